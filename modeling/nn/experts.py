@@ -1,0 +1,91 @@
+"""Image encoders: every one turns grey images into a grid of feature vectors, whatever its architecture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+WEIGHT_FILES = ("model.safetensors", "open_clip_model.safetensors")
+
+
+class ImageEncoder(nn.Module):
+    """A timm backbone behind one interface: (N, H, W) grey values in, (N, D, h, w) features out.
+
+    Transformers get the image padded on the right and at the bottom up to a multiple of their patch
+    (1008 x 800 becomes 1008 x 812 for DINOv2's 14) and return their patch tokens as a grid.
+    """
+
+    def __init__(
+        self, name: str, *, image_size: tuple[int, int], pretrained_folder: str | Path | None = None
+    ) -> None:
+        """`image_size` is (H, W) of the images. Raises ValueError for an unknown timm model."""
+        super().__init__()
+        if not timm.is_model(name):
+            raise ValueError(f"{name!r} is not a timm model")
+        patch = _patch_size(name)
+        self.name = name
+        self.image_size = image_size
+        self.padded_size = (_next_multiple(image_size[0], patch[0]), _next_multiple(image_size[1], patch[1]))
+        arguments: dict[str, object] = {"num_classes": 0, "in_chans": 1}
+        if patch != (1, 1):
+            arguments["img_size"] = self.padded_size
+        if pretrained_folder is not None:
+            weights = str(_weights(Path(pretrained_folder)))
+            arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"file": weights}}
+        self.backbone = timm.create_model(name, **arguments)
+        self.features = int(self.backbone.num_features)
+        cfg = self.backbone.pretrained_cfg
+        self.mean = 255 * sum(cfg["mean"]) / len(cfg["mean"])
+        self.std = 255 * sum(cfg["std"]) / len(cfg["std"])
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, H, W) in 0..255, any dtype -> (N, D, h, w)."""
+        pixels = (images.to(_dtype(self)) - self.mean) / self.std  # (N, H, W)
+        bottom, right = self.padded_size[0] - images.shape[-2], self.padded_size[1] - images.shape[-1]
+        if bottom or right:
+            pixels = functional.pad(pixels, (0, right, 0, bottom), value=-self.mean / self.std)
+        found = self.backbone.forward_features(pixels.unsqueeze(1))
+        if found.ndim == 3:  # (N, prefix + h w, D)
+            rows, columns = self.backbone.patch_embed.grid_size
+            found = found[:, self.backbone.num_prefix_tokens :].transpose(1, 2).unflatten(2, (rows, columns))
+        return found
+
+
+def build_encoder(
+    name: str, *, image_size: tuple[int, int], pretrained_folder: str | Path | None = None
+) -> ImageEncoder:
+    """An encoder by timm name: resnet50, vit_base_patch16_clip_224, vit_base_patch14_dinov2, convnext_tiny,
+    convnext_base, or a small `test_*` one. Weights come from a local folder's safetensors, never a network.
+
+    Raises ValueError for an unknown name, FileNotFoundError for a folder without weights.
+    """
+    return ImageEncoder(name, image_size=image_size, pretrained_folder=pretrained_folder)
+
+
+def _next_multiple(side: int, step: int) -> int:
+    return -(-side // step) * step
+
+
+def _dtype(module: nn.Module) -> torch.dtype:
+    return next(module.parameters()).dtype
+
+
+def _patch_size(name: str) -> tuple[int, int]:
+    """The patch of a plain vision transformer; (1, 1) for encoders that take any image size."""
+    with torch.device("meta"):
+        model = timm.create_model(name, num_classes=0)
+    if not hasattr(model, "pos_embed") or not hasattr(model, "patch_embed"):
+        return (1, 1)
+    height, width = model.patch_embed.patch_size
+    return int(height), int(width)
+
+
+def _weights(folder: Path) -> Path:
+    for name in WEIGHT_FILES:
+        if (folder / name).exists():
+            return folder / name
+    raise FileNotFoundError(f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights")

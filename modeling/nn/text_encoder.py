@@ -1,0 +1,113 @@
+"""The report side of UMiCon: a BERT-class encoder and its vocabulary (section 3.2, MacBERT-base)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel, BertTokenizer
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class TextEncoder(nn.Module):
+    """BERT and a linear map of its report state to the shared vector space."""
+
+    def __init__(self, bert: BertModel, *, vector_size: int, pooling: Literal["cls", "mean"] = "cls") -> None:
+        super().__init__()
+        self.bert = bert
+        self.pooling = pooling
+        self.projection = nn.Linear(bert.config.hidden_size, vector_size)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(B, T) token ids and mask -> (B, C)."""
+        states = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state  # (B, T, E)
+        if self.pooling == "cls":
+            report = states[:, 0]
+        else:
+            weights = attention_mask[..., None].to(states.dtype)
+            report = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+        return self.projection(report)
+
+    def spec(self) -> dict[str, Any]:
+        """What `from_spec` needs to build this module without weights."""
+        return {
+            "bert": self.bert.config.to_dict(),
+            "vector_size": self.projection.out_features,
+            "pooling": self.pooling,
+        }
+
+    @classmethod
+    def from_spec(cls, spec: dict[str, Any]) -> Self:
+        """An untrained encoder of the same architecture."""
+        bert = BertModel(BertConfig.from_dict(spec["bert"]), add_pooling_layer=False)
+        return cls(bert, vector_size=spec["vector_size"], pooling=spec["pooling"])
+
+    @classmethod
+    def from_folder(cls, folder: Path | str, *, vector_size: int, pooling: Literal["cls", "mean"]) -> Self:
+        """A pretrained BERT (for example chinese-macbert-base) from a local folder of safetensors."""
+        bert = BertModel.from_pretrained(
+            str(folder), add_pooling_layer=False, local_files_only=True, use_safetensors=True
+        )
+        return cls(bert, vector_size=vector_size, pooling=pooling)
+
+    @classmethod
+    def small(
+        cls,
+        *,
+        vocabulary: int,
+        layers: int,
+        hidden_size: int,
+        heads: int,
+        length: int,
+        vector_size: int,
+        pooling: Literal["cls", "mean"],
+    ) -> Self:
+        """A random BERT of a given size, for corpora trained from scratch."""
+        config = BertConfig(
+            vocab_size=vocabulary,
+            hidden_size=hidden_size,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            intermediate_size=2 * hidden_size,
+            max_position_embeddings=length,
+            pad_token_id=0,
+        )
+        return cls(BertModel(config, add_pooling_layer=False), vector_size=vector_size, pooling=pooling)
+
+
+def corpus_tokenizer(texts: Iterable[str], *, length: int, words: int = 4000) -> BertTokenizer:
+    """A BERT tokenizer whose vocabulary is the corpus: every character, and its most frequent Latin words.
+
+    Equal texts in any order give an equal vocabulary.
+    """
+    characters: Counter[str] = Counter()
+    latin: Counter[str] = Counter()
+    for text in texts:
+        lowered = text.lower()
+        characters.update(character for character in lowered if not character.isspace())
+        latin.update(re.findall(r"[a-z]{2,}", lowered))
+    frequent = sorted(word for word, _ in sorted(latin.items(), key=lambda item: (-item[1], item[0]))[:words])
+    pieces = sorted(f"##{c}" for c in characters if c.isascii() and c.isalnum())
+    names = [*SPECIAL_TOKENS, *sorted(characters), *pieces, *frequent]
+    return BertTokenizer(vocab={name: place for place, name in enumerate(names)}, model_max_length=length)
+
+
+def load_tokenizer(folder: Path | str) -> BertTokenizer:
+    """The tokenizer saved beside a checkpoint or delivered with a pretrained encoder."""
+    return BertTokenizer.from_pretrained(str(folder), local_files_only=True)
+
+
+def encode_reports(tokenizer: BertTokenizer, reports: list[str], *, length: int) -> tuple[Tensor, Tensor]:
+    """Texts -> token ids and attention mask, both (B, T) with T <= length.
+
+    A special token's name inside a report is read as ordinary characters.
+    """
+    plain = [re.sub(r"\[(PAD|UNK|CLS|SEP|MASK)\]", r"( \1 )", report) for report in reports]
+    batch = tokenizer(plain, padding=True, truncation=True, max_length=length, return_tensors="pt")
+    return batch["input_ids"].to(torch.long), batch["attention_mask"].to(torch.long)
