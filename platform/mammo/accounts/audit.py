@@ -1,0 +1,109 @@
+"""The hash-chained audit trail: `record` inside the transaction of the act itself, `verify` at any time."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from mammo.accounts.models import AuditEvent, AuditHead, Site, User
+
+
+def event_hash(event: AuditEvent) -> str:
+    """SHA-256 over the canonical JSON of an event and the hash of the one before it."""
+    body = {
+        "sequence": event.sequence,
+        "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": str(event.actor_id) if event.actor_id else None,
+        "action": event.action,
+        "object_type": event.object_type,
+        "object_id": event.object_id,
+        "site": str(event.site_id) if event.site_id else None,
+        "reason": event.reason,
+        "details": event.details,
+        "previous": event.previous_sha256,
+    }
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def record(
+    action: str,
+    *,
+    by_user: User | None,
+    on: models.Model | None = None,
+    site: Site | None = None,
+    reason: str = "",
+    **details: Any,
+) -> AuditEvent:
+    """Append one event; call it last in the transaction of the act, so that the head is locked shortly.
+
+    Args:
+        action: a dotted verb such as `annotation.picked`.
+        details: JSON values; never a patient's text.
+    """
+    with transaction.atomic():
+        AuditHead.objects.get_or_create(pk=1)
+        head = AuditHead.objects.select_for_update().get(pk=1)
+        event = AuditEvent(
+            sequence=head.sequence + 1,
+            at=timezone.now(),
+            actor=by_user,
+            action=action,
+            object_type=on._meta.label_lower if on is not None else "",
+            object_id=str(on.pk) if on is not None else "",
+            site=site,
+            reason=reason,
+            details=details,
+            previous_sha256=head.sha256,
+        )
+        event.sha256 = event_hash(event)
+        event.save(force_insert=True)
+        AuditHead.objects.filter(pk=1).update(sequence=event.sequence, sha256=event.sha256)
+    return event
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of a walk over the whole chain."""
+
+    events: int
+    head_sequence: int
+    head_sha256: str
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """No edit, gap or cut was found."""
+        return not self.problems
+
+
+def verify(*, anchor: dict[str, Any] | None = None) -> Verification:
+    """Walk the chain; find edits, gaps, and (against the head or an exported anchor) a cut tail.
+
+    Args:
+        anchor: `{"sequence", "sha256"}` as exported earlier and kept outside the database.
+    """
+    problems: list[str] = []
+    previous, expected, count = "0" * 64, 1, 0
+    anchored = None
+    for event in AuditEvent.objects.order_by("sequence").iterator(chunk_size=2000):
+        count += 1
+        if event.sequence != expected:
+            problems.append(f"events {expected} to {event.sequence - 1} are missing")
+        if event.previous_sha256 != previous:
+            problems.append(f"event {event.sequence}: does not follow the event before it")
+        if event_hash(event) != event.sha256:
+            problems.append(f"event {event.sequence}: was edited")
+        if anchor and event.sequence == anchor["sequence"]:
+            anchored = event.sha256
+        previous, expected = event.sha256, event.sequence + 1
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead()
+    if head.sequence != expected - 1 or head.sha256 != previous:
+        problems.append(f"the tail was cut: head says event {head.sequence}, the last one is {expected - 1}")
+    if anchor and anchor["sequence"] and anchored != anchor["sha256"]:
+        problems.append(f"the chain does not hold the anchored event {anchor['sequence']}")
+    return Verification(count, head.sequence, head.sha256, problems)

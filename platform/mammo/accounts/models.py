@@ -1,0 +1,116 @@
+"""Who may do what, at which site; and the hash-chained trail of what was done."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from mammo.core.models import OpaqueModel, TimedModel
+
+
+class Role(models.TextChoices):
+    """Roles of DESIGN section 5."""
+
+    JUNIOR = "junior", _("Junior radiologist")
+    SENIOR = "senior", _("Senior radiologist")
+    AUTHOR = "author", _("Author")
+    DATA_MANAGER = "data_manager", _("Data manager")
+    RESEARCHER = "researcher", _("Researcher")
+    STATISTICIAN = "statistician", _("Statistician")
+    AUDITOR = "auditor", _("Auditor")
+    ADMIN = "admin", _("Administrator")
+
+
+class Site(TimedModel):
+    """A hospital; everything is scoped by it. `code` stands where an institution's name would identify."""
+
+    code = models.SlugField(max_length=32, unique=True)
+    name = models.CharField(max_length=200)
+    key_id = models.UUIDField(editable=False, help_text="key of texts of this site that belong to no patient")
+    is_simulated = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class User(AbstractUser):
+    """An account. Roles are held per site (`Membership`)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    display_name = models.CharField(_("name"), max_length=150, blank=True)
+    years_of_experience = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
+    breast_training = models.CharField(max_length=300, blank=True)
+    language = models.CharField(max_length=10, default="en", choices=[("en", "English"), ("zh-hans", "简体中文")])
+    is_simulated = models.BooleanField(default=False, help_text=_("scripted account; copied to each judgement"))
+
+    objects: ClassVar[UserManager["User"]] = UserManager()
+
+    def __str__(self) -> str:
+        return self.display_name or self.username
+
+    def sites_as(self, *roles: str) -> models.QuerySet[Site]:
+        """Sites at which the account holds one of `roles` (any role when none is named)."""
+        held = Membership.objects.filter(user=self)
+        if roles:
+            held = held.filter(role__in=roles)
+        return Site.objects.filter(pk__in=held.values("site"))
+
+    def has_role(self, *roles: str, site: Site | None = None) -> bool:
+        """Whether the account holds one of `roles` (at `site`, when given)."""
+        if not self.is_active:
+            return False
+        held = Membership.objects.filter(user=self, role__in=roles)
+        return (held.filter(site=site) if site is not None else held).exists()
+
+    @property
+    def roles(self) -> set[str]:
+        """All roles held anywhere."""
+        return set(Membership.objects.filter(user=self).values_list("role", flat=True))
+
+
+class Membership(TimedModel):
+    """One role of one account at one site."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "site", "role"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.role}@{self.site}"
+
+
+class AuditHead(models.Model):
+    """The one row that is locked while the chain grows: sequence and hash of the last event."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sequence = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, default="0" * 64)
+
+
+class AuditEvent(OpaqueModel):
+    """Who did what to which object, when and why; each row holds the hash of the one before. Append-only."""
+
+    append_only = True
+
+    sequence = models.PositiveBigIntegerField(unique=True)
+    at = models.DateTimeField()
+    actor = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=60, blank=True)
+    object_id = models.CharField(max_length=64, blank=True)
+    site = models.ForeignKey(Site, null=True, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500, blank=True)
+    details = models.JSONField(default=dict)
+    previous_sha256 = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["sequence"]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.action}"

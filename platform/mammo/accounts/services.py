@@ -1,0 +1,85 @@
+"""Making sites, accounts and roles; each an audit event."""
+
+from collections.abc import Iterable, Mapping
+
+from django.db import transaction
+
+from mammo.accounts import audit
+from mammo.accounts.models import Membership, Role, Site, User
+from mammo.core.errors import UserError
+from mammo.core.keys import key_store
+
+
+def create_site(code: str, name: str, *, by_user: User | None, is_simulated: bool = False) -> Site:
+    """Make a hospital with a key of its own.
+
+    Raises:
+        UserError: the code is taken.
+    """
+    if Site.objects.filter(code=code).exists():
+        raise UserError(f"site {code!r} exists already; choose another code")
+    with transaction.atomic():
+        site = Site.objects.create(code=code, name=name, key_id=key_store().create(), is_simulated=is_simulated)
+        audit.record("accounts.site_created", by_user=by_user, on=site, site=site)
+    return site
+
+
+def site_by_code(code: str) -> Site:
+    """Return the site of this code.
+
+    Raises:
+        UserError: there is none; lists those that exist.
+    """
+    found = Site.objects.filter(code=code).first()
+    if found is None:
+        known = ", ".join(Site.objects.order_by("code").values_list("code", flat=True)) or "none yet"
+        raise UserError(f"--site {code}: no such site; known: {known} (make one with `manage.py create_site`)")
+    return found
+
+
+def create_account(
+    username: str,
+    *,
+    password: str,
+    roles: Mapping[str, Iterable[Site]],
+    by_user: User | None,
+    display_name: str = "",
+    language: str = "en",
+    years_of_experience: float | None = None,
+    breast_training: str = "",
+    is_simulated: bool = False,
+) -> User:
+    """Make an account and give it roles at sites.
+
+    Raises:
+        UserError: the name is taken, or a role is unknown.
+    """
+    unknown = sorted(set(roles) - set(Role.values))
+    if unknown:
+        raise UserError(f"unknown role {unknown[0]!r}; known: {', '.join(Role.values)}")
+    if User.objects.filter(username=username).exists():
+        raise UserError(f"account {username!r} exists already; choose another name")
+    with transaction.atomic():
+        user = User.objects.create_user(
+            username,
+            password=password,
+            display_name=display_name,
+            language=language,
+            years_of_experience=years_of_experience,
+            breast_training=breast_training,
+            is_simulated=is_simulated,
+        )
+        for role, sites in roles.items():
+            for site in sites:
+                grant_role(user, role, site, by_user=by_user)
+        audit.record("accounts.created", by_user=by_user, on=user)
+    return user
+
+
+def grant_role(user: User, role: str, site: Site, *, by_user: User | None) -> Membership:
+    """Give an account a role at a site (nothing happens when it holds it already)."""
+    with transaction.atomic():
+        membership, made = Membership.objects.get_or_create(user=user, site=site, role=role)
+        if made:
+            audit.record("accounts.role_granted", by_user=by_user, on=user, site=site, role=role)
+    return membership

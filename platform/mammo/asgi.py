@@ -1,0 +1,8 @@
+"""ASGI entry for uvicorn."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
+application = get_asgi_application()

@@ -1,0 +1,39 @@
+"""Where the built browser files lie: viewer/build.mjs puts them into static/built/<version>-<hash>/."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.checks import CheckMessage, Warning, register
+from django.templatetags.static import static
+
+BUILT = Path(__file__).resolve().parents[1] / "static" / "built"
+HOW_TO_BUILD = "build them with `make setup`"
+
+
+def built_folder(built: Path = BUILT) -> str | None:
+    """Name of the folder of the newest build; None when nothing is built."""
+    try:
+        folder = str(json.loads((built / "current.json").read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return folder if (built / folder).is_dir() else None
+
+
+def asset_url(name: str) -> str:
+    """Address of a built file; without a build an address that answers 404, and the system check tells why."""
+    return static(f"built/{built_folder() or 'not-built'}/{name}")
+
+
+@register()
+def check_built(**kwargs: Any) -> list[CheckMessage]:
+    """Tell when pages would come without style and viewer."""
+    if built_folder() is not None:
+        return []
+    return [
+        Warning(
+            "the browser files are not built: pages have no style and the viewer shows nothing",
+            hint=HOW_TO_BUILD,
+            id="core.W102",
+        )
+    ]

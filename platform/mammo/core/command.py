@@ -1,0 +1,57 @@
+"""Base of the management commands: one clear line on bad input, JSON on request."""
+
+import errno
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from mammo.core.errors import UserError
+
+
+class Command(BaseCommand):
+    """A command whose `run` returns what `--json` prints; bad input ends in one line and exit code 1."""
+
+    reports = True
+    example = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs.setdefault("epilog", f"Example: {self.example}" if self.example else None)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        if self.reports:
+            parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+        self.arguments(parser)
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Add the command's own arguments."""
+
+    def run(self, **options: Any) -> dict[str, Any] | None:
+        """Do the work; the result is printed by `--json`."""
+        raise NotImplementedError(f"{type(self).__module__} defines no run()")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        as_json = bool(options.get("json"))
+        try:
+            result = self.run(**options)
+        except UserError as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise CommandError(
+                    f"{error.filename or 'disk'}: no space left; free some and run again (nothing is half-written)"
+                ) from None
+            raise CommandError(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")) from None
+        except DatabaseError as error:
+            if "no such table" in str(error) or "does not exist" in str(error):
+                raise CommandError("the database has no tables yet; run `python manage.py migrate` first") from None
+            raise
+        if as_json:
+            self.stdout.write(json.dumps(result or {}, ensure_ascii=False))
+
+    def say(self, text: str, **options: Any) -> None:
+        """Print a line for a person, unless the command's output is JSON."""
+        if not options.get("json"):
+            self.stdout.write(text)

@@ -1,0 +1,53 @@
+"""JSON-lines files, written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from mammo.core.errors import UserError
+
+
+def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a JSON-lines file.
+
+    Raises:
+        UserError: the file is missing, or a line is not one JSON object (names file and line).
+    """
+    try:
+        handle = path.open(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing JSON-lines file") from None
+    with handle:
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
+            if not isinstance(row, dict):
+                raise UserError(f"{path}, line {number}: expected one JSON object per line, found {type(row).__name__}")
+            yield row
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that the file exists whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_jsonlines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write rows as JSON lines, atomically."""
+    text = "".join(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+    write_atomically(path, text.encode())

@@ -1,0 +1,146 @@
+"""Envelope encryption: one data key per patient, kept apart from the rows, wrapped by the installation's key.
+
+Destroying a patient's key file makes every text and original of hers unreadable while the rows stay whole
+(docs/decisions/0005-encryption.md). AES-256-GCM from the `cryptography` package throughout.
+"""
+
+import base64
+import os
+import uuid
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from mammo.core.errors import UserError
+from mammo.core.jsonlines import write_atomically
+
+NONCE_BYTES = 12
+DESTROYED = b"destroyed\n"
+
+
+class KeyDestroyedError(Exception):
+    """The key was destroyed on purpose (erasure): what it protected can't be read any more."""
+
+
+class KeyStore:
+    """Data keys as files `<key id>.key` in one folder, each wrapped by `master.key`.
+
+    Args:
+        folder: the key folder; backed up apart from the database, never inside it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._cache: dict[uuid.UUID, AESGCM] = {}
+
+    @property
+    def _master(self) -> AESGCM:
+        return AESGCM(_master_key(self.folder))
+
+    def _path(self, key_id: uuid.UUID) -> Path:
+        return self.folder / "data" / f"{key_id}.key"
+
+    def create(self) -> uuid.UUID:
+        """Make a new data key and return its id."""
+        key_id = uuid.uuid4()
+        nonce = os.urandom(NONCE_BYTES)
+        wrapped = self._master.encrypt(nonce, AESGCM.generate_key(256), key_id.bytes)
+        write_atomically(self._path(key_id), nonce + wrapped)
+        return key_id
+
+    def cipher(self, key_id: uuid.UUID) -> AESGCM:
+        """Return the cipher of a data key.
+
+        Raises:
+            KeyDestroyedError: the key was destroyed.
+            UserError: the key file is missing or was wrapped by another master key.
+        """
+        path = self._path(key_id)
+        cached = self._cache.get(key_id)
+        # The file is looked at each time: another process may have destroyed the key.
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            raise UserError(f"{path}: key file is missing; restore the key folder from its backup") from None
+        if raw == DESTROYED:
+            self._cache.pop(key_id, None)
+            raise KeyDestroyedError(str(key_id))
+        if cached is None:
+            try:
+                key = self._master.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], key_id.bytes)
+            except InvalidTag:
+                raise UserError(f"{path}: wrapped by another master key; restore the matching {self.folder}/master.key") from None
+            cached = self._cache[key_id] = AESGCM(key)
+        return cached
+
+    def destroy(self, key_id: uuid.UUID) -> None:
+        """Destroy a data key for good; the file stays as a tombstone."""
+        path = self._path(key_id)
+        if path.exists():
+            size = path.stat().st_size
+            with path.open("r+b") as handle:
+                handle.write(os.urandom(size))
+                handle.flush()
+                os.fsync(handle.fileno())
+        write_atomically(path, DESTROYED)
+        self._cache.pop(key_id, None)
+
+    def encrypt(self, key_id: uuid.UUID, data: bytes, purpose: str) -> bytes:
+        """Encrypt bytes under a data key; `purpose` is bound to the result (authenticated)."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self.cipher(key_id).encrypt(nonce, data, purpose.encode())
+
+    def decrypt(self, key_id: uuid.UUID, data: bytes, purpose: str) -> bytes:
+        """Reverse of `encrypt`.
+
+        Raises:
+            UserError: the bytes were changed or belong to another purpose.
+        """
+        try:
+            return self.cipher(key_id).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], purpose.encode())
+        except InvalidTag:
+            raise UserError(f"encrypted {purpose}: altered or misplaced; restore it from a backup") from None
+
+
+@lru_cache(maxsize=8)
+def _master_key(folder: Path) -> bytes:
+    """Return the installation's 256-bit key: MAMMO_MASTER_KEY (base64) or the file `master.key`, made once."""
+    given = settings.MAMMO_MASTER_KEY
+    if given:
+        return _checked_key(given, "MAMMO_MASTER_KEY")
+    path = folder / "master.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(f".master.{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(base64.b64encode(os.urandom(32)))
+            handle.flush()
+            os.fsync(handle.fileno())
+        try:
+            os.link(fresh, path)  # the first process wins; the others read its key
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return _checked_key(path.read_text().strip(), str(path))
+
+
+def _checked_key(text: str, source: str) -> bytes:
+    key = base64.b64decode(text)
+    if len(key) != 32:
+        raise UserError(f"{source}: holds {len(key)} bytes; give 32 random bytes in base64")
+    return key
+
+
+@lru_cache(maxsize=8)
+def _store(folder: Path) -> KeyStore:
+    return KeyStore(folder)
+
+
+def key_store() -> KeyStore:
+    """The installation's key store (settings.MAMMO_KEYS)."""
+    return _store(Path(settings.MAMMO_KEYS))

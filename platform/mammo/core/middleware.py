@@ -1,0 +1,54 @@
+"""Responses: user errors in plain words, nothing of a patient cached, headers on static files."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class UserErrorMiddleware:
+    """Turns the errors a user can mend into pages: 400, 404 (also for what is forbidden) or 409."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer UserError and its kinds; anything else goes on to Django."""
+        if isinstance(exception, NotAllowedError):
+            raise Http404
+        if not isinstance(exception, UserError):
+            return None
+        status = 409 if isinstance(exception, WrongStateError | StaleVersionError) else 400
+        if getattr(request, "htmx", False):
+            return render(request, "_user_error.html", {"message": str(exception)}, status=status)
+        messages.error(request, str(exception))
+        return render(request, "user_error.html", {"message": str(exception)}, status=status)
+
+
+class NoStoreMiddleware:
+    """Pages are never kept by the browser: they hold patients' texts."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+def static_headers(headers: Any, path: str, url: str) -> None:
+    """Static files carry the page's Content-Security-Policy: a worker obeys the policy of its own response."""
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    headers["Content-Security-Policy"] = "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
+    headers["X-Content-Type-Options"] = "nosniff"

@@ -1,0 +1,34 @@
+"""Template tags of the page shell."""
+
+from django import template
+from django.forms import BoundField
+from django.utils.safestring import SafeString
+
+from mammo.core.assets import asset_url
+
+register = template.Library()
+
+_CLASSES = {"checkbox": "form-check-input", "select": "form-select", "selectmultiple": "form-select"}
+
+
+@register.simple_tag
+def asset(name: str) -> str:
+    """Address of a file that viewer/build.mjs made."""
+    return asset_url(name)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """The field's widget in Bootstrap's clothes, tied to its help and its errors for screen readers."""
+    kind = getattr(field.field.widget, "input_type", "")
+    css = _CLASSES.get(kind, "form-control")
+    if field.errors:
+        css += " is-invalid"
+    attributes: dict[str, str | bool] = {"class": css}
+    described = [f"{field.auto_id}_help"] if field.help_text else []
+    if field.errors:
+        described.append(f"{field.auto_id}_errors")
+        attributes["aria-invalid"] = "true"
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
+    return field.as_widget(attrs=attributes)

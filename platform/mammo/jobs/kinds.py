@@ -1,0 +1,49 @@
+"""What kinds of job there are: each app registers its own in AppConfig.ready()."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from mammo.core.errors import UserError
+from mammo.jobs.models import Job
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """A kind of job.
+
+    Attributes:
+        name: stored on the row, such as `annotation.propose`.
+        module: run as `python -m <module> REQUEST.json ANSWER.jsonl` in a child process.
+        build_request: makes the child's request (a JSON object) from the row, when a worker claims it.
+        ingest: turns the answer's rows into database rows, inside the transaction that ends the job.
+        queue: `cpu` or `gpu`.
+    """
+
+    name: str
+    module: str
+    build_request: Callable[[Job], dict[str, Any]]
+    ingest: Callable[[Job, Iterable[dict[str, Any]]], dict[str, Any] | None]
+    queue: str = "cpu"
+
+
+_KINDS: dict[str, JobKind] = {}
+
+
+def register(kind: JobKind) -> None:
+    """Make a kind known; the same name twice is a programming error."""
+    if kind.name in _KINDS and _KINDS[kind.name] != kind:
+        raise RuntimeError(f"job kind {kind.name} is registered twice")
+    _KINDS[kind.name] = kind
+
+
+def get(name: str) -> JobKind:
+    """Return a registered kind.
+
+    Raises:
+        UserError: no app registered this name.
+    """
+    try:
+        return _KINDS[name]
+    except KeyError:
+        raise UserError(f"unknown kind of job {name!r}; known: {', '.join(sorted(_KINDS))}") from None

@@ -1,0 +1,28 @@
+"""Addresses, grouped by noun; every app brings its own."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views.generic import TemplateView
+
+from mammo.core.views import home
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Answer that the web process is alive."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("healthz", healthz, name="healthz"),
+    path("accounts/", include("allauth.account.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("jobs/", include("mammo.jobs.urls")),
+    path("archive/", include("mammo.archive.urls")),
+    path("annotation/", include("annotation.urls")),
+    path("modeling/", include("modeling.urls")),
+    path("evaluation/", include("evaluation.urls")),
+    path("admin/", admin.site.urls),
+    path("about/", TemplateView.as_view(template_name="about.html"), name="about"),
+]

@@ -1,0 +1,146 @@
+"""Fixtures shared by every room: people with names, a site, the shared data, a home folder of its own."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before Django reads its settings: tests never touch the checkout's own MAMMO_HOME.
+_HOME = tempfile.mkdtemp(prefix="mammo-tests-")
+os.environ["MAMMO_HOME"] = _HOME
+os.environ.pop("MAMMO_DEMO", None)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright runs an event loop beside the ORM
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Cheap password hashing: tests sign in hundreds of times."""
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def missing(reason: str) -> None:
+    """Skip with a reason; in CI a skip for something that should be there is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"missing in CI: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The test data beside the project (../shared/data, or MAMMO_SHARED_DATA)."""
+    folder = Path(os.environ.get("MAMMO_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        missing(f"the shared test data is not at {folder}; set MAMMO_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of an installed Chromium."""
+    for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"):
+        if Path(path).exists():
+            return path
+    missing("no Chromium is installed (Debian: apt-get install chromium fonts-noto-cjk)")
+    raise AssertionError
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, settings: object) -> Iterator[None]:
+    """Each test has its own MAMMO_HOME: keys, originals, viewing copies, queue, runs."""
+    home = tmp_path / "home"
+    settings.MAMMO_HOME = home  # type: ignore[attr-defined]
+    settings.MAMMO_KEYS = home / "keys"  # type: ignore[attr-defined]
+    settings.MAMMO_ORIGINALS = home / "originals"  # type: ignore[attr-defined]
+    settings.MAMMO_VIEWING_COPIES = home / "viewing_copies"  # type: ignore[attr-defined]
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _flushes_may_empty_append_only_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one place where triggers are lifted: the flush at the end of a transactional test."""
+    from django.core.management.commands import flush
+
+    from mammo.core import append_only
+
+    real = flush.Command.handle
+
+    def handle(self: flush.Command, **options: object) -> None:
+        with append_only.lifted(str(options["database"])):
+            real(self, **options)
+
+    monkeypatch.setattr(flush.Command, "handle", handle)
+
+
+@pytest.fixture
+def site(db: None):  # noqa: ANN201
+    """The hospital `north`."""
+    from mammo.accounts.services import create_site
+
+    return create_site("north", "North Hospital", by_user=None, is_simulated=False)
+
+
+@pytest.fixture
+def other_site(db: None):  # noqa: ANN201
+    """Another hospital, whose rows nobody of `north` may see."""
+    from mammo.accounts.services import create_site
+
+    return create_site("south", "South Hospital", by_user=None, is_simulated=False)
+
+
+def _person(name: str, role: str, site: object):  # noqa: ANN202
+    from mammo.accounts.services import create_account
+
+    return create_account(name.lower(), password="correct horse battery", display_name=name, roles={role: [site]}, by_user=None)
+
+
+@pytest.fixture
+def june(site):  # noqa: ANN001, ANN201
+    """A junior radiologist at north."""
+    return _person("June", "junior", site)
+
+
+@pytest.fixture
+def jack(site):  # noqa: ANN001, ANN201
+    """Another junior radiologist at north."""
+    return _person("Jack", "junior", site)
+
+
+@pytest.fixture
+def sena(site):  # noqa: ANN001, ANN201
+    """A senior radiologist at north."""
+    return _person("Sena", "senior", site)
+
+
+@pytest.fixture
+def sol(site):  # noqa: ANN001, ANN201
+    """Another senior radiologist at north."""
+    return _person("Sol", "senior", site)
+
+
+@pytest.fixture
+def rita(site):  # noqa: ANN001, ANN201
+    """A researcher at north."""
+    return _person("Rita", "researcher", site)
+
+
+@pytest.fixture
+def dana(site):  # noqa: ANN001, ANN201
+    """A data manager at north."""
+    return _person("Dana", "data_manager", site)
+
+
+@pytest.fixture
+def otto(other_site):  # noqa: ANN001, ANN201
+    """A researcher at south: a stranger to north."""
+    return _person("Otto", "researcher", other_site)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Close what is open so that the test database can be dropped."""
+    connections.close_all()
