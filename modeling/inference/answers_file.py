@@ -1,0 +1,126 @@
+"""Answers written elsewhere: by doctors, or by a model that runs on another machine."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from modeling.data.snapshot import file_sha256
+from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailable, sha256_of
+
+_REQUIRED = ("question", "text")
+_OPTIONAL = ("index", "seconds")
+
+
+class FileSystem:
+    """Answers from a JSONL or CSV file with the columns question and text, and index and seconds if known.
+
+    `question` is the question's id. Several answers to one question are told apart by index, or by their
+    order in the file.
+    """
+
+    can_redraw = False
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.answers = _read(self.path)
+        self.revision = file_sha256(self.path)
+
+    def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
+        """Answers in the order of the draws. Raises SystemUnavailable naming a question without one."""
+        answers = [self._find(draw) for draw in draws]
+        progress(len(answers))
+        return answers
+
+    def _find(self, draw: Draw) -> Answer:
+        row = self.answers.get((draw.question.id, draw.index))
+        if row is None:
+            raise SystemUnavailable(
+                f"{self.path}: no answer number {draw.index + 1} to question {draw.question.id}; add a row"
+            )
+        return Answer(
+            text=row["text"].strip(),
+            raw=row["text"],
+            seed=None,
+            finish_reason="file",
+            prompt_sha256=sha256_of([draw.question.turns, draw.question.context]),
+            seconds=float(row.get("seconds") or 0.0),
+            tokens=0,
+            images=0,
+        )
+
+
+def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise SystemUnavailable(
+            f"answers file {path} does not exist: put it there or name another"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SystemUnavailable(f"answers file {path} can't be read as UTF-8: {error}") from error
+    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
+    answers: dict[tuple[str, int], dict[str, Any]] = {}
+    following: dict[str, int] = {}
+    for number, row in rows:
+        question, index = _place(path, number, row, following)
+        if (question, index) in answers:
+            raise SystemUnavailable(
+                f"{path} row {number}: question {question} has two answers of index {index}"
+            )
+        answers[question, index] = row
+        following[question] = index + 1
+    return answers
+
+
+def _place(path: Path, number: int, row: dict[str, Any], following: dict[str, int]) -> tuple[str, int]:
+    for name in _REQUIRED:
+        if not isinstance(row.get(name), str) or not row[name].strip():
+            raise SystemUnavailable(f"{path} row {number}: {name} is empty; each row needs question and text")
+    question = row["question"].strip()
+    given = row.get("index")
+    try:
+        index = following.get(question, 0) if given in (None, "") else int(str(given))
+        float(row.get("seconds") or 0.0)
+    except ValueError as error:
+        raise SystemUnavailable(
+            f"{path} row {number}: index and seconds must be numbers ({error})"
+        ) from error
+    return question, index
+
+
+def _json_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise SystemUnavailable(f"{path} row {number}: not valid JSON ({error.msg})") from error
+        if not isinstance(row, dict):
+            raise SystemUnavailable(f"{path} row {number}: expected a JSON object")
+        _refuse_unknown(path, row)
+        yield number, row
+
+
+def _csv_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(text.splitlines(keepends=True))
+    _refuse_unknown(path, reader.fieldnames or ())
+    for number, row in enumerate(reader, start=2):
+        if None in row:
+            raise SystemUnavailable(f"{path} row {number}: more cells than columns")
+        yield number, row
+
+
+def _refuse_unknown(path: Path, names: Iterable[str]) -> None:
+    given = list(names)
+    missing = [name for name in _REQUIRED if name not in given]
+    unknown = [name for name in given if name not in (*_REQUIRED, *_OPTIONAL)]
+    if missing or unknown:
+        problem = f"column {missing[0]} is missing" if missing else f"unknown column {unknown[0]}"
+        raise SystemUnavailable(
+            f"{path}: {problem}; columns are question, text and, if known, index, seconds"
+        )

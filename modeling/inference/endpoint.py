@@ -1,0 +1,226 @@
+"""Answers of a chat endpoint that speaks the OpenAI protocol (vLLM, SGLang, Ollama, Zhipu, OpenAI)."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import openai
+
+from modeling.data.exchange import BadRequest
+from modeling.inference.systems import Answer, Draw, Progress, Question, SystemUnavailable, sha256_of
+
+_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+# Forms that some server's tokenizer reads as control tokens even inside a message.
+_CONTROL = re.compile(
+    r"<\|[^|<>\n]{1,40}\|>|<\|?/?[a-z_]{1,20}\|?>|\[/?(?:[gs]?MASK|INST|SYS|TOOL_CALLS)\]|<</?SYS>>",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an endpoint can do; Ollama and llama.cpp ignore n, Zhipu documents no seed."""
+
+    supports_n: bool = False  # several choices in one request
+    supports_seed: bool = True
+    image_mode: Literal["none", "data_url"] = "none"
+    max_concurrency: int = 1  # requests under way at once
+
+
+@dataclass(frozen=True)
+class EndpointSpec:
+    """Where an endpoint is and what may be sent to it."""
+
+    base_url: str
+    model: str
+    api_key_env: str | None = None  # name of the environment variable that holds the key
+    remote_allowed: bool = False  # an administrator has approved sending de-identified text off this machine
+    timeout_seconds: float = 120.0
+    max_retries: int = 5  # after 408, 409, 429, 5xx and lost connections, with growing pauses
+    capabilities: Capabilities = Capabilities()
+
+    @classmethod
+    def from_mapping(cls, spec: Mapping[str, Any]) -> EndpointSpec:
+        """Raises BadRequest naming the field that is missing, unknown or not allowed."""
+        values = {name: value for name, value in spec.items() if name not in ("kind", "parameters")}
+        _refuse_unknown(cls, values, "spec")
+        for name in ("base_url", "model"):
+            if not isinstance(values.get(name), str) or not values[name]:
+                raise BadRequest(f"spec.{name}: an endpoint needs {name}")
+        given = dict(values.pop("capabilities", None) or {})
+        _refuse_unknown(Capabilities, given, "spec.capabilities")
+        made = cls(**values, capabilities=Capabilities(**given))
+        if made.capabilities.image_mode not in ("none", "data_url"):
+            raise BadRequest(
+                f"spec.capabilities.image_mode: {made.capabilities.image_mode!r}, not none or data_url"
+            )
+        host = urlsplit(made.base_url).hostname
+        if host not in _LOCAL_HOSTS and not made.remote_allowed:
+            raise BadRequest(
+                f"spec.base_url: {host} is another machine; patients' text leaves this one only when an "
+                "administrator has set remote_allowed to true for this system"
+            )
+        return made
+
+
+class EndpointSystem:
+    """A model behind an endpoint; every answer is asked for apart unless the endpoint supports n."""
+
+    can_redraw = True
+
+    def __init__(self, spec: EndpointSpec, parameters: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.parameters = {
+            "temperature": float(parameters.get("temperature", 0.9)),
+            "top_p": float(parameters.get("top_p", 0.95)),
+            "max_tokens": int(parameters.get("max_new_tokens", 512)),
+        }
+        # The weights are not ours to hash: the address and the model's name are what is known.
+        self.revision = sha256_of({"base_url": spec.base_url, "model": spec.model})
+        self.client = openai.OpenAI(
+            base_url=spec.base_url,
+            api_key=_key(spec),
+            timeout=spec.timeout_seconds,
+            max_retries=spec.max_retries,
+        )
+
+    def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
+        """Answers in the order of the draws. Raises SystemUnavailable when the endpoint gives none."""
+        groups = (
+            _by_question(draws) if self.spec.capabilities.supports_n else [[i] for i in range(len(draws))]
+        )
+        answers: dict[int, Answer] = {}
+        with ThreadPoolExecutor(max_workers=max(1, self.spec.capabilities.max_concurrency)) as pool:
+            try:
+                for places, written in pool.map(lambda g: (g, self._group([draws[i] for i in g])), groups):
+                    answers.update(zip(places, written, strict=True))
+                    progress(len(answers))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [answers[i] for i in range(len(draws))]
+
+    def _group(self, draws: Sequence[Draw]) -> list[Answer]:
+        """All draws of one question; a server that ignores n is asked again for what is missing."""
+        answers: list[Answer] = []
+        while len(answers) < len(draws):
+            answers += self._request(draws[len(answers)], len(draws) - len(answers))
+        return answers
+
+    def _request(self, draw: Draw, n: int) -> list[Answer]:
+        messages = self._messages(draw.question)
+        body: dict[str, Any] = {"model": self.spec.model, "messages": messages, **self.parameters}
+        if n > 1:
+            body["n"] = n
+        seed = draw.seed if self.spec.capabilities.supports_seed else None
+        if seed is not None:
+            body["seed"] = seed
+        started = time.monotonic()
+        reply = self._call(body, draw.question)
+        seconds = time.monotonic() - started
+        choices = list(reply.choices or [])[:n]
+        if not choices:
+            raise SystemUnavailable(
+                f"endpoint {self.spec.base_url}: no answer to question {draw.question.id}"
+            )
+        usage = getattr(reply, "usage", None)
+        used = int(getattr(usage, "completion_tokens", 0) or 0)
+        sent = len(draw.question.images) if self.spec.capabilities.image_mode != "none" else 0
+        return [
+            Answer(
+                text=(choice.message.content or "").strip(),
+                raw=choice.message.content or "",
+                seed=seed,
+                finish_reason=str(choice.finish_reason),
+                prompt_sha256=sha256_of(messages),
+                seconds=seconds / len(choices),
+                tokens=used // len(choices),
+                images=sent,
+                parameters={**self.parameters, "n": n, "choice": place},
+            )
+            for place, choice in enumerate(choices)
+        ]
+
+    def _call(self, body: dict[str, Any], question: Question) -> Any:
+        where = f"endpoint {self.spec.base_url}, question {question.id}"
+        try:
+            return self.client.chat.completions.create(**body)
+        except openai.AuthenticationError as error:
+            raise SystemUnavailable(
+                f"{where}: the key is refused; check the environment variable {self.spec.api_key_env}"
+            ) from error
+        except openai.RateLimitError as error:
+            raise SystemUnavailable(
+                f"{where}: still too many requests (429) after {self.spec.max_retries} retries; lower "
+                "capabilities.max_concurrency or run again later"
+            ) from error
+        except openai.APITimeoutError as error:
+            raise SystemUnavailable(
+                f"{where}: no answer within {self.spec.timeout_seconds:g} s; raise timeout_seconds or look at "
+                "the server"
+            ) from error
+        except openai.APIConnectionError as error:
+            raise SystemUnavailable(f"{where}: no connection; is the server running?") from error
+        except openai.APIStatusError as error:
+            raise SystemUnavailable(f"{where}: refused with status {error.status_code}") from error
+
+    def _messages(self, question: Question) -> list[dict[str, Any]]:
+        messages: list[dict[str, Any]] = []
+        if question.context:
+            messages.append({"role": "system", "content": disarm(question.context)})
+        for i, turn in enumerate(question.turns):
+            messages.append({"role": "assistant" if i % 2 else "user", "content": disarm(turn)})
+        if question.images and self.spec.capabilities.image_mode == "data_url":
+            first = next(message for message in messages if message["role"] == "user")
+            first["content"] = [*_image_parts(question), {"type": "text", "text": first["content"]}]
+        return messages
+
+
+def disarm(text: str) -> str:
+    """The text with a space inside everything that a server's tokenizer could take for a control token.
+
+    The server applies its template itself, so its tokenizer can't be told apart what a patient wrote.
+    """
+    return _CONTROL.sub(lambda found: found.group()[0] + " " + found.group()[1:], text)
+
+
+def _image_parts(question: Question) -> list[dict[str, Any]]:
+    from modeling.inference.images import png_data_url
+
+    parts: list[dict[str, Any]] = []
+    for image in question.images:
+        parts.append({"type": "text", "text": f"[{image.laterality}-{image.view}]"})
+        parts.append({"type": "image_url", "image_url": {"url": png_data_url(image)}})
+    return parts
+
+
+def _by_question(draws: Sequence[Draw]) -> list[list[int]]:
+    groups: dict[str, list[int]] = {}
+    for place, draw in enumerate(draws):
+        groups.setdefault(draw.question.id, []).append(place)
+    return list(groups.values())
+
+
+def _key(spec: EndpointSpec) -> str:
+    if spec.api_key_env is None:
+        return "none"  # local servers want some key, any key
+    key = os.environ.get(spec.api_key_env)
+    if not key:
+        raise SystemUnavailable(
+            f"endpoint {spec.base_url}: the environment variable {spec.api_key_env} is not set; it holds the key"
+        )
+    return key
+
+
+def _refuse_unknown(kind: type[Any], values: Mapping[str, Any], where: str) -> None:
+    known = {field.name for field in fields(kind)}
+    for name in values:
+        if name not in known:
+            raise BadRequest(f"{where}.{name}: unknown; known are {', '.join(sorted(known))}")

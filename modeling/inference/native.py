@@ -1,0 +1,120 @@
+"""Answers of a language model in a local folder (GLM-4 and any other AutoModelForCausalLM)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from modeling.data.exchange import BadRequest
+from modeling.data.snapshot import content_hash, file_sha256
+from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailable, sha256_of
+from modeling.nn.chat import ChatEncoder
+from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows
+from modeling.nn.language import ModelFolderError, load_language_model, load_tokenizer
+
+SMALL_MODEL = 100_000_000  # parameters; below it many rows fit one batch
+
+
+class TransformersSystem:
+    """A text model; it reads no images, so its answers report none.
+
+    Args:
+        folder: config.json, the tokenizer's files and *.safetensors.
+        sampling: how tokens are chosen.
+        batch_size: rows written at once; by the model's size when not given.
+    """
+
+    can_redraw = True
+
+    def __init__(self, folder: str | Path, sampling: Sampling, batch_size: int | None = None) -> None:
+        try:
+            self.model = load_language_model(folder)
+            self.encoder = ChatEncoder(load_tokenizer(folder))
+        except (ModelFolderError, ValueError, OSError) as error:
+            raise SystemUnavailable(str(error)) from error
+        self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self.sampling = sampling
+        self.revision = weights_sha256(folder)
+        self.batch_size = batch_size or default_batch_size(self.model)
+
+    def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
+        """Answers in the order of the draws."""
+        prompts = [
+            Prompt(self.encoder.prompt(d.question.turns, context=d.question.context), d.seed) for d in draws
+        ]
+        for draw, prompt in zip(draws, prompts, strict=True):
+            check_length(prompt, draw, self.sampling, self.model.config)
+        started = time.monotonic()
+        written = generate_rows(
+            self.model,
+            prompts,
+            sampling=self.sampling,
+            stop_ids=self.encoder.stop_ids,
+            pad_id=self.encoder.pad_id,
+            batch_size=self.batch_size,
+            on_batch=progress,
+        )
+        seconds = (time.monotonic() - started) / max(len(draws), 1)
+        return [
+            to_answer(self.encoder, draw, row, sha256_of(list(prompt.input_ids)), self.sampling, seconds)
+            for draw, prompt, row in zip(draws, prompts, written, strict=True)
+        ]
+
+
+def to_answer(
+    encoder: ChatEncoder,
+    draw: Draw,
+    written: Continuation,
+    prompt_sha256: str,
+    sampling: Sampling,
+    seconds: float,
+    images: int = 0,
+) -> Answer:
+    """One row of generated ids as an answer; seconds is the row's share of its run's time."""
+    return Answer(
+        text=encoder.decode(written.ids),
+        raw=str(encoder.tokenizer.decode(written.ids, skip_special_tokens=False)),
+        seed=draw.seed,
+        finish_reason=written.finish_reason,
+        prompt_sha256=prompt_sha256,
+        seconds=seconds,
+        tokens=len(written.ids),
+        images=images,
+        parameters=sampling_parameters(sampling),
+    )
+
+
+def sampling_parameters(sampling: Sampling) -> Mapping[str, Any]:
+    """What a row reports of how its tokens were chosen."""
+    return {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_new_tokens": sampling.max_new_tokens,
+    }
+
+
+def weights_sha256(folder: str | Path) -> str:
+    """SHA-256 of a folder's safetensors: of the file where there is one, else of the list of their hashes."""
+    files = sorted(Path(folder).glob("*.safetensors"))
+    hashes = {file.name: file_sha256(file) for file in files}
+    return next(iter(hashes.values())) if len(hashes) == 1 else content_hash(hashes)
+
+
+def default_batch_size(model: Any) -> int:
+    """Rows written at once: many for a small model, few where the key-value cache is large."""
+    return 64 if sum(p.numel() for p in model.parameters()) < SMALL_MODEL else 8
+
+
+def check_length(prompt: Prompt, draw: Draw, sampling: Sampling, config: Any) -> None:
+    """Raise BadRequest when a question and its answer can't both fit the model's positions."""
+    text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
+    most = int(getattr(text_config, "max_position_embeddings", 0) or 0)
+    if most and len(prompt.input_ids) + sampling.max_new_tokens > most:
+        raise BadRequest(
+            f"question {draw.question.id}: {len(prompt.input_ids)} tokens and an answer of up to "
+            f"{sampling.max_new_tokens} do not fit the model's {most} positions; shorten it or max_new_tokens"
+        )

@@ -1,0 +1,162 @@
+"""What every answering system takes and gives: language models, endpoints, MammoVLM and files alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from modeling.data.exchange import BadRequest
+
+LATERALITIES = ("L", "R")
+VIEWS = ("CC", "MLO")
+LANGUAGES = ("zh", "en")
+# Rows done so far.
+Progress = Callable[[int], None]
+
+
+class SystemUnavailable(BadRequest):
+    """An answering system that can't be loaded or does not answer; the text says which and what to do."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A viewing copy on disk and how it was taken."""
+
+    path: Path
+    laterality: str
+    view: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A patient's question with its earlier turns, her images and what the model is told about her.
+
+    turns alternates user and assistant texts, beginning and ending with the user.
+    """
+
+    id: str
+    turns: tuple[str, ...]
+    language: str = "zh"
+    images: tuple[ImageFile, ...] = ()
+    context: str = ""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One answer to be written: the question, which of its answers it is, and the seed that decides it."""
+
+    question: Question
+    index: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One written answer and how it came about."""
+
+    text: str
+    raw: str
+    seed: int | None
+    finish_reason: str
+    prompt_sha256: str
+    seconds: float
+    tokens: int
+    images: int
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AnsweringSystem(Protocol):
+    """What answers patients' questions."""
+
+    @property
+    def revision(self) -> str:
+        """SHA-256 of the weights, or what else fixes the version of the system."""
+        ...
+
+    @property
+    def can_redraw(self) -> bool:
+        """Whether another seed can give another answer."""
+        ...
+
+    def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
+        """Answers in the order of the draws."""
+        ...
+
+
+def answer(
+    system: AnsweringSystem,
+    question: str,
+    images: Sequence[ImageFile] = (),
+    history: Sequence[str] = (),
+    n: int = 1,
+    seed: int = 0,
+) -> list[Answer]:
+    """n answers of one system to one question.
+
+    Args:
+        history: earlier user and assistant texts, alternating; empty in a first question.
+    """
+    asked = Question(id="question", turns=(*history, question), images=tuple(images))
+    draws = [Draw(asked, index, draw_seed(seed, "", asked.id, index, 0)) for index in range(n)]
+    return system.write(draws, lambda rows: None)
+
+
+def draw_seed(seed: int, system: str, question: str, index: int, attempt: int) -> int:
+    """The seed of one draw, from the run's seed and what it is for (31 bits: endpoints take no more)."""
+    text = json.dumps([seed, system, question, index, attempt])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def sha256_of(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form; of the prompt that a system was given, for instance."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def read_questions(rows: Any) -> list[Question]:
+    """The request's questions. Raises BadRequest naming the question and the field that is wrong."""
+    if not isinstance(rows, list):
+        raise BadRequest("questions: expected a list of objects")
+    questions = [_question(row, number) for number, row in enumerate(rows)]
+    seen: set[str] = set()
+    for question in questions:
+        if question.id in seen:
+            raise BadRequest(f"questions: id {question.id!r} occurs twice; give each question its own id")
+        seen.add(question.id)
+    return questions
+
+
+def _question(row: Any, number: int) -> Question:
+    where = f"questions[{number}]"
+    if not isinstance(row, dict) or "id" not in row:
+        raise BadRequest(f"{where}: expected an object with the field 'id'")
+    where = f"{where} ({row['id']})"
+    turns = row.get("turns")
+    if not isinstance(turns, list) or len(turns) % 2 == 0 or not all(isinstance(turn, str) for turn in turns):
+        raise BadRequest(f"{where}.turns: expected an odd number of texts, the last one the patient's")
+    if not turns[-1].strip():
+        raise BadRequest(f"{where}.turns: the last text is empty; a question is needed")
+    language = row.get("language", "zh")
+    if language not in LANGUAGES:
+        raise BadRequest(f"{where}.language: {language!r} is not one of {', '.join(LANGUAGES)}")
+    images = row.get("images") or []
+    return Question(
+        id=str(row["id"]),
+        turns=tuple(turns),
+        language=language,
+        images=tuple(_image(image, f"{where}.images[{i}]") for i, image in enumerate(images)),
+        context=str(row.get("context") or ""),
+    )
+
+
+def _image(row: Any, where: str) -> ImageFile:
+    if not isinstance(row, dict) or "path" not in row:
+        raise BadRequest(f"{where}: expected an object with the fields path, laterality and view")
+    for key, allowed in (("laterality", LATERALITIES), ("view", VIEWS)):
+        if row.get(key) not in allowed:
+            raise BadRequest(f"{where}.{key}: {row.get(key)!r} is not one of {', '.join(allowed)}")
+    return ImageFile(Path(row["path"]), row["laterality"], row["view"])
