@@ -50,7 +50,7 @@ class Conspicuity:
 
 CONSPICUITIES: Mapping[str, Conspicuity] = MappingProxyType(
     {
-        "easy": Conspicuity("easy", (0.34, 0.44), (9.0, 14.0), 0.75, (2.0, 2.8), 1.1, (1.9, 2.7)),
+        "easy": Conspicuity("easy", (0.44, 0.56), (12.0, 18.0), 0.85, (2.6, 3.6), 1.6, (2.0, 2.7)),
         "hard": Conspicuity("hard", (0.10, 0.18), (3.0, 8.0), 0.60, (0.5, 1.0), 0.4, (1.4, 2.0)),
     }
 )
@@ -154,8 +154,8 @@ def draw_phantom(
             for index, plan in enumerate(planned)
             if plan.laterality == side
         )
-        breasts[side] = Breast(  # type: ignore[index]
-            laterality=side,  # type: ignore[arg-type]
+        breasts[side] = Breast(
+            laterality=side,
             depth_mm=float(depth * wobble[0]),
             half_width_mm=half_width,
             half_height_mm=half_height,
@@ -187,7 +187,7 @@ def _draw_lesion(
         kind = "calcifications"
     elif plan.kind is not None:
         kind = plan.kind
-    radius = rng.uniform(*setting.radius_mm)
+    radius = rng.uniform(14, 24) if plan.scattered else rng.uniform(*setting.radius_mm)
     # Cancers sit in the upper outer quadrant about half of the time.
     outer = rng.random() < 0.68
     upper = rng.random() < 0.68
@@ -199,7 +199,7 @@ def _draw_lesion(
         nipple_distance_mm=float(rng.uniform(0.34, 0.62) * depth_mm),
         lateral_mm=float((1 if outer else -1) * rng.uniform(0.12, 0.45) * half_width_mm),
         superior_mm=float((1 if upper else -1) * rng.uniform(0.12, 0.42) * half_height_mm),
-        radius_mm=float(radius * (2.2 if plan.scattered else 1.0)),
+        radius_mm=float(radius),
         contrast=float(rng.uniform(*setting.contrast)),
         seed=int(rng.integers(2**31)),
     )

@@ -7,6 +7,7 @@ small), then brought to size, so that 1008 x 800 costs a tenth of a second and 1
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +25,14 @@ from modeling.data.phantom_anatomy import (
     ViewPosition,
 )
 
-Image = NDArray[np.float32]
+Image = NDArray[np.floating[Any]]
 _LARGE = 504  # rows from which a view is composed at half size
 _VIEW_NUMBER = {("L", "CC"): 0, ("L", "MLO"): 1, ("R", "CC"): 2, ("R", "MLO"): 3}
 
 
 def render_view(
     phantom: Phantom, laterality: Laterality, view: ViewPosition, *, height: int = 1008, width: int = 800
-) -> Image:
+) -> NDArray[np.float32]:
     """One view as hung: float32 (height, width) in 0..1, the chest wall at the left edge of left views and at
     the right edge of right views, lateral (CC) or superior (MLO) at the top."""
     if height < 32 or width < 32:
@@ -50,17 +51,11 @@ def render_view(
     image += grain * (np.float32(0.016 if large else 0.008) * np.sqrt(np.clip(image, 0.0, 1.0)))
     np.clip(image, 0.02, 1.0, out=image)
     image[inside < 0.5] = 0.0
-    return image[:, ::-1] if laterality == "R" else image
+    return np.asarray(image[:, ::-1] if laterality == "R" else image, dtype=np.float32)
 
 
 def render_study(phantom: Phantom, *, height: int = 1008, width: int = 800) -> NDArray[np.float32]:
     """The four views L CC, L MLO, R CC, R MLO as float32 (4, height, width)."""
-    pairs: tuple[tuple[Laterality, ViewPosition], ...] = (
-        ("L", "CC"),
-        ("L", "MLO"),
-        ("R", "CC"),
-        ("R", "MLO"),
-    )
     return np.stack([render_view(phantom, side, view, height=height, width=width) for side, view in VIEWS])
 
 
@@ -129,7 +124,7 @@ def _filter(rows: int, columns: int, beta: float, aspect: float) -> Image:
     # Below one cycle in 70 mm the spectrum is flat: a breast shows no larger structure of its own.
     amplitude = np.maximum(np.sqrt(fx**2 + fy**2), 1 / 70) ** (-beta / 2)
     amplitude[0, 0] = 0.0
-    return amplitude.astype(np.float32)
+    return np.asarray(amplitude, dtype=np.float32)
 
 
 def _field(white: NDArray[np.complex64], rows: int, columns: int, beta: float, aspect: float = 1.0) -> Image:

@@ -15,8 +15,8 @@ from typing import Literal, TypedDict
 from modeling.data import phantom_wordings as words
 from modeling.data.phantom_anatomy import DENSITIES, Density, Laterality, LesionKind
 
-Language = Literal["zh", "en"]
-QuestionKind = Literal["density", "category", "next", "finding"]
+Language = words.Language
+QuestionKind = words.QuestionKind
 AnswerStyle = Literal["brief", "plain", "full"]
 Category = Literal["1", "2", "3", "4"]
 
@@ -141,7 +141,7 @@ def true_answer(
     index = STYLES.index(style)
     if kind == "finding":
         return _finding_answer(facts, language, index)
-    template = words.ANSWERS[language][kind][index]
+    template: str = words.ANSWERS[language][kind][index]
     return template.format(
         density=facts.density,
         name=words.DENSITY_NAMES[language][facts.density],

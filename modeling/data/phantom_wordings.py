@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+Language = Literal["zh", "en"]
+QuestionKind = Literal["density", "category", "next", "finding"]
 Table = dict[str, Any]
 
 SIDES: Final[Table] = {"zh": {"L": "左", "R": "右"}, "en": {"L": "left", "R": "right"}}
@@ -112,7 +114,7 @@ EARLIER_TURNS: Final[dict[str, list[tuple[str, str]]]] = {
         ("What does BI-RADS mean?", "It is the common scale for breast imaging results."),
     ],
 }
-QUESTIONS: Final[dict[Any, dict[Any, list[str]]]] = {
+QUESTIONS: Final[dict[Language, dict[QuestionKind, list[str]]]] = {
     "zh": {
         "density": [
             "我的乳腺密度是哪一型？",
