@@ -36,5 +36,5 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         "demo_accounts": SimpleLazyObject(shown_accounts),
         "sign_in_url": _sign_in_url(),
         "csrf_cookie_name": settings.CSRF_COOKIE_NAME,
-        "is_demo": bool(getattr(settings, "MAMMO_DEMO", False)),
+        "is_demo": bool(settings.MAMMO_DEMO),
     }

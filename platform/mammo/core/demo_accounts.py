@@ -1,30 +1,57 @@
-"""Sign-ins that the sign-in page shows: in the demo only."""
+"""Sign-ins that the sign-in page shows: in the demo only, from MAMMO_HOME/demo/signins.json."""
 
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from django.conf import settings
-from django.utils.functional import Promise
+from django.utils.translation import gettext
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoAccount:
-    """A sign-in for visitors; what it may do is told in one short sentence."""
+    """A sign-in for visitors. `role` and `does` (one short sentence) are English and translated when shown."""
 
     username: str
     password: str
-    role: str | Promise
-    does: str | Promise = ""
+    role: str
+    does: str = ""
 
 
-_accounts: list[DemoAccount] = []
+def signins_path() -> Path:
+    """Where the sign-ins lie; the file's being there is what makes an installation a demo."""
+    return Path(settings.MAMMO_HOME) / "demo" / "signins.json"
 
 
-def show_account(account: DemoAccount) -> None:
-    """Offer an account on the sign-in page of the demo."""
-    if account not in _accounts:
-        _accounts.append(account)
+def show_accounts(accounts: Iterable[DemoAccount]) -> None:
+    """Offer these accounts, and no others, on the sign-in page of the demo."""
+    path = signins_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump([asdict(account) for account in accounts], file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.chmod(0o600)
+    os.replace(fresh, path)
 
 
 def shown_accounts() -> list[DemoAccount]:
-    """The offered accounts; none unless the demo runs."""
-    return list(_accounts) if getattr(settings, "MAMMO_DEMO", False) else []
+    """The offered accounts in the reader's language; none unless the demo runs."""
+    if not settings.MAMMO_DEMO:
+        return []
+    try:
+        rows = json.loads(signins_path().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return [
+        DemoAccount(
+            username=row["username"],
+            password=row["password"],
+            role=gettext(row["role"]),
+            does=gettext(row["does"]) if row.get("does") else "",
+        )
+        for row in rows
+    ]

@@ -19,16 +19,9 @@ def asset(name: str) -> str:
 
 @register.filter
 def control(field: BoundField) -> SafeString:
-    """The field's widget in Bootstrap's clothes, tied to its help and its errors for screen readers."""
+    """The field's widget in Bootstrap's clothes."""
     kind = getattr(field.field.widget, "input_type", "")
     css = _CLASSES.get(kind, "form-control")
     if field.errors:
         css += " is-invalid"
-    attributes: dict[str, str | bool] = {"class": css}
-    described = [f"{field.auto_id}_help"] if field.help_text else []
-    if field.errors:
-        described.append(f"{field.auto_id}_errors")
-        attributes["aria-invalid"] = "true"
-    if described:
-        attributes["aria-describedby"] = " ".join(described)
-    return field.as_widget(attrs=attributes)
+    return field.as_widget(attrs={"class": css})

@@ -1,0 +1,56 @@
+// Which image hangs where. Pure: no browser, no Cornerstone.
+
+const SIDES = ["R", "L"];
+const FIRST_VIEWS = ["CC", "MLO"];
+
+export const slotName = (image) => `${image.laterality}${image.view}`;
+
+function viewOrder(a, b) {
+  const rank = (view) => (FIRST_VIEWS.includes(view) ? FIRST_VIEWS.indexOf(view) : FIRST_VIEWS.length);
+  return rank(a) - rank(b) || a.localeCompare(b);
+}
+
+// Rows of two slots, the right breast on the reader's left. Every image of the study has a place: further views
+// get rows of their own below CC and MLO, and several images of one view share a slot, the newest first.
+export function hang(images, expected) {
+  const found = new Map();
+  for (const image of images) {
+    const name = slotName(image);
+    found.set(name, [...(found.get(name) ?? []), image]);
+  }
+  for (const list of found.values()) list.sort((a, b) => b.acquired_order - a.acquired_order);
+  const names = new Set([...expected, ...found.keys()]);
+  const views = [...new Set([...names].map((name) => name.slice(1)))].sort(viewOrder);
+  const slots = [];
+  for (const [row, view] of views.entries()) {
+    for (const [column, side] of SIDES.entries()) {
+      const name = `${side}${view}`;
+      if (!names.has(name)) continue;
+      slots.push({
+        name,
+        side,
+        view,
+        row: row + 1,
+        column: column + 1,
+        expected: expected.includes(name),
+        images: found.get(name) ?? [],
+      });
+    }
+  }
+  return { slots, rows: views.length };
+}
+
+// The chest wall lies on the right edge of a right breast's image and on the left edge of a left one's.
+export const chestWall = (side) => (side === "R" ? 1 : 0);
+
+// DICOM PS3.3 C.11.2.1: the range that a window spans, and back. LINEAR (and SIGMOID, which Cornerstone samples
+// over the same range) counts whole grey levels, LINEAR_EXACT does not.
+export function rangeOf({ wc, ww }, voiFunction) {
+  if (voiFunction === "LINEAR_EXACT") return { lower: wc - ww / 2, upper: wc + ww / 2 };
+  return { lower: wc - 0.5 - (ww - 1) / 2, upper: wc - 0.5 + (ww - 1) / 2 };
+}
+
+export function windowOf({ lower, upper }, voiFunction) {
+  if (voiFunction === "LINEAR_EXACT") return { wc: (lower + upper) / 2, ww: upper - lower };
+  return { wc: (lower + upper + 1) / 2, ww: upper - lower + 1 };
+}

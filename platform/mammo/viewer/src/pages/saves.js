@@ -1,0 +1,44 @@
+// A form marked data-autosave says in its [data-save-state] element whether what is typed is saved, and the page
+// asks before it is left while something is not.
+
+const stateOf = (form) => form.querySelector("[data-save-state]") ?? document.querySelector("[data-save-state]");
+
+function say(form, state) {
+  form.dataset.saveState = state;
+  const place = stateOf(form);
+  if (!place) return;
+  const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const texts = document.body.dataset;
+  const said = {
+    unsaved: texts.textUnsaved,
+    saving: texts.textSaving,
+    saved: `${texts.textSaved} ${time}`,
+    failed: texts.textNotSaved,
+  };
+  place.dataset.state = state;
+  place.textContent = said[state];
+}
+
+const autosaved = (event) => (event.detail?.elt ?? event.target).closest?.("form[data-autosave]");
+
+export function watchSaves() {
+  document.body.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-autosave]");
+    if (form) say(form, "unsaved");
+  });
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const form = autosaved(event);
+    if (form) say(form, "saving");
+  });
+  document.body.addEventListener("htmx:afterRequest", (event) => {
+    const form = autosaved(event);
+    if (!form) return;
+    // Text typed while the request was under way is not part of what was saved.
+    if (form.dataset.saveState === "unsaved" && event.detail.successful) return;
+    say(form, event.detail.successful ? "saved" : "failed");
+  });
+  window.addEventListener("beforeunload", (event) => {
+    const left = document.querySelector('form[data-save-state="unsaved"], form[data-save-state="failed"]');
+    if (left && !left.dataset.leaving) event.preventDefault();
+  });
+}

@@ -1,0 +1,27 @@
+// A judgement needs the pictures: a form marked data-needs-viewer="<id of a mammo-viewer>" can't be sent until
+// that viewer shows every image of the study, and its input[name=views_shown] then names the views on screen.
+
+const gated = (viewer) => document.querySelectorAll(`form[data-needs-viewer="${viewer.id}"]`);
+
+function apply(viewer, detail, open) {
+  for (const form of gated(viewer)) {
+    for (const button of form.querySelectorAll("[data-needs-views]")) button.disabled = !open;
+    const input = form.querySelector("input[name=views_shown]");
+    if (input) input.value = open ? detail.shown.join(" ") : "";
+    const note = form.querySelector("[data-gate-note]");
+    if (note) note.hidden = open;
+  }
+}
+
+export function gateForms() {
+  document.addEventListener("mammo-viewer:ready", (event) => apply(event.target, event.detail, true));
+  document.addEventListener("mammo-viewer:failed", (event) => apply(event.target, event.detail, false));
+  const shownBefore = (viewer) => ({ shown: (viewer.dataset.shown ?? "").split(" ").filter(Boolean) });
+  const sweep = () => {
+    for (const viewer of document.querySelectorAll("mammo-viewer")) {
+      apply(viewer, shownBefore(viewer), viewer.dataset.ready === "1");
+    }
+  };
+  sweep();
+  document.body.addEventListener("htmx:afterSettle", sweep);
+}

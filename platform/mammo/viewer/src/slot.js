@@ -1,0 +1,182 @@
+// One place of the hanging: the picture, its labels, and what is said when there is no picture.
+import { Enums } from "@cornerstonejs/core";
+import { enableViewport } from "./engine.js";
+import { chestWall, rangeOf, windowOf } from "./hanging.js";
+
+const { LINEAR } = Enums.InterpolationType;
+
+function div(parent, className, role) {
+  const element = document.createElement("div");
+  element.className = className;
+  if (role) element.setAttribute("role", role);
+  parent.append(element);
+  return element;
+}
+
+const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+export class Slot {
+  // `plan` comes from hang(); `say(key, values)` gives a text in the reader's language.
+  constructor(plan, { say, stepped }) {
+    Object.assign(this, { plan, say, stepped, viewport: null, imageIds: [], index: 0, shown: false });
+    this.element = document.createElement("div");
+    this.element.className = `mv-slot mv-side-${plan.side.toLowerCase()}`;
+    this.element.dataset.slot = plan.name;
+    this.element.dataset.state = "loading";
+    this.element.tabIndex = 0;
+    this.element.setAttribute("role", "group");
+    this.element.setAttribute("aria-label", this.title);
+    this.picture = div(this.element, "mv-picture");
+    this.label = div(this.element, "mv-label");
+    this.label.textContent = this.title;
+    this.steps = div(this.element, "mv-steps");
+    this.figures = div(this.element, "mv-figures");
+    this.notice = div(this.element, "mv-notice", "status");
+  }
+
+  get title() {
+    return `${this.plan.side} ${this.plan.view}`;
+  }
+
+  get image() {
+    return this.plan.images[this.index];
+  }
+
+  get isMissing() {
+    return this.plan.images.length === 0;
+  }
+
+  setState(state, notice = "") {
+    this.element.dataset.state = state;
+    this.notice.textContent = notice;
+  }
+
+  sayMissing() {
+    this.setState("missing", this.say("missing", { view: this.title }));
+  }
+
+  attach(engine, group, imageIds) {
+    this.imageIds = imageIds;
+    this.viewport = enableViewport(engine, group, `${engine.id}-${this.plan.name}`, this.picture);
+    this.picture.addEventListener(Enums.Events.VOI_MODIFIED, () => this.writeFigures());
+    this.picture.addEventListener(Enums.Events.CAMERA_MODIFIED, () => this.writeFigures());
+  }
+
+  // Shows the image at `index`. A decode that fails raises nothing and leaves the slot black, so the image that
+  // Cornerstone holds is compared with the one that was asked for.
+  async show(index) {
+    this.shown = false;
+    this.setState("loading", this.say("loading"));
+    const wanted = this.imageIds[index];
+    let cause = null;
+    try {
+      if (this.viewport.getImageIds().length === 0) await this.viewport.setStack(this.imageIds, index);
+      else await this.viewport.setImageIdIndex(index);
+    } catch (error) {
+      cause = error;
+    }
+    this.index = index;
+    this.shown = cause === null && this.viewport.csImage?.imageId === wanted;
+    if (!this.shown) {
+      this.setState("error", this.say("broken", { view: this.title }));
+      if (cause) console.error(cause);
+      return false;
+    }
+    this.setWindow(this.image);
+    await nextFrame();
+    await nextFrame();
+    this.setState("shown");
+    this.writeSteps();
+    return true;
+  }
+
+  async step(by) {
+    const index = this.index + by;
+    if (index < 0 || index >= this.imageIds.length) return;
+    await this.show(index);
+    this.stepped(this);
+  }
+
+  // Puts the chest wall on the edge of the slot. The slot spans `stretch` times the image's size: above 1 the
+  // image is drawn smaller, which is how detectors of different sizes come to one scale. Returns the camera's
+  // scale (half the height of the slot in mm).
+  place(stretch = 1) {
+    const wall = chestWall(this.plan.side);
+    this.viewport.setProperties({ interpolationType: LINEAR });
+    this.viewport.setDisplayArea({
+      type: "FIT",
+      imageArea: [stretch, stretch],
+      storeAsInitialCamera: true,
+      imageCanvasPoint: { imagePoint: [wall, 0.5], canvasPoint: [wall, 0.5] },
+    });
+    return this.viewport.getCamera().parallelScale;
+  }
+
+  placeActualPixels() {
+    const wall = chestWall(this.plan.side);
+    this.viewport.setDisplayArea({
+      type: "SCALE",
+      scale: 1,
+      imageCanvasPoint: { imagePoint: [wall, 0.5], canvasPoint: [wall, 0.5] },
+    });
+    this.viewport.render();
+  }
+
+  zoom(factor) {
+    this.viewport.setZoom(this.viewport.getZoom() * factor);
+    this.viewport.render();
+  }
+
+  pan(across, down) {
+    const [x, y] = this.viewport.getPan();
+    this.viewport.setPan([x + across, y + down]);
+    this.viewport.render();
+  }
+
+  setWindow(window) {
+    const voiRange = rangeOf(window, this.image.voi_fn);
+    this.viewport.setProperties({ voiRange, VOILUTFunction: this.image.voi_fn || "LINEAR" });
+    this.viewport.render();
+  }
+
+  scaleWidth(factor) {
+    const { wc, ww } = windowOf(this.viewport.getProperties().voiRange, this.image.voi_fn);
+    this.setWindow({ wc, ww: Math.max(2, ww * factor) });
+  }
+
+  setInverted(inverted) {
+    this.viewport.setProperties({ invert: inverted });
+    this.viewport.render();
+    this.element.classList.toggle("mv-inverted", inverted);
+  }
+
+  writeSteps() {
+    const several = this.imageIds.length > 1;
+    this.steps.replaceChildren();
+    if (!several) return;
+    const button = (key, by) => {
+      const element = document.createElement("button");
+      element.type = "button";
+      element.textContent = this.say(key);
+      element.disabled = this.index + by < 0 || this.index + by >= this.imageIds.length;
+      element.addEventListener("click", () => this.step(by));
+      return element;
+    };
+    const count = document.createElement("span");
+    count.textContent = this.say("count", { index: this.index + 1, total: this.imageIds.length });
+    this.steps.append(button("newer", -1), count, button("older", 1));
+  }
+
+  writeFigures() {
+    if (!this.shown) return;
+    const range = this.viewport.getProperties().voiRange;
+    if (!range) return;
+    const { wc, ww } = windowOf(range, this.image.voi_fn);
+    const scale = (2 * this.viewport.getCamera().parallelScale) / this.picture.clientHeight;
+    this.element.dataset.mmPerPixel = scale.toFixed(5);
+    this.element.dataset.windowCenter = wc.toFixed(1);
+    this.element.dataset.windowWidth = ww.toFixed(1);
+    const magnification = Math.round((100 * this.image.spacing[0]) / scale / window.devicePixelRatio);
+    this.figures.textContent = `${this.say("window")} ${Math.round(ww)} / ${Math.round(wc)}   ${magnification} %`;
+  }
+}

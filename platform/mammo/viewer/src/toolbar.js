@@ -1,0 +1,89 @@
+// The viewer's buttons and keys: one table, so that a button and its key can't drift apart.
+
+// `tool` chooses what the left mouse button does; `act` names a method of the viewer.
+export const COMMANDS = [
+  { name: "window", key: "w", tool: "window" },
+  { name: "pan", key: "p", tool: "pan" },
+  { name: "length", key: "m", tool: "length" },
+  { name: "clear", key: "Delete", act: "clearMeasurements", icon: "⌫" },
+  { name: "zoomIn", key: "+", act: "zoomIn", icon: "+" },
+  { name: "zoomOut", key: "-", act: "zoomOut", icon: "−" },
+  { name: "actual", key: "1", act: "showActualPixels", icon: "1:1" },
+  { name: "invert", key: "i", act: "toggleInvert" },
+  { name: "enlarge", key: "f", act: "toggleEnlarged" },
+  { name: "reset", key: "0", act: "reset" },
+];
+
+const UNSEEN = {
+  "=": "zoomIn",
+  "[": "narrowWindow",
+  "]": "widenWindow",
+  ",": "stepNewer",
+  ".": "stepOlder",
+  ArrowLeft: "panLeft",
+  ArrowRight: "panRight",
+  ArrowUp: "panUp",
+  ArrowDown: "panDown",
+};
+
+const TYPED_INTO = "input, textarea, select, [contenteditable]";
+
+// Carries out the command of a key pressed inside the viewer; says whether there was one.
+export function obey(viewer, event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPED_INTO)) return false;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const command = COMMANDS.find((candidate) => candidate.key === key);
+  if (command) run(viewer, command);
+  else if (UNSEEN[key]) viewer[UNSEEN[key]]();
+  else return false;
+  return true;
+}
+
+function run(viewer, command) {
+  if (command.tool) viewer.setTool(command.tool);
+  else viewer[command.act]();
+}
+
+export function buildToolbar(viewer, say) {
+  const bar = document.createElement("div");
+  bar.className = "mv-toolbar";
+  bar.setAttribute("role", "toolbar");
+  bar.setAttribute("aria-label", say("tools"));
+  for (const command of COMMANDS) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = command.icon ?? say(command.name);
+    button.title = `${say(command.name)} (${command.key})`;
+    button.setAttribute("aria-label", say(command.name));
+    button.setAttribute("aria-keyshortcuts", command.key === "+" ? "Plus" : command.key);
+    if (command.tool) {
+      button.dataset.tool = command.tool;
+      button.setAttribute("aria-pressed", "false");
+    }
+    if (command.name === "invert") button.dataset.toggles = "invert";
+    button.addEventListener("click", () => run(viewer, command));
+    bar.append(button);
+  }
+  return bar;
+}
+
+export function markTool(bar, tool) {
+  for (const button of bar.querySelectorAll("[data-tool]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
+  }
+}
+
+// The windows that the maker of the equipment supplied, by their explanation; chosen for all views by position.
+export function buildPresets(images, say, chosen) {
+  const most = images.reduce((best, image) => (image.presets.length > best.length ? image.presets : best), []);
+  if (most.length < 2) return null;
+  const select = document.createElement("select");
+  select.className = "mv-presets";
+  select.setAttribute("aria-label", say("presets"));
+  for (const [index, preset] of most.entries()) {
+    const label = preset.label || `${say("window")} ${preset.ww} / ${preset.wc}`;
+    select.append(new Option(label, String(index)));
+  }
+  select.addEventListener("change", () => chosen(Number(select.value)));
+  return select;
+}
