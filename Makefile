@@ -1,0 +1,68 @@
+# Works where only Python 3.11 and make exist; everything else comes from the package registries by name.
+VENV    := .venv
+PY      := $(VENV)/bin/python
+PYTHON3 := $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+SERVE   ?= 1
+PORT    ?= 8000
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export UV_PYTHON_DOWNLOADS := never
+
+VIEWER     := platform/mammo/viewer
+VIEWER_SRC := $(shell find $(VIEWER) -type f -not -path '*/node_modules/*' 2>/dev/null)
+PO_FILES   := $(shell find platform annotation modeling evaluation -name '*.po' 2>/dev/null)
+
+.PHONY: help setup demo test test-quick lint fmt bench screenshots clean
+help:
+	@echo "make demo          the whole story on a synthetic hospital, then the site (SERVE=0: ends after the tables)"
+	@echo "make test          every test this machine can run; says what it could not and why"
+	@echo "make test-quick    the part for work in progress"
+	@echo "make lint fmt      ruff, mypy, import-linter, migrations"
+	@echo "make setup bench screenshots clean"
+
+setup: $(VENV)/.dependencies platform/mammo/static/built/.stamp $(VENV)/.translations
+
+$(VENV)/.dependencies: pyproject.toml constraints.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; found: $$($(PYTHON3) --version)"; exit 1; }
+	@test -x $(PY) || $(PYTHON3) -m venv $(VENV)
+	@test -x $(VENV)/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)/bin/uv pip install --quiet --python $(PY) -c constraints.txt -e '.[test]'
+	@touch $@
+
+platform/mammo/static/built/.stamp: $(VENV)/.dependencies $(VIEWER_SRC)
+	cd $(VIEWER) && npm ci --no-audit --no-fund --loglevel=error
+	cd $(VIEWER) && npm run --silent build
+	@mkdir -p $(@D) && touch $@
+
+$(VENV)/.translations: $(VENV)/.dependencies $(PO_FILES)
+	$(PY) manage.py translations compile
+	@touch $@
+
+demo: setup
+	$(PY) manage.py demo --serve $(SERVE) --port $(PORT)
+
+test: setup
+	OMP_NUM_THREADS=1 $(PY) -m pytest --durations=15
+
+test-quick: setup
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and not browser and not services"
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+
+fmt: $(VENV)/.dependencies
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: setup
+	$(PY) -m benchmarks
+
+screenshots: setup
+	$(PY) -m docs.screenshots
+
+clean:
+	rm -rf $(VENV) platform/mammo/static/built $(VIEWER)/node_modules
