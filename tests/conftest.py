@@ -61,9 +61,12 @@ def _home(tmp_path: Path, settings: object) -> Iterator[None]:
     yield
 
 
-@pytest.fixture(autouse=True)
-def _flushes_may_empty_append_only_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one place where triggers are lifted: the flush at the end of a transactional test."""
+@pytest.fixture(autouse=True, scope="session")
+def _flushes_may_empty_append_only_tables() -> Iterator[None]:
+    """The one place where triggers are lifted: the flush at the end of a transactional test.
+
+    For the whole session: the flush comes after the fixtures of its test are gone.
+    """
     from django.core.management.commands import flush
 
     from mammo.core import append_only
@@ -74,7 +77,9 @@ def _flushes_may_empty_append_only_tables(monkeypatch: pytest.MonkeyPatch) -> No
         with append_only.lifted(str(options["database"])):
             real(self, **options)
 
-    monkeypatch.setattr(flush.Command, "handle", handle)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(flush.Command, "handle", handle)
+        yield
 
 
 @pytest.fixture

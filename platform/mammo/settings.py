@@ -210,7 +210,15 @@ STATIC_ROOT = MAMMO_HOME / "staticfiles"
 STATICFILES_DIRS = [PACKAGE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
-WHITENOISE_ADD_HEADERS_FUNCTION = "mammo.core.middleware.static_headers"
+
+
+def WHITENOISE_ADD_HEADERS_FUNCTION(headers: Any, path: str, url: str) -> None:  # noqa: N802
+    """WhiteNoise takes a function, not a name; the middleware can't be imported while settings are read."""
+    from mammo.core.middleware import static_headers
+
+    static_headers(headers, path, url)
+
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 
 BROKER_URL = env.str("BROKER_URL", default="filesystem://")

@@ -51,9 +51,13 @@ class IdempotentPost(models.Model):
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
     key = models.UUIDField()
     view = models.CharField(max_length=120)
+    fingerprint = models.CharField(max_length=64, help_text="keyed hash of address and contents")
     status = models.PositiveSmallIntegerField(null=True)
-    location = models.CharField(max_length=500, blank=True)
+    location = models.CharField(max_length=600, blank=True, help_text="header and address answered first")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotent_post_once")]
+
+    def __str__(self) -> str:
+        return f"{self.view} {self.key}"
