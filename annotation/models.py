@@ -1,12 +1,18 @@
 """Campaigns, questions, proposals, corrections and picks. Judgements are append-only."""
 
 import uuid
-from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from annotation.querysets import (
+    CampaignQuerySet,
+    CorrectionQuerySet,
+    LeaseQuerySet,
+    PickQuerySet,
+    ProposalQuerySet,
+    QuestionQuerySet,
+)
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Patient, Study
 from mammo.core.choices import Language
@@ -44,14 +50,26 @@ class ErrorTag(models.TextChoices):
     OTHER = "other", _("Other")
 
 
-class CampaignQuerySet(models.QuerySet["Campaign"]):
-    """Queries named as the domain says them."""
+class PickReason(models.TextChoices):
+    """Why a senior prefers an answer: correctness and professional level (paper, section 4.1.1), and how."""
 
-    def visible_to(self, user: User) -> "CampaignQuerySet":
-        """All campaigns of a researcher's sites; of others those they are a member of and that are not drafts."""
-        return self.filter(
-            Q(site__in=user.sites_as("researcher", "admin")) | (Q(members__user=user) & ~Q(state="draft"))
-        ).distinct()
+    CORRECT = "correct", _("Correct")
+    PROFESSIONAL = "professional", _("Professional")
+    COMPLETE = "complete", _("Complete")
+    CLEAR = "clear", _("Clear to a patient")
+    SAFE = "safe", _("Safest advice")
+    OTHER = "other", _("Other")
+
+
+class ReturnReason(models.TextChoices):
+    """Why none of the answers is acceptable."""
+
+    WRONG = "wrong", _("Wrong in fact")
+    UNSAFE = "unsafe", _("Unsafe advice")
+    UNSUPPORTED = "unsupported", _("Not supported by images or report")
+    INCOMPLETE = "incomplete", _("Leaves the question unanswered")
+    LANGUAGE = "language", _("Language")
+    OTHER = "other", _("Other")
 
 
 class Campaign(VersionedModel):
@@ -68,7 +86,9 @@ class Campaign(VersionedModel):
     name = models.CharField(max_length=120)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     languages = models.JSONField(default=list)
-    instructions = models.TextField(blank=True, help_text="Markdown; every change is kept as an InstructionVersion")
+    instructions = models.TextField(
+        blank=True, help_text="Markdown; every change is kept as an InstructionVersion"
+    )
     proposer = models.JSONField(default=dict, help_text="spec of the proposing system")
     proposer_context = models.CharField(max_length=10, choices=ProposerContext, default=ProposerContext.NONE)
     parameters = models.JSONField(default=dict, help_text="temperature, top_p, …")
@@ -84,7 +104,7 @@ class Campaign(VersionedModel):
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager["Campaign"]] = CampaignQuerySet.as_manager()  # type: ignore[assignment]
+    objects = CampaignQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["site", "name"], name="campaign_name_once_per_site")]
@@ -116,7 +136,9 @@ class CampaignMember(TimedModel):
     purpose = models.CharField(max_length=10, choices=Purpose)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["campaign", "user", "purpose"], name="campaign_member_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "user", "purpose"], name="campaign_member_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} {self.purpose}"
@@ -135,8 +157,12 @@ class Question(VersionedModel):
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="questions")
-    patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="questions")
-    study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.PROTECT, related_name="questions")
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="questions"
+    )
+    study = models.ForeignKey(
+        Study, null=True, blank=True, on_delete=models.PROTECT, related_name="questions"
+    )
     position = models.PositiveIntegerField(help_text="order within the campaign")
     language = models.CharField(max_length=3, choices=Language)
     source = models.CharField(max_length=60, help_text="tablet, letter, ward, synthetic, …")
@@ -144,17 +170,21 @@ class Question(VersionedModel):
     asked_on = models.DateField(null=True, blank=True)
     wording_received = EncryptedTextField(help_text="before cleaning; data managers only")
     turns = EncryptedJSONField(help_text="cleaned texts: patient, answer, patient, …; ends with the patient")
-    turns_hash = models.CharField(max_length=64, help_text="keyed hash: finds the same question twice")
+    turns_hash = models.CharField(
+        max_length=64, help_text="keyed hash of study, patient and turns: finds the same question twice"
+    )
     cleaned_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.NEW)
     round = models.PositiveSmallIntegerField(default=1, help_text="moves on with every return")
     is_practice = models.BooleanField(default=False)
     is_simulated = models.BooleanField(default=False)
 
+    objects = QuestionQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["campaign", "position"], name="question_position_once"),
-            models.UniqueConstraint(fields=["campaign", "study", "turns_hash"], name="question_once", nulls_distinct=False),
+            models.UniqueConstraint(fields=["campaign", "turns_hash"], name="question_once"),
         ]
         indexes = [models.Index(fields=["campaign", "stage", "position"], name="question_worklist")]
 
@@ -188,7 +218,9 @@ class Proposal(AboutQuestion, AppendOnlyModel):
     raw = EncryptedTextField(help_text="as the system gave it")
     system = models.CharField(max_length=200)
     system_kind = models.CharField(max_length=20)
-    revision = models.CharField(max_length=64, help_text="sha256 of the weights, or the endpoint's model name")
+    revision = models.CharField(
+        max_length=64, help_text="sha256 of the weights, or the endpoint's model name"
+    )
     parameters = models.JSONField(default=dict)
     seed = models.PositiveBigIntegerField()
     prompt_sha256 = models.CharField(max_length=64)
@@ -199,6 +231,8 @@ class Proposal(AboutQuestion, AppendOnlyModel):
     seconds = models.FloatField(default=0)
     job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
+
+    objects = ProposalQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["question", "round", "index"], name="proposal_once")]
@@ -232,7 +266,9 @@ class Correction(AppendOnlyModel):
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="corrections")
     round = models.PositiveSmallIntegerField(default=1)
     revision = models.PositiveSmallIntegerField(default=1)
-    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
     text = EncryptedTextField()
     no_change = models.BooleanField()
     error_tags = models.JSONField(default=list)
@@ -242,9 +278,13 @@ class Correction(AppendOnlyModel):
     instruction_version = models.PositiveIntegerField(default=0)
     is_simulated = models.BooleanField(default=False)
 
+    objects = CorrectionQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["proposal", "by_user", "round", "revision"], name="correction_once")
+            models.UniqueConstraint(
+                fields=["proposal", "by_user", "round", "revision"], name="correction_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -260,12 +300,19 @@ class Pick(AboutQuestion, AppendOnlyModel):
 
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="picks")
     correction = models.ForeignKey(
-        Correction, null=True, blank=True, on_delete=models.PROTECT, related_name="picks", help_text="empty: written by the senior"
+        Correction,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="picks",
+        help_text="empty: written by the senior",
     )
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="picks")
     round = models.PositiveSmallIntegerField(default=1)
     revision = models.PositiveSmallIntegerField(default=1)
-    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
     text = EncryptedTextField(help_text="the picked text, small edits included")
     edited = models.BooleanField(default=False)
     ranking = models.JSONField(default=list, help_text="ids of corrections, best first")
@@ -275,8 +322,12 @@ class Pick(AboutQuestion, AppendOnlyModel):
     instruction_version = models.PositiveIntegerField(default=0)
     is_simulated = models.BooleanField(default=False)
 
+    objects = PickQuerySet.as_manager()
+
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["question", "by_user", "round", "revision"], name="pick_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["question", "by_user", "round", "revision"], name="pick_once")
+        ]
 
     def __str__(self) -> str:
         return f"pick for {self.question}"
@@ -324,9 +375,13 @@ class Lease(TimedModel):
     seat = models.PositiveSmallIntegerField(default=0, help_text="0 to overlap - 1")
     expires_at = models.DateTimeField(null=True, help_text="empty: a named assignment, which does not expire")
 
+    objects = LeaseQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["question", "user", "purpose", "round"], name="lease_person_once"),
+            models.UniqueConstraint(
+                fields=["question", "user", "purpose", "round"], name="lease_person_once"
+            ),
             models.UniqueConstraint(fields=["question", "purpose", "round", "seat"], name="lease_seat_once"),
         ]
 

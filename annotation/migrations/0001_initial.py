@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 ('asked_on', models.DateField(blank=True, null=True)),
                 ('wording_received', mammo.core.encryption.EncryptedTextField(help_text='before cleaning; data managers only')),
                 ('turns', mammo.core.encryption.EncryptedJSONField(help_text='cleaned texts: patient, answer, patient, …; ends with the patient')),
-                ('turns_hash', models.CharField(help_text='keyed hash: finds the same question twice', max_length=64)),
+                ('turns_hash', models.CharField(help_text='keyed hash of study, patient and turns: finds the same question twice', max_length=64)),
                 ('stage', models.CharField(choices=[('new', 'Waits for proposals'), ('proposed', 'To be corrected'), ('corrected', 'To be picked'), ('picked', 'Done'), ('withdrawn', 'Withdrawn')], default='new', max_length=10)),
                 ('round', models.PositiveSmallIntegerField(default=1, help_text='moves on with every return')),
                 ('is_practice', models.BooleanField(default=False)),
@@ -259,7 +259,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='question',
-            constraint=models.UniqueConstraint(fields=('campaign', 'study', 'turns_hash'), name='question_once', nulls_distinct=False),
+            constraint=models.UniqueConstraint(fields=('campaign', 'turns_hash'), name='question_once'),
         ),
         migrations.AddConstraint(
             model_name='proposal',
