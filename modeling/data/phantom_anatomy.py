@@ -40,7 +40,8 @@ class Conspicuity:
     """
 
     name: ConspicuityName
-    contrast: tuple[float, float]  # added to an intensity scale of 0..1
+    contrast: tuple[float, float]  # of a malignant lesion, added to an intensity scale of 0..1
+    benign_contrast: float  # share of it that a benign lesion has: equal density, not high density
     radius_mm: tuple[float, float]  # of a mass
     mass_share: float  # the other lesions are calcifications
     calcification_mm: tuple[float, float]  # diameter of one benign calcification
@@ -50,8 +51,8 @@ class Conspicuity:
 
 CONSPICUITIES: Mapping[str, Conspicuity] = MappingProxyType(
     {
-        "easy": Conspicuity("easy", (0.44, 0.56), (12.0, 18.0), 0.85, (2.6, 3.6), 1.6, (2.0, 2.7)),
-        "hard": Conspicuity("hard", (0.10, 0.18), (3.0, 8.0), 0.60, (0.5, 1.0), 0.4, (1.4, 2.0)),
+        "easy": Conspicuity("easy", (0.46, 0.58), 0.6, (12.0, 18.0), 0.85, (2.6, 3.6), 1.6, (2.0, 2.7)),
+        "hard": Conspicuity("hard", (0.10, 0.18), 0.85, (3.0, 8.0), 0.60, (0.5, 1.0), 0.4, (1.4, 2.0)),
     }
 )
 
@@ -191,6 +192,7 @@ def _draw_lesion(
     # Cancers sit in the upper outer quadrant about half of the time.
     outer = rng.random() < 0.68
     upper = rng.random() < 0.68
+    contrast = rng.uniform(*setting.contrast)
     return Lesion(
         laterality=plan.laterality,
         kind=kind,
@@ -200,6 +202,6 @@ def _draw_lesion(
         lateral_mm=float((1 if outer else -1) * rng.uniform(0.12, 0.45) * half_width_mm),
         superior_mm=float((1 if upper else -1) * rng.uniform(0.12, 0.42) * half_height_mm),
         radius_mm=float(radius),
-        contrast=float(rng.uniform(*setting.contrast)),
+        contrast=float(contrast if plan.malignant_look else contrast * setting.benign_contrast),
         seed=int(rng.integers(2**31)),
     )
