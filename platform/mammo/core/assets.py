@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core import checks
 from django.templatetags.static import static
 
 BUILT = Path(__file__).resolve().parents[1] / "static" / "built"
@@ -21,17 +21,17 @@ def built_folder(built: Path = BUILT) -> str | None:
 
 
 def asset_url(name: str) -> str:
-    """Address of a built file; without a build an address that answers 404, and the system check tells why."""
+    """Address of a built file; without a build it answers 404, and the system check says why."""
     return static(f"built/{built_folder() or 'not-built'}/{name}")
 
 
-@register()
-def check_built(**kwargs: Any) -> list[CheckMessage]:
+@checks.register()
+def check_built(**kwargs: Any) -> list[checks.CheckMessage]:
     """Tell when pages would come without style and viewer."""
     if built_folder() is not None:
         return []
     return [
-        Warning(
+        checks.Warning(
             "the browser files are not built: pages have no style and the viewer shows nothing",
             hint=HOW_TO_BUILD,
             id="core.W102",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 
 @dataclass(frozen=True, kw_only=True)
 class DemoAccount:
-    """A sign-in for visitors. `role` and `does` (one short sentence) are English and translated when shown."""
+    """A sign-in for visitors; `role` and `does` (one sentence) are English and translated when shown."""
 
     username: str
     password: str

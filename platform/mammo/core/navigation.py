@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning, register
+from django.core import checks
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 
@@ -57,7 +57,7 @@ def entries_for(roles: Iterable[str]) -> list[Entry]:
 
 
 def links_for(user: Any, path: str) -> list[Link]:
-    """The navigation of a signed-in `user` who is at `path`; the deepest entry that holds the path is current."""
+    """The navigation of a signed-in `user` at `path`; the deepest entry that holds the path is current."""
     found = []
     for entry in entries_for(user.roles):
         try:
@@ -69,16 +69,16 @@ def links_for(user: Any, path: str) -> list[Link]:
     return [Link(entry, url, url == current, user) for entry, url in found]
 
 
-@register()
-def check_entries(**kwargs: Any) -> list[CheckMessage]:
+@checks.register()
+def check_entries(**kwargs: Any) -> list[checks.CheckMessage]:
     """Name the entries that lead nowhere."""
-    problems: list[CheckMessage] = []
+    problems: list[checks.CheckMessage] = []
     for entry in _entries:
         try:
             reverse(entry.url_name)
         except NoReverseMatch:
             problems.append(
-                Warning(
+                checks.Warning(
                     f"the navigation entry {str(entry.label)!r} is left out: "
                     f"there is no address named {entry.url_name!r}",
                     hint="name an address of urls.py that needs no arguments",

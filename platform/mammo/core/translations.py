@@ -1,17 +1,15 @@
 """Message catalogues without GNU gettext: extract, complete and compile them with Babel.
 
-    python -m mammo.core.translations extract     bring every .po up to date with the sources
-    python -m mammo.core.translations check       name what is not translated (exit code 1)
-    python -m mammo.core.translations compile     write the .mo files that Django reads; nothing to do, nothing done
+    manage.py translations extract     bring every .po up to date with the sources
+    manage.py translations check       name what is not translated (exit code 1)
+    manage.py translations compile     write the .mo files that Django reads
 
 Each app keeps its own catalogue in its own locale/ folder; English is the language of the sources.
 """
 
-import argparse
 import io
 import os
-import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +17,10 @@ from pathlib import Path
 from babel.messages import extract
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import PoFileError, read_po, write_po
 from django.utils.translation.template import templatize
+
+from mammo.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCALE = "zh_Hans"
@@ -61,7 +61,7 @@ class Room:
                 yield path
 
 
-class CatalogueError(Exception):
+class CatalogueError(UserError):
     """A catalogue that can't be used: file, message and mend."""
 
 
@@ -96,9 +96,21 @@ def extract_messages(room: Room) -> Catalog:
 def read_catalogue(path: Path) -> Catalog:
     """A .po file as a Catalog; an empty one when there is none yet."""
     if not path.exists():
-        return Catalog(locale=LOCALE, domain="django", project="mammovlm-platform", charset="utf-8")
+        return Catalog(
+            locale=LOCALE,
+            domain="django",
+            project="mammovlm-platform",
+            version="0.1.0",
+            msgid_bugs_address="",
+            last_translator="",
+            language_team="zh-hans",
+            charset="utf-8",
+        )
     with path.open("rb") as file:
-        return read_po(file, locale=LOCALE, domain="django", abort_invalid=True)
+        try:
+            return read_po(file, locale=LOCALE, domain="django", abort_invalid=True)
+        except (PoFileError, UnicodeDecodeError) as error:
+            raise CatalogueError(f"{path}: {error}; mend the file by hand") from error
 
 
 def untranslated(catalog: Catalog) -> list[Message]:
@@ -134,6 +146,7 @@ def update(room: Room) -> bool:
     catalog.update(messages, no_fuzzy_matching=True, update_header_comment=False)
     catalog.obsolete.clear()
     catalog.fuzzy = False
+    catalog.msgid_bugs_address = catalog.last_translator = ""
     catalog.header_comment = f"# Simplified Chinese messages of {room.folder.name}."
     catalog.creation_date = catalog.revision_date = FIXED_DATE
     buffer = io.BytesIO()
@@ -166,34 +179,18 @@ def missing_messages(room: Room) -> list[str]:
     return absent + [str(message.id) for message in untranslated(catalog)]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one action over all rooms (or those named by --only)."""
-    parser = argparse.ArgumentParser(prog="python -m mammo.core.translations", description=__doc__)
-    parser.add_argument("action", choices=["extract", "check", "compile"])
-    parser.add_argument("--only", action="append", help="name of a room's folder: mammo, annotation, ...")
-    options = parser.parse_args(arguments)
-    chosen = [room for room in rooms() if not options.only or room.folder.name in options.only]
-    try:
-        if options.action == "check":
-            return _report_missing(chosen)
-        act = update if options.action == "extract" else compile_room
-        changed = [room.folder.name for room in chosen if act(room)]
-    except (CatalogueError, SyntaxError, ValueError) as error:
-        sys.stderr.write(f"translations: {error}\n")
-        return 1
-    sys.stdout.write(f"translations: {options.action}: {', '.join(changed) or 'nothing to do'}\n")
-    return 0
+def run(action: str, only: Collection[str] = ()) -> tuple[bool, list[str]]:
+    """Run `extract`, `check` or `compile` over all rooms, or those whose folders `only` names.
 
+    Returns whether all is well, and the lines to print.
 
-def _report_missing(chosen: list[Room]) -> int:
-    count = 0
-    for room in chosen:
-        for message in missing_messages(room):
-            sys.stdout.write(f"{room.folder.name}: {message}\n")
-            count += 1
-    sys.stdout.write(f"translations: {count} not translated\n")
-    return 1 if count else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    Raises:
+        CatalogueError: a catalogue can't be read or used.
+    """
+    chosen = [room for room in rooms() if not only or room.folder.name in only]
+    if action == "check":
+        lines = [f"{room.folder.name}: {message}" for room in chosen for message in missing_messages(room)]
+        return not lines, [*lines, f"translations: {len(lines)} not translated"]
+    act = update if action == "extract" else compile_room
+    changed = [room.folder.name for room in chosen if act(room)]
+    return True, [f"translations: {action}: {', '.join(changed) or 'nothing to do'}"]

@@ -25,6 +25,7 @@ const DECODER = "dicomImageLoader";
 const descriptions = new Map();
 let started = null;
 let serial = 0;
+let underWay = 0;
 
 export const TOOLS = { window: WindowLevelTool.toolName, pan: PanTool.toolName, length: LengthTool.toolName };
 
@@ -129,11 +130,19 @@ export function clearMeasurements(images) {
   for (const image of images) measurements.removeAnnotations(image.uid);
 }
 
-// Workers keep a copy of every frame they decoded, and the loader keeps every file: both are let go once the
-// case is on screen. Workers come back by themselves when the next image is asked for.
-export function releaseDecoders() {
-  getWebWorkerManager().terminate(DECODER);
-  wadouri.dataSetCacheManager.purge();
+// Workers keep a copy of every frame they decoded, and the loader keeps every file: both are let go once nothing
+// is being loaded any more, by any viewer of the page. Workers come back by themselves when they are asked again.
+export async function decoding(work) {
+  underWay += 1;
+  try {
+    return await work();
+  } finally {
+    underWay -= 1;
+    if (underWay === 0) {
+      getWebWorkerManager().terminate(DECODER);
+      wadouri.dataSetCacheManager.purge();
+    }
+  }
 }
 
 export function destroy(engine, group, imageIds) {

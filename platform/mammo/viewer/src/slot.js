@@ -1,6 +1,6 @@
 // One place of the hanging: the picture, its labels, and what is said when there is no picture.
 import { Enums } from "@cornerstonejs/core";
-import { enableViewport } from "./engine.js";
+import { decoding, enableViewport } from "./engine.js";
 import { chestWall, rangeOf, windowOf } from "./hanging.js";
 
 const { LINEAR } = Enums.InterpolationType;
@@ -92,8 +92,8 @@ export class Slot {
 
   async step(by) {
     const index = this.index + by;
-    if (index < 0 || index >= this.imageIds.length) return;
-    await this.show(index);
+    if (this.element.dataset.state === "loading" || index < 0 || index >= this.imageIds.length) return;
+    await decoding(() => this.show(index));
     this.stepped(this);
   }
 

@@ -9,10 +9,10 @@ import {
   clearMeasurements,
   createEngine,
   createToolGroup,
+  decoding,
   destroy,
   isReduced,
   registerImage,
-  releaseDecoders,
   start,
 } from "./engine.js";
 import { hang } from "./hanging.js";
@@ -130,8 +130,7 @@ class MammoViewer extends HTMLElement {
   };
 
   async #showAll() {
-    await Promise.all(this.#filled.map((slot) => slot.show(0)));
-    releaseDecoders();
+    await decoding(() => Promise.all(this.#filled.map((slot) => slot.show(0))));
   }
 
   get #filled() {
@@ -142,8 +141,7 @@ class MammoViewer extends HTMLElement {
     return this.#filled.filter((slot) => slot.shown);
   }
 
-  async #afterStep() {
-    releaseDecoders();
+  #afterStep() {
     this.hangAll();
     if (this.#inverted) this.#visible.forEach((slot) => slot.setInverted(true));
     this.#report();
