@@ -1,0 +1,120 @@
+"""A CSV file as rows of texts, with errors that name file, row and column."""
+
+import csv
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mammo.core.errors import UserError
+
+MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
+
+
+@dataclass(frozen=True)
+class CsvRow:
+    """One row: its line number in the file, and its cells by column."""
+
+    path: Path
+    line: int
+    cells: dict[str, str]
+
+    def text(self, column: str) -> str:
+        """Return a cell that must not be empty."""
+        value = self.cells[column]
+        if not value:
+            raise self.error(column, "is empty")
+        return value
+
+    def number(self, column: str) -> float:
+        """Return a cell that must be a finite number."""
+        value = self.optional_number(column)
+        if value is None:
+            raise self.error(column, "is empty; give a number")
+        return value
+
+    def optional_number(self, column: str) -> float | None:
+        """Return a cell as a finite number, or None when it is empty or says NA."""
+        value = self.cells[column]
+        if value.lower() in MISSING:
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            raise self.error(column, f"{value!r} is not a number") from None
+        if not math.isfinite(number):
+            raise self.error(column, f"{value!r} is not a finite number")
+        return number
+
+    def count(self, column: str) -> int:
+        """Return a cell that must be a whole number of at least 0."""
+        value = self.number(column)
+        if value < 0 or value != int(value):
+            raise self.error(column, f"{self.cells[column]!r} is not a count (0, 1, 2, …)")
+        return int(value)
+
+    def error(self, column: str, problem: str) -> UserError:
+        """An error that names file, line and column."""
+        return UserError(f"{self.path}, line {self.line}, column {column}: {problem}")
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """A file that was read whole."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: list[CsvRow]
+
+    def require(self, columns: Iterable[str]) -> None:
+        """Refuse a file that lacks a column.
+
+        Raises:
+            UserError: names the missing column and those that exist.
+        """
+        for column in columns:
+            if column not in self.columns:
+                raise UserError(
+                    f"{self.path}: column {column!r} is missing; found: {', '.join(self.columns)}"
+                )
+
+    def __iter__(self) -> Iterator[CsvRow]:
+        return iter(self.rows)
+
+
+def read_csv(path: Path) -> CsvTable:
+    """Read a CSV file (UTF-8, with or without BOM; comma, semicolon or tab).
+
+    Raises:
+        UserError: the file is missing, not UTF-8 or empty, or a row is longer or shorter than the header.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing CSV file") from None
+    if "\0" in text:
+        raise UserError(f"{path}: not a CSV file (it holds zero bytes); save it as CSV UTF-8")
+    lines = text.splitlines()
+    if not lines:
+        raise UserError(f"{path}: the file is empty; give a CSV file with a header line")
+    delimiter = max(",;\t", key=lines[0].count)
+    reader = csv.reader(lines, delimiter=delimiter)
+    header = tuple(name.strip() for name in next(reader))
+    if len(set(header)) != len(header):
+        double = next(name for name in header if header.count(name) > 1)
+        raise UserError(f"{path}: column {double!r} is there twice; rename one")
+    rows = []
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != len(header):
+            raise UserError(
+                f"{path}, line {reader.line_num}: {len(cells)} cells where the header has {len(header)}"
+            )
+        values = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        rows.append(CsvRow(path, reader.line_num, values))
+    if not rows:
+        raise UserError(f"{path}: there are no rows under the header")
+    return CsvTable(path, header, rows)

@@ -1,0 +1,61 @@
+"""`analyse proportions`: rates with Wilson and Clopper-Pearson intervals from counts."""
+
+from pathlib import Path
+from typing import Any
+
+from evaluation.analyses.csv_table import CsvRow, read_csv
+from evaluation.analyses.results import AnalysisResult, columns, limits, shown
+from evaluation.statistics.proportions import clopper_pearson, wilson
+from mammo.core.errors import UserError
+
+COUNTS = (("events", "total"), ("x", "n"))
+FOURFOLD = ("tp", "fp", "fn", "tn")
+
+
+def _rates(row: CsvRow) -> list[tuple[str, int, int]]:
+    """(name, events, total) of each rate of a fourfold table."""
+    tp, fp, fn, tn = (row.count(name) for name in FOURFOLD)
+    return [
+        ("sensitivity", tp, tp + fn),
+        ("specificity", tn, tn + fp),
+        ("ppv", tp, tp + fp),
+        ("npv", tn, tn + fn),
+        ("accuracy", tp + tn, tp + fp + fn + tn),
+    ]
+
+
+def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
+    """Intervals per row: columns `events,total` (or `x,n`), or `tp,fp,fn,tn`; `name` labels the rows.
+
+    Returns:
+        data with key `proportions`: rows `{"name","events","total","estimate","wilson","clopper_pearson"}`.
+
+    Raises:
+        UserError: columns are missing, or events exceed the total.
+    """
+    table = read_csv(path)
+    pair = next((names for names in COUNTS if set(names) <= set(table.columns)), None)
+    if pair is None and not set(FOURFOLD) <= set(table.columns):
+        raise UserError(
+            f"{path}: give columns events,total (or x,n), or tp,fp,fn,tn; found: {', '.join(table.columns)}"
+        )
+    found: list[dict[str, Any]] = []
+    shown_rows = [["name", "events/total", "Wilson", "Clopper-Pearson"]]
+    for number, row in enumerate(table, start=1):
+        label = row.cells.get("name") or f"row {number}"
+        counts = (
+            [(label, row.count(pair[0]), row.count(pair[1]))]
+            if pair is not None
+            else [(f"{label} {name}", x, n) for name, x, n in _rates(row)]
+        )
+        for name, x, n in counts:
+            try:
+                score, exact = wilson(x, n, level=level), clopper_pearson(x, n, level=level)
+            except ValueError as error:
+                raise UserError(f"{path}, line {row.line}: {name}: {error}") from None
+            found.append(
+                {"name": name, "events": x, "total": n, "estimate": score.value}
+                | {"wilson": limits(score.interval), "clopper_pearson": limits(exact.interval)}
+            )
+            shown_rows.append([name, f"{x}/{n}", shown(score), shown(exact)])
+    return AnalysisResult({"proportions": found, "level": level, "notes": []}, columns(shown_rows))

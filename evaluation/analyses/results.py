@@ -1,0 +1,48 @@
+"""Results of an analysis: the object that `--json` prints, and lines for a person."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from evaluation.statistics.results import Estimate, Interval
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """Attributes:
+    data: a JSON object; no NaN or infinity in it.
+    lines: the same for a terminal.
+    """
+
+    data: dict[str, Any]
+    lines: list[str] = field(default_factory=list)
+
+
+def number(value: float | None) -> float | None:
+    """A number JSON can hold: None for NaN and infinity."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def limits(interval: Interval | None) -> list[float] | None:
+    """An interval as a JSON list."""
+    return None if interval is None else [float(interval[0]), float(interval[1])]
+
+
+def shown(estimate: Estimate, digits: int = 4) -> str:
+    """`0.8237 [0.7485, 0.8988]`; `no interval` where there is none."""
+    value = f"{estimate.value:.{digits}f}"
+    if estimate.interval is None:
+        return f"{value} (no interval)"
+    return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
+
+
+def columns(rows: list[list[str]]) -> list[str]:
+    """Rows as aligned text; the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

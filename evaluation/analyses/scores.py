@@ -1,0 +1,160 @@
+"""`analyse scores`: blinded scores, one row per rater, question, system and aspect."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.analyses.csv_table import CsvTable, read_csv
+from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.statistics.results import Contrast, Estimate
+from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
+from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
+from mammo.core.errors import UserError
+
+COLUMNS = ("rater", "question", "system", "aspect", "score")
+OVERALL = "mean of aspects"
+
+
+def read_scores(table: CsvTable) -> dict[str, ScoreCube]:
+    """Cubes by aspect from a table of scores; an empty score is a missing one.
+
+    Raises:
+        UserError: a column is missing, a score is not a number or given twice, a patient contradicts itself.
+    """
+    table.require(COLUMNS)
+    has_patient = "patient" in table.columns
+    rows: list[ScoreRow] = []
+    seen: dict[tuple[str, ...], int] = {}
+    for row in table:
+        rater, question, system, aspect = labels = tuple(row.text(name) for name in COLUMNS[:4])
+        if labels in seen:
+            raise UserError(
+                f"{table.path}, line {row.line}: rater {rater}, question {question}, system {system}, "
+                f"aspect {aspect} was given on line {seen[labels]} already; keep one"
+            )
+        seen[labels] = row.line
+        score = row.optional_number("score")
+        value = float("nan") if score is None else score
+        patient = row.text("patient") if has_patient else None
+        rows.append(ScoreRow(rater, question, system, aspect, value, patient))
+    try:
+        return cubes(rows)
+    except ValueError as error:
+        raise UserError(f"{table.path}: {error}") from None
+
+
+def analyse_scores(
+    path: Path, *, level: float = 0.95, rater_by_question: bool = False, b: int = 10_000, seed: int = 1
+) -> AnalysisResult:
+    """Means, contrasts and agreement per aspect, raters and questions (patients) both random.
+
+    Returns:
+        data with keys `means`, `contrasts`, `agreement`, `overall`, `notes`.
+
+    Raises:
+        UserError: names file, line and column of what is wrong.
+    """
+    by_aspect = read_scores(read_csv(path))
+    data: dict[str, Any] = {"means": [], "contrasts": [], "agreement": {}, "overall": None, "notes": []}
+    lines: list[str] = []
+
+    def run(cube: ScoreCube) -> AspectAnalysis:
+        return analyse_aspect(cube, level=level, rater_by_question=rater_by_question, b=b, seed=seed)
+
+    for aspect, cube in by_aspect.items():
+        try:
+            found = run(cube)
+        except ValueError as error:
+            raise UserError(f"{path}: aspect {aspect}: {error}") from None
+        data["means"] += _means(found, aspect)
+        data["contrasts"] += [_contrast(contrast, aspect) for contrast in found.contrasts]
+        data["agreement"][aspect] = _agreement(found)
+        data["notes"] += [f"{aspect}: {note}" for note in _notes(found)]
+        lines += _lines(aspect, found)
+    if len(by_aspect) > 1:
+        data["overall"] = _overall(by_aspect, run)
+    return AnalysisResult(data, [*lines, *(f"note: {note}" for note in data["notes"])])
+
+
+def _overall(by_aspect: dict[str, ScoreCube], run: Any) -> dict[str, Any] | None:
+    """The same analysis of each form's mean over the aspects (only of forms with every aspect)."""
+    any_cube = next(iter(by_aspect.values()))
+    values = np.stack([cube.values for cube in by_aspect.values()]).mean(axis=0)
+    if np.isnan(values).all():
+        return None
+    found = run(ScoreCube(values, any_cube.raters, any_cube.questions, any_cube.systems, any_cube.patients))
+    return {
+        "aspect": OVERALL,
+        "means": _means(found, OVERALL),
+        "contrasts": [_contrast(contrast, OVERALL) for contrast in found.contrasts],
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return {
+        "ci": limits(estimate.interval),
+        "se": number(estimate.se),
+        "df": number(estimate.df),
+        "n": estimate.n,
+        "method": estimate.method,
+    }
+
+
+def _means(found: AspectAnalysis, aspect: str) -> list[dict[str, Any]]:
+    rows = []
+    for index, (system, mean) in enumerate(zip(found.systems, found.means, strict=True)):
+        row = {"system": system, "aspect": aspect, "mean": number(mean.value)} | _estimate(mean)
+        if found.check:
+            row["ci_bootstrap"] = limits(found.check[index].interval)
+        rows.append(row)
+    return rows
+
+
+def _contrast(contrast: Contrast, aspect: str) -> dict[str, Any]:
+    return {
+        "aspect": aspect,
+        "system": contrast.first,
+        "minus": contrast.second,
+        "difference": number(contrast.estimate.value),
+        "t": number(contrast.statistic),
+        "p": contrast.p,
+        "p_holm": contrast.p_holm,
+    } | _estimate(contrast.estimate)
+
+
+def _agreement(found: AspectAnalysis) -> dict[str, Any]:
+    def value(estimate: Estimate | None) -> float | None:
+        return None if estimate is None else number(estimate.value)
+
+    return {
+        "icc_a1": value(found.icc_a1),
+        "icc_a1_ci": limits(found.icc_a1.interval) if found.icc_a1 else None,
+        "icc_ak": value(found.icc_ak),
+        "icc_ak_ci": limits(found.icc_ak.interval) if found.icc_ak else None,
+        "alpha": value(found.alpha),
+    }
+
+
+def _notes(found: AspectAnalysis) -> list[str]:
+    """Notes of the analysis and of its estimates, each once."""
+    estimates = [*found.means, *(contrast.estimate for contrast in found.contrasts)]
+    return list(dict.fromkeys([*found.notes, *(note for e in estimates for note in e.notes)]))
+
+
+def _lines(aspect: str, found: AspectAnalysis) -> list[str]:
+    rows = [["system", "mean [interval]", "n"]]
+    rows += [[s, shown(m, 2), str(m.n)] for s, m in zip(found.systems, found.means, strict=True)]
+    agreement = [
+        f"{name} {estimate.value:.3f}"
+        for name, estimate in (("ICC(A,1)", found.icc_a1), ("ICC(A,k)", found.icc_ak), ("alpha", found.alpha))
+        if estimate is not None
+    ]
+    table = columns(rows)
+    contrasts = [["difference", "estimate [interval]", "p (Holm)"]]
+    contrasts += [
+        [f"{c.first} - {c.second}", shown(c.estimate, 2), "-" if c.p_holm is None else f"{c.p_holm:.3g}"]
+        for c in found.contrasts
+    ]
+    body = [f"{aspect}: {found.means[0].method}", *table, "agreement: " + ", ".join(agreement)]
+    return [*body, *(columns(contrasts) if len(contrasts) > 1 else []), ""]

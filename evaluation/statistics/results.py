@@ -1,0 +1,64 @@
+"""What every statistic returns: an estimate with its interval and the name of its method."""
+
+from dataclasses import dataclass, field
+
+from scipy import stats
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate with its interval.
+
+    Attributes:
+        value: the point estimate, in the units of the input.
+        interval: lower and upper limit; None where the data allow none (`notes` says why).
+        method: name of estimator and interval.
+        level: confidence level.
+        n: number of observations behind the value.
+        se: standard error; None for intervals that have none (bootstrap percentiles give their own spread).
+        df: degrees of freedom of the t distribution behind the interval.
+        notes: what a reader of the number must know.
+    """
+
+    value: float
+    interval: Interval | None
+    method: str
+    level: float = 0.95
+    n: int = 0
+    se: float | None = None
+    df: float | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference `first - second` with its interval and two-sided test.
+
+    `statistic`, `df` and `p` are None where no test is defined (`estimate.notes` says why).
+    """
+
+    first: str
+    second: str
+    estimate: Estimate
+    statistic: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+
+
+def t_interval(value: float, se: float, df: float, level: float) -> Interval:
+    """Symmetric interval from Student's t with `df` degrees of freedom."""
+    half = float(stats.t.isf((1 - level) / 2, df)) * se
+    return value - half, value + half
+
+
+def holm(p_values: list[float | None]) -> list[float | None]:
+    """Holm (1979) step-down adjusted p values; None stays None and does not count."""
+    known = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    running = 0.0
+    for rank, (p, index) in enumerate(known):
+        running = max(running, min(1.0, p * (len(known) - rank)))
+        adjusted[index] = running
+    return adjusted

@@ -1,0 +1,109 @@
+"""Scores as an array raters x questions x systems, from rows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ScoreCube:
+    """Scores of one aspect.
+
+    Attributes:
+        values: (raters, questions, systems), NaN where no score was given.
+        raters, questions, systems: names along the axes.
+        patients: name of each question's patient, or None when each question is its own.
+    """
+
+    values: FloatArray
+    raters: tuple[str, ...]
+    questions: tuple[str, ...]
+    systems: tuple[str, ...]
+    patients: tuple[str, ...] | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Every rater scored every question of every system."""
+        return not bool(np.isnan(self.values).any())
+
+    @property
+    def n_patients(self) -> int:
+        """Number of different patients."""
+        return len(self.questions if self.patients is None else set(self.patients))
+
+    @property
+    def has_clusters(self) -> bool:
+        """Whether any patient has more than one question."""
+        return self.n_patients < len(self.questions)
+
+    def by_patient(self) -> "ScoreCube | None":
+        """Questions averaged within patients; None unless every patient has the same number of questions.
+
+        With equal numbers the grand means stay what they are, and patients are then the random factor.
+        """
+        if self.patients is None or not self.is_complete:
+            return None
+        members: dict[str, list[int]] = {}
+        for index, patient in enumerate(self.patients):
+            members.setdefault(patient, []).append(index)
+        if len({len(indices) for indices in members.values()}) != 1:
+            return None
+        means = np.stack([self.values[:, indices, :].mean(axis=1) for indices in members.values()], axis=1)
+        return ScoreCube(means, self.raters, tuple(members), self.systems)
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One score with its labels."""
+
+    rater: str
+    question: str
+    system: str
+    aspect: str
+    score: float
+    patient: str | None = field(default=None)
+
+
+def cubes(rows: Iterable[ScoreRow], *, systems: Sequence[str] | None = None) -> dict[str, ScoreCube]:
+    """Arrange rows into one cube per aspect, all with the same axes (in order of first appearance).
+
+    Args:
+        systems: order of the systems; by default as they appear.
+
+    Raises:
+        ValueError: a score is given twice, or a question has two patients.
+    """
+    kept = list(rows)
+    raters = _index(row.rater for row in kept)
+    questions = _index(row.question for row in kept)
+    columns = _index(systems if systems is not None else (row.system for row in kept))
+    aspects = _index(row.aspect for row in kept)
+    values = np.full((len(aspects), len(raters), len(questions), len(columns)), np.nan)
+    patients: dict[str, str] = {}
+    for row in kept:
+        place = aspects[row.aspect], raters[row.rater], questions[row.question], columns[row.system]
+        if not np.isnan(values[place]):
+            raise ValueError(
+                f"rater {row.rater}, question {row.question}, system {row.system}, {row.aspect}: given twice"
+            )
+        values[place] = row.score
+        if row.patient is not None and patients.setdefault(row.question, row.patient) != row.patient:
+            raise ValueError(
+                f"question {row.question} belongs to two patients, {patients[row.question]} and {row.patient}"
+            )
+    of_question = tuple(patients.get(name, f"question {name}") for name in questions) if patients else None
+    return {
+        aspect: ScoreCube(values[place], tuple(raters), tuple(questions), tuple(columns), of_question)
+        for aspect, place in aspects.items()
+    }
+
+
+def _index(names: Iterable[str]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for name in names:
+        found.setdefault(name, len(found))
+    return found

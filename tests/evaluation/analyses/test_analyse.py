@@ -1,0 +1,165 @@
+"""`analyse`: what a stranger's CSV file gives, and what a bad one is told."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+
+def analyse(*arguments: object) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("analyse", *[str(a) for a in arguments], "--json", stdout=out)
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def refusal(*arguments: object) -> str:
+    with pytest.raises(CommandError) as caught:
+        analyse(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def score_file(tmp_path: Path) -> Path:
+    """Two raters, three questions, two systems, one aspect."""
+    rows = [
+        f"{r},{q},{s},clarity,{70 + 5 * i + 3 * j + 9 * k + (i * j + k) % 4}"
+        for i, r in enumerate(["anna", "ben"])
+        for j, q in enumerate(["q1", "q2", "q3"])
+        for k, s in enumerate(["ours", "theirs"])
+    ]
+    return write(tmp_path / "scores.csv", "rater,question,system,aspect,score\n" + "\n".join(rows) + "\n")
+
+
+def test_scores_of_the_simulated_study_equal_r(shared_data: Path) -> None:
+    folder = shared_data / "statistics"
+    result = analyse("scores", folder / "scores_12x48x8x5.csv", "--replicates", 200)
+    lmm = json.loads((folder / "lmm.json").read_text())["scores_12x48x8x5.csv"]
+    irr = json.loads((folder / "irr.json").read_text())
+    means = {(row["system"], row["aspect"]): row for row in result["means"]}
+    assert len(means) == 40
+    for row in lmm["correctness"]["interactions"]["emmeans"]:
+        found = means[row["system"], "correctness"]
+        assert found["mean"] == pytest.approx(row["emmean"])
+        assert found["ci"] == pytest.approx([row["lower.CL"], row["upper.CL"]], rel=1e-3)
+        assert found["n"] == 576
+    agreement = result["agreement"]["correctness"]
+    assert agreement["icc_a1"] == pytest.approx(irr["icc_sim"]["correctness"]["irr"]["ICC(A,1)"]["value"])
+    assert agreement["icc_ak"] == pytest.approx(irr["icc_sim"]["correctness"]["irr"]["ICC(A,12)"]["value"])
+    expected = irr["krippendorff_sim"]["scores_12x48x8x5.csv"]["interval"]
+    assert agreement["alpha"] == pytest.approx(expected)
+    overall = {row["system"]: row["mean"] for row in result["overall"]["means"]}
+    for row in lmm["mean_of_aspects"]["interactions"]["emmeans"]:
+        assert overall[row["system"]] == pytest.approx(row["emmean"])
+    assert len(result["contrasts"]) == 5 * 28
+
+
+def test_incomplete_scores_name_their_estimator(shared_data: Path) -> None:
+    result = analyse("scores", shared_data / "statistics" / "scores_incomplete.csv", "--replicates", 200)
+    assert all("bootstrap" in row["method"] for row in result["means"])
+    assert any("missing" in note for note in result["notes"])
+
+
+def test_roc_equals_proc(shared_data: Path) -> None:
+    folder = shared_data / "statistics"
+    expected = json.loads((folder / "proc_asah.json").read_text())
+    result = analyse("roc", folder / "asah.csv", "--truth", "y", "--score", "s100b", "--compare", "wfns")
+    assert result["ci"] == pytest.approx(expected["markers"]["s100b"]["delong_ci95"])
+    assert (result["n_positive"], result["n_negative"]) == (41, 72)
+    assert result["compare"]["z"] == pytest.approx(-2.20898359144091)
+    assert result["compare"]["auc"] == pytest.approx(expected["markers"]["wfns"]["auc"])
+    assert result["compare"]["ci_difference"] == pytest.approx([-0.174214419249478, -0.0104061769564846])
+    named = analyse(
+        "roc", folder / "asah.csv", "--truth", "outcome", "--score", "s100b", "--positive", "Poor"
+    )
+    assert named["auc"] == result["auc"]
+
+
+def test_agreement_of_wide_and_long_files_is_the_same(shared_data: Path, tmp_path: Path) -> None:
+    wide = shared_data / "statistics" / "shrout_fleiss_1979.csv"
+    rows = list(csv.DictReader(wide.open(encoding="utf-8")))
+    long = "rater,unit,value\n" + "".join(
+        f"{rater},{row['target']},{row[rater]}\n" for row in rows for rater in ("J1", "J2", "J3", "J4")
+    )
+    first = analyse("agreement", wide)
+    assert first["icc"]["icc_a1"]["value"] == pytest.approx(0.289763779527559)
+    assert first["icc"]["icc_ak"]["ci"] == pytest.approx([0.071137, 0.927232], abs=1e-6)
+    assert analyse("agreement", write(tmp_path / "long.csv", long)) == first
+
+
+def test_proportions_from_counts_and_from_fourfold_tables(tmp_path: Path) -> None:
+    counts = analyse("proportions", write(tmp_path / "a.csv", "name,events,total\nsens,360,445\n"))
+    assert counts["proportions"][0]["wilson"] == pytest.approx([0.769881656936389, 0.842806842745764])
+    rates = analyse("proportions", write(tmp_path / "b.csv", "name,tp,fp,fn,tn\numicon,360,64,85,92\n"))
+    values = {row["name"]: row["estimate"] for row in rates["proportions"]}
+    assert values["umicon sensitivity"] == pytest.approx(360 / 445)
+    assert values["umicon ppv"] == pytest.approx(360 / 424)
+
+
+def test_a_file_saved_by_a_spreadsheet_is_read(score_file: Path, tmp_path: Path) -> None:
+    text = score_file.read_text().replace(",", ";")
+    foreign = write(tmp_path / "excel.csv", text.replace("\n", "\r\n"), encoding="utf-8-sig")
+    assert analyse("scores", foreign)["means"] == analyse("scores", score_file)["means"]
+
+
+def test_result_is_the_same_whatever_the_order_of_rows(score_file: Path, tmp_path: Path) -> None:
+    head, *rows = score_file.read_text().splitlines()
+    turned = write(tmp_path / "turned.csv", "\n".join([head, *reversed(rows)]) + "\n")
+    by_name = {row["system"]: row["ci"] for row in analyse("scores", turned)["means"]}
+    assert by_name == pytest.approx(
+        {row["system"]: row["ci"] for row in analyse("scores", score_file)["means"]}
+    )
+
+
+def test_unknown_analysis_lists_those_that_exist(score_file: Path) -> None:
+    assert "known: agreement, proportions, roc, scores" in refusal("mrmx", score_file)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda t: t.replace("score\n", "points\n", 1), "column 'score' is missing"),
+        (lambda t: t.replace(",70\n", ",lots\n"), "line 2, column score: 'lots' is not a number"),
+        (lambda t: t.replace(",70\n", ",inf\n"), "not a finite number"),
+        (lambda t: t + t.splitlines()[1] + "\n", "on line 2 already"),
+        (lambda t: t.replace("anna,q1", ",q1", 1), "line 2, column rater: is empty"),
+        (lambda t: t.splitlines()[0] + "\n", "no rows"),
+        (lambda t: "", "is empty"),
+        (lambda t: t + "anna,q1\n", "2 cells where the header has 5"),
+    ],
+)
+def test_bad_score_files_get_one_clear_line(score_file: Path, change: Any, named: str) -> None:
+    write(score_file, change(score_file.read_text()))
+    assert named in refusal("scores", score_file)
+
+
+def test_bad_roc_input_gets_one_clear_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.csv", "truth,ai\n1,0.5\n2,0.1\n0,0.2\n")
+    assert "line 3, column truth: '2' is not 0 or 1" in refusal(
+        "roc", path, "--truth", "truth", "--score", "ai"
+    )
+    assert "--score is missing" in refusal("roc", path, "--truth", "truth")
+    one = write(tmp_path / "one.csv", "truth,ai\n1,0.5\n1,0.1\n")
+    assert "two positive and two negative" in refusal("roc", one, "--truth", "truth", "--score", "ai")
+    assert "cannot be read" in refusal("roc", tmp_path / "none.csv", "--truth", "t", "--score", "s")
+    binary = write(tmp_path / "p.bin", "x")
+    binary.write_bytes(b"\xff\xfe\x00\x81")
+    assert "not UTF-8" in refusal("roc", binary, "--truth", "t", "--score", "s")
+
+
+def test_binary_ratings_are_told_that_their_auc_is_one_operating_point(tmp_path: Path) -> None:
+    path = write(tmp_path / "b.csv", "truth,call\n1,1\n1,0\n0,0\n0,0\n0,1\n")
+    result = analyse("roc", path, "--truth", "truth", "--score", "call")
+    assert result["auc"] == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert any("one operating point" in note for note in result["notes"])

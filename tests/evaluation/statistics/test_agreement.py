@@ -1,0 +1,92 @@
+"""Intraclass correlation and Krippendorff's alpha against psych and irr (irr.json)."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluation.statistics.intraclass import intraclass
+from evaluation.statistics.krippendorff import alpha
+from evaluation.statistics.score_analysis import units_by_raters
+from evaluation.statistics.score_cube import ScoreCube
+
+Reference = Callable[[str], Any]
+Cubes = Callable[[str], dict[str, ScoreCube]]
+# psych's names of the six correlations.
+PSYCH = {
+    "ICC1": "icc_1",
+    "ICC2": "icc_a1",
+    "ICC3": "icc_c1",
+    "ICC1k": "icc_1k",
+    "ICC2k": "icc_ak",
+    "ICC3k": "icc_ck",
+}
+
+
+def _table(path: Path) -> np.ndarray:
+    with path.open(encoding="utf-8") as handle:
+        return np.array(
+            [[float(v) if v else np.nan for v in row[1:]] for row in list(csv.reader(handle))[1:]]
+        )
+
+
+def _matches(found: Any, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        estimate = getattr(found, PSYCH[row["type"]])
+        assert estimate.value == pytest.approx(row["ICC"], rel=1e-8)
+        assert estimate.interval == pytest.approx((row["lower.bound"], row["upper.bound"]), rel=1e-8)
+
+
+def test_intraclass_correlations_of_shrout_and_fleiss_equal_psych(
+    reference: Reference, shared_data: Path
+) -> None:
+    table = _table(shared_data / "statistics" / "shrout_fleiss_1979.csv")
+    _matches(intraclass(table), reference("irr.json")["icc_shrout_fleiss"]["psych"])
+
+
+def test_intraclass_correlations_of_scores_equal_psych(reference: Reference, score_cubes: Cubes) -> None:
+    expected = reference("irr.json")["icc_sim"]
+    for aspect, cube in score_cubes("scores_12x48x8x5.csv").items():
+        _matches(intraclass(units_by_raters(cube)), expected[aspect]["psych"])
+
+
+@pytest.mark.parametrize("level", ["nominal", "ordinal", "interval", "ratio"])
+def test_alpha_of_the_canonical_table_with_gaps(reference: Reference, shared_data: Path, level: str) -> None:
+    table = _table(shared_data / "statistics" / "krippendorff_4x12.csv").T
+    assert alpha(table, level=level).value == pytest.approx(
+        reference("irr.json")["krippendorff_canonical"][level], rel=1e-8
+    )
+
+
+@pytest.mark.parametrize("name", ["scores_12x48x8x5.csv", "scores_incomplete.csv"])
+def test_alpha_of_scores_equals_the_corrected_reference(
+    reference: Reference, score_cubes: Cubes, name: str
+) -> None:
+    expected = reference("irr.json")["krippendorff_sim"][name]
+    table = units_by_raters(score_cubes(name)["correctness"])
+    assert alpha(table).value == pytest.approx(expected["interval"], rel=1e-8)
+    assert alpha(table, level="ordinal").value == pytest.approx(expected["ordinal"], rel=1e-8)
+
+
+def test_alpha_of_two_raters_equals_its_definition() -> None:
+    rng = np.random.default_rng(1)
+    table = rng.integers(1, 6, (30, 2)).astype(float)
+    flat = table.ravel()
+    observed = ((table[:, 0] - table[:, 1]) ** 2).mean()
+    pairs = [(a - b) ** 2 for i, a in enumerate(flat) for j, b in enumerate(flat) if i != j]
+    assert alpha(table).value == pytest.approx(1 - observed / np.mean(pairs))
+
+
+def test_perfect_agreement_is_one_and_equal_scores_are_refused() -> None:
+    table = np.repeat(np.arange(6.0)[:, None], 3, axis=1)
+    found = intraclass(table)
+    assert (found.icc_a1.value, found.icc_ak.value, alpha(table).value) == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="equal"):
+        intraclass(np.ones((4, 3)))
+    with pytest.raises(ValueError, match="equal"):
+        alpha(np.ones((4, 3)))
+    with pytest.raises(ValueError, match="twice"):
+        alpha(np.array([[1.0, np.nan], [np.nan, 2.0]]))

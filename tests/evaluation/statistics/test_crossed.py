@@ -1,0 +1,161 @@
+"""Two-way random analysis against lme4, lmerTest and emmeans (lmm.json), and against simulation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evaluation.statistics.cluster_bootstrap import bootstrap_contrasts, bootstrap_means
+from evaluation.statistics.crossed import crossed_contrasts, crossed_means, mean_squares
+from evaluation.statistics.results import holm
+from evaluation.statistics.score_analysis import analyse_aspect
+from evaluation.statistics.score_cube import ScoreCube
+
+COMPLETE = "scores_12x48x8x5.csv"
+Reference = Callable[[str], Any]
+Cubes = Callable[[str], dict[str, ScoreCube]]
+
+
+def simulated(
+    rng: np.random.Generator, raters: int = 8, questions: int = 20, systems: int = 3, **sd: float
+) -> ScoreCube:
+    """A balanced cube from the model of `crossed`, no system better than another."""
+    R, Q, S = raters, questions, systems
+    parts = {"r": 4.0, "q": 3.0, "rs": 1.5, "qs": 3.0, "e": 6.7} | sd
+    values = (
+        80
+        + rng.normal(0, parts["r"], (R, 1, 1))
+        + rng.normal(0, parts["q"], (1, Q, 1))
+        + rng.normal(0, parts["rs"], (R, 1, S))
+        + rng.normal(0, parts["qs"], (1, Q, S))
+        + rng.normal(0, parts["e"], (R, Q, S))
+    )
+    names = [tuple(f"{letter}{i}" for i in range(n)) for letter, n in zip("rqs", (R, Q, S), strict=True)]
+    return ScoreCube(values, *names)
+
+
+@pytest.mark.parametrize("aspect", ["correctness", "completeness"])
+def test_means_equal_emmeans_of_the_interaction_model(
+    reference: Reference, score_cubes: Cubes, aspect: str
+) -> None:
+    cube = score_cubes(COMPLETE)[aspect]
+    expected = {
+        row["system"]: row for row in reference("lmm.json")[COMPLETE][aspect]["interactions"]["emmeans"]
+    }
+    for system, mean in zip(cube.systems, crossed_means(cube), strict=True):
+        row = expected[system]
+        assert mean.value == pytest.approx(row["emmean"], rel=1e-8)
+        assert mean.se == pytest.approx(row["SE"], rel=1e-3)
+        assert mean.df == pytest.approx(row["df"], abs=0.5)
+        assert mean.interval == pytest.approx((row["lower.CL"], row["upper.CL"]), rel=1e-3)
+
+
+@pytest.mark.parametrize("aspect", ["correctness", "completeness"])
+def test_contrasts_equal_lmertest_with_satterthwaite_and_holm(
+    reference: Reference, score_cubes: Cubes, aspect: str
+) -> None:
+    contrasts = crossed_contrasts(score_cubes(COMPLETE)[aspect])
+    rows = reference("lmm.json")[COMPLETE][aspect]["interactions"]["pairwise"]
+    assert len(contrasts) == len(rows) == 28
+    for contrast, row in zip(contrasts, rows, strict=True):
+        assert contrast.estimate.value == pytest.approx(row["estimate"], rel=1e-4)
+        assert contrast.estimate.se == pytest.approx(row["SE"], rel=1e-3)
+        assert contrast.estimate.df == pytest.approx(row["df"], abs=0.5)
+        assert contrast.estimate.interval == pytest.approx((row["lo_none"], row["hi_none"]), abs=5e-3)
+        assert np.log(contrast.p) == pytest.approx(np.log(row["p_none"]), rel=1e-3, abs=1e-3)
+        assert np.log(contrast.p_holm) == pytest.approx(np.log(row["p_holm"]), rel=1e-3, abs=1e-3)
+
+
+def test_mean_squares_of_a_small_table_equal_sums_written_out() -> None:
+    values = np.random.default_rng(3).normal(size=(3, 4, 2))
+    ms = mean_squares(values)
+    total = sum(
+        (values[i, j].mean() - values[i].mean() - values[:, j].mean() + values.mean()) ** 2 * 2
+        for i in range(3)
+        for j in range(4)
+    )
+    with_rq = mean_squares(values, rater_by_question=True)
+    assert ms.residual * ms.df_residual == pytest.approx(with_rq.residual * with_rq.df_residual + total)
+    assert (ms.df_residual, with_rq.df_residual) == (12, 6)
+
+
+def test_two_way_bootstrap_agrees_with_the_closed_form(score_cubes: Cubes) -> None:
+    cube = score_cubes(COMPLETE)["correctness"]
+    closed, drawn = crossed_contrasts(cube), bootstrap_contrasts(cube, b=4000)
+    for a, b in zip(closed, drawn, strict=True):
+        assert b.estimate.value == pytest.approx(a.estimate.value)
+    # The closed form pools the variances of the systems, the bootstrap takes each pair's own: so on average;
+    # and the bootstrap counts the residual three times over, hence its conservatism.
+    ratio = np.mean([b.estimate.se**2 for b in drawn]) / closed[0].estimate.se ** 2
+    assert 0.95 < ratio < 1.4
+    means = np.mean([b.se**2 for b in bootstrap_means(cube, b=4000)]) / crossed_means(cube)[0].se ** 2
+    assert 0.8 < means < 1.3
+
+
+def test_incomplete_scores_go_to_the_bootstrap_and_say_so(score_cubes: Cubes) -> None:
+    cube = score_cubes("scores_incomplete.csv")["correctness"]
+    analysis = analyse_aspect(cube, b=500)
+    assert "bootstrap" in analysis.means[0].method
+    assert any("missing" in note for note in analysis.notes)
+    present = cube.values[:, :, 5][~np.isnan(cube.values[:, :, 5])]
+    assert analysis.means[5].value == pytest.approx(present.mean())
+    assert analysis.means[5].n == len(present)
+    with pytest.raises(ValueError, match="missing"):
+        crossed_means(cube)
+
+
+def test_type_one_error_of_the_contrast_is_near_its_level() -> None:
+    rng = np.random.default_rng(11)
+    rejected = sum(crossed_contrasts(simulated(rng, systems=2))[0].p < 0.05 for _ in range(1500))
+    assert 0.025 < rejected / 1500 < 0.075
+
+
+def test_equally_many_questions_per_patient_make_patients_the_random_factor() -> None:
+    cube = simulated(np.random.default_rng(5), questions=20)
+    clustered = ScoreCube(
+        cube.values, cube.raters, cube.questions, cube.systems, tuple(f"p{i // 4}" for i in range(20))
+    )
+    analysis = analyse_aspect(clustered, b=200)
+    by_hand = ScoreCube(
+        cube.values.reshape(8, 5, 4, 3).mean(2), cube.raters, tuple(f"p{i}" for i in range(5)), cube.systems
+    )
+    assert analysis.means[1].interval == pytest.approx(crossed_means(by_hand)[1].interval)
+    assert any("patients are the random factor" in note for note in analysis.notes)
+
+
+def test_unequal_patients_go_to_the_bootstrap_over_patients() -> None:
+    cube = simulated(np.random.default_rng(5), questions=20, q=8.0)
+    patients = tuple("p0" if i < 10 else f"p{i}" for i in range(20))
+    clustered = ScoreCube(cube.values, cube.raters, cube.questions, cube.systems, patients)
+    analysis = analyse_aspect(clustered, b=500)
+    assert "patients" in analysis.means[0].method
+
+
+def test_one_rater_and_equal_scores_give_a_defined_answer_with_a_note() -> None:
+    one = ScoreCube(np.arange(10.0).reshape(1, 5, 2), ("r",), tuple("abcde"), ("x", "y"))
+    assert "the rater fixed" in crossed_means(one)[0].notes[0]
+    flat = ScoreCube(np.full((3, 4, 2), 90.0), tuple("abc"), tuple("abcd"), ("x", "y"))
+    assert crossed_means(flat)[0].interval == (90.0, 90.0)
+    contrast = crossed_contrasts(flat)[0]
+    assert contrast.p is None
+    assert "no test" in contrast.estimate.notes[-1]
+    single = ScoreCube(np.full((1, 1, 1), 90.0), ("r",), ("q",), ("x",))
+    assert crossed_means(single)[0].interval is None
+
+
+def test_negative_components_are_clipped_and_never_narrow_the_interval() -> None:
+    # Pure residual noise: half of the draws give MS_RS + MS_QS < MS_E or a component below it.
+    rng = np.random.default_rng(7)
+    seen = 0
+    for _ in range(50):
+        cube = simulated(rng, rs=0.0, qs=0.0)
+        ms, contrast = mean_squares(cube.values), crossed_contrasts(cube)[0]
+        floor = 2 / (8 * 20) * ms.residual
+        assert contrast.estimate.se**2 >= floor * (1 - 1e-12)
+        seen += bool(contrast.estimate.notes)
+    assert seen > 5
+
+
+def test_holm_equals_its_definition() -> None:
+    assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
