@@ -10,6 +10,6 @@ class CoreConfig(AppConfig):
     label = "core"
 
     def ready(self) -> None:
-        from mammo.core import append_only
+        from mammo.core import append_only, assets, navigation  # noqa: F401  (they bring system checks)
 
         append_only.connect_signals()

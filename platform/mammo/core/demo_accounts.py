@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -46,12 +46,9 @@ def shown_accounts() -> list[DemoAccount]:
         rows = json.loads(signins_path().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    return [
-        DemoAccount(
-            username=row["username"],
-            password=row["password"],
-            role=gettext(row["role"]),
-            does=gettext(row["does"]) if row.get("does") else "",
-        )
-        for row in rows
-    ]
+    return [_in_the_readers_language(DemoAccount(**row)) for row in rows]
+
+
+def _in_the_readers_language(account: DemoAccount) -> DemoAccount:
+    role, does = account.role, account.does
+    return replace(account, role=gettext(role), does=gettext(does) if does else "")
