@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -30,15 +31,17 @@ class ImageEncoder(nn.Module):
         self.name = name
         self.image_size = image_size
         self.padded_size = (_next_multiple(image_size[0], patch[0]), _next_multiple(image_size[1], patch[1]))
-        arguments: dict[str, object] = {"num_classes": 0, "in_chans": 1}
+        arguments: dict[str, Any] = {"num_classes": 0, "in_chans": 1}
         if patch != (1, 1):
             arguments["img_size"] = self.padded_size
         if pretrained_folder is not None:
             weights = str(_weights(Path(pretrained_folder)))
             arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"file": weights}}
-        self.backbone = timm.create_model(name, **arguments)
-        self.features = int(self.backbone.num_features)
-        cfg = self.backbone.pretrained_cfg
+        # Any: timm models share no typed interface.
+        backbone: Any = timm.create_model(name, **arguments)
+        self.backbone = backbone
+        self.features = int(backbone.num_features)
+        cfg = backbone.pretrained_cfg
         self.mean = 255 * sum(cfg["mean"]) / len(cfg["mean"])
         self.std = 255 * sum(cfg["std"]) / len(cfg["std"])
 
@@ -77,7 +80,7 @@ def _dtype(module: nn.Module) -> torch.dtype:
 def _patch_size(name: str) -> tuple[int, int]:
     """The patch of a plain vision transformer; (1, 1) for encoders that take any image size."""
     with torch.device("meta"):
-        model = timm.create_model(name, num_classes=0)
+        model: Any = timm.create_model(name, num_classes=0)
     if not hasattr(model, "pos_embed") or not hasattr(model, "patch_embed"):
         return (1, 1)
     height, width = model.patch_embed.patch_size

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel, BertTokenizer
+from transformers import BertConfig, BertModel, BertTokenizer, PreTrainedTokenizerBase
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -103,7 +103,9 @@ def load_tokenizer(folder: Path | str) -> BertTokenizer:
     return BertTokenizer.from_pretrained(str(folder), local_files_only=True)
 
 
-def encode_reports(tokenizer: BertTokenizer, reports: list[str], *, length: int) -> tuple[Tensor, Tensor]:
+def encode_reports(
+    tokenizer: PreTrainedTokenizerBase, reports: list[str], *, length: int
+) -> tuple[Tensor, Tensor]:
     """Texts -> token ids and attention mask, both (B, T) with T <= length.
 
     A special token's name inside a report is read as ordinary characters.

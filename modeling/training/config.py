@@ -68,10 +68,6 @@ class StageConfig:
     checkpoint_every_epochs: int = 10
     # Arithmetic of the forward pass: float32, or bfloat16 autocast on a GPU.
     precision: Literal["float32", "bfloat16"] = "float32"
-    # (height, width) in pixels that the snapshot must have.
-    image_size: tuple[int, int] = PAPER_IMAGE_SIZE
-    # Flip right breasts to left on loading; the side stays known as a tag.
-    flip_right: bool = True
 
     def __post_init__(self) -> None:
         counts = ("batch_size", "epochs", "gradient_accumulation", "checkpoint_every_epochs", "warmup_steps")
@@ -89,12 +85,12 @@ class StageConfig:
     @classmethod
     def faithful(cls) -> Self:
         """The paper's own setting."""
-        return cls(flip_right=False)
+        return cls()
 
     @classmethod
     def demo(cls) -> Self:
         """Trains on two CPU cores in minutes."""
-        return cls(image_size=DEMO_IMAGE_SIZE, decay_after_epoch=None)
+        return cls(decay_after_epoch=None)
 
     @classmethod
     def preset(cls, name: str) -> Self:
@@ -127,7 +123,25 @@ class StageConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExpertsConfig(StageConfig):
+class ImagesConfig(StageConfig):
+    """What every stage that reads images shares."""
+
+    # (height, width) in pixels that the snapshot must have.
+    image_size: tuple[int, int] = PAPER_IMAGE_SIZE
+    # Flip right breasts to left on loading; the side stays known as a tag.
+    flip_right: bool = True
+
+    @classmethod
+    def faithful(cls) -> Self:
+        return cls(flip_right=False)
+
+    @classmethod
+    def demo(cls) -> Self:
+        return cls(image_size=DEMO_IMAGE_SIZE, decay_after_epoch=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertsConfig(ImagesConfig):
     """The visual experts and the rule that sends a density to one of them."""
 
     # Expert name -> timm model name.
@@ -149,7 +163,7 @@ class ExpertsConfig(StageConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DensityConfig(StageConfig):
+class DensityConfig(ImagesConfig):
     """The density selector of the visual mixture of experts (section 3.1)."""
 
     # timm model name of the selector.
@@ -220,6 +234,8 @@ class UmiconUnsupervisedConfig(UmiconConfig):
     learning_rate: float = 2e-5
     # Pairs of different class: other patients of the batch, or none (the literal text, which collapses).
     negatives: Literal["in_batch", "none"] = "in_batch"
+    # What stands against a report: each image by itself, or the mean of its study's views.
+    sample: Literal["image", "study"] = "image"
     # Side of the square mask squared, as a part of the image's area.
     mask_area: float = 0.08
     # Weights of the two branches.
@@ -282,46 +298,88 @@ _DEMO_UMICON: dict[str, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SftConfig(ExpertsConfig):
-    """Tuning of the language model on picked answers (section 3.3)."""
+class SftConfig(ImagesConfig):
+    """Tuning of the language model on picked answers (section 3.3).
+
+    Experts and UMiCon come whole from the run's UMiCon checkpoint and stay as they are.
+    """
 
     learning_rate: float = 1e-5
     epochs: int = 3
     decay_after_epoch: int | None = None
-    # Train low-rank adapters beside the frozen model, or every weight.
+    checkpoint_every_epochs: int = 1
+    # Train low-rank adapters beside the frozen model, or every weight of the language model.
     tuning: Literal["lora", "full"] = "lora"
     # Rank, scale and dropout of the adapters.
     lora_rank: int = 8
     lora_alpha: int = 32
     lora_dropout: float = 0.1
+    # The new map from visual vectors to embeddings learns at this multiple of the rate.
+    projection_rate: float = 10.0
     # Soft tokens: one for each view with its view tag, or one for the whole study (the paper's figure).
     visual_tokens: Literal["per_view", "per_study"] = "per_view"
+    # Soft tokens that the map makes of one vector.
+    tokens_per_vector: int = 1
+    # Whether each image picks its expert, or its study does by the mean of its images' probabilities.
+    route_by: Literal["study", "image"] = "study"
+    # Held-out answers written to measure facts: at most so many questions, and tokens in each answer.
+    measured_questions: int = 200
+    measured_tokens: int = 120
 
     @classmethod
     def faithful(cls) -> Self:
         return cls(
-            flip_right=False, route_by="image", epochs=280, decay_after_epoch=100, visual_tokens="per_study"
+            flip_right=False,
+            route_by="image",
+            epochs=280,
+            decay_after_epoch=100,
+            tuning="full",
+            visual_tokens="per_study",
         )
 
     @classmethod
     def demo(cls) -> Self:
-        return cls(image_size=DEMO_IMAGE_SIZE, experts=dict(DEMO_EXPERTS), learning_rate=2e-3, epochs=3)
+        return cls(
+            image_size=DEMO_IMAGE_SIZE,
+            learning_rate=2e-3,
+            projection_rate=1.0,
+            weight_decay=0.0,
+            epochs=12,
+            decay_after_epoch=9,
+            checkpoint_every_epochs=4,
+            lora_rank=16,
+            lora_dropout=0.0,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LanguageConfig(StageConfig):
-    """A small GLM trained from scratch on the snapshot's texts, for machines without GLM-4's weights."""
+    """A small GLM trained from scratch on a corpus of dialogues, for machines without GLM-4's weights."""
 
+    # Packs in a step; a pack holds several dialogues, which do not see each other.
+    batch_size: int = 8
+    # Tokens in a pack; longer dialogues get a pack of their own.
+    pack_tokens: int = 128
     learning_rate: float = 2.5e-3
+    # Coupled L2 would pull a model this small towards silence.
+    weight_decay: float = 0.0
     epochs: int = 3
-    decay_after_epoch: int | None = None
-    # Width, layers, heads and key-value heads of the GLM.
+    decay_after_epoch: int | None = 2
+    checkpoint_every_epochs: int = 1
+    # Part of the corpus that is kept apart to measure the loss.
+    held_out: float = 0.05
+    # Width, layers, heads and key-value heads of the GLM, and width inside its feed-forward layers.
     hidden_size: int = 160
     layers: int = 4
     heads: int = 4
     key_value_heads: int = 2
+    intermediate_size: int = 432
     # Size of the byte-level vocabulary.
     vocabulary: int = 2000
+
+    @classmethod
+    def demo(cls) -> Self:
+        return cls()
 
 
 STAGES: dict[str, type[StageConfig]] = {

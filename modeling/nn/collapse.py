@@ -1,0 +1,69 @@
+"""Has contrastive training shrunk all images to one point? Scale-free measures (effective rank) hide it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from modeling.nn.losses import pair_distances
+
+# Below this share of the untrained network's spread, vectors are called collapsed.
+SPREAD_SHARE = 0.1
+# Retrieval within this many standard errors of guessing is no retrieval.
+RETRIEVAL_ERRORS = 3.0
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far apart the vectors of N studies lie, and whether a study's report is found by its images."""
+
+    # Mean over dimensions of the standard deviation over image vectors.
+    std: float
+    # Mean Euclidean distance of two different image vectors.
+    distance: float
+    # Share of studies whose own report is the nearest of `candidates` reports.
+    r_at_1: float
+    # What guessing would reach.
+    chance: float
+    studies: int
+
+    def to_dict(self) -> dict[str, float | int]:
+        """The figures as JSON values."""
+        return asdict(self)
+
+
+def measure_spread(image: Tensor, report: Tensor, *, candidates: int = 50) -> Spread:
+    """Image and report vectors (N, C) of the same studies in the same order -> their spread.
+
+    Retrieval is measured in consecutive groups of at most `candidates` studies; equal distances count as
+    misses, so that a collapsed space scores nothing by luck of order. Raises ValueError for N < 2.
+    """
+    count = len(image)
+    if count < 2:
+        raise ValueError(f"{count} studies: at least 2 are needed to measure a spread")
+    distances = pair_distances(image, image)
+    off_diagonal = distances[~torch.eye(count, dtype=torch.bool, device=image.device)]
+    hits, chance = 0.0, 0.0
+    groups = -(-count // candidates)
+    for rows in torch.arange(count, device=image.device).chunk(groups):
+        to_reports = pair_distances(image[rows], report[rows])
+        own = to_reports.diagonal()
+        hits += float(((to_reports <= own[:, None]).sum(1) == 1).sum())
+        chance += 1.0
+    return Spread(
+        std=float(image.std(0).mean()),
+        distance=float(off_diagonal.mean()),
+        r_at_1=hits / count,
+        chance=chance / count,
+        studies=count,
+    )
+
+
+def is_collapsed(start: Spread, now: Spread) -> bool:
+    """True when the vectors shrank to under a tenth of the untrained network's spread, measured by std or by
+    mean distance, while their reports are no longer retrieved better than chance."""
+    shrunk = min(now.std / max(start.std, 1e-12), now.distance / max(start.distance, 1e-12)) < SPREAD_SHARE
+    error = (now.chance * (1 - now.chance) / now.studies) ** 0.5
+    return shrunk and now.r_at_1 <= now.chance + RETRIEVAL_ERRORS * error

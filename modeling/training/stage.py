@@ -1,0 +1,167 @@
+"""What every stage's command does around its own work: request in, answer out, exit codes."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from transformers.utils import logging
+
+from modeling.data.exchange import (
+    EXIT_BAD_REQUEST,
+    EXIT_STOPPED,
+    EXIT_SUCCESS,
+    AnswerWriter,
+    BadRequestError,
+    read_request,
+)
+from modeling.data.snapshot import Snapshot, SnapshotError, file_sha256, open_snapshot
+from modeling.nn.checkpoint import WEIGHTS_FILE, CheckpointError
+from modeling.training.callbacks import StopRequest
+from modeling.training.config import ConfigError, ImagesConfig, StageConfig
+from modeling.training.trainer import ResumeError, Stopped
+
+EXIT_FAILED = 1
+WEIGHTS_FOLDER = "model"
+
+_Config = TypeVar("_Config", bound=StageConfig)
+_ConfigCo = TypeVar("_ConfigCo", bound=StageConfig, covariant=True)
+
+
+@dataclass(frozen=True)
+class StageRequest(Generic[_ConfigCo]):
+    """A checked request: the snapshot is open, the setting is typed, folders named in `init` exist."""
+
+    snapshot: Snapshot
+    output: Path
+    config: _ConfigCo
+    init: dict[str, Path]
+    seed: int
+    resume: bool
+    stop: StopRequest
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the finished checkpoint."""
+        return self.output / WEIGHTS_FOLDER
+
+    def init_hashes(self) -> dict[str, str]:
+        """SHA-256 of the weights that each named checkpoint starts from."""
+        paths = {name: folder / WEIGHTS_FILE for name, folder in self.init.items()}
+        return {name: file_sha256(path) for name, path in paths.items() if path.exists()}
+
+
+def run_stage(
+    arguments: list[str],
+    config: type[_Config],
+    train: Callable[[StageRequest[_Config], AnswerWriter], None],
+) -> int:
+    """Serve `python -m modeling.training.<stage> REQUEST ANSWER` on a snapshot; returns the exit code."""
+
+    def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
+        request = check_request(raw, config, stop)
+        seed_everything(request.seed)
+        with AnswerWriter(answer) as writer:
+            train(request, writer)
+
+    return serve(arguments, work, module=train.__module__, required=("snapshot", "output"))
+
+
+def serve(
+    arguments: list[str],
+    work: Callable[[dict[str, Any], StopRequest, Path], None],
+    *,
+    module: str,
+    required: tuple[str, ...],
+) -> int:
+    """Read the request, do the work, and turn what goes wrong into one line and an exit code.
+
+    Bad requests end with one line on standard error and code 2, a stop on request with 75.
+    """
+    if len(arguments) != 3:
+        return _complain(f"usage: python -m {module} REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
+    stop = StopRequest()
+    stop.listen()
+    logging.set_verbosity_warning()
+    try:
+        work(read_request(arguments[1], required=required), stop, Path(arguments[2]))
+    except (
+        BadRequestError,
+        ConfigError,
+        SnapshotError,
+        CheckpointError,
+        ResumeError,
+        FileNotFoundError,
+    ) as error:
+        return _complain(str(error), EXIT_BAD_REQUEST)
+    except OSError as error:
+        return _complain(f"{error.filename or arguments[2]}: {error.strerror}", EXIT_FAILED)
+    except Stopped:
+        return _complain("stopped on request; a checkpoint is saved", EXIT_STOPPED)
+    return EXIT_SUCCESS
+
+
+def check_request(raw: dict[str, Any], config: type[_Config], stop: StopRequest) -> StageRequest[_Config]:
+    """Type and check a raw request. Raises BadRequestError, ConfigError, SnapshotError naming the field."""
+    made, seed = check_config(raw, config), check_seed(raw)
+    init = {}
+    for name, folder in (raw.get("init") or {}).items():
+        if folder is not None:
+            if not Path(folder).is_dir():
+                raise BadRequestError(f"init.{name}: {folder} is not a folder")
+            init[name] = Path(folder)
+    snapshot = open_snapshot(raw["snapshot"])
+    if isinstance(made, ImagesConfig) and snapshot.image_size != made.image_size:
+        height, width = snapshot.image_size
+        raise BadRequestError(
+            f"config.image_size: {made.image_size[0]} x {made.image_size[1]}, but the snapshot holds "
+            f"{height} x {width} images; make them the same"
+        )
+    return StageRequest(
+        snapshot=snapshot,
+        output=Path(raw["output"]),
+        config=made,
+        init=init,
+        seed=seed,
+        resume=bool(raw.get("resume", False)),
+        stop=stop,
+    )
+
+
+def check_config(raw: dict[str, Any], config: type[_Config]) -> _Config:
+    """The request's setting. Raises BadRequestError or ConfigError naming the field."""
+    overrides = raw.get("config") or {}
+    if not isinstance(overrides, dict):
+        raise BadRequestError(f"config: {overrides!r} is not an object")
+    return config.from_overrides(overrides)
+
+
+def check_seed(raw: dict[str, Any]) -> int:
+    """The request's seed, 0 when it names none."""
+    seed = raw.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise BadRequestError(f"seed: {seed!r} is not a whole number of at least 0")
+    return seed
+
+
+def device() -> torch.device:
+    """Where models run: the first GPU, or the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def seed_everything(seed: int) -> None:
+    """Initial weights and dropout; augmentation and order have generators of their own."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _complain(line: str, code: int) -> int:
+    sys.stderr.write(line.replace("\n", " ") + "\n")
+    return code
