@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling.data.snapshot import file_sha256
-from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailable, sha256_of
+from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
 
 _REQUIRED = ("question", "text")
 _OPTIONAL = ("index", "seconds")
@@ -30,7 +30,7 @@ class FileSystem:
         self.revision = file_sha256(self.path)
 
     def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
-        """Answers in the order of the draws. Raises SystemUnavailable naming a question without one."""
+        """Answers in the order of the draws. Raises SystemUnavailableError naming a question without one."""
         answers = [self._find(draw) for draw in draws]
         progress(len(answers))
         return answers
@@ -38,7 +38,7 @@ class FileSystem:
     def _find(self, draw: Draw) -> Answer:
         row = self.answers.get((draw.question.id, draw.index))
         if row is None:
-            raise SystemUnavailable(
+            raise SystemUnavailableError(
                 f"{self.path}: no answer number {draw.index + 1} to question {draw.question.id}; add a row"
             )
         return Answer(
@@ -57,18 +57,18 @@ def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise SystemUnavailable(
+        raise SystemUnavailableError(
             f"answers file {path} does not exist: put it there or name another"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SystemUnavailable(f"answers file {path} can't be read as UTF-8: {error}") from error
+        raise SystemUnavailableError(f"answers file {path} can't be read as UTF-8: {error}") from error
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
     answers: dict[tuple[str, int], dict[str, Any]] = {}
     following: dict[str, int] = {}
     for number, row in rows:
         question, index = _place(path, number, row, following)
         if (question, index) in answers:
-            raise SystemUnavailable(
+            raise SystemUnavailableError(
                 f"{path} row {number}: question {question} has two answers of index {index}"
             )
         answers[question, index] = row
@@ -79,14 +79,16 @@ def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
 def _place(path: Path, number: int, row: dict[str, Any], following: dict[str, int]) -> tuple[str, int]:
     for name in _REQUIRED:
         if not isinstance(row.get(name), str) or not row[name].strip():
-            raise SystemUnavailable(f"{path} row {number}: {name} is empty; each row needs question and text")
+            raise SystemUnavailableError(
+                f"{path} row {number}: {name} is empty; each row needs question and text"
+            )
     question = row["question"].strip()
     given = row.get("index")
     try:
         index = following.get(question, 0) if given in (None, "") else int(str(given))
         float(row.get("seconds") or 0.0)
     except ValueError as error:
-        raise SystemUnavailable(
+        raise SystemUnavailableError(
             f"{path} row {number}: index and seconds must be numbers ({error})"
         ) from error
     return question, index
@@ -99,9 +101,9 @@ def _json_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise SystemUnavailable(f"{path} row {number}: not valid JSON ({error.msg})") from error
+            raise SystemUnavailableError(f"{path} row {number}: not valid JSON ({error.msg})") from error
         if not isinstance(row, dict):
-            raise SystemUnavailable(f"{path} row {number}: expected a JSON object")
+            raise SystemUnavailableError(f"{path} row {number}: expected a JSON object")
         _refuse_unknown(path, row)
         yield number, row
 
@@ -111,7 +113,7 @@ def _csv_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
     _refuse_unknown(path, reader.fieldnames or ())
     for number, row in enumerate(reader, start=2):
         if None in row:
-            raise SystemUnavailable(f"{path} row {number}: more cells than columns")
+            raise SystemUnavailableError(f"{path} row {number}: more cells than columns")
         yield number, row
 
 
@@ -121,6 +123,6 @@ def _refuse_unknown(path: Path, names: Iterable[str]) -> None:
     unknown = [name for name in given if name not in (*_REQUIRED, *_OPTIONAL)]
     if missing or unknown:
         problem = f"column {missing[0]} is missing" if missing else f"unknown column {unknown[0]}"
-        raise SystemUnavailable(
+        raise SystemUnavailableError(
             f"{path}: {problem}; columns are question, text and, if known, index, seconds"
         )

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import openai
 
-from modeling.data.exchange import BadRequest
-from modeling.inference.systems import Answer, Draw, Progress, Question, SystemUnavailable, sha256_of
+from modeling.data.exchange import BadRequestError
+from modeling.inference.systems import Answer, Draw, Progress, Question, SystemUnavailableError, sha256_of
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # Forms that some server's tokenizer reads as control tokens even inside a message.
@@ -48,22 +48,22 @@ class EndpointSpec:
 
     @classmethod
     def from_mapping(cls, spec: Mapping[str, Any]) -> EndpointSpec:
-        """Raises BadRequest naming the field that is missing, unknown or not allowed."""
+        """Raises BadRequestError naming the field that is missing, unknown or not allowed."""
         values = {name: value for name, value in spec.items() if name not in ("kind", "parameters")}
         _refuse_unknown(cls, values, "spec")
         for name in ("base_url", "model"):
             if not isinstance(values.get(name), str) or not values[name]:
-                raise BadRequest(f"spec.{name}: an endpoint needs {name}")
+                raise BadRequestError(f"spec.{name}: an endpoint needs {name}")
         given = dict(values.pop("capabilities", None) or {})
         _refuse_unknown(Capabilities, given, "spec.capabilities")
         made = cls(**values, capabilities=Capabilities(**given))
         if made.capabilities.image_mode not in ("none", "data_url"):
-            raise BadRequest(
+            raise BadRequestError(
                 f"spec.capabilities.image_mode: {made.capabilities.image_mode!r}, not none or data_url"
             )
         host = urlsplit(made.base_url).hostname
         if host not in _LOCAL_HOSTS and not made.remote_allowed:
-            raise BadRequest(
+            raise BadRequestError(
                 f"spec.base_url: {host} is another machine; patients' text leaves this one only when an "
                 "administrator has set remote_allowed to true for this system"
             )
@@ -92,7 +92,7 @@ class EndpointSystem:
         )
 
     def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
-        """Answers in the order of the draws. Raises SystemUnavailable when the endpoint gives none."""
+        """Answers in the order of the draws. Raises SystemUnavailableError when the endpoint gives none."""
         groups = (
             _by_question(draws) if self.spec.capabilities.supports_n else [[i] for i in range(len(draws))]
         )
@@ -127,7 +127,7 @@ class EndpointSystem:
         seconds = time.monotonic() - started
         choices = list(reply.choices or [])[:n]
         if not choices:
-            raise SystemUnavailable(
+            raise SystemUnavailableError(
                 f"endpoint {self.spec.base_url}: no answer to question {draw.question.id}"
             )
         usage = getattr(reply, "usage", None)
@@ -153,23 +153,23 @@ class EndpointSystem:
         try:
             return self.client.chat.completions.create(**body)
         except openai.AuthenticationError as error:
-            raise SystemUnavailable(
+            raise SystemUnavailableError(
                 f"{where}: the key is refused; check the environment variable {self.spec.api_key_env}"
             ) from error
         except openai.RateLimitError as error:
-            raise SystemUnavailable(
+            raise SystemUnavailableError(
                 f"{where}: still too many requests (429) after {self.spec.max_retries} retries; lower "
                 "capabilities.max_concurrency or run again later"
             ) from error
         except openai.APITimeoutError as error:
-            raise SystemUnavailable(
-                f"{where}: no answer within {self.spec.timeout_seconds:g} s; raise timeout_seconds or look at "
-                "the server"
+            raise SystemUnavailableError(
+                f"{where}: no answer within {self.spec.timeout_seconds:g} s; raise timeout_seconds "
+                "or look at the server"
             ) from error
         except openai.APIConnectionError as error:
-            raise SystemUnavailable(f"{where}: no connection; is the server running?") from error
+            raise SystemUnavailableError(f"{where}: no connection; is the server running?") from error
         except openai.APIStatusError as error:
-            raise SystemUnavailable(f"{where}: refused with status {error.status_code}") from error
+            raise SystemUnavailableError(f"{where}: refused with status {error.status_code}") from error
 
     def _messages(self, question: Question) -> list[dict[str, Any]]:
         messages: list[dict[str, Any]] = []
@@ -213,8 +213,9 @@ def _key(spec: EndpointSpec) -> str:
         return "none"  # local servers want some key, any key
     key = os.environ.get(spec.api_key_env)
     if not key:
-        raise SystemUnavailable(
-            f"endpoint {spec.base_url}: the environment variable {spec.api_key_env} is not set; it holds the key"
+        raise SystemUnavailableError(
+            f"endpoint {spec.base_url}: the environment variable {spec.api_key_env}, which holds the key, is "
+            "not set"
         )
     return key
 
@@ -223,4 +224,4 @@ def _refuse_unknown(kind: type[Any], values: Mapping[str, Any], where: str) -> N
     known = {field.name for field in fields(kind)}
     for name in values:
         if name not in known:
-            raise BadRequest(f"{where}.{name}: unknown; known are {', '.join(sorted(known))}")
+            raise BadRequestError(f"{where}.{name}: unknown; known are {', '.join(sorted(known))}")

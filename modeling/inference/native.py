@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 
-from modeling.data.exchange import BadRequest
-from modeling.data.snapshot import content_hash, file_sha256
-from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailable, sha256_of
+from modeling.data.exchange import BadRequestError
+from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows
-from modeling.nn.language import ModelFolderError, load_language_model, load_tokenizer
+from modeling.nn.language import ModelFolderError, load_language_model, load_tokenizer, weights_sha256
 
 SMALL_MODEL = 100_000_000  # parameters; below it many rows fit one batch
 
@@ -35,7 +34,7 @@ class TransformersSystem:
             self.model = load_language_model(folder)
             self.encoder = ChatEncoder(load_tokenizer(folder))
         except (ModelFolderError, ValueError, OSError) as error:
-            raise SystemUnavailable(str(error)) from error
+            raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         self.sampling = sampling
         self.revision = weights_sha256(folder)
@@ -97,24 +96,17 @@ def sampling_parameters(sampling: Sampling) -> Mapping[str, Any]:
     }
 
 
-def weights_sha256(folder: str | Path) -> str:
-    """SHA-256 of a folder's safetensors: of the file where there is one, else of the list of their hashes."""
-    files = sorted(Path(folder).glob("*.safetensors"))
-    hashes = {file.name: file_sha256(file) for file in files}
-    return next(iter(hashes.values())) if len(hashes) == 1 else content_hash(hashes)
-
-
 def default_batch_size(model: Any) -> int:
     """Rows written at once: many for a small model, few where the key-value cache is large."""
     return 64 if sum(p.numel() for p in model.parameters()) < SMALL_MODEL else 8
 
 
 def check_length(prompt: Prompt, draw: Draw, sampling: Sampling, config: Any) -> None:
-    """Raise BadRequest when a question and its answer can't both fit the model's positions."""
+    """Raise BadRequestError when a question and its answer can't both fit the model's positions."""
     text_config = config.get_text_config() if hasattr(config, "get_text_config") else config
     most = int(getattr(text_config, "max_position_embeddings", 0) or 0)
     if most and len(prompt.input_ids) + sampling.max_new_tokens > most:
-        raise BadRequest(
+        raise BadRequestError(
             f"question {draw.question.id}: {len(prompt.input_ids)} tokens and an answer of up to "
             f"{sampling.max_new_tokens} do not fit the model's {most} positions; shorten it or max_new_tokens"
         )

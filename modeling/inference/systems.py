@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from modeling.data.exchange import BadRequest
+from modeling.data.exchange import BadRequestError
 
 LATERALITIES = ("L", "R")
 VIEWS = ("CC", "MLO")
@@ -18,7 +18,7 @@ LANGUAGES = ("zh", "en")
 Progress = Callable[[int], None]
 
 
-class SystemUnavailable(BadRequest):
+class SystemUnavailableError(BadRequestError):
     """An answering system that can't be loaded or does not answer; the text says which and what to do."""
 
 
@@ -118,14 +118,16 @@ def sha256_of(value: Any) -> str:
 
 
 def read_questions(rows: Any) -> list[Question]:
-    """The request's questions. Raises BadRequest naming the question and the field that is wrong."""
+    """The request's questions. Raises BadRequestError naming the question and the field that is wrong."""
     if not isinstance(rows, list):
-        raise BadRequest("questions: expected a list of objects")
+        raise BadRequestError("questions: expected a list of objects")
     questions = [_question(row, number) for number, row in enumerate(rows)]
     seen: set[str] = set()
     for question in questions:
         if question.id in seen:
-            raise BadRequest(f"questions: id {question.id!r} occurs twice; give each question its own id")
+            raise BadRequestError(
+                f"questions: id {question.id!r} occurs twice; give each question its own id"
+            )
         seen.add(question.id)
     return questions
 
@@ -133,16 +135,16 @@ def read_questions(rows: Any) -> list[Question]:
 def _question(row: Any, number: int) -> Question:
     where = f"questions[{number}]"
     if not isinstance(row, dict) or "id" not in row:
-        raise BadRequest(f"{where}: expected an object with the field 'id'")
+        raise BadRequestError(f"{where}: expected an object with the field 'id'")
     where = f"{where} ({row['id']})"
     turns = row.get("turns")
     if not isinstance(turns, list) or len(turns) % 2 == 0 or not all(isinstance(turn, str) for turn in turns):
-        raise BadRequest(f"{where}.turns: expected an odd number of texts, the last one the patient's")
+        raise BadRequestError(f"{where}.turns: expected an odd number of texts, the last one the patient's")
     if not turns[-1].strip():
-        raise BadRequest(f"{where}.turns: the last text is empty; a question is needed")
+        raise BadRequestError(f"{where}.turns: the last text is empty; a question is needed")
     language = row.get("language", "zh")
     if language not in LANGUAGES:
-        raise BadRequest(f"{where}.language: {language!r} is not one of {', '.join(LANGUAGES)}")
+        raise BadRequestError(f"{where}.language: {language!r} is not one of {', '.join(LANGUAGES)}")
     images = row.get("images") or []
     return Question(
         id=str(row["id"]),
@@ -155,8 +157,8 @@ def _question(row: Any, number: int) -> Question:
 
 def _image(row: Any, where: str) -> ImageFile:
     if not isinstance(row, dict) or "path" not in row:
-        raise BadRequest(f"{where}: expected an object with the fields path, laterality and view")
+        raise BadRequestError(f"{where}: expected an object with the fields path, laterality and view")
     for key, allowed in (("laterality", LATERALITIES), ("view", VIEWS)):
         if row.get(key) not in allowed:
-            raise BadRequest(f"{where}.{key}: {row.get(key)!r} is not one of {', '.join(allowed)}")
+            raise BadRequestError(f"{where}.{key}: {row.get(key)!r} is not one of {', '.join(allowed)}")
     return ImageFile(Path(row["path"]), row["laterality"], row["view"])

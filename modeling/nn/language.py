@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,9 @@ from transformers import (
     GlmForCausalLM,
     PreTrainedTokenizerFast,
 )
+
+from modeling.data.snapshot import content_hash, file_sha256, sync_folder
+from modeling.nn.checkpoint import publish_folder
 
 # GLM-4's added tokens, in its order.
 GLM_SPECIAL_TOKENS = (
@@ -109,6 +114,31 @@ def tiny_glm_config(tokenizer: Any, size: TinyGlmSize) -> GlmConfig:
 def build_tiny_glm(tokenizer: Any, size: TinyGlmSize) -> GlmForCausalLM:
     """A GlmForCausalLM with random weights; seed torch before the call."""
     return GlmForCausalLM(tiny_glm_config(tokenizer, size))
+
+
+def save_language_model(folder: str | Path, model: Any, tokenizer: Any) -> str:
+    """Write model and tokenizer as one folder, whole or not at all; returns the SHA-256 of the weights.
+
+    An earlier folder of the same name is replaced.
+    """
+    target = Path(folder)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        model.save_pretrained(str(part))
+        tokenizer.save_pretrained(str(part))
+        sync_folder(part)
+        publish_folder(part, target)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return weights_sha256(target)
+
+
+def weights_sha256(folder: str | Path) -> str:
+    """SHA-256 of a folder's safetensors: of the file where there is one, else of the list of their hashes."""
+    hashes = {file.name: file_sha256(file) for file in sorted(Path(folder).glob("*.safetensors"))}
+    return next(iter(hashes.values())) if len(hashes) == 1 else content_hash(hashes)
 
 
 def check_model_folder(folder: str | Path) -> Path:

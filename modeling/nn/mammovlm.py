@@ -37,7 +37,7 @@ LORA_TARGETS = r"language_model\..*\.(q_proj|k_proj|v_proj|query_key_value)"
 PROJECTION = "embed_projection"
 
 
-class MammoVLMConfig(PreTrainedConfig):  # type: ignore[misc]
+class MammoVLMConfig(PreTrainedConfig):
     """The architecture: a language model's configuration and the visual side's description."""
 
     model_type = "mammovlm"
@@ -73,7 +73,7 @@ class MammoVLMConfig(PreTrainedConfig):  # type: ignore[misc]
         return [f"[{side}-{view}]" for side, view in views] if self.visual_tokens == PER_VIEW else [""]
 
 
-class MammoVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
+class MammoVLM(PreTrainedModel, GenerationMixin):
     """Frozen experts and UMiCon, a trainable map, and a language model."""
 
     config_class = MammoVLMConfig
@@ -85,7 +85,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
-    _keep_in_fp32_modules: ClassVar[list[str]] = ["vision", PROJECTION]
+    _keep_in_fp32_modules = ["vision", PROJECTION]
     vector_mean: Tensor
     vector_scale: Tensor
 
@@ -133,7 +133,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         )
         return cls(config, vision=vision, language_model=language_model)
 
-    # -- visual side ------------------------------------------------------------------------------------------
+    # -- visual side -----------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode_images(self, pixel_values: Tensor, view_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -184,7 +184,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         soft = self.embed_projection(standard).view(-1, embeddings.shape[-1])  # (n tokens, hidden)
         return embeddings.masked_scatter(placeholders[..., None], soft.to(embeddings))
 
-    # -- language side ----------------------------------------------------------------------------------------
+    # -- language side ---------------------------------------------------------------------------------
 
     def forward(
         self,
@@ -228,7 +228,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             **kwargs,
         )
 
-    def generate(
+    def generate(  # type: ignore[override]
         self,
         inputs: Tensor | None = None,
         *,
@@ -246,14 +246,16 @@ class MammoVLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             kwargs |= {"visual_vectors": visual_vectors, "view_mask": view_mask}
         # A placeholder that the model wrote itself would stand for an image that isn't there.
         kwargs.setdefault("suppress_tokens", [self.config.visual_token_id])
-        return super().generate(inputs, **kwargs)
+        return super().generate(inputs, **kwargs)  # type: ignore[misc]
 
-    def prepare_inputs_for_generation(
+    def prepare_inputs_for_generation(  # type: ignore[override]
         self, input_ids: Tensor, is_first_iteration: bool | None = False, **kwargs: Any
     ) -> dict[str, Any]:
         """Visual vectors enter with the prompt; later steps find them in the cache."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
-            input_ids, is_first_iteration=is_first_iteration, **kwargs
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(  # type: ignore[misc]
+            input_ids,  # type: ignore[arg-type]
+            is_first_iteration=is_first_iteration,
+            **kwargs,
         )
         if not is_first_iteration and kwargs.get("use_cache", True):
             inputs.pop("visual_vectors", None)

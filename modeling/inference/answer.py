@@ -1,0 +1,226 @@
+"""`python -m modeling.inference.answer REQUEST.json ANSWER.jsonl`: answers of systems to patients' questions.
+
+One process answers for several systems and many questions, since loading torch and a model costs more than
+most answers. The request holds systems, questions, n, seed, parameters and distinct; the answer file has one
+row for each system, question and index, with everything needed to write that row again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from modeling.data.exchange import (
+    EXIT_BAD_REQUEST,
+    EXIT_STOPPED,
+    EXIT_SUCCESS,
+    AnswerWriter,
+    BadRequestError,
+    read_request,
+    report_progress,
+)
+from modeling.inference.distinct import repeated
+from modeling.inference.systems import Answer, AnsweringSystem, Draw, Question, draw_seed, read_questions
+
+# Draws after which a question's answers are handed over as they are, marked as not distinct.
+MOST_ATTEMPTS = 12
+KINDS = ("transformers", "openai", "mammovlm", "file")
+
+
+@dataclass(frozen=True)
+class WrittenAnswer:
+    """One answer with its place, the draws it took, and whether it differs from those before it."""
+
+    question: str
+    index: int
+    answer: Answer
+    attempts: int
+    distinct: bool
+
+
+def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> AnsweringSystem:
+    """The system that a spec describes. Raises BadRequestError naming the field or file that is wrong.
+
+    Args:
+        spec: {"kind": "transformers|mammovlm|file", "path": ...} or {"kind": "openai", "base_url", "model",
+            ...}; its own "parameters" are laid over the request's.
+        parameters: temperature, top_p, max_new_tokens.
+    """
+    kind = spec.get("kind")
+    if kind not in KINDS:
+        raise BadRequestError(f"spec.kind: {kind!r} is not one of {', '.join(KINDS)}")
+    chosen = {**parameters, **dict(spec.get("parameters") or {})}
+    if kind == "openai":
+        from modeling.inference.endpoint import EndpointSpec, EndpointSystem
+
+        return EndpointSystem(EndpointSpec.from_mapping(spec), chosen)
+    if not isinstance(spec.get("path"), str):
+        raise BadRequestError(f"spec.path: a system of kind {kind} needs the path of its files")
+    if kind == "file":
+        from modeling.inference.answers_file import FileSystem
+
+        return FileSystem(spec["path"])
+    from modeling.nn.generation import Sampling
+
+    try:
+        sampling = Sampling(**chosen)
+    except (TypeError, ValueError) as error:
+        raise BadRequestError(f"parameters: {error}") from error
+    if kind == "transformers":
+        from modeling.inference.native import TransformersSystem
+
+        return TransformersSystem(spec["path"], sampling, spec.get("batch_size"))
+    from modeling.inference.mammovlm_system import MammoVLMSystem
+
+    return MammoVLMSystem(spec["path"], sampling, spec.get("batch_size"))
+
+
+def write_answers(
+    system: AnsweringSystem,
+    questions: Sequence[Question],
+    *,
+    key: str,
+    n: int,
+    seed: int,
+    distinct: bool,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> list[WrittenAnswer]:
+    """n answers to each question, drawn again while they repeat each other if `distinct`.
+
+    Answers are the same where only greetings, closings and punctuation tell them apart. After MOST_ATTEMPTS
+    draws a repetition is handed over with distinct = False.
+    """
+    draws = [
+        Draw(question, index, draw_seed(seed, key, question.id, index, 0))
+        for question in questions
+        for index in range(n)
+    ]
+    first = system.write(draws, progress)
+    answers = {(draw.question.id, draw.index): (answer, 1) for draw, answer in zip(draws, first, strict=True)}
+    for attempt in range(1, MOST_ATTEMPTS if distinct and system.can_redraw else 1):
+        again = [
+            Draw(question, index, draw_seed(seed, key, question.id, index, attempt))
+            for question in questions
+            for index in repeated([answers[question.id, i][0].text for i in range(n)])
+        ]
+        if not again:
+            break
+        for draw, answer in zip(again, system.write(again, lambda rows: None), strict=True):
+            answers[draw.question.id, draw.index] = (answer, attempt + 1)
+    return [row for question in questions for row in _rows_of(question, answers, n)]
+
+
+def _rows_of(
+    question: Question, answers: Mapping[tuple[str, int], tuple[Answer, int]], n: int
+) -> Iterable[WrittenAnswer]:
+    again = repeated([answers[question.id, index][0].text for index in range(n)])
+    for index in range(n):
+        answer, attempts = answers[question.id, index]
+        yield WrittenAnswer(question.id, index, answer, attempts, index not in again)
+
+
+def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
+    """Answer a whole request into the writer."""
+    questions = read_questions(request["questions"])
+    n, seed = _whole(request, "n", 1), _whole(request, "seed", 0)
+    systems = _system_specs(request["systems"])
+    parameters = dict(request.get("parameters") or {})
+    total, done = len(systems) * len(questions) * n, 0
+    for key, spec in systems:
+        report_progress(done, total, f"loading {key}")
+        try:
+            system = build_system(spec, parameters)
+
+            def tell(rows: int, before: int = done, key: str = key) -> None:
+                report_progress(before + rows, total, f"answers of {key}")
+
+            written = write_answers(
+                system,
+                questions,
+                key=key,
+                n=n,
+                seed=seed,
+                distinct=bool(request.get("distinct", False)),
+                progress=tell,
+            )
+        except BadRequestError as error:
+            raise BadRequestError(f"system {key}: {error}") from error
+        for row in written:
+            writer.write(to_row(key, system.revision, row))
+        done += len(written)
+    report_progress(done, total, "done")
+
+
+def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
+    """One line of the answer file."""
+    answer = written.answer
+    return {
+        "system": key,
+        "question": written.question,
+        "index": written.index,
+        "text": answer.text,
+        "raw": answer.raw,
+        "seed": answer.seed,
+        "finish_reason": answer.finish_reason,
+        "prompt_sha256": answer.prompt_sha256,
+        "revision": revision,
+        "parameters": dict(answer.parameters),
+        "seconds": answer.seconds,
+        "tokens": answer.tokens,
+        "images": answer.images,
+        "attempts": written.attempts,
+        "distinct": written.distinct,
+    }
+
+
+def _whole(request: Mapping[str, Any], name: str, default: int) -> int:
+    value = request.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < (1 if name == "n" else 0):
+        raise BadRequestError(f"{name}: {value!r} is not a whole number that makes sense here")
+    return value
+
+
+def _system_specs(rows: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    if not isinstance(rows, list) or not rows:
+        raise BadRequestError("systems: expected a list with at least one system")
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or not isinstance(row.get("spec"), dict) or not row.get("key"):
+            raise BadRequestError(f"systems[{number}]: expected an object with key and spec")
+        found.append((str(row["key"]), row["spec"]))
+    keys = [key for key, _ in found]
+    if len(set(keys)) < len(keys):
+        raise BadRequestError("systems: two systems have the same key")
+    return found
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(EXIT_STOPPED)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 with the answer file whole, 2 for a bad request, 75 when stopped."""
+    if len(arguments) != 2:
+        print("use: python -m modeling.inference.answer REQUEST.json ANSWER.jsonl", file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_REQUEST
+    # Before anything of Hugging Face is imported: a model is a folder on this machine or it is not there.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        request = read_request(arguments[0], required=("systems", "questions"))
+        with AnswerWriter(arguments[1]) as writer:
+            run(request, writer)
+    except BadRequestError as error:
+        print(str(error).replace("\n", " "), file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_REQUEST
+    return EXIT_SUCCESS
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
