@@ -1,0 +1,60 @@
+"""`export_training CAMPAIGN DIR --format F`: training sets from picks."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from annotation.services.campaigns import campaign_by_name
+from annotation.services.export import FORMATS, export_training
+from mammo.accounts.services import site_by_code
+from mammo.archive.models import Split
+from mammo.core.command import Command as BaseCommand
+from mammo.core.errors import UserError
+
+
+class Command(BaseCommand):
+    """Write a campaign's picked answers as a training set."""
+
+    help = (
+        "Export picked answers for training, split by patient, with lineage, a data card and a content hash."
+    )
+    example = "manage.py export_training 'Spring' out/spring --format llamafactory --preferences"
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("campaign")
+        parser.add_argument("folder", type=Path, metavar="DIR")
+        parser.add_argument("--format", required=True, choices=FORMATS)
+        parser.add_argument("--preferences", action="store_true", help="add pairs for preference tuning")
+        parser.add_argument("--split", help="name of a split; the campaign's own when not given")
+        parser.add_argument("--site", help="code of the site, where several have a campaign of this name")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        site = site_by_code(options["site"]) if options["site"] else None
+        campaign = campaign_by_name(options["campaign"], site=site)
+        export = export_training(
+            campaign,
+            options["folder"],
+            format_name=options["format"],
+            by_user=None,
+            preferences=options["preferences"],
+            split=_split(options["split"]) if options["split"] else None,
+        )
+        self.say(
+            f"{export.folder}: {export.counts['samples']} samples, content hash {export.content_hash}",
+            **options,
+        )
+        return {
+            "export": str(export.pk),
+            "folder": export.folder,
+            "content_hash": export.content_hash,
+            "counts": export.counts,
+        }
+
+
+def _split(name: str) -> Split:
+    found = Split.objects.filter(name=name).first()
+    if found is None:
+        known = ", ".join(Split.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+        raise UserError(f"--split {name}: no such split; known: {known}")
+    return found

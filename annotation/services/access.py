@@ -1,0 +1,44 @@
+"""Who may do what: raised before anything is read or written."""
+
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, CampaignMember, Question
+from annotation.querysets import ROLE_FOR
+from mammo.accounts.models import Site, User
+from mammo.core.errors import NotAllowedError, WrongStateError
+
+
+def require_researcher(site: Site, by_user: User | None) -> None:
+    """Let researchers and administrators of `site` pass; None is the operator at the command line.
+
+    Raises:
+        NotAllowedError: the account holds neither role there.
+    """
+    if by_user is not None and not by_user.has_role("researcher", "admin", site=site):
+        raise NotAllowedError(_("Only a researcher of this site may do this."))
+
+
+def require_member(campaign: Campaign, by_user: User, purpose: str) -> None:
+    """Let members of the campaign pass who hold the purpose's role at its site.
+
+    Raises:
+        NotAllowedError: the account is no member, or does not hold the role (a junior never picks).
+    """
+    is_member = CampaignMember.objects.filter(campaign=campaign, user=by_user, purpose=purpose).exists()
+    if not is_member or not by_user.has_role(ROLE_FOR[purpose], site=campaign.site):
+        raise NotAllowedError(_("This account does not work on this campaign in that way."))
+
+
+def require_open(campaign: Campaign) -> None:
+    """Let work on open campaigns pass.
+
+    Raises:
+        WrongStateError: the campaign is a draft or closed.
+    """
+    if campaign.state != Campaign.State.OPEN:
+        raise WrongStateError(_("The campaign “%(name)s” is not open.") % {"name": campaign.name})
+
+
+def is_simulated(question: Question, by_user: User) -> bool:
+    """Whether a judgement is marked as simulated: a scripted account, or a case that is no patient's."""
+    return by_user.is_simulated or question.is_simulated

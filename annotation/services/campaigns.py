@@ -1,0 +1,258 @@
+"""Campaigns: made by a researcher, opened, worked on by named people, closed."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from annotation.models import (
+    Campaign,
+    CampaignMember,
+    InstructionVersion,
+    Proposal,
+    ProposerContext,
+    Purpose,
+)
+from annotation.querysets import ROLE_FOR
+from annotation.services.access import require_researcher
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.core.choices import Language
+from mammo.core.errors import UserError, WrongStateError
+from mammo.core.versions import save_versioned
+
+# Largest seed that a PositiveBigIntegerField holds on every database.
+SEED_LIMIT = 2**63 - 1
+PROPOSER_KINDS = ("transformers", "openai", "mammovlm", "file")
+
+
+def create_campaign(
+    name: str,
+    *,
+    site: Site,
+    by_user: User,
+    proposer: Mapping[str, Any],
+    proposer_context: str = ProposerContext.NONE,
+    parameters: Mapping[str, Any] | None = None,
+    languages: Iterable[str] = (Language.CHINESE, Language.ENGLISH),
+    instructions: str = "",
+    overlap: int = 1,
+    senior_overlap: int = 1,
+    rank_all: bool = False,
+    allow_small_edit: bool = True,
+    proposals_per_question: int = 3,
+    seed: int | None = None,
+) -> Campaign:
+    """Make a draft campaign and the first version of its instructions.
+
+    Args:
+        proposer: spec of the proposing system, as the answering module takes it; an optional `name` is what
+            proposals are recorded under.
+        seed: decides sampling and shown orders; drawn when not given.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: a field has a value that can't be used.
+    """
+    require_researcher(site, by_user)
+    _check(name, site, proposer, proposer_context, overlap, senior_overlap, proposals_per_question)
+    with transaction.atomic():
+        campaign = Campaign.objects.create(
+            site=site,
+            name=name.strip(),
+            by_user=by_user,
+            proposer=dict(proposer),
+            proposer_context=proposer_context,
+            parameters=dict(parameters or {}),
+            languages=list(languages),
+            instructions=instructions,
+            overlap=overlap,
+            senior_overlap=senior_overlap,
+            rank_all=rank_all,
+            allow_small_edit=allow_small_edit,
+            proposals_per_question=proposals_per_question,
+            seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
+            is_simulated=site.is_simulated,
+        )
+        InstructionVersion.objects.create(campaign=campaign, number=1, text=instructions, by_user=by_user)
+        audit.record("annotation.campaign_created", by_user=by_user, on=campaign, site=site)
+    return campaign
+
+
+def _check(
+    name: str,
+    site: Site,
+    proposer: Mapping[str, Any],
+    context: str,
+    overlap: int,
+    senior_overlap: int,
+    n: int,
+) -> None:
+    if not name.strip():
+        raise UserError(_("name: empty; give the campaign a name"))
+    if Campaign.objects.filter(site=site, name=name.strip()).exists():
+        raise UserError(_("name: a campaign “%(name)s” exists at this site already") % {"name": name})
+    if proposer.get("kind") not in PROPOSER_KINDS:
+        raise UserError(
+            f"proposer: kind {proposer.get('kind')!r} is unknown; known: {', '.join(PROPOSER_KINDS)}"
+        )
+    if context not in ProposerContext.values:
+        raise UserError(
+            f"proposer_context: {context!r} is unknown; known: {', '.join(ProposerContext.values)}"
+        )
+    for field, value in (
+        ("overlap", overlap),
+        ("senior_overlap", senior_overlap),
+        ("proposals_per_question", n),
+    ):
+        if value < 1:
+            raise UserError(f"{field}: {value} is less than 1")
+
+
+def campaign_by_name(name: str, *, site: Site | None = None) -> Campaign:
+    """Return the campaign of this name (or id).
+
+    Raises:
+        UserError: there is none, or several sites have one of this name.
+    """
+    found = (
+        Campaign.objects.filter(name=name) if site is None else Campaign.objects.filter(name=name, site=site)
+    )
+    campaigns = list(found.select_related("site")[:2])
+    if len(campaigns) > 1:
+        raise UserError(f"campaign {name!r}: several sites have one of this name; add --site")
+    if not campaigns:
+        known = ", ".join(Campaign.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+        raise UserError(f"campaign {name!r}: no such campaign; known: {known}")
+    return campaigns[0]
+
+
+def change_instructions(
+    campaign: Campaign, text: str, *, by_user: User, expected_version: int
+) -> InstructionVersion:
+    """Store a new wording of the instructions; judgements name the version they were made under.
+
+    Raises:
+        StaleVersionError: someone changed the campaign in between.
+    """
+    require_researcher(campaign.site, by_user)
+    with transaction.atomic():
+        save_versioned(campaign, expected_version=expected_version, changes={"instructions": text})
+        number = current_instructions(campaign) + 1
+        version = InstructionVersion.objects.create(
+            campaign=campaign, number=number, text=text, by_user=by_user
+        )
+        audit.record(
+            "annotation.instructions_changed", by_user=by_user, on=campaign, site=campaign.site, number=number
+        )
+    return version
+
+
+def current_instructions(campaign: Campaign) -> int:
+    """Number of the instructions that stand now."""
+    number = InstructionVersion.objects.filter(campaign=campaign).aggregate(newest=Max("number"))["newest"]
+    return int(number or 0)
+
+
+def add_member(campaign: Campaign, user: User, purpose: str, *, by_user: User) -> CampaignMember:
+    """Let an account correct or pick in a campaign; nothing happens when it may already.
+
+    Raises:
+        UserError: the account does not hold the role that the purpose needs at the campaign's site.
+    """
+    require_researcher(campaign.site, by_user)
+    if purpose not in Purpose.values:
+        raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
+    role = ROLE_FOR[purpose]
+    if not user.has_role(role, site=campaign.site):
+        raise UserError(
+            _("%(user)s is no %(role)s at %(site)s; give the account that role first")
+            % {"user": user.username, "role": role, "site": campaign.site.code}
+        )
+    with transaction.atomic():
+        member, made = CampaignMember.objects.get_or_create(campaign=campaign, user=user, purpose=purpose)
+        if made:
+            audit.record(
+                "annotation.member_added",
+                by_user=by_user,
+                on=campaign,
+                site=campaign.site,
+                user=str(user.pk),
+                purpose=purpose,
+            )
+    return member
+
+
+def change_proposer(
+    campaign: Campaign,
+    *,
+    by_user: User,
+    proposer: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    proposer_context: str | None = None,
+) -> None:
+    """Name another proposing system; what raters have seen is frozen, so only before the first proposal.
+
+    Raises:
+        WrongStateError: proposals exist.
+        UserError: the spec has no known kind.
+    """
+    require_researcher(campaign.site, by_user)
+    if Proposal.objects.filter(question__campaign=campaign).exists():
+        raise WrongStateError(_("Proposals exist already: the proposer of this campaign is frozen."))
+    if proposer.get("kind") not in PROPOSER_KINDS:
+        raise UserError(
+            f"proposer: kind {proposer.get('kind')!r} is unknown; known: {', '.join(PROPOSER_KINDS)}"
+        )
+    changes: dict[str, Any] = {"proposer": dict(proposer)}
+    if parameters is not None:
+        changes["parameters"] = dict(parameters)
+    if proposer_context is not None:
+        changes["proposer_context"] = proposer_context
+    with transaction.atomic():
+        save_versioned(campaign, expected_version=campaign.version, changes=changes)
+        audit.record("annotation.proposer_changed", by_user=by_user, on=campaign, site=campaign.site)
+
+
+def open_campaign(campaign: Campaign, *, by_user: User) -> None:
+    """Open a draft (or closed) campaign for work.
+
+    Raises:
+        WrongStateError: it is open already, or nobody is there to correct and to pick.
+    """
+    require_researcher(campaign.site, by_user)
+    if campaign.state == Campaign.State.OPEN:
+        raise WrongStateError(_("The campaign is open already."))
+    for purpose in Purpose:
+        if not CampaignMember.objects.filter(campaign=campaign, purpose=purpose).exists():
+            raise WrongStateError(
+                _("Nobody may “%(purpose)s” in this campaign; add members first.")
+                % {"purpose": purpose.label}
+            )
+    _move(campaign, Campaign.State.OPEN, "opened_at", by_user)
+
+
+def close_campaign(campaign: Campaign, *, by_user: User, reason: str = "") -> None:
+    """Close an open campaign: its questions can be read and exported, not worked on.
+
+    Raises:
+        WrongStateError: it is not open.
+    """
+    require_researcher(campaign.site, by_user)
+    if campaign.state != Campaign.State.OPEN:
+        raise WrongStateError(_("Only an open campaign can be closed."))
+    _move(campaign, Campaign.State.CLOSED, "closed_at", by_user, reason)
+
+
+def _move(campaign: Campaign, state: str, stamp: str, by_user: User, reason: str = "") -> None:
+    with transaction.atomic():
+        save_versioned(
+            campaign, expected_version=campaign.version, changes={"state": state, stamp: timezone.now()}
+        )
+        audit.record(
+            f"annotation.campaign_{state}", by_user=by_user, on=campaign, site=campaign.site, reason=reason
+        )

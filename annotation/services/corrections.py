@@ -1,0 +1,175 @@
+"""Corrections: a junior settles all proposals of a question at once, or nothing is stored."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.edit_distance import levenshtein
+from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Question
+from annotation.services import leases, stages
+from annotation.services.access import is_simulated, require_member
+from annotation.services.campaigns import current_instructions
+from annotation.services.shown_orders import was_shown
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import UserError, WrongStateError
+
+LONGEST_TEXT = 8000
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionItem:
+    """What a junior says about one proposal: another text, or positively that none is needed."""
+
+    proposal: uuid.UUID
+    text: str
+    no_change: bool = False
+    error_tags: Sequence[str] = ()
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """An item that passed its checks, beside its proposal and the revision it replaces."""
+
+    proposal: Proposal
+    item: CorrectionItem
+    text: str
+    replaces: Correction | None = field(default=None)
+
+
+def plain(text: str) -> str:
+    """The text with one kind of line end (browsers send another) and no blanks around it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def submit_corrections(
+    question: Question,
+    *,
+    by_user: User,
+    items: Iterable[CorrectionItem],
+    active_seconds: float = 0.0,
+) -> list[Correction]:
+    """Store a junior's corrections of all proposals; with enough juniors the question goes on to the seniors.
+
+    A second submission by the same junior is a new revision that points at the first one; it is refused once
+    a senior has seen the texts.
+
+    Args:
+        active_seconds: time at work on the question; shared out evenly over the rows.
+
+    Raises:
+        NotAllowedError: the account does not correct in this campaign.
+        WrongStateError: the question is not to be corrected now, or the seats are taken by others.
+        UserError: not all proposals are settled, or an item contradicts itself (names the proposal).
+    """
+    require_member(question.campaign, by_user, Purpose.CORRECT)
+    given = {item.proposal: item for item in items}
+    with transaction.atomic():
+        question = stages.locked(question)
+        earlier = _earlier(question, by_user)
+        if question.stage == Question.Stage.CORRECTED and any(
+            row.round == question.round for row in earlier.values()
+        ):
+            if was_shown(question, Purpose.PICK):
+                raise WrongStateError(_("A senior has begun to choose: these corrections stand as they are."))
+        else:
+            stages.require_stage(question, Question.Stage.PROPOSED)
+        settled = [_settled(proposal, given, earlier) for proposal in Proposal.objects.current(question)]
+        _refuse_strangers(settled, given)
+        leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.CORRECT))
+        rows = _store(question, settled, by_user, active_seconds)
+        Draft.objects.filter(question=question, user=by_user, purpose=Purpose.CORRECT).delete()
+        _move_on(question)
+        audit.record(
+            "annotation.corrected",
+            by_user=by_user,
+            on=question,
+            site=question.campaign.site,
+            round=question.round,
+            corrections=[str(row.pk) for row in rows],
+            no_change=sum(row.no_change for row in rows),
+        )
+    return rows
+
+
+def _earlier(question: Question, by_user: User) -> dict[uuid.UUID, Correction]:
+    rows = Correction.objects.standing().filter(proposal__question=question, by_user=by_user)
+    return {row.proposal_id: row for row in rows}
+
+
+def _settled(
+    proposal: Proposal, given: Mapping[uuid.UUID, CorrectionItem], earlier: Mapping[uuid.UUID, Correction]
+) -> Settled:
+    item = given.get(proposal.pk)
+    if item is None:
+        raise UserError(
+            _("Proposal %(id)s is not settled: edit it, or say that no change is needed.")
+            % {"id": proposal.pk}
+        )
+    text, proposed = plain(item.text), plain(proposal.text)
+    where = {"id": proposal.pk}
+    if not text:
+        raise UserError(_("Proposal %(id)s: the text is empty; write an answer.") % where)
+    if len(text) > LONGEST_TEXT:
+        raise UserError(
+            _("Proposal %(id)s: the text is longer than %(limit)s characters; shorten it.")
+            % {**where, "limit": LONGEST_TEXT}
+        )
+    unknown = sorted(set(item.error_tags) - set(ErrorTag.values))
+    if unknown:
+        raise UserError(f"error_tags: {unknown[0]!r} is unknown; known: {', '.join(ErrorTag.values)}")
+    if item.no_change and text != proposed:
+        raise UserError(_("Proposal %(id)s: marked “no change needed”, but its text was changed.") % where)
+    if item.no_change and item.error_tags:
+        raise UserError(_("Proposal %(id)s: marked “no change needed”, but errors are tagged.") % where)
+    if not item.no_change and text == proposed:
+        raise UserError(
+            _("Proposal %(id)s is not settled: edit it, or say that no change is needed.") % where
+        )
+    return Settled(proposal, item, text, earlier.get(proposal.pk))
+
+
+def _refuse_strangers(settled: Sequence[Settled], given: Mapping[uuid.UUID, CorrectionItem]) -> None:
+    if not settled:
+        raise WrongStateError(_("This question has no proposals yet."))
+    strangers = set(given) - {row.proposal.pk for row in settled}
+    if strangers:
+        raise UserError(_("Proposal %(id)s does not belong to this question.") % {"id": sorted(strangers)[0]})
+
+
+def _store(
+    question: Question, settled: Sequence[Settled], by_user: User, active_seconds: float
+) -> list[Correction]:
+    instructions = current_instructions(question.campaign)
+    rows = []
+    for one in settled:
+        same_round = one.replaces is not None and one.replaces.round == question.round
+        rows.append(
+            Correction.objects.create(
+                proposal=one.proposal,
+                by_user=by_user,
+                round=question.round,
+                revision=one.replaces.revision + 1 if one.replaces is not None and same_round else 1,
+                replaces=one.replaces,
+                text=one.text,
+                no_change=one.item.no_change,
+                error_tags=sorted(set(one.item.error_tags)),
+                notes=plain(one.item.notes),
+                edit_distance=levenshtein(plain(one.proposal.text), one.text),
+                active_seconds=max(active_seconds, 0.0) / len(settled),
+                instruction_version=instructions,
+                is_simulated=is_simulated(question, by_user),
+            )
+        )
+    return rows
+
+
+def _move_on(question: Question) -> None:
+    done = Correction.objects.filter(proposal__question=question, round=question.round)
+    juniors = done.values("by_user").distinct().count()
+    if question.stage == Question.Stage.PROPOSED and juniors >= question.campaign.overlap:
+        stages.move(question, Question.Stage.CORRECTED)

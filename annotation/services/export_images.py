@@ -1,0 +1,52 @@
+"""Pictures for training sets: the viewing copy under its own window, as 8-bit PNG without any text."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pydicom
+from imagecodecs import htj2k_decode, png_encode
+from pydicom.encaps import get_frame
+
+from annotation.services.study_context import viewing_copy_path
+from mammo.archive.models import Image
+from mammo.core.errors import UserError
+
+HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
+
+
+def windowed(pixels: npt.NDArray[np.number], *, center: float, width: float) -> npt.NDArray[np.uint8]:
+    """Grey values 0 to 255 by the LINEAR function of PS3.3 C.11.2.1.2.1."""
+    low = center - 0.5 - (width - 1) / 2
+    share = (pixels.astype(np.float64) - low) / max(width - 1, 1.0)
+    return np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def png_of(image: Image) -> bytes:
+    """The image as an 8-bit PNG.
+
+    Raises:
+        UserError: the viewing copy is missing or can't be decoded.
+    """
+    path = viewing_copy_path(image)
+    pixels = _pixels(path)
+    grey = windowed(pixels, center=image.window_center, width=image.window_width)
+    return bytes(png_encode(grey, level=6))
+
+
+def _pixels(path: Path) -> npt.NDArray[np.number]:
+    try:
+        dataset = pydicom.dcmread(path)
+        if dataset.file_meta.TransferSyntaxUID in HTJ2K:
+            decoded: npt.NDArray[np.number] = htj2k_decode(
+                get_frame(dataset.PixelData, 0, number_of_frames=1)
+            )
+            return decoded
+        stored: npt.NDArray[np.number] = dataset.pixel_array
+        return stored
+    except FileNotFoundError:
+        raise UserError(f"{path}: the viewing copy is missing; import the study again") from None
+    except Exception as error:  # decoders raise many kinds
+        raise UserError(
+            f"{path}: the viewing copy can't be decoded ({error}); import the study again"
+        ) from None

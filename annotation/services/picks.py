@@ -1,0 +1,192 @@
+"""Picks: a senior chooses among corrected answers, or sends the question back with a reason."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.edit_distance import levenshtein
+from annotation.models import (
+    Correction,
+    Draft,
+    Lease,
+    Pick,
+    PickReason,
+    Purpose,
+    Question,
+    Return,
+    ReturnReason,
+)
+from annotation.services import leases, stages
+from annotation.services.access import is_simulated, require_member
+from annotation.services.campaigns import current_instructions
+from annotation.services.corrections import LONGEST_TEXT, plain
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+
+# A small edit mends wording; beyond a fifth of the text (or 20 characters) it would be another answer.
+SMALL_EDIT_SHARE = 0.2
+SMALL_EDIT_CHARACTERS = 20
+
+
+def require_not_own(question: Question, by_user: User) -> None:
+    """Let seniors pass who corrected nothing of this question.
+
+    Raises:
+        NotAllowedError: a senior never picks what they corrected.
+    """
+    if Correction.objects.filter(proposal__question=question, by_user=by_user).exists():
+        raise NotAllowedError(_("You corrected answers to this question: another senior picks."))
+
+
+def pick(
+    question: Question,
+    *,
+    by_user: User,
+    correction: UUID,
+    text: str | None = None,
+    ranking: Sequence[UUID] = (),
+    reason_codes: Sequence[str] = (),
+    reason: str = "",
+    active_seconds: float = 0.0,
+) -> Pick:
+    """Choose one corrected answer; with enough seniors the question is done.
+
+    Args:
+        correction: the chosen candidate.
+        text: its wording after a small edit (None or the same text: no edit); the correction stays as it is.
+        ranking: all candidates, best first, where the campaign asks for it.
+
+    Raises:
+        NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
+        WrongStateError: the question is not to be picked now, or this senior has picked already.
+        UserError: not a candidate of this question, the edit is not small, or the ranking is not whole.
+    """
+    require_member(question.campaign, by_user, Purpose.PICK)
+    with transaction.atomic():
+        question = stages.locked(question)
+        require_not_own(question, by_user)
+        stages.require_stage(question, Question.Stage.CORRECTED)
+        if Pick.objects.filter(question=question, by_user=by_user, round=question.round).exists():
+            raise WrongStateError(_("You have picked an answer to this question already."))
+        candidates = {row.pk: row for row in Correction.objects.candidates(question)}
+        chosen = candidates.get(correction)
+        if chosen is None:
+            raise UserError(_("The chosen answer is not one of this question; open the page again."))
+        wording = _wording(question, chosen, text)
+        row = Pick.objects.create(
+            question=question,
+            correction=chosen,
+            by_user=by_user,
+            round=question.round,
+            text=wording,
+            edited=wording != chosen.text,
+            ranking=_ranking(question, set(candidates), chosen, ranking),
+            reason_codes=_codes(reason_codes, PickReason.values),
+            reason=plain(reason),
+            active_seconds=max(active_seconds, 0.0),
+            instruction_version=current_instructions(question.campaign),
+            is_simulated=is_simulated(question, by_user),
+        )
+        leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
+        _finish(question, by_user)
+        audit.record(
+            "annotation.picked", by_user=by_user, on=question, site=question.campaign.site, pick=str(row.pk)
+        )
+    return row
+
+
+def _wording(question: Question, chosen: Correction, text: str | None) -> str:
+    wording = chosen.text if text is None else plain(text)
+    if wording == chosen.text:
+        return wording
+    if not question.campaign.allow_small_edit:
+        raise UserError(_("This campaign takes answers as they were corrected: no edits by seniors."))
+    if not wording:
+        raise UserError(_("The text is empty; take the answer as it is, or send the question back."))
+    limit = max(SMALL_EDIT_CHARACTERS, round(len(chosen.text) * SMALL_EDIT_SHARE))
+    if len(wording) > LONGEST_TEXT or levenshtein(chosen.text, wording) > limit:
+        raise UserError(
+            _("This edit changes more than %(limit)s characters: send the question back instead.")
+            % {"limit": limit}
+        )
+    return wording
+
+
+def _ranking(
+    question: Question, candidates: set[UUID], chosen: Correction, ranking: Sequence[UUID]
+) -> list[str]:
+    if not ranking and not question.campaign.rank_all:
+        return []
+    if set(ranking) != candidates or len(ranking) != len(candidates):
+        raise UserError(_("Rank all answers, each once."))
+    if ranking[0] != chosen.pk:
+        raise UserError(_("The picked answer must stand first in the ranking."))
+    return [str(i) for i in ranking]
+
+
+def _codes(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise UserError(f"reason_codes: {unknown[0]!r} is unknown; known: {', '.join(known)}")
+    return sorted(set(given))
+
+
+def _finish(question: Question, by_user: User) -> None:
+    Draft.objects.filter(question=question, user=by_user, purpose=Purpose.PICK).delete()
+    picks = Pick.objects.standing().filter(question=question, round=question.round)
+    if picks.values("by_user").distinct().count() >= question.campaign.senior_overlap:
+        stages.move(question, Question.Stage.PICKED)
+
+
+def return_to_juniors(
+    question: Question, *, by_user: User, reason: str, reason_codes: Sequence[str] = ()
+) -> Return:
+    """None is acceptable: the question goes back, in a new round, to the juniors who corrected it.
+
+    Raises:
+        NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
+        WrongStateError: the question is not to be picked now.
+        UserError: no reason is given (the juniors need one to do better).
+    """
+    require_member(question.campaign, by_user, Purpose.PICK)
+    if not plain(reason):
+        raise UserError(_("reason: empty; tell the junior what to do better"))
+    codes = _codes(reason_codes, ReturnReason.values)
+    with transaction.atomic():
+        question = stages.locked(question)
+        require_not_own(question, by_user)
+        stages.require_stage(question, Question.Stage.CORRECTED)
+        row = Return.objects.create(
+            question=question,
+            by_user=by_user,
+            round=question.round,
+            reason_codes=codes,
+            reason=plain(reason),
+            is_simulated=is_simulated(question, by_user),
+        )
+        leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
+        juniors = (
+            Correction.objects.candidates(question).order_by().values_list("by_user", flat=True).distinct()
+        )
+        _assign_next_round(question, list(juniors))
+        stages.move(question, Question.Stage.PROPOSED, round=question.round + 1)
+        Draft.objects.filter(question=question, user=by_user, purpose=Purpose.PICK).delete()
+        audit.record(
+            "annotation.returned", by_user=by_user, on=question, site=question.campaign.site, round=row.round
+        )
+    return row
+
+
+def _assign_next_round(question: Question, juniors: list[UUID]) -> None:
+    for seat, junior in enumerate(juniors):
+        Lease.objects.create(
+            question=question,
+            user_id=junior,
+            purpose=Purpose.CORRECT,
+            round=question.round + 1,
+            seat=seat,
+            expires_at=None,
+        )

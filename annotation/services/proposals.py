@@ -1,0 +1,176 @@
+"""Proposals: a model's answers to questions that lack them, asked for as a job, stored exactly once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, Proposal, ProposerContext, Question
+from annotation.services import stages
+from annotation.services.access import require_researcher
+from annotation.services.study_context import context_text, image_requests
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import UserError, WrongStateError
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+
+JOB_KIND = "annotation.propose"
+# Run by name in a child process: this app knows no torch.
+MODULE = "modeling.inference.answer"
+SYSTEM_KEY = "proposer"
+
+
+def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int = 0) -> Job | None:
+    """Queue one job for all questions that lack proposals; None when none does.
+
+    A second call while the first job is unfinished returns that job, so nothing is asked for twice.
+
+    Args:
+        gpus: how many GPUs the proposer may use.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        WrongStateError: the campaign is closed.
+    """
+    require_researcher(campaign.site, by_user)
+    if campaign.state == Campaign.State.CLOSED:
+        raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
+    with transaction.atomic():
+        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        running = unfinished_job(campaign)
+        if running is not None:
+            return running
+        waiting = Question.objects.filter(campaign=campaign).lacking_proposals().count()
+        if not waiting:
+            return None
+        job = jobs.submit(
+            JOB_KIND,
+            by_user=by_user,
+            site=campaign.site,
+            about=campaign,
+            title=_("Proposals for %(count)s questions of %(name)s")
+            % {"count": waiting, "name": campaign.name},
+            parameters={"campaign": str(campaign.pk)},
+            gpus=gpus,
+            is_simulated=campaign.is_simulated,
+        )
+        audit.record(
+            "annotation.proposals_queued", by_user=by_user, on=campaign, site=campaign.site, questions=waiting
+        )
+    return job
+
+
+def unfinished_job(campaign: Campaign) -> Job | None:
+    """The proposing job of this campaign that has not ended, if there is one."""
+    return Job.objects.filter(kind=JOB_KIND, about_id=str(campaign.pk)).unfinished().first()
+
+
+def build_request(job: Job) -> dict[str, Any]:
+    """The answering module's request: every question of the campaign that lacks proposals now."""
+    campaign = Campaign.objects.get(pk=job.parameters["campaign"])
+    questions = Question.objects.filter(campaign=campaign).lacking_proposals().order_by("position")
+    proposer = {key: value for key, value in campaign.proposer.items() if key != "name"}
+    return {
+        "systems": [{"key": SYSTEM_KEY, "spec": proposer}],
+        "questions": [
+            _question_request(question, campaign)
+            for question in questions.select_related("study__patient", "patient", "campaign__site")
+        ],
+        "n": campaign.proposals_per_question,
+        # Endpoints take 31 bits.
+        "seed": campaign.seed % (2**31),
+        "parameters": campaign.parameters,
+        "distinct": True,
+    }
+
+
+def _question_request(question: Question, campaign: Campaign) -> dict[str, Any]:
+    language = "en" if question.language == "en" else "zh"
+    with_images = campaign.proposer_context == ProposerContext.IMAGES
+    return {
+        "id": str(question.pk),
+        "turns": list(question.turns),
+        "language": language,
+        "images": image_requests(question.study) if with_images else [],
+        "context": context_text(question.study, campaign.proposer_context, language),
+    }
+
+
+def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Turn the answer file into proposals; a question that has proposals already is left as it is.
+
+    Called inside the transaction that ends the job.
+
+    Returns:
+        counts: questions, proposals, skipped (had proposals), incomplete (too few answers came back).
+
+    Raises:
+        UserError: an answer names a question that is not of this campaign.
+    """
+    campaign = Campaign.objects.get(pk=job.parameters["campaign"])
+    answers: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        answers[str(row["question"])].append(row)
+    known = {
+        str(pk)
+        for pk in Question.objects.filter(campaign=campaign, pk__in=answers).values_list("pk", flat=True)
+    }
+    strangers = sorted(set(answers) - known)
+    if strangers:
+        raise UserError(f"answer file: question {strangers[0]} is not of campaign {campaign.name}")
+    counts = {"questions": 0, "proposals": 0, "skipped": 0, "incomplete": 0}
+    for question_id, given in answers.items():
+        outcome = _store(job, campaign, question_id, given)
+        counts[outcome] += 1
+        if outcome == "questions":
+            counts["proposals"] += campaign.proposals_per_question
+    audit.record(
+        "annotation.proposed",
+        by_user=job.by_user,
+        on=campaign,
+        site=campaign.site,
+        job=str(job.pk),
+        counts=counts,
+    )
+    return counts
+
+
+def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[str, Any]]) -> str:
+    question = stages.locked(Question(pk=question_id))
+    if question.stage != Question.Stage.NEW or Proposal.objects.filter(question=question).exists():
+        return "skipped"
+    by_index = {int(row["index"]): row for row in given}
+    wanted = range(campaign.proposals_per_question)
+    if any(index not in by_index or not str(by_index[index]["text"]).strip() for index in wanted):
+        return "incomplete"
+    Proposal.objects.bulk_create([_proposal(job, campaign, question, by_index[index]) for index in wanted])
+    stages.move(question, Question.Stage.PROPOSED)
+    return "questions"
+
+
+def _proposal(job: Job, campaign: Campaign, question: Question, row: dict[str, Any]) -> Proposal:
+    spec = campaign.proposer
+    name = spec.get("name") or spec.get("model") or str(spec.get("path", "")).rstrip("/").rpartition("/")[2]
+    return Proposal(
+        question=question,
+        round=question.round,
+        index=int(row["index"]),
+        text=str(row["text"]).strip(),
+        raw=str(row["raw"]),
+        system=str(name or spec["kind"])[:200],
+        system_kind=str(spec["kind"]),
+        revision=str(row["revision"])[:64],
+        parameters=row.get("parameters") or {},
+        seed=int(row.get("seed") or 0),
+        prompt_sha256=str(row["prompt_sha256"]),
+        context=campaign.proposer_context,
+        finish_reason=str(row["finish_reason"])[:20],
+        is_distinct=bool(row.get("distinct", True)),
+        tokens=int(row.get("tokens") or 0),
+        seconds=float(row.get("seconds") or 0.0),
+        job=job,
+        is_simulated=question.is_simulated or campaign.is_simulated,
+    )

@@ -1,0 +1,167 @@
+"""Questions: brought in from a table, matched to patients and studies by keyed hash, cleaned of identity."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, Question
+from annotation.question_table import QuestionRow
+from annotation.services.question_cleaning import cleaned_turns
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.archive.models import ImportBatch, ImportItem, Patient, Study
+from mammo.archive.pseudonyms import Pseudonyms, installation
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+
+Outcome = ImportItem.Outcome
+
+
+@dataclass(frozen=True)
+class ItemOutcome:
+    """What became of one row of the table."""
+
+    row: int
+    outcome: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What became of a table: one outcome per row, and how many of each."""
+
+    items: list[ItemOutcome]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by outcome; every outcome is named."""
+        found = Counter(item.outcome for item in self.items)
+        return {outcome: found[outcome] for outcome in Outcome.values}
+
+
+def import_questions(
+    campaign: Campaign, rows: Sequence[QuestionRow], *, by_user: User | None, table_name: str
+) -> ImportResult:
+    """Add the questions of a table; one that the campaign holds already is a duplicate: this can be repeated.
+
+    A row whose patient or accession number the archive does not know is rejected by itself (with the
+    reason), the others come in.
+
+    Args:
+        rows: as `read_question_table` gives them.
+        by_user: a researcher or data manager of the site; None is the operator at the command line.
+        table_name: kept, encrypted, with each row's outcome.
+
+    Raises:
+        NotAllowedError: the account holds neither role at the site.
+        WrongStateError: the campaign is closed.
+    """
+    site = campaign.site
+    if by_user is not None and not by_user.has_role("researcher", "data_manager", "admin", site=site):
+        raise NotAllowedError(_("Only a researcher or data manager of this site may do this."))
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update(of=("self",)).select_related("site").get(pk=campaign.pk)
+        if campaign.state == Campaign.State.CLOSED:
+            raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
+        adding = _Adding(campaign, by_user)
+        items = [adding.add(row) for row in rows]
+        result = ImportResult(items)
+        _keep_outcomes(campaign, by_user, table_name, result)
+        audit.record(
+            "annotation.questions_imported", by_user=by_user, on=campaign, site=site, counts=result.counts
+        )
+    return result
+
+
+class _Adding:
+    """One import under way: the installation's keys, the next position, and what the campaign holds."""
+
+    def __init__(self, campaign: Campaign, by_user: User | None) -> None:
+        self.campaign, self.by_user = campaign, by_user
+        self.keys: Pseudonyms = installation()
+        held = Question.objects.filter(campaign=campaign)
+        self.position = int(held.aggregate(last=Max("position"))["last"] or 0)
+        self.hashes = set(held.values_list("turns_hash", flat=True))
+
+    def add(self, row: QuestionRow) -> ItemOutcome:
+        """Add one row, or say why not."""
+        try:
+            patient, study = self._match(row)
+        except UserError as error:
+            return ItemOutcome(row.number, Outcome.REJECTED, str(error))
+        about = [str(study.pk) if study else "", str(patient.pk) if patient else "", list(row.turns)]
+        turns_hash = self.keys.text_hash(json.dumps(about, ensure_ascii=False))
+        if turns_hash in self.hashes:
+            return ItemOutcome(row.number, Outcome.DUPLICATE, _("the campaign holds this question already"))
+        self.hashes.add(turns_hash)
+        self.position += 1
+        question = Question(
+            campaign=self.campaign,
+            patient=patient,
+            study=study,
+            position=self.position,
+            language=row.language,
+            source=row.source,
+            consent_reference=row.consent,
+            wording_received=json.dumps(row.turns, ensure_ascii=False),
+            turns_hash=turns_hash,
+            is_simulated=bool(patient.is_simulated if patient else self.campaign.is_simulated),
+        )
+        question.turns = cleaned_turns(row.turns, identifiers=(row.patient, row.accession))
+        question.save(force_insert=True)
+        return ItemOutcome(row.number, Outcome.IMPORTED)
+
+    def _match(self, row: QuestionRow) -> tuple[Patient | None, Study | None]:
+        site = self.campaign.site
+        if not row.patient and not row.accession:
+            return None, None
+        patient = None
+        if row.patient:
+            number_hash = self.keys.number_hash(site.code, row.patient)
+            patient = Patient.objects.filter(site=site, number_hash=number_hash).first()
+            if patient is None:
+                raise UserError(_("no patient of this number is in the archive; import her study first"))
+            if patient.erased_at is not None:
+                raise UserError(_("this patient withdrew; her questions are not taken in"))
+        if not row.accession:
+            return patient, None
+        studies = Study.objects.filter(
+            site=site, accession_hash=self.keys.accession_hash(site.code, row.accession)
+        ).select_related("patient")
+        found = list(studies.filter(patient=patient) if patient else studies)
+        if len(found) != 1:
+            raise UserError(
+                _("no study of this accession number is in the archive; import it first")
+                if not found
+                else _("several studies have this accession number; add the patient's number")
+            )
+        return found[0].patient, found[0]
+
+
+def _keep_outcomes(campaign: Campaign, by_user: User | None, table_name: str, result: ImportResult) -> None:
+    batch = ImportBatch.objects.create(
+        site=campaign.site,
+        by_user=by_user,
+        kind="questions",
+        finished_at=timezone.now(),
+        counts=result.counts,
+        is_simulated=campaign.is_simulated,
+    )
+    ImportItem.objects.bulk_create(_items(batch, table_name, result.items))
+
+
+def _items(batch: ImportBatch, table_name: str, items: Iterable[ItemOutcome]) -> list[ImportItem]:
+    return [
+        ImportItem(
+            batch=batch,
+            source=f"{table_name}, row {item.row}",
+            outcome=item.outcome,
+            reason=item.reason[:500],
+        )
+        for item in items
+    ]

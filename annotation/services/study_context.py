@@ -1,0 +1,86 @@
+"""What a study brings to a question: its four standard views, and what the proposer may read about it."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from annotation.models import ProposerContext
+from mammo.archive.models import Image, Report, Study
+from mammo.core.choices import Laterality, View
+
+# As a reader hangs them: CC above MLO, right breast on the left.
+STANDARD_SLOTS = (
+    (Laterality.RIGHT, View.CC),
+    (Laterality.LEFT, View.CC),
+    (Laterality.RIGHT, View.MLO),
+    (Laterality.LEFT, View.MLO),
+)
+FIELD_NAMES = {
+    "en": {
+        "age": "Age",
+        "density": "Breast density",
+        "birads_left": "BI-RADS, left breast",
+        "birads_right": "BI-RADS, right breast",
+        "birads_overall": "BI-RADS",
+    },
+    "zh": {
+        "age": "年龄",
+        "density": "乳腺密度",
+        "birads_left": "左乳BI-RADS",
+        "birads_right": "右乳BI-RADS",
+        "birads_overall": "BI-RADS",
+    },
+}
+
+
+def standard_views(study: Study) -> list[Image]:
+    """The newest image of each standard view that the study has: RCC, LCC, RMLO, LMLO."""
+    newest: dict[tuple[str, str], Image] = {}
+    for image in study.images.order_by("acquired_order", "created_at"):
+        newest[(image.laterality, image.view)] = image
+    return [newest[slot] for slot in STANDARD_SLOTS if slot in newest]
+
+
+def viewing_copy_path(image: Image) -> Path:
+    """Where the viewing copy lies on this machine."""
+    return Path(settings.MAMMO_VIEWING_COPIES) / image.viewing_copy
+
+
+def image_requests(study: Study | None) -> list[dict[str, str]]:
+    """The study's standard views as a child process is told of them: path, laterality, view."""
+    if study is None:
+        return []
+    return [
+        {"path": str(viewing_copy_path(image)), "laterality": image.laterality, "view": image.view}
+        for image in standard_views(study)
+    ]
+
+
+def newest_report(study: Study) -> Report | None:
+    """The report that stands: not replaced, latest."""
+    return study.reports.filter(replaced_by__isnull=True).order_by("-created_at").first()
+
+
+def context_text(study: Study | None, context: str, language: str) -> str:
+    """What the proposer reads beside the question, for a `proposer_context`; empty where there is nothing."""
+    if study is None or context in (ProposerContext.NONE, ProposerContext.IMAGES):
+        return ""
+    if context == ProposerContext.FIELDS:
+        return fields_text(study, language)
+    report = newest_report(study)
+    if report is None:
+        return ""
+    return str(report.blanked if context == ProposerContext.BLANKED else report.cleaned)
+
+
+def fields_text(study: Study, language: str) -> str:
+    """Age, density and reported categories as lines `name: value`, in the question's language."""
+    names = FIELD_NAMES["zh" if language == "zh" else "en"]
+    colon = "：" if language == "zh" else ": "
+    values: dict[str, Any] = {name: getattr(study, name) for name in names}
+    if values["birads_left"] or values["birads_right"]:
+        values["birads_overall"] = None
+    return "\n".join(
+        f"{names[name]}{colon}{value}" for name, value in values.items() if value not in (None, "")
+    )

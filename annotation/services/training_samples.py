@@ -1,0 +1,157 @@
+"""Picked answers as training samples: the one record that every export format and snapshot is made of."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, Correction, Pick, Question
+from annotation.services.splits import side_of_question
+from mammo.archive.models import Patient, Split
+from mammo.core.encryption import ErasedText
+from mammo.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class TrainingSample:
+    """A question, its picked answer, and the other corrected answers as rejected ones.
+
+    Attributes:
+        turns: texts that alternate patient and answer and end with the patient.
+        rejected: distinct texts, none equal to the answer.
+    """
+
+    question: Question
+    pick: Pick
+    split: str
+    turns: tuple[str, ...]
+    answer: str
+    rejected: tuple[str, ...]
+    others: tuple[Correction, ...]
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether case, correction or pick is simulated."""
+        correction = self.pick.correction
+        return (
+            self.question.is_simulated
+            or self.pick.is_simulated
+            or (correction is not None and correction.is_simulated)
+        )
+
+    @property
+    def patient_key(self) -> str:
+        """Id of the patient; of the question itself when it belongs to none (it then stands alone)."""
+        return str(self.question.patient_id or self.question.pk)
+
+
+def training_samples(campaign: Campaign, split: Split) -> list[TrainingSample]:
+    """The campaign's picked answers in the order of its questions; patients who withdrew are left out.
+
+    Raises:
+        UserError: nothing is picked yet, or a patient has no side in the split.
+    """
+    sides = dict(split.members.values_list("patient", "side"))
+    samples = list(_samples(campaign, split, sides))
+    if not samples:
+        raise UserError(_("campaign “%(name)s”: no answer is picked yet") % {"name": campaign.name})
+    return samples
+
+
+def patients_of(campaign: Campaign) -> list[Patient]:
+    """Patients whose questions have a picked answer."""
+    picked = Question.objects.filter(campaign=campaign, stage=Question.Stage.PICKED)
+    return list(Patient.objects.filter(pk__in=picked.values("patient"), erased_at__isnull=True))
+
+
+def _samples(campaign: Campaign, split: Split, sides: dict[UUID, str]) -> Iterator[TrainingSample]:
+    questions = Question.objects.filter(campaign=campaign, stage=Question.Stage.PICKED, is_practice=False)
+    for question in questions.select_related("patient", "study", "campaign__site").order_by("position"):
+        if question.patient is not None and question.patient.erased_at is not None:
+            continue
+        sample = _sample(question, split, sides)
+        if not any(isinstance(text, ErasedText) for text in (*sample.turns, sample.answer)):
+            yield sample
+
+
+def _sample(question: Question, split: Split, sides: dict[UUID, str]) -> TrainingSample:
+    pick = deciding_pick(question)
+    others = tuple(
+        row
+        for row in Correction.objects.candidates(question)
+        .select_related("proposal")
+        .order_by("proposal__index", "pk")
+        if row.pk != pick.correction_id
+    )
+    answer = str(pick.text)
+    if question.patient_id is None:
+        side = side_of_question(split, question.pk)
+    elif question.patient_id in sides:
+        side = sides[question.patient_id]
+    else:
+        raise UserError(
+            _("split “%(split)s”: patient %(patient)s has no side in it; make a new split that holds her")
+            % {"split": split.name, "patient": question.patient}
+        )
+    rejected = tuple(dict.fromkeys(str(row.text) for row in others if row.text != answer))
+    return TrainingSample(
+        question=question,
+        pick=pick,
+        split=side,
+        turns=tuple(question.turns),
+        answer=answer,
+        rejected=rejected,
+        others=others,
+    )
+
+
+def deciding_pick(question: Question) -> Pick:
+    """The pick that counts: the correction most seniors chose; of several such, the one picked first."""
+    picks = list(
+        Pick.objects.standing()
+        .filter(question=question, round=question.round)
+        .select_related("correction__proposal", "by_user")
+        .order_by("created_at", "pk")
+    )
+    votes = Counter(pick.correction_id for pick in picks)
+    return max(picks, key=lambda pick: votes[pick.correction_id])
+
+
+def lineage_of(sample: TrainingSample) -> dict[str, Any]:
+    """Where a sample comes from: proposal, correction, pick, and who made them (by account id)."""
+    pick, correction = sample.pick, sample.pick.correction
+    found: dict[str, Any] = {
+        "id": str(sample.question.pk),
+        "split": sample.split,
+        "source": sample.question.source,
+        "consent": sample.question.consent_reference,
+        "study": str(sample.question.study_id) if sample.question.study_id else None,
+        "pick": str(pick.pk),
+        "picked_by": str(pick.by_user_id),
+        "edited_by_senior": pick.edited,
+        "reason_codes": pick.reason_codes,
+        "instruction_version": pick.instruction_version,
+        "rejected_corrections": [str(row.pk) for row in sample.others],
+        "simulated": sample.is_simulated,
+    }
+    if correction is not None:
+        proposal = correction.proposal
+        found |= {
+            "correction": str(correction.pk),
+            "corrected_by": str(correction.by_user_id),
+            "no_change": correction.no_change,
+            "error_tags": correction.error_tags,
+            "edit_distance": correction.edit_distance,
+            "proposal": str(proposal.pk),
+            "system": proposal.system,
+            "system_kind": proposal.system_kind,
+            "revision": proposal.revision,
+            "parameters": proposal.parameters,
+            "seed": proposal.seed,
+            "prompt_sha256": proposal.prompt_sha256,
+            "proposer_context": proposal.context,
+        }
+    return found
