@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 EXIT_SUCCESS = 0
+EXIT_FAILED = 1
 EXIT_BAD_REQUEST = 2
 EXIT_STOPPED = 75
 

@@ -151,16 +151,18 @@ def write_snapshot(
     folder: Path | str,
     *,
     name: str,
-    images: Images,
+    images: Iterable[Images],
+    image_size: tuple[int, int],
     studies: Iterable[Mapping[str, Any]],
     sft: Iterable[Mapping[str, Any]] = (),
     simulated: bool,
 ) -> str:
     """Write a whole snapshot beside its final place and rename it there; returns the content hash.
 
-    `images` is (N, H, W) uint8; rows have the shape of studies.jsonl and sft.jsonl. The rows are read back
-    under the reader's own rules before the folder appears, so a snapshot that exists is one that opens.
-    Raises FileExistsError when the folder is there already, SnapshotError on a bad row.
+    `images` gives (H, W) uint8 arrays in the order of the views' indices, one at a time, so that a set
+    larger than memory can be written; rows have the shape of studies.jsonl and sft.jsonl. The rows are read
+    back under the reader's own rules before the folder appears, so a snapshot that exists is one that opens.
+    Raises FileExistsError when the folder is there already, SnapshotError on a bad row or image.
     """
     folder = Path(folder)
     if folder.exists():
@@ -171,7 +173,8 @@ def write_snapshot(
     part.mkdir()
     try:
         study_rows, sft_rows = list(studies), list(sft)
-        np.save(part / IMAGES_FILE, images, allow_pickle=False)
+        count = sum(len(row.get("views", ())) for row in study_rows)
+        _write_images(part / IMAGES_FILE, images, (count, *image_size))
         _write_rows(part / STUDIES_FILE, study_rows)
         if sft_rows:
             _write_rows(part / SFT_FILE, sft_rows)
@@ -181,9 +184,9 @@ def write_snapshot(
             "format": FORMAT,
             "name": name,
             "content_hash": digest,
-            "image": {"height": int(images.shape[1]), "width": int(images.shape[2]), "dtype": "uint8"},
+            "image": {"height": image_size[0], "width": image_size[1], "dtype": "uint8"},
             "files": files,
-            "counts": _counts(study_rows, sft_rows, len(images)),
+            "counts": _counts(study_rows, sft_rows, count),
             "simulated": simulated,
         }
         (part / MANIFEST_FILE).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
@@ -212,6 +215,22 @@ def _counts(
     for split in SPLITS:
         counts[f"studies_{split}"] = sum(row["split"] == split for row in studies)
     return counts
+
+
+def _write_images(path: Path, images: Iterable[Images], shape: tuple[int, int, int]) -> None:
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    written = 0
+    for image in images:
+        if written >= shape[0] or image.shape != shape[1:] or image.dtype != np.uint8:
+            raise SnapshotError(
+                f"{path.name} row {written}: {image.dtype} {image.shape}, "
+                f"expected {shape[0]} images of uint8 {shape[1:]}"
+            )
+        array[written] = image
+        written += 1
+    if written != shape[0]:
+        raise SnapshotError(f"{path.name}: {written} images for {shape[0]} views")
+    array.flush()
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -338,7 +357,9 @@ def _sft(row: Mapping[str, Any], number: int) -> SftSample:
 
 def _refuse_leaks(studies: Iterable[Study], sft: Iterable[SftSample]) -> None:
     sides: dict[str, tuple[str, str]] = {}
-    for label, item in [*((STUDIES_FILE, s) for s in studies), *((SFT_FILE, s) for s in sft)]:
+    items: list[tuple[str, Study | SftSample]] = [(STUDIES_FILE, study) for study in studies]
+    items += [(SFT_FILE, sample) for sample in sft]
+    for label, item in items:
         seen = sides.setdefault(item.patient, (item.split, label))
         if seen[0] != item.split:
             raise SnapshotError(

@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from modeling.data.exchange import (
     EXIT_BAD_REQUEST,
+    EXIT_FAILED,
     EXIT_STOPPED,
     EXIT_SUCCESS,
     AnswerWriter,
@@ -27,7 +28,6 @@ from modeling.training.callbacks import StopRequest
 from modeling.training.config import ConfigError, ImagesConfig, StageConfig
 from modeling.training.trainer import ResumeError, Stopped
 
-EXIT_FAILED = 1
 WEIGHTS_FOLDER = "model"
 
 _Config = TypeVar("_Config", bound=StageConfig)
