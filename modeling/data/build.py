@@ -1,0 +1,146 @@
+"""Freeze a training set: viewing copies and rows in, a snapshot folder out.
+
+python -m modeling.data.build REQUEST.json ANSWER.jsonl
+
+REQUEST: {"name", "output": folder, "image": {"height", "width"}, "simulated": bool,
+          "studies": [row of studies.jsonl, each view with "path" in place of "index" and, if the copy does not
+          carry it, its "window": {"center", "width", "function"}],
+          "sft": [row of sft.jsonl]}
+ANSWER: one row {"kind": "snapshot", "path", "content_hash", "counts"}.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from modeling.data.exchange import (
+    EXIT_BAD_REQUEST,
+    EXIT_FAILED,
+    EXIT_STOPPED,
+    EXIT_SUCCESS,
+    AnswerWriter,
+    BadRequestError,
+    read_request,
+    report_progress,
+)
+from modeling.data.preprocessing import ViewError, Window, load_view
+from modeling.data.snapshot import LATERALITIES, MANIFEST_FILE, Images, SnapshotError, write_snapshot
+
+REQUIRED = ("name", "output", "image", "studies")
+STUDY_FIELDS = ("study", "patient", "split", "density", "age", "birads", "report", "language", "pathology")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one image of the snapshot comes from."""
+
+    study: str
+    path: str
+    laterality: str
+    window: Mapping[str, Any] | None
+
+
+class Stopped(Exception):  # noqa: N818  (not an error: the build was asked to stop)
+    """The build was asked to stop; nothing is left behind."""
+
+
+def build(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the snapshot a request describes; returns the answer row.
+
+    Raises BadRequestError naming the study and the field or file at fault, FileExistsError.
+    """
+    height, width = (_side(request["image"], key) for key in ("height", "width"))
+    rows, sources = _index_views(request["studies"])
+    folder = Path(request["output"])
+    if not sources:
+        raise BadRequestError("studies: no view in the request; a snapshot needs images")
+    digest = write_snapshot(
+        folder,
+        name=str(request["name"]),
+        images=_decoded(sources, height, width),
+        image_size=(height, width),
+        studies=rows,
+        sft=request.get("sft") or (),
+        simulated=bool(request.get("simulated", False)),
+    )
+    counts = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))["counts"]
+    return {"kind": "snapshot", "path": str(folder), "content_hash": digest, "counts": counts}
+
+
+def _index_views(studies: Any) -> tuple[list[dict[str, Any]], list[Source]]:
+    """Rows with view indices, and for each index where its image comes from."""
+    rows: list[dict[str, Any]] = []
+    sources: list[Source] = []
+    for number, study in enumerate(studies, start=1):
+        if not isinstance(study, dict) or "study" not in study:
+            raise BadRequestError(f"studies[{number}]: not an object with a field 'study'")
+        views = []
+        for view in study.get("views", ()):
+            if not view.get("path") or view.get("laterality") not in LATERALITIES:
+                raise BadRequestError(
+                    f"study {study['study']}: a view needs path, laterality (L or R) and view"
+                )
+            views.append({"index": len(sources), "laterality": view["laterality"], "view": view.get("view")})
+            sources.append(
+                Source(str(study["study"]), str(view["path"]), str(view["laterality"]), view.get("window"))
+            )
+        rows.append({**{key: study[key] for key in STUDY_FIELDS if key in study}, "views": views})
+    return rows, sources
+
+
+def _decoded(sources: list[Source], height: int, width: int) -> Iterator[Images]:
+    for done, source in enumerate(sources, start=1):
+        try:
+            window = None if source.window is None else Window.from_dict(source.window)
+            yield load_view(
+                source.path, height=height, width=width, laterality=source.laterality, window=window
+            )
+        except ViewError as error:
+            raise BadRequestError(f"study {source.study}: {error}") from error
+        if done % 20 == 0 or done == len(sources):
+            report_progress(done, len(sources), "images")
+
+
+def _side(image: Mapping[str, Any], key: str) -> int:
+    value = image.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise BadRequestError(f"image.{key}: {value!r} is not a whole number of at least 1")
+    return value
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise Stopped
+
+
+def main(arguments: list[str]) -> int:
+    """Serve one request; returns the exit code."""
+    if len(arguments) != 3:
+        return _complain("usage: python -m modeling.data.build REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        request = read_request(arguments[1], required=REQUIRED)
+        with AnswerWriter(arguments[2]) as answer:
+            answer.write(build(request))
+    except (BadRequestError, SnapshotError, FileExistsError) as error:
+        return _complain(str(error), EXIT_BAD_REQUEST)
+    except OSError as error:
+        return _complain(f"{error.filename or arguments[2]}: {error.strerror}", EXIT_FAILED)
+    except Stopped:
+        return _complain("stopped on request; nothing was written", EXIT_STOPPED)
+    return EXIT_SUCCESS
+
+
+def _complain(line: str, code: int) -> int:
+    sys.stderr.write(line.replace("\n", " ") + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
