@@ -53,11 +53,11 @@ class ErrorTag(models.TextChoices):
 class PickReason(models.TextChoices):
     """Why a senior prefers an answer: correctness and professional level (paper, section 4.1.1), and how."""
 
-    CORRECT = "correct", _("Correct")
-    PROFESSIONAL = "professional", _("Professional")
-    COMPLETE = "complete", _("Complete")
-    CLEAR = "clear", _("Clear to a patient")
-    SAFE = "safe", _("Safest advice")
+    CORRECTNESS = "correctness", _("Correct")
+    PROFESSIONAL_LEVEL = "professional_level", _("Professional")
+    COMPLETENESS = "completeness", _("Complete")
+    CLARITY = "clarity", _("Clear to a patient")
+    SAFETY = "safety", _("Safest advice")
     OTHER = "other", _("Other")
 
 

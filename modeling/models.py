@@ -1,6 +1,6 @@
 """Snapshots, runs, checkpoints, metrics and predictions: what the paper's tables are computed from."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -41,10 +41,14 @@ class Snapshot(TimedModel):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="snapshots")
     name = models.CharField(max_length=120)
     folder = models.CharField(max_length=500, blank=True)
-    content_hash = models.CharField(max_length=64, blank=True, help_text="empty until the job that builds it is done")
+    content_hash = models.CharField(
+        max_length=64, blank=True, help_text="empty until the job that builds it is done"
+    )
     manifest = models.JSONField(default=dict)
     split = models.ForeignKey(Split, null=True, on_delete=models.PROTECT, related_name="snapshots")
-    export = models.ForeignKey(TrainingExport, null=True, blank=True, on_delete=models.PROTECT, related_name="snapshots")
+    export = models.ForeignKey(
+        TrainingExport, null=True, blank=True, on_delete=models.PROTECT, related_name="snapshots"
+    )
     patients = models.ManyToManyField(Patient, related_name="snapshots", blank=True)
     job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="+")
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
@@ -63,18 +67,22 @@ class Run(TimedModel):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="runs")
     name = models.CharField(max_length=120, blank=True)
     stage = models.CharField(max_length=24, choices=Stage)
-    variant = models.CharField(max_length=60, blank=True, help_text="row of an ablation, or a compared classifier")
+    variant = models.CharField(
+        max_length=60, blank=True, help_text="row of an ablation, or a compared classifier"
+    )
     config = models.JSONField(default=dict)
     seed = models.PositiveBigIntegerField(default=0)
     snapshot = models.ForeignKey(Snapshot, null=True, on_delete=models.PROTECT, related_name="runs")
-    starts_from = models.ManyToManyField("Checkpoint", related_name="continued_by", blank=True)
+    starts_from: "models.ManyToManyField[Checkpoint, Any]" = models.ManyToManyField(
+        "Checkpoint", related_name="continued_by", blank=True
+    )
     job = models.OneToOneField(Job, null=True, on_delete=models.PROTECT, related_name="run")
     code_version = models.CharField(max_length=64, blank=True)
     environment = models.JSONField(default=dict)
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False, help_text="phantom data or random-weight models")
 
-    objects: ClassVar[models.Manager["Run"]] = RunQuerySet.as_manager()  # type: ignore[assignment]
+    objects = RunQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -142,7 +150,9 @@ class Prediction(TimedModel):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["checkpoint", "unit_kind", "unit", "kind", "method"], name="prediction_once")
+            models.UniqueConstraint(
+                fields=["checkpoint", "unit_kind", "unit", "kind", "method"], name="prediction_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -59,7 +59,7 @@ def export_training(
     campaign: Campaign,
     folder: Path,
     *,
-    format_name: str,
+    format: str,  # noqa: A002 (the name of the command's option)
     by_user: User | None,
     preferences: bool = False,
     split: Split | None = None,
@@ -68,7 +68,7 @@ def export_training(
 
     Args:
         folder: made by this call; must not exist, or be empty.
-        format_name: llamafactory, trl, swift or parquet.
+        format: llamafactory, trl, swift or parquet.
         preferences: add pairs (picked over each other corrected answer, equal texts skipped).
         split: sides of patients; the campaign's own split when not given.
 
@@ -78,22 +78,25 @@ def export_training(
             folder is not empty. Nothing is written then.
     """
     require_researcher(campaign.site, by_user)
-    if format_name not in export_formats.WRITERS:
-        raise UserError(f"--format {format_name}: unknown; known: {', '.join(FORMATS)}")
+    if format not in export_formats.WRITERS:
+        raise UserError(f"--format {format}: unknown; known: {', '.join(FORMATS)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: exists and is not empty; give another folder")
+    folder = folder.absolute()
     with transaction.atomic():
         chosen = split or campaign_split(campaign, by_user=by_user)
-        samples = training_samples(campaign, chosen)
-        part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        try:
-            digest, counts = _write(part, campaign, samples, format_name, preferences, chosen)
-            export = _record(campaign, folder, samples, format_name, preferences, digest, counts, by_user)
+    samples = training_samples(campaign, chosen)
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        # Outside the transaction: on SQLite it would keep everybody from writing while pictures are made.
+        digest, counts = _write(part, campaign, samples, format, preferences, chosen)
+        with transaction.atomic():
+            export = _record(campaign, folder, samples, format, preferences, digest, counts, by_user)
             if folder.exists():
                 folder.rmdir()
             os.replace(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return export
 
 
@@ -184,7 +187,7 @@ def _record(
         campaign=campaign,
         format=format_name,
         preferences=preferences,
-        folder=str(folder.absolute()),
+        folder=str(folder),
         content_hash=digest,
         counts=counts,
         by_user=by_user,

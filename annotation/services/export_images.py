@@ -31,7 +31,7 @@ def png_of(image: Image) -> bytes:
     path = viewing_copy_path(image)
     pixels = _pixels(path)
     grey = windowed(pixels, center=image.window_center, width=image.window_width)
-    return bytes(png_encode(grey, level=6))
+    return bytes(png_encode(grey, level=3))
 
 
 def _pixels(path: Path) -> npt.NDArray[np.number]:

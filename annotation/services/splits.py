@@ -26,6 +26,7 @@ def create_split(
     patients: Iterable[Patient] | None = None,
     shares: Mapping[str, float] | None = None,
     seed: int = 0,
+    is_simulated: bool | None = None,
 ) -> Split:
     """Divide patients at random, balanced over pathology and density.
 
@@ -33,6 +34,7 @@ def create_split(
         patients: all patients of the site who have not withdrawn, when not given.
         shares: part of each side; they sum to 1.
         seed: with the patients' pseudonyms it decides the order.
+        is_simulated: as the site is, when not given.
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -58,7 +60,7 @@ def create_split(
             parameters={"shares": chosen},
             seed=seed,
             by_user=by_user,
-            is_simulated=site.is_simulated,
+            is_simulated=site.is_simulated if is_simulated is None else is_simulated,
         )
         added = extend_split(split, patients)
         if not added:

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         export = export_training(
             campaign,
             options["folder"],
-            format_name=options["format"],
+            format=options["format"],
             by_user=None,
             preferences=options["preferences"],
             split=_split(options["split"]) if options["split"] else None,

@@ -1,0 +1,183 @@
+"""Training runs: started as jobs, their checkpoints, curves and predictions stored as rows."""
+
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.services.access import require_researcher
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.core.errors import UserError, WrongStateError
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+from modeling.models import Checkpoint, Run, Snapshot
+from modeling.services.results import store_results
+from modeling.services.stages import StageSpec, stage_spec
+from modeling.training.config import ConfigError
+
+# Recorded with each run, so that it can be repeated.
+PACKAGES = ("torch", "transformers", "timm", "peft", "accelerate", "numpy")
+
+
+def start_run(
+    stage: str,
+    *,
+    by_user: User | None,
+    snapshot: Snapshot | None = None,
+    config: Mapping[str, Any] | None = None,
+    starts_from: Sequence[Checkpoint] = (),
+    language_model: Path | str | None = None,
+    corpus: Path | str | None = None,
+    site: Site | None = None,
+    name: str = "",
+    variant: str = "",
+    seed: int = 0,
+    gpus: int = 0,
+    is_simulated: bool = False,
+) -> Run:
+    """Queue one training run.
+
+    Args:
+        stage: language, density, umicon_unsupervised, umicon_supervised or sft.
+        snapshot: the frozen training set; not for the language stage, which takes a corpus.
+        config: fields of the stage's setting, checked here; the key `preset` names what they are laid over.
+        starts_from: checkpoints of earlier runs; their stage says what they are.
+        language_model: folder of a pretrained language model, in place of a checkpoint of the language stage.
+        corpus: JSON-lines file of dialogues, for the language stage.
+        site: of the run; the snapshot's when not given.
+        gpus: how many GPUs the run sees; 0 trains on the processor.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        WrongStateError: the snapshot is not frozen yet.
+        UserError: unknown stage or field, or something that the stage needs is missing.
+    """
+    spec = stage_spec(stage)
+    site = site or (snapshot.site if snapshot is not None else None)
+    if site is None:
+        raise UserError("site: missing; a run without a snapshot needs one")
+    require_researcher(site, by_user)
+    _check_inputs(spec, snapshot, corpus)
+    checked = _checked_config(spec, config or {})
+    init = _init(spec, starts_from, language_model)
+    simulated = (
+        is_simulated or bool(snapshot and snapshot.is_simulated) or any(c.is_simulated for c in starts_from)
+    )
+    with transaction.atomic():
+        run = Run.objects.create(
+            site=site,
+            name=name,
+            stage=spec.stage,
+            variant=variant,
+            config=checked,
+            seed=seed,
+            snapshot=snapshot,
+            code_version=metadata.version("mammovlm-platform"),
+            environment=_environment(),
+            by_user=by_user,
+            is_simulated=simulated,
+        )
+        run.starts_from.set(starts_from)
+        run.job = jobs.submit(
+            spec.job_kind,
+            by_user=by_user,
+            site=site,
+            about=run,
+            title=_("Training: %(stage)s") % {"stage": name or spec.stage.label},
+            parameters={
+                "run": str(run.pk),
+                "init": init,
+                "corpus": str(Path(corpus).absolute()) if corpus else None,
+            },
+            gpus=gpus,
+            is_simulated=simulated,
+        )
+        run.save(update_fields=["job"])
+        audit.record(
+            "modeling.run_started", by_user=by_user, on=run, site=site, stage=spec.stage.value, seed=seed
+        )
+    return run
+
+
+def _check_inputs(spec: StageSpec, snapshot: Snapshot | None, corpus: Path | str | None) -> None:
+    if spec.reads_snapshot:
+        if snapshot is None:
+            raise UserError(f"stage {spec.stage.value}: trains on a snapshot; name one")
+        if not snapshot.content_hash:
+            raise WrongStateError(f"snapshot {snapshot.name}: not frozen yet; wait for its job to end")
+    elif corpus is None:
+        raise UserError(f"stage {spec.stage.value}: trains on a corpus of dialogues; name its file")
+    elif not Path(corpus).is_file():
+        raise UserError(f"corpus {corpus}: no such file")
+
+
+def _checked_config(spec: StageSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return spec.settings.from_overrides(overrides).to_dict()
+    except (ConfigError, ValueError, TypeError) as error:
+        raise UserError(f"config: {error}") from None
+
+
+def _init(
+    spec: StageSpec, starts_from: Sequence[Checkpoint], language_model: Path | str | None
+) -> dict[str, str]:
+    folders: dict[str, str] = {}
+    for checkpoint in starts_from:
+        gives = stage_spec(checkpoint.run.stage).gives
+        if gives in folders:
+            raise UserError(f"stage {spec.stage.value}: two checkpoints are given for its {gives}; name one")
+        folders[gives] = checkpoint.folder
+    if language_model is not None:
+        if not Path(language_model).is_dir():
+            raise UserError(f"language model {language_model}: no such folder")
+        folders["language_model"] = str(Path(language_model).absolute())
+    for need in spec.needs:
+        if need not in folders:
+            raise UserError(f"stage {spec.stage.value}: starts from a {need} checkpoint; name one")
+    return {name: folder for name, folder in folders.items() if name in spec.needs}
+
+
+def _environment() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def run_folder(run: Run) -> Path:
+    """Where the run's checkpoints lie."""
+    return Path(settings.MAMMO_HOME) / "runs" / str(run.pk)
+
+
+def build_request(job: Job) -> dict[str, Any]:
+    """The stage's request; a later attempt goes on from the last checkpoint of the run's folder."""
+    run = Run.objects.select_related("snapshot").get(pk=job.parameters["run"])
+    request: dict[str, Any] = {
+        "output": str(run_folder(run)),
+        "config": run.config,
+        "init": job.parameters["init"],
+        "seed": run.seed,
+        "resume": job.attempt > 1,
+    }
+    if run.snapshot is not None:
+        request["snapshot"] = run.snapshot.folder
+    if job.parameters.get("corpus"):
+        request["corpus"] = job.parameters["corpus"]
+    return request
+
+
+def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Store checkpoints, curves and predictions; called inside the transaction that ends the job."""
+    run = Run.objects.get(pk=job.parameters["run"])
+    counts = store_results(run, rows)
+    audit.record("modeling.run_finished", by_user=job.by_user, on=run, site=run.site, counts=counts)
+    return counts

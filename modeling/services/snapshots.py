@@ -1,0 +1,209 @@
+"""Snapshots: a training set frozen by a job, named by the hash of its content."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, TrainingExport
+from annotation.services.access import require_researcher
+from annotation.services.study_context import image_requests, newest_report
+from annotation.services.training_samples import TrainingSample, training_samples
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.archive.models import Patient, Split, Study
+from mammo.core.choices import PathologyClass
+from mammo.core.errors import UserError
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+from modeling.models import Snapshot
+
+JOB_KIND = "modeling.snapshot"
+# Run by name in a child process: this side knows no torch and decodes no images.
+MODULE = "modeling.data.build"
+SMALLEST_SIDE = 16
+
+
+def create_snapshot(
+    name: str,
+    *,
+    site: Site,
+    split: Split,
+    height: int,
+    width: int,
+    by_user: User | None,
+    campaign: Campaign | None = None,
+    export: TrainingExport | None = None,
+) -> Snapshot:
+    """Queue the freezing of a training set; `content_hash` is filled when the job has succeeded.
+
+    Holds every study of the split's patients with its standard views, strictly blanked report, labels and
+    pathology; with a campaign, its picked answers too.
+
+    Args:
+        height, width: size in pixels that images are brought to (aspect kept, padded).
+        campaign: whose picked answers go in.
+        export: the export that was made of the same picks, for the record.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: the name is taken, the size makes no sense, the split holds no study, or the campaign has
+            no picked answer or a patient outside the split.
+    """
+    require_researcher(site, by_user)
+    if Snapshot.objects.filter(site=site, name=name).exists():
+        raise UserError(
+            _("snapshot “%(name)s” exists already; snapshots never change, choose another name")
+            % {"name": name}
+        )
+    if min(height, width) < SMALLEST_SIDE:
+        raise UserError(f"image size {height} x {width}: give at least {SMALLEST_SIDE} pixels each way")
+    studies = _studies(split, site)
+    if not studies.exists():
+        raise UserError(_("split “%(name)s”: none of its patients has a study here") % {"name": split.name})
+    samples = training_samples(campaign, split) if campaign is not None else []
+    simulated = split.is_simulated or site.is_simulated or studies.filter(is_simulated=True).exists()
+    with transaction.atomic():
+        snapshot = Snapshot.objects.create(
+            site=site,
+            name=name,
+            split=split,
+            export=export,
+            by_user=by_user,
+            is_simulated=simulated or any(sample.is_simulated for sample in samples),
+        )
+        snapshot.patients.set(Patient.objects.filter(pk__in=studies.values("patient")))
+        snapshot.job = jobs.submit(
+            JOB_KIND,
+            by_user=by_user,
+            site=site,
+            about=snapshot,
+            title=_("Snapshot %(name)s") % {"name": name},
+            parameters={
+                "snapshot": str(snapshot.pk),
+                "height": height,
+                "width": width,
+                "campaign": str(campaign.pk) if campaign is not None else None,
+            },
+            is_simulated=snapshot.is_simulated,
+        )
+        snapshot.save(update_fields=["job"])
+        audit.record("modeling.snapshot_queued", by_user=by_user, on=snapshot, site=site, split=split.name)
+    return snapshot
+
+
+def snapshot_by_name(name: str, *, site: Site | None = None) -> Snapshot:
+    """Return the snapshot of this name.
+
+    Raises:
+        UserError: there is none, or several sites have one.
+    """
+    found = list(Snapshot.objects.filter(name=name, **({"site": site} if site else {}))[:2])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"--snapshot {name}: several sites have one of this name; add --site")
+    known = ", ".join(Snapshot.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+    raise UserError(f"--snapshot {name}: no such snapshot; known: {known}")
+
+
+def build_request(job: Job) -> dict[str, Any]:
+    """The builder's request: rows of studies.jsonl with paths of viewing copies, and rows of sft.jsonl."""
+    snapshot = Snapshot.objects.select_related("split", "site").get(pk=job.parameters["snapshot"])
+    split = snapshot.split
+    if split is None:
+        raise UserError(f"snapshot {snapshot.name}: has no split")
+    sides = dict(split.members.values_list("patient", "side"))
+    studies = _studies(split, snapshot.site).select_related("patient").prefetch_related("images", "pathology")
+    samples: Sequence[TrainingSample] = []
+    if job.parameters.get("campaign"):
+        samples = training_samples(Campaign.objects.get(pk=job.parameters["campaign"]), split)
+    return {
+        "name": snapshot.name,
+        # Each attempt writes a folder of its own: what a killed one left never stands in the way.
+        "output": str(Path(settings.MAMMO_HOME) / "snapshots" / f"{snapshot.pk}" / str(job.attempt)),
+        "image": {"height": job.parameters["height"], "width": job.parameters["width"]},
+        "simulated": snapshot.is_simulated,
+        "studies": [_study_row(study, sides[study.patient_id]) for study in studies.order_by("pk")],
+        "sft": [_sft_row(sample) for sample in samples],
+    }
+
+
+def _studies(split: Split, site: Site) -> Any:
+    members = split.members.values("patient")
+    return Study.objects.filter(
+        site=site, patient__in=members, patient__erased_at__isnull=True, images__isnull=False
+    ).distinct()
+
+
+def _study_row(study: Study, side: str) -> dict[str, Any]:
+    report = newest_report(study)
+    return {
+        "study": str(study.pk),
+        "patient": str(study.patient_id),
+        "split": side,
+        "density": study.density or None,
+        "age": study.age,
+        "birads": {
+            "left": study.birads_left or None,
+            "right": study.birads_right or None,
+            "overall": study.birads_overall or None,
+        },
+        "report": str(report.blanked_strict) if report else "",
+        "language": "en" if report and report.language == "en" else "zh",
+        "views": image_requests(study),
+        "pathology": _worst_per_breast(study),
+    }
+
+
+def _worst_per_breast(study: Study) -> list[dict[str, str]]:
+    order = [PathologyClass.BENIGN, PathologyClass.HIGH_RISK, PathologyClass.MALIGNANT]
+    worst: dict[str, str] = {}
+    for row in study.pathology.all():
+        if row.result and (
+            row.laterality not in worst or order.index(row.result) > order.index(worst[row.laterality])  # type: ignore[arg-type]
+        ):
+            worst[row.laterality] = row.result
+    return [{"laterality": side, "class": worst[side]} for side in sorted(worst)]
+
+
+def _sft_row(sample: TrainingSample) -> dict[str, Any]:
+    return {
+        "id": str(sample.question.pk),
+        "patient": sample.patient_key,
+        "study": str(sample.question.study_id) if sample.question.study_id else None,
+        "split": sample.split,
+        "language": "en" if sample.question.language == "en" else "zh",
+        "turns": list(sample.turns),
+        "answer": sample.answer,
+        "rejected": list(sample.rejected),
+    }
+
+
+def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Note where the frozen set lies and its hash; called inside the transaction that ends the job.
+
+    Raises:
+        UserError: the answer holds no snapshot, or the snapshot is frozen already.
+    """
+    answer = next((row for row in rows if row.get("kind") == "snapshot"), None)
+    if answer is None:
+        raise UserError(f"job {job.pk}: its answer names no snapshot")
+    manifest = json.loads((Path(answer["path"]) / "manifest.json").read_text("utf-8"))
+    frozen = Snapshot.objects.filter(pk=job.parameters["snapshot"], content_hash="").update(
+        folder=answer["path"], content_hash=answer["content_hash"], manifest=manifest
+    )
+    if frozen != 1:
+        raise UserError(f"snapshot {job.parameters['snapshot']} is frozen already")
+    audit.record(
+        "modeling.snapshot_frozen",
+        by_user=job.by_user,
+        on=None,
+        site=job.site,
+        content_hash=answer["content_hash"],
+    )
+    return {"content_hash": answer["content_hash"], "counts": answer["counts"]}

@@ -1,0 +1,71 @@
+"""The training stages that can be run: module, setting, what each starts from."""
+
+from dataclasses import dataclass
+
+from mammo.core.errors import UserError
+from modeling.models import Stage
+from modeling.training import config
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec:
+    """How a stage is run.
+
+    Attributes:
+        settings: its frozen dataclass; reading it needs no torch.
+        needs: names of checkpoints it must start from.
+        gives: the name under which later stages take its checkpoint; empty when none does.
+        reads_snapshot: whether it trains on a snapshot (the language stage reads a corpus).
+    """
+
+    stage: Stage
+    settings: type[config.StageConfig]
+    needs: tuple[str, ...] = ()
+    gives: str = ""
+    reads_snapshot: bool = True
+
+    @property
+    def module(self) -> str:
+        """Run as `python -m`."""
+        return f"modeling.training.{self.stage.value}"
+
+    @property
+    def job_kind(self) -> str:
+        """Name of its kind of job."""
+        return f"modeling.train.{self.stage.value}"
+
+
+SPECS = (
+    StageSpec(
+        stage=Stage.LANGUAGE, settings=config.LanguageConfig, gives="language_model", reads_snapshot=False
+    ),
+    StageSpec(stage=Stage.DENSITY, settings=config.DensityConfig, gives="density"),
+    StageSpec(
+        stage=Stage.UMICON_UNSUPERVISED,
+        settings=config.UmiconUnsupervisedConfig,
+        needs=("density",),
+        gives="umicon",
+    ),
+    StageSpec(
+        stage=Stage.UMICON_SUPERVISED,
+        settings=config.UmiconSupervisedConfig,
+        needs=("umicon",),
+        gives="umicon",
+    ),
+    StageSpec(
+        stage=Stage.SFT, settings=config.SftConfig, needs=("umicon", "language_model"), gives="mammovlm"
+    ),
+)
+_BY_NAME = {spec.stage.value: spec for spec in SPECS}
+
+
+def stage_spec(name: str) -> StageSpec:
+    """Return how a stage is run.
+
+    Raises:
+        UserError: one line that lists the stages.
+    """
+    found = _BY_NAME.get(name)
+    if found is None:
+        raise UserError(f"stage {name!r}: unknown; known: {', '.join(_BY_NAME)}")
+    return found
