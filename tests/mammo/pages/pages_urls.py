@@ -2,6 +2,7 @@
 
 import time
 
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import engines
@@ -14,7 +15,7 @@ FORM_PAGE = """{% extends "base.html" %}{% block title %}Form{% endblock %}{% bl
       hx-trigger="input changed delay:100ms, submit">
   <textarea id="answer" name="answer"></textarea>
   <select id="outcome" name="outcome"><option>ok</option><option>conflict</option><option>fail</option>
-    <option>gone</option><option>invalid</option></select>
+    <option>gone</option><option>invalid</option><option>elsewhere</option></select>
   <span data-save-state role="status"></span>
   <input type="hidden" name="views_shown">
   <button data-needs-views disabled>Send</button>
@@ -44,7 +45,10 @@ def save(request: HttpRequest) -> HttpResponse:
     if outcome == "fail":
         return HttpResponse("broken", status=500)
     if outcome == "gone":
+        logout(request)
         return redirect("account_login")
+    if outcome == "elsewhere":
+        return redirect("about")
     if outcome == "invalid":
         return HttpResponse("too short", status=422)
     return HttpResponse("kept")

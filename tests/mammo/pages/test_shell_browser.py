@@ -89,6 +89,13 @@ def test_an_ended_session_offers_a_sign_in_in_a_new_tab_and_leaves_the_page_alon
     assert form.input_value("#answer") == "a long text"
 
 
+def test_a_whole_page_is_never_swapped_into_a_form(form: Page) -> None:
+    choose(form, "elsewhere")
+    form.fill("#answer", "text")
+    expect(state(form)).to_have_text("NOT saved")
+    expect(form.locator("#saved")).to_have_text("")
+
+
 def test_the_text_is_saved_after_signing_in_again_in_another_tab(form: Page, live_server) -> None:
     form.context.clear_cookies(name="sessionid")
     other = form.context.new_page()

@@ -62,6 +62,13 @@ export class Slot {
     this.picture.addEventListener(Enums.Events.CAMERA_MODIFIED, () => this.writeFigures());
   }
 
+  // A slot outlives its viewer for as long as anything holds its element; the pixels must not.
+  release() {
+    this.viewport = null;
+    this.imageIds = [];
+    this.shown = false;
+  }
+
   // Shows the image at `index`. A decode that fails raises nothing and leaves the slot black, so the image that
   // Cornerstone holds is compared with the one that was asked for.
   async show(index) {
@@ -75,6 +82,7 @@ export class Slot {
     } catch (error) {
       cause = error;
     }
+    if (!this.viewport) return false;
     this.index = index;
     this.shown = cause === null && this.viewport.csImage?.imageId === wanted;
     if (!this.shown) {

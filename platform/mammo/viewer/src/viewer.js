@@ -309,6 +309,7 @@ class MammoViewer extends HTMLElement {
     if (this.#engine) {
       clearMeasurements(this.#slots.flatMap((slot) => slot.plan.images));
       destroy(this.#engine, this.#group, this.#slots.flatMap((slot) => slot.imageIds));
+      this.#slots.forEach((slot) => slot.release());
     }
     this.#engine = this.#group = this.#active = this.#enlarged = this.#bar = this.#grid = this.#resizing = null;
     this.#slots = [];

@@ -45,9 +45,15 @@ export function hideProblem() {
   if (bar) bar.hidden = true;
 }
 
+// A whole page where a fragment was asked for: the request was sent on to somewhere else.
+function isWholePage(detail) {
+  const picksPart = detail.selectOverride || detail.requestConfig.elt.closest("[hx-select], [hx-boost]");
+  return !picksPart && /^\s*<!doctype/i.test(detail.serverResponse);
+}
+
 function onBeforeSwap(event) {
   const { xhr, pathInfo } = event.detail;
-  if (!wasSentToSignIn(xhr, pathInfo.requestPath)) return;
+  if (!wasSentToSignIn(xhr, pathInfo.requestPath) && !isWholePage(event.detail)) return;
   event.detail.shouldSwap = false;
   event.detail.isError = true;
 }
