@@ -1,5 +1,18 @@
 """Kinds of job of this app."""
 
+from evaluation.services import answers
+from mammo.jobs.kinds import JobKind
+from mammo.jobs.kinds import register as register_kind
+
 
 def register() -> None:
-    """Make this app's kinds known (filled by its services)."""
+    """Make this app's kinds known."""
+    register_kind(
+        JobKind(
+            name=answers.JOB_KIND,
+            module=answers.MODULE,
+            build_request=answers.build_request,
+            ingest=answers.ingest,
+            queue="gpu",
+        )
+    )

@@ -1,7 +1,6 @@
 """Protocols, blinded trials and reader studies. A rater's pages query Slot and nothing that names an arm."""
 
 import uuid
-from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -25,17 +24,15 @@ class Protocol(VersionedModel):
     ethics_approval = models.CharField(max_length=120, blank=True)
     registry_number = models.CharField(max_length=120, blank=True)
     consent_basis = models.TextField(blank=True)
-    primary_endpoint = models.JSONField(
-        default=dict, help_text="aspect or AUC, contrast, hypothesis, margin"
-    )
+    primary_endpoint = models.JSONField(default=dict, help_text="aspect or AUC, contrast, hypothesis, margin")
     alpha = models.FloatField(default=0.05)
     multiplicity = models.CharField(max_length=40, default="holm")
     analysis_plan = models.TextField(blank=True)
-    rules = models.JSONField(
-        default=dict, help_text="missing scores, withdrawn raters, failed controls"
-    )
+    rules = models.JSONField(default=dict, help_text="missing scores, withdrawn raters, failed controls")
     exclusions = models.JSONField(default=list)
-    cohort = models.ForeignKey(Cohort, null=True, blank=True, on_delete=models.PROTECT, related_name="protocols")
+    cohort = models.ForeignKey(
+        Cohort, null=True, blank=True, on_delete=models.PROTECT, related_name="protocols"
+    )
     authors = models.TextField(blank=True)
     frozen_at = models.DateTimeField(null=True, editable=False)
     frozen_sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -45,7 +42,8 @@ class Protocol(VersionedModel):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(frozen_at__isnull=True, frozen_sha256="") | (Q(frozen_at__isnull=False) & ~Q(frozen_sha256="")),
+                condition=Q(frozen_at__isnull=True, frozen_sha256="")
+                | (Q(frozen_at__isnull=False) & ~Q(frozen_sha256="")),
                 name="protocol_frozen_with_hash",
             )
         ]
@@ -83,16 +81,24 @@ class Trial(VersionedModel):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="trials")
     protocol = models.ForeignKey(Protocol, on_delete=models.PROTECT, related_name="trials")
     name = models.CharField(max_length=120)
+    rater_title = models.CharField(
+        max_length=120, blank=True, help_text="what raters see instead of the name; must name no arm"
+    )
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     order = models.CharField(max_length=12, choices=Order, default=Order.INTERLEAVED)
     scale_min = models.IntegerField(default=1)
     scale_max = models.IntegerField(default=100)
-    raters_per_answer = models.PositiveSmallIntegerField(null=True, blank=True, help_text="empty: every rater scores every answer")
+    raters_per_answer = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="empty: every rater scores every answer"
+    )
     show_report = models.BooleanField(default=False, help_text="raters see the blanked report")
     instructions = models.TextField(blank=True)
     seed = models.PositiveBigIntegerField()
     sitting_slots = models.PositiveSmallIntegerField(default=40)
     sitting_minutes = models.PositiveSmallIntegerField(default=60)
+    screening = models.JSONField(
+        default=list, help_text="rules that settle what the screen found; each is applied to every arm"
+    )
     design_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     frozen_at = models.DateTimeField(null=True, editable=False)
     locked_at = models.DateTimeField(null=True, editable=False)
@@ -100,13 +106,15 @@ class Trial(VersionedModel):
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager["Trial"]] = TrialQuerySet.as_manager()  # type: ignore[assignment]
+    objects = TrialQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["site", "name"], name="trial_name_once_per_site"),
             models.CheckConstraint(condition=Q(scale_min__lt=F("scale_max")), name="trial_scale_ordered"),
-            models.CheckConstraint(condition=Q(state="draft") | ~Q(design_sha256=""), name="trial_frozen_with_hash"),
+            models.CheckConstraint(
+                condition=Q(state="draft") | ~Q(design_sha256=""), name="trial_frozen_with_hash"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -148,8 +156,12 @@ class Arm(TimedModel):
     name = models.CharField(max_length=120)
     code = models.CharField(max_length=8, help_text="masked arm code")
     spec = models.JSONField(default=dict)
-    checkpoint = models.ForeignKey(Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="arms")
-    left_out_reason = models.CharField(max_length=300, blank=True, help_text="an arm that was run and left out says why")
+    checkpoint = models.ForeignKey(
+        Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="arms"
+    )
+    left_out_reason = models.CharField(
+        max_length=300, blank=True, help_text="an arm that was run and left out says why"
+    )
     position = models.PositiveSmallIntegerField(default=0, help_text="row of the table")
     is_simulated = models.BooleanField(default=False)
 
@@ -194,7 +206,9 @@ class Answer(TimedModel):
     shown_text = EncryptedTextField()
     shown_sha256 = models.CharField(max_length=64, help_text="keyed hash; part of the frozen design")
     seconds = models.FloatField(null=True)
-    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="authored_answers")
+    author = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="authored_answers"
+    )
     provenance = models.JSONField(default=dict)
     job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
@@ -235,7 +249,13 @@ class SlotQuerySet(models.QuerySet["Slot"]):
 
     def of(self, user: User) -> "SlotQuerySet":
         """Slots that this rater may open now."""
-        return self.filter(rater__user=user, rater__withdrawn_at__isnull=True, rater__trial__state=Trial.State.SCORING)
+        return self.filter(
+            rater__user=user, rater__withdrawn_at__isnull=True, rater__trial__state=Trial.State.SCORING
+        )
+
+    def unscored(self) -> "SlotQuerySet":
+        """Slots without any score (a form is stored whole, so one score means all)."""
+        return self.filter(scores__isnull=True)
 
 
 class Slot(OpaqueModel):
@@ -254,7 +274,7 @@ class Slot(OpaqueModel):
     sitting = models.PositiveSmallIntegerField(default=1)
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.SCORED)
 
-    objects: ClassVar[models.Manager["Slot"]] = SlotQuerySet.as_manager()  # type: ignore[assignment]
+    objects = SlotQuerySet.as_manager()
 
     class Meta:
         ordering = ["position"]
@@ -267,6 +287,14 @@ class Slot(OpaqueModel):
         return f"slot {self.position}"
 
 
+class ScoreQuerySet(models.QuerySet["Score"]):
+    """Queries named as the domain says them."""
+
+    def standing(self) -> "ScoreQuerySet":
+        """Scores that no later one replaced."""
+        return self.filter(replaced_by__isnull=True)
+
+
 class Score(AppendOnlyModel):
     """One rater's value for one aspect of one slot; a change is a new row."""
 
@@ -274,10 +302,14 @@ class Score(AppendOnlyModel):
     aspect = models.ForeignKey(Aspect, on_delete=models.PROTECT, related_name="scores")
     value = models.IntegerField()
     revision = models.PositiveSmallIntegerField(default=1)
-    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="scores")
     active_seconds = models.FloatField(default=0)
     is_simulated = models.BooleanField(default=False)
+
+    objects = ScoreQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["slot", "aspect", "revision"], name="score_once")]
@@ -290,7 +322,9 @@ class TrialEvent(AppendOnlyModel):
     """Freezing, locking, unblinding and amendments: actor, reason, hash, second person."""
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="events")
-    kind = models.CharField(max_length=20, help_text="frozen, opened, locked, unblind_requested, unblinded, amended")
+    kind = models.CharField(
+        max_length=20, help_text="frozen, opened, locked, unblind_requested, unblinded, amended"
+    )
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     reason = models.TextField(blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
@@ -318,9 +352,15 @@ class ReaderStudy(VersionedModel):
     conditions = models.JSONField(
         default=list, help_text="key, name, whether assisted, what reader and model see"
     )
-    checkpoint = models.ForeignKey(Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="reader_studies")
-    scale = models.CharField(max_length=20, default="birads", choices=[("birads", "birads"), ("forced_3_4", "forced_3_4")])
-    operating_point = models.CharField(max_length=3, default="4A", help_text="lowest category that means biopsy")
+    checkpoint = models.ForeignKey(
+        Checkpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="reader_studies"
+    )
+    scale = models.CharField(
+        max_length=20, default="birads", choices=[("birads", "birads"), ("forced_3_4", "forced_3_4")]
+    )
+    operating_point = models.CharField(
+        max_length=3, default="4A", help_text="lowest category that means biopsy"
+    )
     washout_days = models.PositiveSmallIntegerField(default=28)
     seed = models.PositiveBigIntegerField()
     design_sha256 = models.CharField(max_length=64, blank=True, editable=False)
@@ -331,7 +371,9 @@ class ReaderStudy(VersionedModel):
 
     class Meta:
         verbose_name_plural = "reader studies"
-        constraints = [models.UniqueConstraint(fields=["site", "name"], name="reader_study_name_once_per_site")]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "name"], name="reader_study_name_once_per_site")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -398,8 +440,12 @@ class Reading(AppendOnlyModel):
     slot = models.ForeignKey(ReadingSlot, on_delete=models.PROTECT, related_name="readings")
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="readings")
     revision = models.PositiveSmallIntegerField(default=1)
-    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
-    phase = models.CharField(max_length=10, default="final", choices=[("before", "before"), ("final", "final")])
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
+    phase = models.CharField(
+        max_length=10, default="final", choices=[("before", "before"), ("final", "final")]
+    )
     category = models.CharField(max_length=2, choices=Birads)
     likelihood = models.PositiveSmallIntegerField(help_text="likelihood of malignancy, 0 to 100")
     shown_output = models.JSONField(default=dict, help_text="what the model showed")

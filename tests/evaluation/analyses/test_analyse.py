@@ -117,9 +117,8 @@ def test_result_is_the_same_whatever_the_order_of_rows(score_file: Path, tmp_pat
     head, *rows = score_file.read_text().splitlines()
     turned = write(tmp_path / "turned.csv", "\n".join([head, *reversed(rows)]) + "\n")
     by_name = {row["system"]: row["ci"] for row in analyse("scores", turned)["means"]}
-    assert by_name == pytest.approx(
-        {row["system"]: row["ci"] for row in analyse("scores", score_file)["means"]}
-    )
+    for row in analyse("scores", score_file)["means"]:
+        assert by_name[row["system"]] == pytest.approx(row["ci"])
 
 
 def test_unknown_analysis_lists_those_that_exist(score_file: Path) -> None:

@@ -1,0 +1,74 @@
+"""The five aspects of the paper (section 5.1), with our definitions; a trial may have others."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class AspectDefinition:
+    """One thing an answer is scored on.
+
+    Attributes:
+        key: stored and exported.
+        anchors: wording at the ends of the scale, by language and end.
+    """
+
+    key: str
+    name: str
+    definition: str
+    name_zh: str = ""
+    definition_zh: str = ""
+    anchors: dict[str, str] = field(default_factory=dict)
+
+
+DEFAULT_ASPECTS: tuple[AspectDefinition, ...] = (
+    AspectDefinition(
+        "correctness",
+        "Correctness",
+        "What the answer states is medically right and agrees with these mammograms.",
+        "正确性",
+        "回答中的陈述在医学上正确，并与这些乳腺X线图像相符。",
+        {"low": "wrong throughout", "high": "no error", "low_zh": "完全错误", "high_zh": "没有错误"},
+    ),
+    AspectDefinition(
+        "rationality",
+        "Rationality",
+        "The reasoning holds together, and its conclusions follow from what is said.",
+        "合理性",
+        "推理前后一致，结论由所述内容得出。",
+        {
+            "low": "no sound reasoning",
+            "high": "fully reasoned",
+            "low_zh": "推理不成立",
+            "high_zh": "推理充分",
+        },
+    ),
+    AspectDefinition(
+        "helpfulness",
+        "Helpfulness",
+        "It answers what the patient asked, in words she can use, and tells her what to do next.",
+        "有用性",
+        "回答了患者所问，用语患者能理解，并说明下一步怎么做。",
+        {"low": "of no help", "high": "of great help", "low_zh": "没有帮助", "high_zh": "很有帮助"},
+    ),
+    AspectDefinition(
+        "professionalism",
+        "Professionalism",
+        "It uses terms and recommendations as a breast radiologist would, with due care in tone.",
+        "专业性",
+        "术语与建议符合乳腺影像专业水平，语气恰当。",
+        {"low": "unprofessional", "high": "expert", "low_zh": "不专业", "high_zh": "专家水平"},
+    ),
+    AspectDefinition(
+        "completeness",
+        "Completeness",
+        "Nothing that she needs to know for this question is missing.",
+        "完整性",
+        "就这一问题她需要知道的内容没有遗漏。",
+        {
+            "low": "most is missing",
+            "high": "nothing is missing",
+            "low_zh": "大部分缺失",
+            "high_zh": "没有遗漏",
+        },
+    ),
+)

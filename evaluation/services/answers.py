@@ -1,0 +1,257 @@
+"""Answers of the arms: asked of systems as one job, written by people, stored once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.models import ProposerContext
+from annotation.services.study_context import context_text, image_requests
+from evaluation.answers.neutral import neutral_text
+from evaluation.answers.screen import ACCEPT, Rule, apply_rules
+from evaluation.models import Answer, Arm, Trial, TrialQuestion
+from evaluation.services.access import locked_trial, require_designer
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.archive.pseudonyms import installation
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+
+JOB_KIND = "evaluation.answer"
+# Run by name in a child process: this app knows no torch.
+MODULE = "modeling.inference.answer"
+# Shown where an arm gave no text, once a rule accepts that for every arm.
+NO_ANSWER = {"en": "(no answer)", "zh": "（未作答）"}
+DEFAULT_PARAMETERS: dict[str, Any] = {"temperature": 0.0, "max_new_tokens": 512}
+
+
+def rules_of(trial: Trial) -> list[Rule]:
+    """The trial's screening rules, in the order they were made."""
+    return [Rule(row["matched"], row["action"], row["reason"]) for row in trial.screening]
+
+
+def shown_text(raw: str, rules: Sequence[Rule]) -> str:
+    """What raters read: the neutral style, then the trial's rules, the same for every arm."""
+    return neutral_text(apply_rules(neutral_text(raw), rules))
+
+
+def shown_hash(text: str) -> str:
+    """Keyed hash of a shown text (a plain hash of a short text could be guessed)."""
+    return installation().text_hash(text)
+
+
+def scored_arms(trial: Trial) -> list[Arm]:
+    """Arms that are not left out, in the order of the table."""
+    return list(trial.arms.filter(left_out_reason="").order_by("position"))
+
+
+def unfinished_job(trial: Trial) -> Job | None:
+    """The answering job of this trial that has not ended, if there is one."""
+    return Job.objects.filter(kind=JOB_KIND, about_id=str(trial.pk)).unfinished().first()
+
+
+def queue_answers(
+    trial: Trial, *, by_user: User, parameters: dict[str, Any] | None = None, arms: Sequence[Arm] = ()
+) -> Job | None:
+    """Queue one job that answers for all system arms that lack answers; None when none does.
+
+    A second call while the first job is unfinished returns that job.
+
+    Args:
+        parameters: of the answering module; the same for every arm.
+        arms: only these; by default all.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: there is no question or no system arm.
+    """
+    require_designer(trial.site, by_user)
+    with transaction.atomic():
+        row = locked_trial(trial, Trial.State.DRAFT)
+        running = unfinished_job(row)
+        if running is not None:
+            return running
+        systems = [arm for arm in (arms or scored_arms(row)) if arm.kind == Arm.Kind.SYSTEM]
+        if not systems:
+            raise UserError(_("%(name)s: no arm is a system") % {"name": row.name})
+        questions = row.trial_questions.count()
+        if not questions:
+            raise UserError(_("%(name)s: add questions first") % {"name": row.name})
+        waiting = [arm for arm in systems if arm.answers.count() < questions]
+        if not waiting:
+            return None
+        return jobs.submit(
+            JOB_KIND,
+            by_user=by_user,
+            site=row.site,
+            about=row,
+            title=_("Answers of %(arms)s systems to %(questions)s questions")
+            % {"arms": len(waiting), "questions": questions},
+            parameters={
+                "trial": str(row.pk),
+                "arms": [str(arm.pk) for arm in waiting],
+                "parameters": dict(parameters or DEFAULT_PARAMETERS),
+            },
+            is_simulated=row.is_simulated,
+        )
+
+
+def build_request(job: Job) -> dict[str, Any]:
+    """The answering module's request: these arms, and every question that one of them lacks."""
+    trial = Trial.objects.get(pk=job.parameters["trial"])
+    arms = list(Arm.objects.filter(pk__in=job.parameters["arms"]).order_by("position"))
+    questions = [
+        question
+        for question in trial.trial_questions.select_related(
+            "question__study__patient", "question__patient", "question__campaign__site"
+        ).order_by("position")
+        if question.answers.filter(arm__in=arms).count() < len(arms)
+    ]
+    return {
+        "systems": [{"key": str(arm.pk), "spec": arm.spec} for arm in arms],
+        "questions": [question_request(question, trial) for question in questions],
+        "n": 1,
+        # Endpoints take 31 bits.
+        "seed": trial.seed % (2**31),
+        "parameters": job.parameters["parameters"],
+        "distinct": False,
+    }
+
+
+def question_request(question: TrialQuestion, trial: Trial) -> dict[str, Any]:
+    """One question as the answering module takes it; systems are told what raters are shown."""
+    asked = question.question
+    context = ProposerContext.BLANKED if trial.show_report else ProposerContext.NONE
+    language = "en" if asked.language == "en" else "zh"
+    return {
+        "id": str(question.pk),
+        "turns": list(asked.turns),
+        "language": language,
+        "images": image_requests(asked.study),
+        "context": context_text(asked.study, context, language),
+    }
+
+
+def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Turn the answer file into answers; one that is there already stays as it is.
+
+    Called inside the transaction that ends the job.
+
+    Returns:
+        counts: answers, skipped (there already), empty (no text came back).
+
+    Raises:
+        WrongStateError: the trial was frozen meanwhile.
+        UserError: an answer names an arm or a question that is not of this trial.
+    """
+    trial = locked_trial(Trial.objects.get(pk=job.parameters["trial"]), Trial.State.DRAFT)
+    arms = {str(arm.pk): arm for arm in trial.arms.filter(pk__in=job.parameters["arms"])}
+    questions = {str(q.pk): q for q in _with_keys(trial)}
+    held = {(str(arm), str(question)) for arm, question in _pairs(trial)}
+    rules = rules_of(trial)
+    counts = {"answers": 0, "skipped": 0, "empty": 0}
+    made: list[Answer] = []
+    for row in rows:
+        key, name = str(row["system"]), str(row["question"])
+        if key not in arms or name not in questions:
+            raise UserError(f"answer file: system {key} or question {name} is not of trial {trial.name}")
+        if (key, name) in held:
+            counts["skipped"] += 1
+            continue
+        held.add((key, name))
+        counts["answers"] += 1
+        # `raw` holds the control tokens too; what is shown starts from the text without them.
+        answer = _answer(arms[key], questions[name], str(row["text"]), rules)
+        answer.raw_text = str(row.get("raw") or row["text"])
+        answer.provenance = {k: v for k, v in row.items() if k not in ("text", "raw", "system", "question")}
+        answer.seconds = row.get("seconds")
+        answer.job = job
+        counts["empty"] += not answer.shown_text
+        made.append(answer)
+    Answer.objects.bulk_create(made)
+    audit.record(
+        "evaluation.answered", by_user=job.by_user, on=trial, site=trial.site, job=str(job.pk), counts=counts
+    )
+    return counts
+
+
+def record_human_answer(
+    arm: Arm, question: TrialQuestion, text: str, *, by_user: User, seconds: float | None = None
+) -> Answer:
+    """Store what a person wrote for an arm; writing again replaces it while the trial is a draft.
+
+    Raises:
+        NotAllowedError: the account is not an author of this arm.
+        WrongStateError: the trial is no draft.
+        UserError: the text is empty, or question and arm are of different trials.
+    """
+    if arm.kind != Arm.Kind.HUMAN or str(by_user.pk) not in arm.spec.get("authors", []):
+        raise NotAllowedError(_("This account does not write answers for this arm."))
+    if question.trial_id != arm.trial_id:
+        raise UserError(_("The question is not of this trial."))
+    if not text.strip():
+        raise UserError(_("text: empty; write an answer"))
+    with transaction.atomic():
+        trial = locked_trial(arm.trial, Trial.State.DRAFT)
+        answer = _answer(arm, question, text, rules_of(trial))
+        held = Answer.objects.filter(arm=arm, question=question).first()
+        if held is not None:
+            held.raw_text, held.shown_text, held.shown_sha256 = text, answer.shown_text, answer.shown_sha256
+            held.author, held.seconds = by_user, seconds
+            answer = held
+        else:
+            answer.author, answer.seconds = by_user, seconds
+            answer.is_simulated = answer.is_simulated or by_user.is_simulated
+        answer.save()
+        audit.record("evaluation.answer_written", by_user=by_user, on=answer, site=trial.site)
+    return answer
+
+
+def apply_rule(trial: Trial, rule: Rule) -> int:
+    """Apply one new rule to every answer of every arm; inside the caller's transaction, on a locked draft.
+
+    Returns:
+        how many answers changed.
+
+    Raises:
+        WrongStateError: the rule would leave an answer without any text.
+    """
+    changed = 0
+    for answer in Answer.objects.filter(arm__trial=trial).select_related(*_KEYS):
+        text = neutral_text(apply_rules(answer.shown_text, [rule]))
+        if not answer.shown_text and not rule.matched and rule.action == ACCEPT:
+            text = NO_ANSWER["en" if answer.question.question.language == "en" else "zh"]
+        elif answer.shown_text and not text:
+            raise WrongStateError(
+                _("This rule would leave an answer without any text; accept the wording instead.")
+            )
+        if text != answer.shown_text:
+            answer.shown_text, answer.shown_sha256 = text, shown_hash(text)
+            answer.save(update_fields=["shown_text", "shown_sha256"])
+            changed += 1
+    return changed
+
+
+_KEYS = ("question__question__patient", "question__question__campaign__site")
+
+
+def _with_keys(trial: Trial) -> Iterable[TrialQuestion]:
+    return trial.trial_questions.select_related("question__patient", "question__campaign__site")
+
+
+def _pairs(trial: Trial) -> Iterable[tuple[Any, Any]]:
+    return Answer.objects.filter(arm__trial=trial).values_list("arm_id", "question_id")
+
+
+def _answer(arm: Arm, question: TrialQuestion, text: str, rules: Sequence[Rule]) -> Answer:
+    shown = shown_text(text, rules)
+    return Answer(
+        arm=arm,
+        question=question,
+        raw_text=text,
+        shown_text=shown,
+        shown_sha256=shown_hash(shown),
+        is_simulated=arm.is_simulated or question.question.is_simulated,
+    )

@@ -1,0 +1,143 @@
+"""Arms: who answers. No rater ever sees their names or specs; codes stand for them until unblinding."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from evaluation.models import Arm, Trial
+from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.leakage import refuse_leaks
+from evaluation.slot_design import keyed_random
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import UserError
+from modeling.models import Checkpoint, Stage
+
+SYSTEM_KINDS = ("transformers", "openai", "mammovlm", "file")
+# How the checkpoint of a stage answers; checkpoints of other stages answer nothing.
+ANSWERING_STAGES = {
+    Stage.SFT: "mammovlm",
+    Stage.PREFERENCES: "mammovlm",
+    Stage.LANGUAGE: "transformers",
+}
+# Letters that read like nothing else, and no vowels: a code never spells a name.
+CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+
+
+def add_system_arm(
+    trial: Trial,
+    name: str,
+    *,
+    by_user: User,
+    spec: Mapping[str, Any] | None = None,
+    checkpoint: Checkpoint | None = None,
+    is_simulated: bool = False,
+) -> Arm:
+    """Add an arm that a system answers for: a checkpoint, or any spec of the answering module.
+
+    A spec whose path is a known checkpoint's folder is taken as that checkpoint, so that its training side is
+    known.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: an unusable spec, a name that is taken, or a question the checkpoint was trained on.
+    """
+    given = dict(spec or {})
+    if checkpoint is None and given.get("path"):
+        folder = str(given["path"]).rstrip("/")
+        checkpoint = Checkpoint.objects.filter(folder=folder).select_related("run__snapshot").first()
+    if checkpoint is not None and not given:
+        kind = ANSWERING_STAGES.get(Stage(checkpoint.run.stage))
+        if kind is None:
+            raise UserError(f"checkpoint {checkpoint}: stage {checkpoint.run.stage} answers no questions")
+        given = {"kind": kind, "path": checkpoint.folder}
+    if given.get("kind") not in SYSTEM_KINDS:
+        raise UserError(f"spec: kind {given.get('kind')!r} is unknown; known: {', '.join(SYSTEM_KINDS)}")
+    simulated = is_simulated or (checkpoint is not None and checkpoint.is_simulated)
+    return _add(trial, name, Arm.Kind.SYSTEM, given, by_user, checkpoint=checkpoint, is_simulated=simulated)
+
+
+def add_human_arm(trial: Trial, name: str, *, authors: Iterable[User], by_user: User) -> Arm:
+    """Add an arm whose answers these people write.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: no author, an author of another site, or a rater of the trial among them.
+    """
+    people = list(authors)
+    if not people:
+        raise UserError(_("authors: name at least one person who writes the answers"))
+    for person in people:
+        if not person.has_role("author", "junior", "senior", site=trial.site):
+            raise UserError(
+                _("%(user)s: holds no clinical or author role at this site") % {"user": person.username}
+            )
+        if trial.raters.filter(user=person).exists():
+            raise UserError(_("%(user)s: is a rater of this trial") % {"user": person.username})
+    spec = {"authors": [str(person.pk) for person in people]}
+    simulated = any(person.is_simulated for person in people)
+    return _add(trial, name, Arm.Kind.HUMAN, spec, by_user, is_simulated=simulated)
+
+
+def _add(
+    trial: Trial,
+    name: str,
+    kind: str,
+    spec: dict[str, Any],
+    by_user: User,
+    *,
+    checkpoint: Checkpoint | None = None,
+    is_simulated: bool,
+) -> Arm:
+    require_designer(trial.site, by_user)
+    if not name.strip():
+        raise UserError(_("name: empty; give the arm a name"))
+    with transaction.atomic():
+        row = locked_trial(trial, Trial.State.DRAFT)
+        if row.arms.filter(name=name.strip()).exists():
+            raise UserError(_("name: the trial has an arm “%(name)s” already") % {"name": name})
+        arm = Arm(
+            trial=row,
+            kind=kind,
+            name=name.strip(),
+            code=_code(row, name),
+            spec=spec,
+            checkpoint=checkpoint,
+            position=int(row.arms.aggregate(last=Max("position"))["last"] or 0) + 1,
+            is_simulated=is_simulated,
+        )
+        questions = [q.question for q in row.trial_questions.select_related("question__campaign")]
+        refuse_leaks([arm], questions)
+        arm.save(force_insert=True)
+        audit.record("evaluation.arm_added", by_user=by_user, on=arm, site=row.site, kind=kind)
+    return arm
+
+
+def _code(trial: Trial, name: str) -> str:
+    """A code drawn by the trial's seed: it says nothing about name, kind or order."""
+    taken = set(trial.arms.values_list("code", flat=True))
+    rng = keyed_random(trial.seed, "code", str(trial.pk), name)
+    while True:
+        code = "".join(rng.sample(CODE_LETTERS, 3))
+        if code not in taken:
+            return code
+
+
+def leave_out(arm: Arm, reason: str, *, by_user: User) -> None:
+    """Leave an arm out of the scoring; it stays on the record with its reason.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: no reason was given.
+    """
+    require_designer(arm.trial.site, by_user)
+    if not reason.strip():
+        raise UserError(_("reason: say why the arm is left out"))
+    with transaction.atomic():
+        row = locked_trial(arm.trial, Trial.State.DRAFT)
+        arm.left_out_reason = reason.strip()[:300]
+        arm.save(update_fields=["left_out_reason"])
+        audit.record("evaluation.arm_left_out", by_user=by_user, on=arm, site=row.site, reason=reason)

@@ -1,0 +1,205 @@
+"""Freezing: the design, the answers and every rater's order become rows and a hash, and change no more."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from evaluation.models import Answer, Arm, Slot, Trial, TrialEvent, TrialRater
+from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.answers import scored_arms
+from evaluation.services.leakage import refuse_leaks
+from evaluation.services.protocols import protocol_hash
+from evaluation.services.raters import reported_questions, trained_arm_codes, wrote_an_answer
+from evaluation.services.screening import blocking_hits
+from evaluation.slot_design import keyed_random, plan_slots
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import WrongStateError
+from mammo.core.versions import save_versioned
+
+
+def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
+    """Draw every rater's order, store it as slots, and seal the design by its hash.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        WrongStateError: the trial is no draft, or something is missing: a frozen protocol, two arms,
+            questions, raters, an answer; or the screen found something that no rule settles.
+        UserError: an arm was trained on a question of the trial.
+    """
+    require_designer(trial.site, by_user)
+    with transaction.atomic():
+        row = locked_trial(trial, Trial.State.DRAFT)
+        arms = scored_arms(row)
+        _check_ready(row, arms)
+        questions = [q.question for q in row.trial_questions.select_related("question__campaign")]
+        shared = refuse_leaks(arms, questions)
+        for rater in row.raters.select_related("user"):
+            _prepare_rater(row, rater, arms)
+        digest = design_hash(row)
+        changes = {"state": Trial.State.FROZEN, "frozen_at": timezone.now(), "design_sha256": digest}
+        save_versioned(row, expected_version=row.version, changes=changes)
+        TrialEvent.objects.create(
+            trial=row, kind="frozen", by_user=by_user, sha256=digest, is_simulated=row.is_simulated
+        )
+        audit.record(
+            "evaluation.trial_frozen",
+            by_user=by_user,
+            on=row,
+            site=row.site,
+            sha256=digest,
+            protocol_sha256=row.protocol.frozen_sha256,
+            shared_wordings=shared,
+        )
+    trial.refresh_from_db()
+    return trial
+
+
+def obstacles(trial: Trial) -> list[str]:
+    """What still keeps a draft from being frozen, one sentence each."""
+    found: list[str] = []
+    arms = scored_arms(trial)
+    questions, raters = trial.trial_questions.count(), trial.raters.count()
+    if trial.protocol.frozen_at is None:
+        found.append(_("The protocol is not frozen."))
+    if len(arms) < 2:
+        found.append(_("A trial compares at least two arms."))
+    if not questions:
+        found.append(_("There are no questions."))
+    if not raters:
+        found.append(_("There are no raters."))
+    for arm in arms:
+        missing = questions - arm.answers.count()
+        if missing:
+            found.append(_("Arm “%(arm)s” lacks %(count)s answers.") % {"arm": arm.name, "count": missing})
+    for rater in trial.raters.select_related("user"):
+        if wrote_an_answer(trial, rater.user):
+            found.append(_("%(user)s wrote an answer and can't score.") % {"user": rater.user.username})
+    hits = blocking_hits(trial)
+    if hits:
+        found.append(
+            _("The screen found %(count)s wordings that no rule settles, such as “%(example)s”.")
+            % {"count": len(hits), "example": hits[0].finding.matched or _("an answer without text")}
+        )
+    return found
+
+
+def _check_ready(trial: Trial, arms: list[Arm]) -> None:
+    found = obstacles(trial)
+    if found:
+        raise WrongStateError(f"{trial.name}: {' '.join(found)}")
+    if protocol_hash(trial.protocol) != trial.protocol.frozen_sha256:
+        raise WrongStateError(_("%(name)s: the frozen protocol was altered.") % {"name": trial.name})
+
+
+def _prepare_rater(trial: Trial, rater: TrialRater, arms: list[Arm]) -> None:
+    """Draw one rater's aspect order and slots."""
+    rng = keyed_random(trial.seed, "order", str(trial.pk), str(rater.user_id))
+    hidden = reported_questions(trial, rater.user)
+    questions = [
+        str(pk)
+        for pk in trial.trial_questions.order_by("position").values_list("pk", flat=True)
+        if pk not in hidden
+    ]
+    if not questions:
+        raise WrongStateError(
+            _("%(user)s reported every case of this trial and can't score in it")
+            % {"user": rater.user.username}
+        )
+    keys = list(trial.aspects.values_list("key", flat=True))
+    rater.aspect_order = rng.sample(keys, len(keys))
+    rater.trained_arms = trained_arm_codes(trial, rater.user)
+    rater.save(update_fields=["aspect_order", "trained_arms"])
+    planned = plan_slots(
+        questions,
+        [str(arm.pk) for arm in arms],
+        order=trial.order,
+        sitting_slots=trial.sitting_slots,
+        rng=rng,
+    )
+    answers = {
+        (str(question), str(arm)): pk
+        for question, arm, pk in Answer.objects.filter(arm__in=arms).values_list(
+            "question_id", "arm_id", "pk"
+        )
+    }
+    Slot.objects.bulk_create(
+        [
+            Slot(
+                rater=rater,
+                answer_id=answers[slot.question, slot.arm],
+                position=slot.position,
+                sitting=slot.sitting,
+            )
+            for slot in planned
+        ]
+    )
+
+
+def design_document(trial: Trial) -> dict[str, Any]:
+    """Everything that must not change after freezing, as JSON values (texts by their keyed hash)."""
+    plain = ("name", "rater_title", "order", "scale_min", "scale_max", "show_report", "instructions", "seed")
+    answers = Answer.objects.filter(arm__trial=trial).order_by("pk")
+    return {
+        "trial": {name: getattr(trial, name) for name in plain}
+        | {"sitting_slots": trial.sitting_slots, "sitting_minutes": trial.sitting_minutes},
+        "screening": trial.screening,
+        "protocol": trial.protocol.frozen_sha256,
+        "aspects": list(
+            trial.aspects.order_by("position").values("key", "name", "definition", "definition_zh", "anchors")
+        ),
+        "arms": [
+            {
+                "id": str(arm.pk),
+                "kind": arm.kind,
+                "name": arm.name,
+                "code": arm.code,
+                "spec": arm.spec,
+                "checkpoint": arm.checkpoint.sha256 if arm.checkpoint else None,
+                "left_out": arm.left_out_reason,
+                "position": arm.position,
+            }
+            for arm in trial.arms.select_related("checkpoint").order_by("position")
+        ],
+        "questions": [
+            [row.position, str(row.question_id), row.question.turns_hash]
+            for row in trial.trial_questions.select_related("question").order_by("position")
+        ],
+        "answers": [
+            [str(pk), str(arm), str(question), shown]
+            for pk, arm, question, shown in answers.values_list("pk", "arm_id", "question_id", "shown_sha256")
+        ],
+        "raters": [
+            [str(rater.pk), str(rater.user_id), rater.aspect_order, rater.trained_arms]
+            for rater in trial.raters.order_by("pk")
+        ],
+        "slots": [
+            [str(pk), str(rater), str(answer), position, sitting, kind]
+            for pk, rater, answer, position, sitting, kind in Slot.objects.filter(rater__trial=trial)
+            .order_by("rater", "position")
+            .values_list("pk", "rater_id", "answer_id", "position", "sitting", "kind")
+        ],
+    }
+
+
+def design_hash(trial: Trial) -> str:
+    """SHA-256 over the canonical JSON of the design."""
+    text = json.dumps(design_document(trial), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def require_unchanged(trial: Trial) -> None:
+    """Let a trial pass whose design still has the hash it was frozen with.
+
+    Raises:
+        WrongStateError: a row of the design was changed behind the services.
+    """
+    if design_hash(trial) != trial.design_sha256:
+        raise WrongStateError(
+            _("%(name)s: the design no longer has the hash it was frozen with; compare with a backup.")
+            % {"name": trial.name}
+        )

@@ -1,0 +1,124 @@
+"""What an arm was trained on: patients and wordings of its checkpoint's whole lineage."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from annotation.models import Question
+from evaluation.models import Arm
+from mammo.archive.models import SplitMembership
+from mammo.core.errors import UserError
+from modeling.models import Checkpoint, Run, Snapshot
+
+_NOT_LETTERS = re.compile(r"[\W_]+")
+
+
+@dataclass
+class TrainingSide:
+    """Patients, questions and campaigns on the training or validation side of everything a checkpoint saw.
+
+    Validation counts: it chose the checkpoint.
+    """
+
+    patients: set[UUID] = field(default_factory=set)
+    questions: set[UUID] = field(default_factory=set)
+    campaigns: set[UUID] = field(default_factory=set)
+    wordings: set[str] = field(default_factory=set)
+
+
+def normalised_wording(turns: Iterable[str]) -> str:
+    """The words of a question without case, width, punctuation and spaces."""
+    joined = "\n".join(_NOT_LETTERS.sub("", unicodedata.normalize("NFKC", turn).casefold()) for turn in turns)
+    return joined.strip()
+
+
+def lineage(checkpoint: Checkpoint) -> list[Run]:
+    """The runs behind a checkpoint: its own, and those of every checkpoint it started from."""
+    found: dict[UUID, Run] = {}
+    waiting = [checkpoint.run]
+    while waiting:
+        run = waiting.pop()
+        if run.pk not in found:
+            found[run.pk] = run
+            waiting += [start.run for start in run.starts_from.select_related("run__snapshot").all()]
+    return list(found.values())
+
+
+def training_side(checkpoint: Checkpoint) -> TrainingSide:
+    """Collect the training side of a checkpoint's lineage."""
+    side = TrainingSide()
+    for run in lineage(checkpoint):
+        if run.snapshot is not None:
+            _add_snapshot(side, run.snapshot)
+    return side
+
+
+def _add_snapshot(side: TrainingSide, snapshot: Snapshot) -> None:
+    export = snapshot.export
+    patients = set(snapshot.patients.values_list("pk", flat=True))
+    if export is not None:
+        patients |= set(export.patients.values_list("pk", flat=True))
+    tested: set[UUID] = set()
+    if snapshot.split is not None:
+        tested = set(
+            snapshot.split.members.filter(side=SplitMembership.Side.TEST).values_list("patient", flat=True)
+        )
+    side.patients |= patients - tested
+    if export is None:
+        return
+    side.campaigns.add(export.campaign_id)
+    for question in Question.objects.filter(campaign=export.campaign, picks__isnull=False).distinct():
+        if question.patient_id not in tested:
+            side.questions.add(question.pk)
+            side.wordings.add(normalised_wording(question.turns))
+
+
+def refuse_leaks(arms: Iterable[Arm], questions: Iterable[Question]) -> int:
+    """Refuse questions that an arm's checkpoint was trained on.
+
+    By patient and by question, always; by wording where the question has no images (with images the same
+    words about another patient's breasts are another task).
+
+    Returns:
+        how many questions with images share their wording with a training question (reported, not refused).
+
+    Raises:
+        UserError: names the arm's place and the question's position, and why.
+    """
+    sides = [(arm, training_side(arm.checkpoint)) for arm in arms if arm.checkpoint is not None]
+    shared = 0
+    for question in questions:
+        for arm, side in sides:
+            reason, same_words = _leak(question, side)
+            if reason:
+                raise UserError(
+                    _("question %(position)s of %(campaign)s: %(reason)s of arm “%(arm)s”; choose another")
+                    % {
+                        "position": question.position,
+                        "campaign": question.campaign.name,
+                        "reason": reason,
+                        "arm": arm.name,
+                    }
+                )
+            shared += same_words
+    return shared
+
+
+def is_eligible(question: Question, sides: Iterable[TrainingSide]) -> bool:
+    """Whether no training side holds the question."""
+    return not any(_leak(question, side)[0] for side in sides)
+
+
+def _leak(question: Question, side: TrainingSide) -> tuple[str, bool]:
+    if question.patient_id is not None and question.patient_id in side.patients:
+        return _("its patient is on the training side"), False
+    if question.pk in side.questions:
+        return _("it is a training question"), False
+    same_words = bool(side.wordings) and normalised_wording(question.turns) in side.wordings
+    if same_words and question.study_id is None:
+        return _("its wording is on the training side"), False
+    return "", same_words

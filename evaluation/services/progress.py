@@ -1,0 +1,71 @@
+"""Progress of a trial by count only: no score, no arm."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef
+
+from evaluation.models import Score, Slot, Trial, TrialRater
+from mammo.accounts.models import User
+
+
+@dataclass(frozen=True)
+class RaterProgress:
+    """How far one rater is.
+
+    Attributes:
+        questions: questions of the rater; questions_done those whose every answer is scored.
+        forms, forms_done: the same for single answers.
+        sitting: the sitting that is under way.
+        sittings: how many there are.
+    """
+
+    rater: TrialRater
+    forms: int
+    forms_done: int
+    questions: int
+    questions_done: int
+    sitting: int
+    sittings: int
+
+    @property
+    def percent(self) -> int:
+        """Share of forms done, in whole percent, 100 only when all are."""
+        return self.forms_done * 100 // self.forms if self.forms else 0
+
+    @property
+    def is_done(self) -> bool:
+        """Every form is scored."""
+        return self.forms > 0 and self.forms == self.forms_done
+
+
+def rater_progress(rater: TrialRater) -> RaterProgress:
+    """Progress of one rater."""
+    slots = list(
+        Slot.objects.filter(rater=rater)
+        .annotate(scored=Exists(Score.objects.filter(slot=OuterRef("pk"))))
+        .order_by("position")
+        .values_list("answer__question_id", "sitting", "scored")
+    )
+    questions = {question for question, _, _ in slots}
+    waiting = {question for question, _, scored in slots if not scored}
+    sittings = [sitting for _, sitting, scored in slots if not scored]
+    last = max((sitting for _, sitting, _ in slots), default=0)
+    return RaterProgress(
+        rater,
+        len(slots),
+        sum(scored for _, _, scored in slots),
+        len(questions),
+        len(questions - waiting),
+        sittings[0] if sittings else last,
+        last,
+    )
+
+
+def trial_progress(trial: Trial) -> list[RaterProgress]:
+    """Progress of every rater of a trial."""
+    return [rater_progress(rater) for rater in trial.raters.select_related("user").order_by("created_at")]
+
+
+def forms_waiting(user: User) -> int:
+    """Forms that wait for this account in open trials."""
+    return Slot.objects.of(user).filter(scores__isnull=True).aggregate(n=Count("pk"))["n"] or 0

@@ -1,0 +1,114 @@
+"""Protocols: written before a trial, frozen by hash before its first judgement."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from evaluation.models import Protocol
+from evaluation.services.access import require_designer
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.core.errors import UserError, WrongStateError
+from mammo.core.versions import save_versioned
+
+FIELDS = (
+    "title",
+    "ethics_approval",
+    "registry_number",
+    "consent_basis",
+    "primary_endpoint",
+    "alpha",
+    "multiplicity",
+    "analysis_plan",
+    "rules",
+    "exclusions",
+    "authors",
+)
+
+
+def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> Protocol:
+    """Make a protocol that can still be changed.
+
+    Args:
+        fields: any of FIELDS.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: an unknown field, an empty title, or alpha outside (0, 1).
+    """
+    require_designer(site, by_user)
+    _check({"title": title, **fields})
+    with transaction.atomic():
+        protocol = Protocol.objects.create(
+            site=site, title=title.strip(), by_user=by_user, is_simulated=site.is_simulated, **fields
+        )
+        audit.record("evaluation.protocol_created", by_user=by_user, on=protocol, site=site)
+    return protocol
+
+
+def change_protocol(
+    protocol: Protocol, changes: Mapping[str, Any], *, by_user: User, expected_version: int
+) -> None:
+    """Change fields of a protocol that is not frozen.
+
+    Raises:
+        WrongStateError: it is frozen.
+        StaleVersionError: someone changed it in between.
+    """
+    require_designer(protocol.site, by_user)
+    _check(changes)
+    with transaction.atomic():
+        if Protocol.objects.select_for_update().get(pk=protocol.pk).frozen_at is not None:
+            raise WrongStateError(_("This protocol is frozen; nothing of it can be changed."))
+        save_versioned(protocol, expected_version=expected_version, changes=dict(changes))
+        audit.record(
+            "evaluation.protocol_changed",
+            by_user=by_user,
+            on=protocol,
+            site=protocol.site,
+            fields=sorted(changes),
+        )
+
+
+def protocol_hash(protocol: Protocol) -> str:
+    """SHA-256 over the canonical JSON of everything the protocol says."""
+    document = {name: getattr(protocol, name) for name in FIELDS}
+    document["cohort"] = str(protocol.cohort_id) if protocol.cohort_id else None
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def freeze_protocol(protocol: Protocol, *, by_user: User) -> Protocol:
+    """Freeze a protocol by hash; freezing twice changes nothing.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+    """
+    require_designer(protocol.site, by_user)
+    with transaction.atomic():
+        row = Protocol.objects.select_for_update(of=("self",)).select_related("site").get(pk=protocol.pk)
+        if row.frozen_at is None:
+            digest = protocol_hash(row)
+            save_versioned(
+                row,
+                expected_version=row.version,
+                changes={"frozen_at": timezone.now(), "frozen_sha256": digest},
+            )
+            audit.record("evaluation.protocol_frozen", by_user=by_user, on=row, site=row.site, sha256=digest)
+    protocol.refresh_from_db()
+    return protocol
+
+
+def _check(fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if name not in FIELDS:
+            raise UserError(f"protocol: unknown field {name!r}; known: {', '.join(FIELDS)}")
+        if name == "title" and not str(value).strip():
+            raise UserError(_("title: empty; give the protocol a title"))
+        if name == "alpha" and not 0 < float(value) < 1:
+            raise UserError(f"alpha: {value} is not between 0 and 1")

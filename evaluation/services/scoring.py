@@ -1,0 +1,207 @@
+"""Scoring: opened, one form at a time in the stored order, changed by new rows only, then locked."""
+
+import math
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from evaluation.models import Score, Slot, Trial, TrialEvent, TrialRater
+from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.freezing import require_unchanged
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.versions import save_versioned
+
+# A form left open over lunch is not hours of work.
+LONGEST_FORM_SECONDS = 3600.0
+
+
+def open_scoring(trial: Trial, *, by_user: User) -> Trial:
+    """Open a frozen trial to its raters.
+
+    Raises:
+        WrongStateError: it is not frozen, or its design was altered.
+    """
+    return _move(trial, Trial.State.FROZEN, Trial.State.SCORING, "opened", by_user)
+
+
+def lock_trial(trial: Trial, *, by_user: User, reason: str = "") -> Trial:
+    """Lock the scores for good.
+
+    Args:
+        reason: needed when forms of raters who did not withdraw are still empty.
+
+    Raises:
+        WrongStateError: the trial is not being scored, its design was altered, or forms are empty and no
+            reason was given.
+    """
+    empty = open_forms(trial)
+    if empty and not reason.strip():
+        raise WrongStateError(
+            _("%(name)s: %(count)s forms are not scored; give a reason to lock it all the same.")
+            % {"name": trial.name, "count": empty}
+        )
+    return _move(trial, Trial.State.SCORING, Trial.State.LOCKED, "locked", by_user, reason, "locked_at")
+
+
+def open_forms(trial: Trial) -> int:
+    """Forms without scores, of raters who did not withdraw."""
+    slots: QuerySet[Slot] = Slot.objects.filter(rater__trial=trial, rater__withdrawn_at__isnull=True)
+    return slots.filter(scores__isnull=True).count()
+
+
+def _move(
+    trial: Trial, source: str, target: str, kind: str, by_user: User, reason: str = "", stamp: str = ""
+) -> Trial:
+    require_designer(trial.site, by_user)
+    with transaction.atomic():
+        row = locked_trial(trial, source)
+        require_unchanged(row)
+        changes: dict[str, object] = {"state": target}
+        if stamp:
+            changes[stamp] = timezone.now()
+        save_versioned(row, expected_version=row.version, changes=changes)
+        TrialEvent.objects.create(
+            trial=row,
+            kind=kind,
+            by_user=by_user,
+            reason=reason.strip(),
+            sha256=row.design_sha256,
+            is_simulated=row.is_simulated,
+        )
+        audit.record(
+            f"evaluation.trial_{kind}", by_user=by_user, on=row, site=row.site, reason=reason.strip()
+        )
+    trial.refresh_from_db()
+    return trial
+
+
+def next_slot(rater: TrialRater) -> Slot | None:
+    """The first form of the rater's sequence that is not scored; None when all are."""
+    return rater.slots.filter(scores__isnull=True).order_by("position").first()
+
+
+def standing_scores(slot: Slot) -> dict[str, Score]:
+    """The scores of a form that no later one replaced, by aspect key."""
+    rows = Score.objects.filter(slot=slot, replaced_by__isnull=True).select_related("aspect")
+    return {score.aspect.key: score for score in rows}
+
+
+def record_scores(
+    slot: Slot, *, by_user: User, values: Mapping[str, int], active_seconds: float = 0.0
+) -> list[Score]:
+    """Store a whole form: every aspect, within the scale. A changed value is a new row.
+
+    Args:
+        values: a whole number for each aspect key of the trial.
+        active_seconds: time the rater worked on it.
+
+    Returns:
+        the new rows; none where nothing changed.
+
+    Raises:
+        NotAllowedError: the form is another rater's, or the rater withdrew.
+        WrongStateError: the trial is not open for scoring, consent is missing, or an earlier form is empty.
+        UserError: an aspect is missing or unknown, or a value is no whole number within the scale.
+    """
+    with transaction.atomic():
+        row = (
+            Slot.objects.select_for_update(of=("self",))
+            .select_related("rater__trial__site", "rater__user", "answer")
+            .get(pk=slot.pk)
+        )
+        rater, trial = row.rater, row.rater.trial
+        _check_turn(row, by_user)
+        aspects = {aspect.key: aspect for aspect in trial.aspects.all()}
+        _check_values(values, set(aspects), trial)
+        seconds = _seconds(active_seconds)
+        standing = standing_scores(row)
+        made = []
+        for key, aspect in aspects.items():
+            before = standing.get(key)
+            if before is not None and before.value == values[key]:
+                continue
+            made.append(
+                Score.objects.create(
+                    slot=row,
+                    aspect=aspect,
+                    value=values[key],
+                    revision=1 if before is None else before.revision + 1,
+                    replaces=before,
+                    by_user=by_user,
+                    active_seconds=seconds,
+                    is_simulated=rater.is_simulated or by_user.is_simulated or row.answer.is_simulated,
+                )
+            )
+        if made:
+            revision = max(score.revision for score in made)
+            audit.record("evaluation.scored", by_user=by_user, on=row, site=trial.site, revision=revision)
+    return made
+
+
+def _check_turn(slot: Slot, by_user: User) -> None:
+    rater, trial = slot.rater, slot.rater.trial
+    if rater.user_id != by_user.pk or rater.withdrawn_at is not None:
+        raise NotAllowedError(_("This form is not yours."))
+    if trial.state != Trial.State.SCORING:
+        raise WrongStateError(_("The scoring is not open: nothing was stored."))
+    if rater.consented_at is None:
+        raise WrongStateError(_("Read and accept the conditions of the scoring first."))
+    earlier = rater.slots.filter(position__lt=slot.position, scores__isnull=True)
+    if earlier.exists():
+        raise WrongStateError(_("An earlier form is still empty: score the forms in their order."))
+
+
+def _check_values(values: Mapping[str, int], keys: set[str], trial: Trial) -> None:
+    unknown = sorted(set(values) - keys)
+    if unknown:
+        raise UserError(_("%(aspect)s: no such aspect") % {"aspect": unknown[0]})
+    for key in sorted(keys):
+        if key not in values:
+            raise UserError(_("%(aspect)s: not scored; every aspect needs a value") % {"aspect": key})
+        value = values[key]
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise UserError(_("%(aspect)s: give a whole number") % {"aspect": key})
+        if not trial.scale_min <= value <= trial.scale_max:
+            raise UserError(
+                _("%(aspect)s: %(value)s is outside %(low)s to %(high)s")
+                % {"aspect": key, "value": value, "low": trial.scale_min, "high": trial.scale_max}
+            )
+
+
+def _seconds(given: float) -> float:
+    if not math.isfinite(given) or given < 0:
+        return 0.0
+    return min(float(given), LONGEST_FORM_SECONDS)
+
+
+def open_positions(rater: TrialRater) -> int:
+    """The highest position that the rater may open: the first unscored form, or the last of all."""
+    following = next_slot(rater)
+    if following is not None:
+        return following.position
+    return int(rater.slots.aggregate(last=Max("position"))["last"] or 0)
+
+
+def form_of(user: User, slot_id: UUID) -> Slot | None:
+    """The form of this id if the account may open it now; None is the same for unknown and forbidden ones."""
+    slot = (
+        Slot.objects.of(user)
+        .select_related(
+            "rater__trial__site",
+            "rater__user",
+            "answer__question__question__patient",
+            "answer__question__question__campaign__site",
+            "answer__question__question__study",
+        )
+        .filter(pk=slot_id, rater__consented_at__isnull=False)
+        .first()
+    )
+    if slot is None or slot.position > open_positions(slot.rater):
+        return None
+    return slot

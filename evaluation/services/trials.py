@@ -1,0 +1,206 @@
+"""Trials: made, given questions, and what of them can be changed while they are drafts."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, Question
+from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
+from evaluation.models import Aspect, Protocol, Trial, TrialQuestion
+from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.leakage import is_eligible, refuse_leaks, training_side
+from evaluation.slot_design import keyed_random
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import UserError
+
+# Largest seed that a PositiveBigIntegerField holds on every database.
+SEED_LIMIT = 2**63 - 1
+
+
+def create_trial(
+    name: str,
+    *,
+    protocol: Protocol,
+    by_user: User,
+    aspects: Sequence[AspectDefinition] = DEFAULT_ASPECTS,
+    scale: tuple[int, int] = (1, 100),
+    order: str = Trial.Order.INTERLEAVED,
+    rater_title: str = "",
+    instructions: str = "",
+    show_report: bool = False,
+    sitting_slots: int = 40,
+    sitting_minutes: int = 60,
+    seed: int | None = None,
+    is_simulated: bool = False,
+) -> Trial:
+    """Make a draft trial with its aspects, at the protocol's site.
+
+    Args:
+        rater_title: what raters see instead of the name.
+        seed: decides orders and codes; drawn when not given.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: a field has a value that can't be used.
+    """
+    site = protocol.site
+    require_designer(site, by_user)
+    _check(name, aspects, scale, order, sitting_slots, sitting_minutes)
+    if Trial.objects.filter(site=site, name=name.strip()).exists():
+        raise UserError(_("name: a trial “%(name)s” exists at this site already") % {"name": name})
+    with transaction.atomic():
+        trial = Trial.objects.create(
+            site=site,
+            protocol=protocol,
+            name=name.strip(),
+            rater_title=rater_title.strip(),
+            order=order,
+            scale_min=scale[0],
+            scale_max=scale[1],
+            show_report=show_report,
+            instructions=instructions,
+            seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
+            sitting_slots=sitting_slots,
+            sitting_minutes=sitting_minutes,
+            by_user=by_user,
+            is_simulated=is_simulated or site.is_simulated,
+        )
+        Aspect.objects.bulk_create(
+            [_aspect(trial, position, aspect) for position, aspect in enumerate(aspects, start=1)]
+        )
+        audit.record("evaluation.trial_created", by_user=by_user, on=trial, site=site)
+    return trial
+
+
+def _aspect(trial: Trial, position: int, aspect: AspectDefinition) -> Aspect:
+    return Aspect(
+        trial=trial,
+        key=aspect.key,
+        name=aspect.name,
+        name_zh=aspect.name_zh,
+        definition=aspect.definition,
+        definition_zh=aspect.definition_zh,
+        anchors=aspect.anchors,
+        position=position,
+    )
+
+
+def _check(
+    name: str,
+    aspects: Sequence[AspectDefinition],
+    scale: tuple[int, int],
+    order: str,
+    sitting_slots: int,
+    sitting_minutes: int,
+) -> None:
+    if not name.strip():
+        raise UserError(_("name: empty; give the trial a name"))
+    keys = [aspect.key for aspect in aspects]
+    if not keys or len(set(keys)) != len(keys):
+        raise UserError(_("aspects: give at least one, each with a key of its own"))
+    if scale[0] >= scale[1]:
+        raise UserError(f"scale: {scale[0]} to {scale[1]} has no room; the lower end comes first")
+    if order not in Trial.Order.values:
+        raise UserError(f"order: {order!r} is unknown; known: {', '.join(Trial.Order.values)}")
+    if sitting_slots < 1 or sitting_minutes < 1:
+        raise UserError("sitting_slots, sitting_minutes: give at least 1")
+
+
+def trial_by_name(name: str) -> Trial:
+    """Return the trial of this name or id, for the command line.
+
+    Raises:
+        UserError: there is none, or several sites have one of this name.
+    """
+    found = list(Trial.objects.filter(name=name).select_related("site", "protocol")[:2])
+    if len(found) > 1:
+        raise UserError(f"trial {name!r}: several sites have one of this name; give its id")
+    if found:
+        return found[0]
+    by_id = [trial for trial in Trial.objects.select_related("site", "protocol") if str(trial.pk) == name]
+    if by_id:
+        return by_id[0]
+    known = ", ".join(Trial.objects.order_by("name").values_list("name", flat=True)) or "none yet"
+    raise UserError(f"trial {name!r}: no such trial; known: {known}")
+
+
+def eligible_questions(trial: Trial, campaign: Campaign) -> list[Question]:
+    """Questions of a campaign that could join: not in the trial, not practice, in no arm's training side."""
+    arms = trial.arms.exclude(checkpoint=None).select_related("checkpoint__run__snapshot")
+    sides = [training_side(arm.checkpoint) for arm in arms if arm.checkpoint is not None]
+    questions = (
+        Question.objects.filter(campaign=campaign, is_practice=False)
+        .exclude(stage=Question.Stage.WITHDRAWN)
+        .exclude(trial_uses__trial=trial)
+        .select_related("campaign__site", "patient", "study")
+        .order_by("position")
+    )
+    return [question for question in questions if is_eligible(question, sides)]
+
+
+def add_questions(trial: Trial, questions: Iterable[Question], *, by_user: User) -> list[TrialQuestion]:
+    """Add questions in the order given.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: a question is of another site, is there already, is withdrawn or for practice, or was
+            trained on by an arm; nothing is added then.
+    """
+    require_designer(trial.site, by_user)
+    chosen = list(questions)
+    with transaction.atomic():
+        row = locked_trial(trial, Trial.State.DRAFT)
+        for question in chosen:
+            _check_question(row, question)
+        shared = refuse_leaks(row.arms.select_related("checkpoint__run__snapshot"), chosen)
+        last = int(row.trial_questions.aggregate(last=Max("position"))["last"] or 0)
+        added = TrialQuestion.objects.bulk_create(
+            [TrialQuestion(trial=row, question=q, position=last + i) for i, q in enumerate(chosen, start=1)]
+        )
+        audit.record(
+            "evaluation.questions_added",
+            by_user=by_user,
+            on=row,
+            site=row.site,
+            count=len(added),
+            shared_wordings=shared,
+        )
+    return added
+
+
+def _check_question(trial: Trial, question: Question) -> None:
+    named = {"position": question.position, "campaign": question.campaign.name}
+    if question.campaign.site_id != trial.site_id:
+        raise UserError(_("question %(position)s of %(campaign)s: it belongs to another site") % named)
+    if question.is_practice or question.stage == Question.Stage.WITHDRAWN:
+        raise UserError(_("question %(position)s of %(campaign)s: for practice only, or withdrawn") % named)
+    if TrialQuestion.objects.filter(trial=trial, question=question).exists():
+        raise UserError(_("question %(position)s of %(campaign)s: it is in the trial already") % named)
+
+
+def sample_questions(trial: Trial, campaign: Campaign, count: int, *, by_user: User) -> list[TrialQuestion]:
+    """Add `count` eligible questions of a campaign, drawn by the trial's seed, at most one per patient first.
+
+    Raises:
+        UserError: fewer are eligible.
+    """
+    eligible = eligible_questions(trial, campaign)
+    if not 1 <= count <= len(eligible):
+        raise UserError(
+            _("questions: %(count)s wanted, %(eligible)s of %(campaign)s could be taken")
+            % {"count": count, "eligible": len(eligible), "campaign": campaign.name}
+        )
+    rng = keyed_random(trial.seed, "questions", str(campaign.pk))
+    drawn = rng.sample(eligible, len(eligible))
+    seen: set[object] = set()
+    first: list[Question] = []
+    later: list[Question] = []
+    for question in drawn:
+        patient = question.patient_id or question.pk
+        (later if patient in seen else first).append(question)
+        seen.add(patient)
+    return add_questions(trial, [*first, *later][:count], by_user=by_user)
