@@ -1,7 +1,7 @@
 """Patients, studies, images, reports, pathology, splits, cohorts and imports. Pseudonymised, never anonymous."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -28,6 +28,7 @@ class Patient(TimedModel):
     pseudonym = models.CharField(max_length=40)
     number_hash = models.CharField(max_length=64, help_text="HMAC of the hospital number")
     key_id = models.UUIDField(editable=False)
+    roster = EncryptedJSONField(default=dict, blank=True, help_text="names and numbers to look for in her texts; data managers only")
     erased_at = models.DateTimeField(null=True, blank=True)
     is_simulated = models.BooleanField(default=False)
 
@@ -94,6 +95,18 @@ class Study(VersionedModel):
         return self.patient.key_id
 
 
+class ImageQuerySet(models.QuerySet["Image"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "ImageQuerySet":
+        """Images of the account's sites, of patients who were not erased."""
+        return self.filter(study__site__in=user.sites_as(), study__patient__erased_at=None)
+
+    def standard_views(self) -> "ImageQuerySet":
+        """CC and MLO of both sides, without close-ups."""
+        return self.filter(is_extra=False)
+
+
 class Image(TimedModel):
     """One accepted mammogram: encrypted original, and the normalised HTJ2K viewing copy that everyone meets."""
 
@@ -102,6 +115,7 @@ class Image(TimedModel):
     laterality_source = models.CharField(max_length=20, help_text="ImageLaterality, Laterality, pixels or table")
     view = models.CharField(max_length=5, choices=View)
     view_modifiers = models.JSONField(default=list)
+    is_extra = models.BooleanField(default=False, help_text="close-up or further view: never one of the standard four")
     sop_uid = models.CharField(max_length=64, help_text="remapped SOPInstanceUID")
     sop_uid_hash = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64, help_text="of the file as received")
@@ -125,10 +139,16 @@ class Image(TimedModel):
     procedure_version = models.CharField(max_length=40, help_text="of the de-identification")
     is_simulated = models.BooleanField(default=False)
 
+    objects: ClassVar[models.Manager["Image"]] = ImageQuerySet.as_manager()  # type: ignore[assignment]
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["study", "sop_uid_hash"], name="image_uid_once"),
             models.UniqueConstraint(fields=["study", "sha256"], name="image_bytes_once"),
+        ]
+        indexes = [
+            models.Index(fields=["sha256"], name="image_sha256"),
+            models.Index(fields=["sop_uid_hash"], name="image_sop_uid"),
         ]
 
     def __str__(self) -> str:
@@ -258,6 +278,14 @@ class Cohort(TimedModel):
         return self.name
 
 
+class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "ImportBatchQuerySet":
+        """Imports of the sites where the account is data manager: their sources may identify."""
+        return self.filter(site__in=user.sites_as("data_manager"))
+
+
 class ImportBatch(TimedModel):
     """One run of an import."""
 
@@ -267,6 +295,12 @@ class ImportBatch(TimedModel):
     finished_at = models.DateTimeField(null=True)
     counts = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["ImportBatch"]] = ImportBatchQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "import batches"
+        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"
@@ -293,6 +327,10 @@ class ImportItem(TimedModel):
     quarantine_file = models.CharField(max_length=300, blank=True, help_text="encrypted file kept for a person to look at")
     resolved_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        indexes = [models.Index(fields=["sha256"], name="import_item_sha256")]
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.reason}"

@@ -11,7 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 from mammo.core.errors import UserError
@@ -144,3 +146,9 @@ def _store(folder: Path) -> KeyStore:
 def key_store() -> KeyStore:
     """The installation's key store (settings.MAMMO_KEYS)."""
     return _store(Path(settings.MAMMO_KEYS))
+
+
+def derived_secret(purpose: str) -> bytes:
+    """32 bytes that only this installation has, one set per purpose (HKDF, RFC 5869, from the master key)."""
+    master = _master_key(Path(settings.MAMMO_KEYS))
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(master)

@@ -21,7 +21,8 @@ _SIDE_HEADER = re.compile(
 _SUFFIX = re.compile(
     rf"[^\S\n]*{lx.CLASS_WORD}?[^\S\n]*\)?(?:[\s:,\-(]{{1,3}}(?:probably )?(?:benign|negative|suspicious|"
     rf"良性|阴性|可疑)\)?)?"
-    r"[^\S\n]*[,\-(\[]?[^\S\n]*(?:(?:in|for|of|on|der|de la|à|a)\s+)?(?:the\s+)?"
+    r"[^\S\n]*[,\-(\[]?[^\S\n]*(?:(?:lesion|mass|finding|nodule|calcification|asymmetry)s?\s+)?"
+    r"(?:(?:in|for|of|on|der|de la|à|a)\s+)?(?:the\s+)?"
     rf"(?P<side>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|mama|side)?(?P<rest>[^\n]{{0,14}})",
     lx.FLAGS,
 )
@@ -62,7 +63,7 @@ def place_mentions(text: str, mentions: Sequence[Mention]) -> list[Placed]:
 
 
 def _distribute(text: str, placed: list[Placed]) -> list[Placed]:
-    """Two values for two sides, in order: "左、右乳分别为3类、2类", "left and right: 3 and 2 respectively"."""
+    """Two values for two sides, in order: "左、右乳分别为3类、2类", "left, right: 3 and 2 respectively"."""
     for word in re.finditer(r"分别|respectively", text, lx.FLAGS):
         start = clause_start(text, word.start())
         stop = _SENTENCE_END.search(text, word.end())

@@ -30,17 +30,19 @@ _CONTEXT = (
     r"type|tip[oe]|typ|acr|fatty|dense|fibroglandular|pattern|高濃度|濃度|散在)"
 )
 _LINK = (
-    r"(?:[\s:=\-(\[\"'*|]|</?[a-z][^<>]{0,40}>|分型|分类|类型|为|是|属|呈|"
+    r"(?:[\s:=\-(\[\"'*|]|</?[a-z][^<>]{0,40}>|分型|分类|分布|类型|为|是|属|呈|"
     r"type|tip[oe]|typ|categor\w*|class|grade|density|is|are|of|acr|birads|bi-rads){0,6}?"
 )
 _LETTER_AFTER = re.compile(
-    rf"{_CONTEXT}{_LINK}(?<![a-z])(?P<letter>[b-d]|a(?!\s+[a-z]))(?![a-z0-9]|[-/][a-d]?\d)", lx.FLAGS
+    rf"{_CONTEXT}{_LINK}(?<![a-z])(?P<letter>[b-d]|a(?!\s+[a-z]))"
+    r"(?:\s*[-/~]\s*(?P<higher>[a-d]))?(?![a-z0-9]|[-/]\d)",
+    lx.FLAGS,
 )
 _LETTER_FIRST = re.compile(r"(?<![a-z0-9类级類級])(?P<letter>[a-d])\s*(?:型|类|類|级)(?!题)", lx.FLAGS)
 _FOURTH_EDITION = re.compile(
     r"(?:腺体|乳腺密度|致密度|密度|构成|致密[,，]?\s*acr|density|composition|dichte)\s*(?:分型|分类|分级|"
     r"category|grade|class|type|类型|acr|[:\s(为是]){0,4}"
-    r"(?P<number>[1-4]|iv|i{1,3})(?![a-z0-9.%]|\s*(?:mm|cm|点|类钙化))\s*(?:型|类|级|[(,.;。)]|$)",
+    r"(?:[1-3]\s*[-/]\s*)?(?P<number>[1-4]|iv|i{1,3})(?![a-z0-9.%]|\s*(?:mm|cm|点|类钙化))\s*(?:型|类|级|[(,.;。)]|$)",
     lx.FLAGS,
 )
 _ACR_NUMBER = re.compile(r"(?<![a-z])acr\s?:?\s?(?P<number>[1-4])(?=\s*[,.;。)\n]|$)", lx.FLAGS)
@@ -77,7 +79,7 @@ def _letters(text: str) -> set[str]:
     for pattern in (_LETTER_AFTER, _LETTER_FIRST):
         for match in pattern.finditer(text):
             if not _is_prior(text, match.start()):
-                found.add(match["letter"].upper())
+                found.add(max(match["letter"], match.groupdict().get("higher") or "").upper())
     return found
 
 

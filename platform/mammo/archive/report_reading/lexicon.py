@@ -52,7 +52,7 @@ _DIGIT = rf"(?<![\d.])(?:[0-35-6](?![\s-]?[a-c](?![a-z]))|4(?:{_SUB}|{_SUB_WORD}
 _ROMAN = rf"(?<![a-z])(?:iv(?:{_SUB}|{_SUB_WORD})?|vi|v|i{{1,3}})(?![a-z])"
 _CHINESE = rf"[零〇一二三四五六](?:\s?[abc](?![a-z]))?(?=\s*[类級级類]|[,。;、)\s]|$)(?:{_SUB_WORD})?"
 _WORD = r"(?<![a-z])(?:zero|one|two|three|four|five|six)(?:[\s-]?[abc](?![a-z]))?(?![a-z])"
-_CIRCLED = r"[①②③④⑤⑥]"
+_CIRCLED = r"[①②③④⑤⑥](?=\s*(?:[类級级類,.;。)]|$))"
 VALUE: Final = rf"(?:{_DIGIT}|{_ROMAN}|{_CHINESE}|{_WORD}|{_CIRCLED})"
 RANGE: Final = rf"{VALUE}(?:\s*(?:[类級级類]\s*)?(?:-|~|/|至|到|或|\bto\b|\bor\b)\s*{VALUE})?"
 CLASS_WORD: Final = r"[类級级類]"

@@ -41,7 +41,7 @@ _NEXT = re.compile(
 _NEXT_BY_SUFFIX = re.compile(
     rf"[^.;。\n0-9]{{0,24}}?(?:[,;、/]|(?<![a-z])(?:and|und|et|y|e)(?![a-z])|"
     rf"和)\s*(?P<value>{lx.RANGE})(?=\s*{lx.CLASS_WORD}?\s*\(?"
-    rf"(?:(?:for|in|on|of)\s+)?(?:the\s+)?(?:{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}|respectively))",
+    rf"(?:(?:for|in|on|of)\s+)?(?:the\s+)?(?:{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}|,?\s*respectively))",
     lx.FLAGS,
 )
 _CHINESE_CLASS = re.compile(

@@ -25,7 +25,7 @@ from mammo.archive.report_reading.normalised import normalise
 RULE = "mammo-report-rules/1"
 EDITION = "BI-RADS 5th edition"
 # "上文左乳应为右乳": a correction of the side itself.
-_SWAP_WORD = r"[^,。;]{0,8}(?:应为|更正为|改为|误)[^,。;]{0,6}"
+_SWAP_WORD = r"[^,。;]{0,8}(?:应为|更正为|改为|误为)\s*[\"'“”「]?"
 _SIDE_SWAP = re.compile(rf"左{_SWAP_WORD}右|右{_SWAP_WORD}左")
 
 

@@ -1,0 +1,198 @@
+"""Import of reports: matched to a study, cleaned of identity, read, blanked; labels go to the study."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.archive.cleaning import clean_text
+from mammo.archive.dicom.header import vendor_of
+from mammo.archive.models import ImportBatch, ImportItem, Report, Study
+from mammo.archive.pseudonyms import Pseudonyms, installation
+from mammo.archive.report_reading import ReportReading, read_report
+from mammo.archive.roster import KINDS
+from mammo.archive.tables import Row
+from mammo.core.choices import Language, Vendor
+from mammo.core.errors import UserError
+from mammo.core.versions import save_versioned
+
+Outcome = ImportItem.Outcome
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
+# A person's label stands above a table's, a table's above what was read from a report.
+_RANK = {"": 0, "report": 1, "table": 2, "person": 3}
+
+
+def import_reports(
+    rows: list[Row], path: Path, *, site: Site, by_user: User | None, is_simulated: bool
+) -> ImportBatch:
+    """Import the rows of a reports table; one ImportItem per row, in a batch of its own."""
+    batch = ImportBatch.objects.create(site=site, by_user=by_user, kind="reports", is_simulated=is_simulated)
+    pseudonyms = installation()
+    counts: dict[str, int] = {outcome: 0 for outcome in Outcome.values}
+    for start in range(0, len(rows), 50):
+        with transaction.atomic():
+            for row in rows[start : start + 50]:
+                outcome, reason = _take(row, site, pseudonyms, is_simulated)
+                counts[outcome] += 1
+                source = f"{path.name}, line {row.number}"
+                ImportItem.objects.create(batch=batch, source=source, outcome=outcome, reason=reason)
+    with transaction.atomic():
+        batch.counts, batch.finished_at = counts, timezone.now()
+        batch.save(update_fields=["counts", "finished_at"])
+        audit.record("archive.imported", by_user=by_user, on=batch, site=site, kind="reports", counts=counts)
+    return batch
+
+
+def matching_studies(row: Row, site: Site, pseudonyms: Pseudonyms) -> list[Study]:
+    """Studies that a row's keys name: its study_uid, or patient and accession together, all that are given."""
+    studies = Study.objects.filter(site=site).select_related("patient")
+    if row["study_uid"]:
+        studies = studies.filter(study_uid_hash=pseudonyms.uid_hash(row["study_uid"]))
+    if row["patient"]:
+        studies = studies.filter(patient__number_hash=pseudonyms.number_hash(site.code, row["patient"]))
+    if row["accession"] and (row["patient"] and not row["study_uid"]):
+        studies = studies.filter(accession_hash=pseudonyms.accession_hash(site.code, row["accession"]))
+    if not row["study_uid"] and not (row["patient"] and row["accession"]):
+        return []
+    return list(studies[:2])
+
+
+def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> tuple[str, str]:
+    if not row["text"]:
+        return Outcome.REJECTED, "column 'text' is empty"
+    if not row["study_uid"] and not (row["patient"] and row["accession"]):
+        return Outcome.REJECTED, "nothing to match by: give study_uid, or patient and accession"
+    found = matching_studies(row, site, pseudonyms)
+    if len(found) != 1:
+        return Outcome.REJECTED, "no study matches its patient and accession, or study_uid" if not found else "two studies match"
+    study = found[0]
+    if study.patient.erased_at is not None:
+        return Outcome.REJECTED, "this patient withdrew: her data was erased"
+    try:
+        details = _details(row, study)
+    except UserError as error:
+        return Outcome.REJECTED, str(error)
+    sha256 = pseudonyms.text_hash(row["text"])
+    if Report.objects.filter(study=study, sha256=sha256).exists():
+        _save_changes(study, {name: value for name, value in details.items() if not getattr(study, name)})
+        return Outcome.DUPLICATE, "this report was imported earlier"
+    reading = _store(row, study, sha256, is_simulated)
+    doctors = [*study.reporting_doctors]
+    if row["doctor"] and (hashed := pseudonyms.person_hash(site.code, row["doctor"])) not in doctors:
+        doctors.append(hashed)
+    _save_changes(study, {**details, **_labels(study, reading), "reporting_doctors": doctors})
+    return Outcome.IMPORTED, "" if reading.confidence >= 0.5 else "labels are uncertain: a person should read it"
+
+
+def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> ReportReading:
+    text = row["text"]
+    cleaned = clean_text(text, _roster_of(row, study), studied=_day(row["date"])).text
+    reading = read_report(cleaned)
+    Report.objects.create(
+        study=study,
+        language=language_of(text),
+        original=text,
+        cleaned=cleaned,
+        blanked=reading.blanked,
+        blanked_strict=reading.blanked_strict,
+        reading={
+            "density": reading.density,
+            "birads": {
+                "left": reading.birads.left, "right": reading.birads.right, "overall": reading.birads.overall,
+            },
+            "confidence": reading.confidence, "rule": reading.rule, "edition": reading.edition,
+        },
+        sha256=sha256,
+        replaces=Report.objects.filter(study=study, replaced_by=None).order_by("-created_at").first(),
+        is_simulated=is_simulated or study.is_simulated,
+    )  # fmt: skip
+    return reading
+
+
+def _roster_of(row: Row, study: Study) -> dict[str, list[str]]:
+    roster = {kind: list(study.patient.roster.get(kind, [])) for kind in KINDS}
+    roster["numbers"] += [value for value in (row["patient"], row["accession"]) if value]
+    roster["doctors"] += [row["doctor"]] if row["doctor"] else []
+    return roster
+
+
+def language_of(text: str) -> str:
+    """Language of a text by its letters: zh, en or mix."""
+    han, words = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text.replace("BI-RADS", "")))
+    if not han:
+        return Language.ENGLISH
+    return Language.MIXED if words >= 8 and words * 4 > han else Language.CHINESE
+
+
+def _labels(study: Study, reading: ReportReading) -> dict[str, Any]:
+    if _RANK[study.label_source] > _RANK["report"]:
+        return {}
+    return {
+        "density": reading.density or "",
+        "birads_left": reading.birads.left or "",
+        "birads_right": reading.birads.right or "",
+        "birads_overall": reading.birads.overall or "",
+        "birads_rule": reading.rule,
+        "birads_edition": reading.edition,
+        "label_source": "report",
+    }
+
+
+def _details(row: Row, study: Study) -> dict[str, Any]:
+    """Optional columns: age, vendor, symptom, indication, history."""
+    details: dict[str, Any] = {}
+    if row["age"]:
+        details["age"] = parse_age(row["age"])
+    if row["vendor"]:
+        vendor = row["vendor"].lower()
+        details["vendor"] = vendor if vendor in Vendor.values else vendor_of(row["vendor"])
+    roster, studied = _roster_of(row, study), _day(row["date"])
+    for column in ("symptom", "indication", "history"):
+        if row[column]:
+            details[column] = clean_text(row[column], roster, studied=studied).text
+    return details
+
+
+def parse_age(written: str) -> int:
+    """Years, 90 for 90 and more.
+
+    Raises:
+        UserError: not a number of years.
+    """
+    digits = re.fullmatch(r"(\d{1,3})(?:\.0)?\s*(?:Y|岁|years?)?", written, re.I)
+    if not digits or not 10 <= int(digits[1]) <= 120:
+        raise UserError(f"column 'age': {written!r} is no age in years")
+    return min(int(digits[1]), 90)
+
+
+def _day(written: str) -> date | None:
+    return parse_day(written, "date") if written else None
+
+
+def parse_day(written: str, column: str) -> date:
+    """A date written 2019-03-11, 2019/3/11, 2019.3.11, 20190311 or 2019年3月11日.
+
+    Raises:
+        UserError: it is none.
+    """
+    match = re.match(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})", written)
+    try:
+        if match:
+            return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        pass
+    raise UserError(f"column {column!r}: {written!r} is no date; write it as 2019-03-11")
+
+
+def _save_changes(study: Study, changes: dict[str, Any]) -> None:
+    changed = {name: value for name, value in changes.items() if getattr(study, name) != value}
+    if changed:
+        save_versioned(study, expected_version=study.version, changes=changed)
+
+

@@ -1,0 +1,153 @@
+"""What an import is given: files, folders and zip archives, as a stream of single files."""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mammo.archive.dicom.limits import LIMITS
+from mammo.core.errors import UserError
+
+# A black background shrinks about 20-fold; nothing real shrinks a hundredfold.
+MAX_RATIO = 100
+MAX_MEMBERS = 50_000
+MAX_TOTAL_BYTES = 100 * 1024**3
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to import.
+
+    Attributes:
+        name: what the data manager is shown; may identify a patient.
+        path: where the bytes are; None when `problem` says why there are none.
+        is_temporary: the file was unpacked for this import and is removed after it.
+        problem: why it can't be read.
+    """
+
+    name: str
+    path: Path | None
+    is_temporary: bool = False
+    problem: str = ""
+
+
+def check_paths(paths: list[Path]) -> None:
+    """Refuse paths that do not exist, before anything is imported.
+
+    Raises:
+        UserError: names the first one.
+    """
+    if not paths:
+        raise UserError("no PATH given; name files, folders or zip archives")
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
+        if not os.access(path, os.R_OK):
+            raise UserError(f"{path}: may not be read by this account; mend its permissions")
+
+
+def count_files(paths: list[Path]) -> int:
+    """About how many files there are, for a progress bar (an unreadable archive counts as one)."""
+    total = 0
+    for path in _walk(paths):
+        if _is_zip(path):
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    total += sum(not info.is_dir() for info in archive.infolist()[: MAX_MEMBERS + 1])
+                continue
+            except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
+                pass
+        total += 1
+    return total
+
+
+def iter_sources(paths: list[Path], unpack_into: Path, skip: set[Path]) -> Iterator[Source]:
+    """Yield every file under `paths`, archives unpacked one member at a time.
+
+    Args:
+        unpack_into: folder for members of archives; their own names are never used as paths.
+        skip: files that are tables of this import.
+    """
+    for path in _walk(paths):
+        if path.resolve() in skip:
+            continue
+        if path.is_symlink() and path not in paths:
+            yield Source(str(path), None, problem="a symbolic link: links inside a folder are not followed")
+        elif not path.is_file():
+            yield Source(str(path), None, problem="not an ordinary file")
+        elif _is_zip(path):
+            yield from _members(path, unpack_into)
+        elif path.stat().st_size > LIMITS.file_bytes:
+            yield Source(str(path), None, problem=_too_large())
+        else:
+            yield Source(str(path), path)
+
+
+def _walk(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            for folder, folders, names in os.walk(path):
+                folders.sort()
+                yield from (Path(folder) / name for name in sorted(names))
+        else:
+            yield path
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as handle:
+            return handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+    except OSError:
+        return False
+
+
+def _too_large() -> str:
+    return f"larger than {LIMITS.file_bytes // 1024**2} MB"
+
+
+def _members(path: Path, unpack_into: Path) -> Iterator[Source]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if not info.is_dir()]
+            problem = _archive_problem(members)
+            if problem:
+                yield Source(str(path), None, problem=problem)
+                return
+            for number, info in enumerate(members):
+                yield _member(archive, info, f"{path}!{info.filename}", unpack_into / f"member-{number}")
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        yield Source(str(path), None, problem="a damaged zip archive; pack it again")
+
+
+def _archive_problem(members: list[zipfile.ZipInfo]) -> str:
+    if len(members) > MAX_MEMBERS:
+        return f"a zip archive of more than {MAX_MEMBERS} files; split it"
+    if sum(info.file_size for info in members) > MAX_TOTAL_BYTES:
+        return f"a zip archive that unpacks to more than {MAX_TOTAL_BYTES // 1024**3} GB; split it"
+    return ""
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, target: Path) -> Source:
+    """Unpack one member under limits; its declared size is not trusted."""
+    if info.flag_bits & 0x1:
+        return Source(name, None, problem="encrypted inside its zip archive; pack it without a password")
+    if info.file_size > LIMITS.file_bytes:
+        return Source(name, None, problem=_too_large())
+    if info.file_size > MAX_RATIO * max(1, info.compress_size):
+        return Source(name, None, problem=f"packed more than {MAX_RATIO} to 1: not a medical image")
+    written = 0
+    try:
+        with archive.open(info) as packed, target.open("wb") as unpacked:
+            while chunk := packed.read(_CHUNK):
+                written += len(chunk)
+                if written > info.file_size or written > LIMITS.file_bytes:
+                    raise zipfile.BadZipFile("longer than declared")
+                unpacked.write(chunk)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, RuntimeError) and not isinstance(error, NotImplementedError):
+            return Source(name, None, problem="cannot be unpacked")
+        return Source(name, None, problem="damaged inside its zip archive; pack it again")
+    return Source(name, target, is_temporary=True)

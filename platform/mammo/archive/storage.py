@@ -1,0 +1,126 @@
+"""The two stores of image files, by opaque names: encrypted originals, and viewing copies that hold no identity.
+
+A file is written before the row that names it; what a killed import left without a row is swept at the next start.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from mammo.archive.models import Image, ImportItem
+from mammo.core.jsonlines import write_atomically
+from mammo.core.keys import key_store
+
+PURPOSE = "archive.original"
+INCOMING = ".incoming"
+
+
+def originals_root() -> Path:
+    """Folder of the encrypted originals; never served."""
+    return Path(settings.MAMMO_ORIGINALS)
+
+
+def viewing_copies_root() -> Path:
+    """Folder of the viewing copies."""
+    return Path(settings.MAMMO_VIEWING_COPIES)
+
+
+def new_name(suffix: str) -> str:
+    """A fresh opaque name, spread over 256 folders."""
+    name = uuid.uuid4().hex
+    return f"{name[:2]}/{name}{suffix}"
+
+
+def store_original(data: bytes, key_id: uuid.UUID) -> str:
+    """Encrypt a file as received under a patient's (or, in quarantine, the site's) key; returns its name."""
+    name = new_name(".enc")
+    write_atomically(originals_root() / name, key_store().encrypt(key_id, data, PURPOSE))
+    return name
+
+
+def read_original(name: str, key_id: uuid.UUID) -> bytes:
+    """Decrypt a stored original.
+
+    Raises:
+        KeyDestroyedError: the patient was erased.
+    """
+    return key_store().decrypt(key_id, (originals_root() / name).read_bytes(), PURPOSE)
+
+
+def remove(root: Path, name: str) -> None:
+    """Remove a stored file if it is there."""
+    (root / name).unlink(missing_ok=True)
+
+
+def adopt_viewing_copy(staged: Path) -> str:
+    """Move a staged viewing copy to its opaque name and return that."""
+    name = new_name(".dcm")
+    target = viewing_copies_root() / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(staged, target)
+    return name
+
+
+@contextlib.contextmanager
+def incoming(batch_id: uuid.UUID) -> Iterator[Path]:
+    """A folder for files on their way in, on the viewing copies' disk; gone afterwards."""
+    folder = viewing_copies_root() / INCOMING / str(batch_id)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class RunningImport:
+    """Marks this process as importing, by a file lock; use it as a context manager.
+
+    `is_alone` says on entry whether no other import runs: only then may leftovers be swept. `admit_others()`
+    then lets further imports run beside this one.
+    """
+
+    def __init__(self) -> None:
+        folder = Path(settings.MAMMO_HOME) / "imports"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (folder / "running.lock").open("w")
+        self.is_alone = False
+
+    def __enter__(self) -> "RunningImport":
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.is_alone = True
+        except BlockingIOError:
+            self.admit_others()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._lock.close()
+
+    def admit_others(self) -> None:
+        """Go over to a shared lock (waits while another import sweeps)."""
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+def sweep() -> int:
+    """Remove files that no row names; only while no import runs. Returns how many were removed."""
+    for root in (originals_root(), viewing_copies_root()):
+        shutil.rmtree(root / INCOMING, ignore_errors=True)
+    named = set(Image.objects.values_list("original", flat=True))
+    named |= set(ImportItem.objects.exclude(quarantine_file="").values_list("quarantine_file", flat=True))
+    removed = _sweep_root(originals_root(), named)
+    return removed + _sweep_root(viewing_copies_root(), set(Image.objects.values_list("viewing_copy", flat=True)))
+
+
+def _sweep_root(root: Path, named: set[str]) -> int:
+    removed = 0
+    for path in root.glob("??/*"):
+        if f"{path.parent.name}/{path.name}" not in named:
+            path.unlink()
+            removed += 1
+    return removed

@@ -1,0 +1,228 @@
+"""Import of images: hash, parse in a child, store the encrypted original and the viewing copy, then the rows.
+
+Results are stored a few at a time: files first, then all their rows in one transaction. A killed import leaves
+whole rows and perhaps files without a row, which the next import sweeps; running it again goes on where it ended.
+"""
+
+import errno
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, OperationalError, transaction
+from django.utils import timezone
+
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.archive import storage
+from mammo.archive.labels import Labels
+from mammo.archive.models import ImportBatch, ImportItem, Patient
+from mammo.archive.parsing import ParsingPool
+from mammo.archive.pseudonyms import Pseudonyms, installation
+from mammo.archive.reports_import import import_reports
+from mammo.archive.sources import check_paths, count_files, iter_sources
+from mammo.archive.study_rows import Found, PatientAppearedError, StudyRows
+from mammo.archive.tables import LABELS, REPORTS, read_table
+from mammo.core.keys import key_store
+
+Outcome = ImportItem.Outcome
+Progress = Callable[[int, int], None]
+STORED_TOGETHER = 24
+STORE_ATTEMPTS = 4
+
+
+def import_studies(
+    paths: list[Path],
+    *,
+    site: Site,
+    reports: Path | None = None,
+    labels: Path | None = None,
+    by_user: User | None,
+    is_simulated: bool = False,
+    progress: Progress | None = None,
+) -> ImportBatch:
+    """Import files, folders and zip archives; one ImportItem per file. Running it again imports nothing twice.
+
+    Args:
+        reports: table of reports (`tables.REPORTS`), matched to the site's studies after the images.
+        labels: table of labels (`tables.LABELS`); PNG and PGM files need it.
+        progress: called with (done, total) files.
+
+    Raises:
+        UserError: a path, a table or a column is wrong; nothing was changed.
+        OSError: the disk is full; what was stored before stays whole.
+    """
+    paths = [Path(path) for path in paths]
+    check_paths(paths)
+    label_rows = Labels(read_table(labels, LABELS, "--labels"), labels) if labels else Labels([], None)
+    report_rows = read_table(reports, REPORTS, "--reports") if reports else []
+    with storage.RunningImport() as running:
+        if running.is_alone:
+            clear_up()
+        running.admit_others()
+        batch = ImportBatch.objects.create(
+            site=site, by_user=by_user, kind="studies", is_simulated=is_simulated or site.is_simulated
+        )
+        run = _StudyImport(batch, label_rows, progress)
+        skip = {path.resolve() for path in (reports, labels) if path}
+        with _full_disk_is_an_os_error(), storage.incoming(batch.pk) as folder:
+            run.take_all(paths, folder, skip)
+            finish_batch(batch)
+            if reports:
+                import_reports(report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated)
+    return batch
+
+
+def clear_up() -> None:
+    """End batches that were killed and remove files that no row names; only while no import runs."""
+    unfinished = list(ImportBatch.objects.filter(finished_at=None))
+    if not unfinished:
+        return
+    storage.sweep()
+    for batch in unfinished:
+        finish_batch(batch, interrupted=True)
+
+
+def finish_batch(batch: ImportBatch, *, interrupted: bool = False) -> None:
+    """Count the outcomes of a batch and close it."""
+    counts: dict[str, Any] = {outcome: 0 for outcome in Outcome.values}
+    for outcome in batch.items.values_list("outcome", flat=True):
+        counts[outcome] += 1
+    if interrupted:
+        counts["interrupted"] = True
+    with transaction.atomic():
+        batch.counts, batch.finished_at = counts, timezone.now()
+        batch.save(update_fields=["counts", "finished_at"])
+        audit.record("archive.imported", by_user=batch.by_user, on=batch, site=batch.site, kind=batch.kind, counts=counts)
+
+
+class _full_disk_is_an_os_error:  # noqa: N801 (reads as a statement)
+    """SQLite reports a full disk as an OperationalError; everywhere else it is an OSError."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OperationalError) and "disk is full" in str(error):
+            raise OSError(errno.ENOSPC, "No space left on device", "the database") from error
+
+
+class _StudyImport:
+    """One run over all sources of a batch."""
+
+    def __init__(self, batch: ImportBatch, labels: Labels, progress: Progress | None) -> None:
+        self.batch, self.site, self.labels, self.progress = batch, batch.site, labels, progress
+        self.pseudonyms: Pseudonyms = installation()
+        self.rows = StudyRows(batch, labels, self.pseudonyms)
+        self.keys: dict[str, uuid.UUID] = {}
+        self.waiting: list[Found] = []
+        self.done = self.total = 0
+
+    def take_all(self, paths: list[Path], folder: Path, skip: set[Path]) -> None:
+        """Import every file under `paths`."""
+        self.total = count_files([path for path in paths if path.resolve() not in skip])
+        with ParsingPool[Found](self.pseudonyms) as pool:
+            for found, answer in pool.answers(self._requests(paths, folder, skip)):
+                found.answer = answer
+                if answer["outcome"] == "failed":
+                    raise OSError(answer["errno"], answer["reason"], str(folder))
+                self._wait(found)
+        self._store()
+
+    def _requests(self, paths: list[Path], folder: Path, skip: set[Path]) -> Iterator[tuple[Found, dict[str, Any]]]:
+        """Requests for the children; files that need none are answered here."""
+        for number, source in enumerate(iter_sources(paths, folder, skip)):
+            found = Found(source)
+            if source.path is None:
+                found.answer = {"outcome": Outcome.REJECTED, "reason": source.problem}
+                self._wait(found)
+                continue
+            with source.path.open("rb") as handle:
+                found.sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+            if self.rows.known_image(found.sha256) is not None:
+                found.answer = {"outcome": Outcome.DUPLICATE}
+                self._wait(found)
+                continue
+            found.staged, found.label = folder / f"{number}.dcm", self.labels.of_file(source.name)
+            yield (
+                found,
+                {
+                    "task": "import",
+                    "path": str(source.path.absolute()),
+                    "target": str(found.staged),
+                    "site": self.site.code,
+                    "label": found.label,
+                },
+            )
+
+    def _wait(self, found: Found) -> None:
+        self.waiting.append(found)
+        if len(self.waiting) >= STORED_TOGETHER:
+            self._store()
+
+    def _store(self) -> None:
+        """Store what waits: files, then rows."""
+        waiting, self.waiting = self.waiting, []
+        for attempt in range(STORE_ATTEMPTS):
+            try:
+                self._store_once(waiting)
+                break
+            except (PatientAppearedError, IntegrityError):
+                # Another import stored the same patient or file in between: look again.
+                if attempt == STORE_ATTEMPTS - 1:
+                    self._remove_files(waiting)
+                    raise
+            except BaseException:
+                self._remove_files(waiting)
+                raise
+        for found in waiting:
+            if found.source.is_temporary and found.source.path is not None:
+                found.source.path.unlink(missing_ok=True)
+        self.done += len(waiting)
+        if self.progress and waiting:
+            self.progress(self.done, max(self.total, self.done))
+
+    def _store_once(self, waiting: list[Found]) -> None:
+        keys = self._keys(waiting)
+        for found in waiting:
+            self._write_files(found, keys)
+        with transaction.atomic():
+            unused = [name for found in waiting for name in self.rows.write(found, keys)]
+        for root, name in unused:
+            storage.remove(root, name)
+
+    def _keys(self, waiting: list[Found]) -> dict[str, uuid.UUID]:
+        """Key of each patient by hash of her number; new patients get one before their row exists."""
+        numbers = {self.rows.number_hash(f.header) for f in waiting if f.answer["outcome"] == Outcome.IMPORTED}
+        known = Patient.objects.filter(site=self.site, number_hash__in=numbers).values_list("number_hash", "key_id")
+        self.keys.update(known)
+        self.keys.update({number: key_store().create() for number in numbers - set(self.keys)})
+        return self.keys
+
+    def _write_files(self, found: Found, keys: dict[str, uuid.UUID]) -> None:
+        if found.source.path is None:
+            return
+        if found.answer["outcome"] == Outcome.IMPORTED and found.staged is not None:
+            key_id = keys[self.rows.number_hash(found.header)]
+            if found.original and found.key_id != key_id:
+                storage.remove(storage.originals_root(), found.original)
+                found.original = ""
+            if not found.original:
+                found.original, found.key_id = storage.store_original(found.read(), key_id), key_id
+            if not found.viewing_copy:
+                found.viewing_copy_sha256 = hashlib.sha256(found.staged.read_bytes()).hexdigest()
+                found.viewing_copy = storage.adopt_viewing_copy(found.staged)
+        elif found.answer["outcome"] == Outcome.QUARANTINED and not found.quarantine_file:
+            found.quarantine_file, found.quarantine_is_new = self.rows.quarantine(found)
+
+    @staticmethod
+    def _remove_files(waiting: list[Found]) -> None:
+        for found in waiting:
+            if found.original:
+                storage.remove(storage.originals_root(), found.original)
+            if found.viewing_copy:
+                storage.remove(storage.viewing_copies_root(), found.viewing_copy)
+            if found.quarantine_file and found.quarantine_is_new:
+                storage.remove(storage.originals_root(), found.quarantine_file)

@@ -1,0 +1,243 @@
+"""Rows of one imported file: patient, study, image and the ImportItem that says what became of it."""
+
+import errno
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from mammo.archive import storage
+from mammo.archive.cleaning import clean_text
+from mammo.archive.labels import Labels
+from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Study
+from mammo.archive.pseudonyms import Pseudonyms
+from mammo.archive.roster import merged_roster
+from mammo.archive.sources import Source
+from mammo.core.versions import save_versioned
+
+Outcome = ImportItem.Outcome
+# A file to remove after the transaction: root and name.
+Unused = tuple[Path, str]
+_IMAGE_FIELDS = (
+    "laterality", "laterality_source", "view", "view_modifiers", "is_extra", "rows", "columns", "bits_stored",
+    "window_center", "window_width", "voi_function", "voi_baked", "presets", "flags", "procedure_version",
+)  # fmt: skip
+_LABEL_FIELDS = (
+    ("density", "density"),
+    ("birads", "birads_overall"),
+    ("birads_left", "birads_left"),
+    ("birads_right", "birads_right"),
+)
+
+
+class PatientAppearedError(Exception):
+    """Another import made this patient, with another key, since we looked."""
+
+
+@dataclass(eq=False)
+class Found:
+    """One file on its way: what it is, what the child said, and what was written for it."""
+
+    source: Source
+    sha256: str = ""
+    staged: Path | None = None
+    label: dict[str, str] | None = None
+    answer: dict[str, Any] = field(default_factory=dict)
+    key_id: uuid.UUID | None = None
+    original: str = ""
+    viewing_copy: str = ""
+    viewing_copy_sha256: str = ""
+    quarantine_file: str = ""
+    quarantine_is_new: bool = False
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What the child read from the header (originals: never stored as they are)."""
+        return dict(self.answer["header"])
+
+    def read(self) -> bytes:
+        """The bytes that were hashed.
+
+        Raises:
+            OSError: they changed since.
+        """
+        if self.source.path is None:
+            raise ValueError("a source without a file")
+        data = self.source.path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise OSError(errno.EIO, "changed while it was imported; import it again", str(self.source.path))
+        return data
+
+
+class StudyRows:
+    """Writes the rows of one batch; call `write` inside a transaction."""
+
+    def __init__(self, batch: ImportBatch, labels: Labels, pseudonyms: Pseudonyms) -> None:
+        self.batch, self.site, self.labels, self.pseudonyms = batch, batch.site, labels, pseudonyms
+
+    def known_image(self, sha256: str) -> Image | None:
+        """The image that these bytes became earlier at this site."""
+        return Image.objects.filter(study__site=self.site, sha256=sha256).first()
+
+    def number_hash(self, header: dict[str, Any]) -> str:
+        """Join key of the file's patient."""
+        return self.pseudonyms.number_hash(self.site.code, _identity(header))
+
+    def quarantine(self, found: Found) -> tuple[str, bool]:
+        """Keep the file for a person, once per content; returns its name and whether it was written now."""
+        kept = ImportItem.objects.filter(batch__site=self.site, sha256=found.sha256).exclude(quarantine_file="").first()
+        if kept is not None:
+            return kept.quarantine_file, False
+        return storage.store_original(found.read(), self.site.key_id), True
+
+    def write(self, found: Found, keys: dict[str, uuid.UUID]) -> list[Unused]:
+        """Write the rows of one file; returns files that turned out not to be needed."""
+        outcome = found.answer["outcome"]
+        if outcome == Outcome.DUPLICATE:
+            known = self.known_image(found.sha256)
+            self._label(known, found)
+            self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+            return []
+        if outcome != Outcome.IMPORTED:
+            self._item(found, outcome, found.answer["reason"], details=found.answer.get("found"))
+            return []
+        unused = [(storage.originals_root(), found.original), (storage.viewing_copies_root(), found.viewing_copy)]
+        known = self.known_image(found.sha256)
+        if known is not None:
+            self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+            return unused
+        header = found.header
+        sop_uid_hash = self.pseudonyms.uid_hash(header["sop_uid"])
+        if Image.objects.filter(study__site=self.site, sop_uid_hash=sop_uid_hash).exists():
+            return self._quarantined(found, "an image with this SOPInstanceUID but other bytes was imported earlier", unused)
+        patient = self._patient(found, keys)
+        if patient.erased_at is not None:
+            self._item(found, Outcome.REJECTED, "this patient withdrew: her data was erased and is not imported again")
+            return unused
+        study = self._study(patient, header)
+        if study.patient_id != patient.pk:
+            return self._quarantined(found, "its StudyInstanceUID belongs to another patient", unused)
+        image = self._image(found, study, sop_uid_hash)
+        self._label(image, found)
+        self._item(found, Outcome.IMPORTED, ", ".join(image.flags), image=image)
+        return []
+
+    def _quarantined(self, found: Found, reason: str, unused: list[Unused]) -> list[Unused]:
+        found.quarantine_file, found.quarantine_is_new = self.quarantine(found)
+        self._item(found, Outcome.QUARANTINED, reason, details=_shown(found.answer["image"]))
+        return unused
+
+    def _item(
+        self, found: Found, outcome: str, reason: str, *, image: Image | None = None, details: dict[str, Any] | None = None
+    ) -> None:
+        ImportItem.objects.create(
+            batch=self.batch,
+            source=found.source.name,
+            outcome=outcome,
+            reason=reason[:500],
+            details=details or None,
+            sha256=found.sha256,
+            image=image,
+            quarantine_file=found.quarantine_file if outcome == Outcome.QUARANTINED else "",
+        )
+
+    def _patient(self, found: Found, keys: dict[str, uuid.UUID]) -> Patient:
+        header = found.header
+        number_hash = self.number_hash(header)
+        patient = Patient.objects.filter(site=self.site, number_hash=number_hash).first()
+        if patient is None:
+            return Patient.objects.create(
+                site=self.site,
+                pseudonym=self.pseudonyms.pseudonym(self.site.code, _identity(header)),
+                number_hash=number_hash,
+                key_id=keys[number_hash],
+                roster=merged_roster({}, header),
+                is_simulated=self.batch.is_simulated,
+            )
+        if patient.key_id != found.key_id:
+            raise PatientAppearedError(number_hash)
+        if patient.erased_at is None:
+            roster = merged_roster(patient.roster, header)
+            if roster != patient.roster:
+                patient.roster = roster
+                patient.save(update_fields=["roster"])
+        return patient
+
+    def _study(self, patient: Patient, header: dict[str, Any]) -> Study:
+        """The file's study; what an earlier file left empty is filled in."""
+        values = self._study_values(patient, header)
+        uid_hash = self.pseudonyms.uid_hash(header["study_uid"])
+        study = Study.objects.filter(site=self.site, study_uid_hash=uid_hash).select_related("patient").first()
+        if study is None:
+            return Study.objects.create(
+                site=self.site,
+                patient=patient,
+                study_uid=self.pseudonyms.remap_uid(header["study_uid"]),
+                study_uid_hash=uid_hash,
+                is_simulated=self.batch.is_simulated,
+                **values,
+            )
+        if study.patient_id == patient.pk:
+            missing = {name: value for name, value in values.items() if value and not getattr(study, name)}
+            if missing:
+                save_versioned(study, expected_version=study.version, changes=missing)
+        return study
+
+    def _study_values(self, patient: Patient, header: dict[str, Any]) -> dict[str, Any]:
+        code, day = self.site.code, header["study_date"]
+        shift = self.pseudonyms.date_shift(code, _identity(header))
+        studied = date.fromisoformat(day) if day else None
+        return {
+            "accession_hash": self.pseudonyms.accession_hash(code, header["accession"]) if header["accession"] else "",
+            "date": studied + shift if studied else None,
+            "age": header["age"],
+            "vendor": header["vendor"],
+            "indication": clean_text(header["indication"], patient.roster, studied=studied).text,
+            "history": clean_text(header["history"], patient.roster, studied=studied).text,
+            "reporting_doctors": [self.pseudonyms.person_hash(code, name) for name in header["reading_doctors"]],
+        }
+
+    def _label(self, image: Image | None, found: Found) -> None:
+        """Density and BI-RADS of the labels table go to the study, unless a person set them."""
+        label = self.labels.of_file(found.source.name)
+        if image is None or label is None or image.study.label_source == "person":
+            return
+        study = image.study
+        changes: dict[str, Any] = {
+            field_name: label[column]
+            for column, field_name in _LABEL_FIELDS
+            if label.get(column) and getattr(study, field_name) != label[column]
+        }
+        if changes:
+            save_versioned(study, expected_version=study.version, changes={**changes, "label_source": "table"})
+
+    def _image(self, found: Found, study: Study, sop_uid_hash: str) -> Image:
+        header, shown = found.header, found.answer["image"]
+        spacing = header["spacing"] or [None, None]
+        return Image.objects.create(
+            study=study,
+            sop_uid=self.pseudonyms.remap_uid(header["sop_uid"]),
+            sop_uid_hash=sop_uid_hash,
+            sha256=found.sha256,
+            original=found.original,
+            viewing_copy=found.viewing_copy,
+            viewing_copy_sha256=found.viewing_copy_sha256,
+            spacing_row=spacing[0],
+            spacing_column=spacing[1],
+            spacing_estimated=header["spacing_estimated"],
+            vendor=header["vendor"],
+            acquired_order=header["taken_at"] + self.pseudonyms.order_origin(header["study_uid"]),
+            is_simulated=self.batch.is_simulated,
+            **{name: shown[name] for name in _IMAGE_FIELDS},
+        )
+
+
+def _identity(header: dict[str, Any]) -> str:
+    # Without a hospital number the study stands alone: never joined to another patient by mistake.
+    return str(header["patient_number"] or f"study:{header['study_uid']}")
+
+
+def _shown(image: dict[str, Any]) -> dict[str, Any]:
+    return {"laterality": image["laterality"], "view": image["view"]}

@@ -1,0 +1,168 @@
+"""Tables beside the images: CSV, JSON lines or XLSX with the columns named in the manual; others are refused by name."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+from mammo.core.errors import UserError
+
+# Tried in this order; GB18030 decodes almost anything, so it comes last.
+ENCODINGS = ("utf-8-sig", "gb18030")
+MAX_FIELD = 1_000_000
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of one kind of table.
+
+    Attributes:
+        required: must all be there.
+        optional: may be there.
+        one_of: at least one whole group must be there (join keys).
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    one_of: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every column, in order."""
+        return tuple(dict.fromkeys((*(name for group in self.one_of for name in group), *self.required, *self.optional)))
+
+
+REPORTS = Columns(
+    required=("text",),
+    optional=("date", "age", "vendor", "symptom", "indication", "history", "doctor"),
+    one_of=(("patient", "accession"), ("study_uid",)),
+)
+LABELS = Columns(
+    required=("file",),
+    optional=("patient", "study", "laterality", "view", "mirrored", "density", "birads", "birads_left", "birads_right", "age"),
+)
+PATHOLOGY = Columns(
+    required=("patient", "side", "method", "class"),
+    optional=("accession", "date", "lesion", "follow_up_months"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its number in the file (as an editor counts lines of a CSV file), and its cells as stripped text."""
+
+    number: int
+    cells: dict[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return self.cells.get(column, "")
+
+
+def read_table(path: Path, columns: Columns, option: str) -> list[Row]:
+    """Read a whole table.
+
+    Args:
+        option: how the user named it (`--reports`), for messages.
+
+    Raises:
+        UserError: the file is missing or unreadable, a column is unknown or missing, a row is malformed.
+    """
+    if not path.is_file():
+        raise UserError(f"{option} {path}: no such file")
+    readers = {".jsonl": _jsonl_rows, ".json": _jsonl_rows, ".xlsx": _xlsx_rows}
+    reader = readers.get(path.suffix.lower(), _csv_rows)
+    rows = []
+    for number, cells in reader(path):
+        if not rows:
+            _check_columns(path, list(cells), columns)
+        unknown = [name for name in cells if name not in columns.known]
+        if unknown:
+            _refuse_unknown(path, unknown, columns)
+        if any(cells.values()):
+            rows.append(Row(number, cells))
+    if not rows:
+        raise UserError(f"{option} {path}: holds no rows; known columns: {', '.join(columns.known)}")
+    return rows
+
+
+def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
+    unknown = [name for name in found if name not in columns.known]
+    if unknown:
+        _refuse_unknown(path, unknown, columns)
+    missing = [name for name in columns.required if name not in found]
+    if missing:
+        raise UserError(f"{path}: column {missing[0]!r} is missing; needed: {', '.join(columns.required)}")
+    if columns.one_of and not any(set(group) <= set(found) for group in columns.one_of):
+        groups = " or ".join(" and ".join(group) for group in columns.one_of)
+        raise UserError(f"{path}: nothing to match rows by; it needs {groups}")
+
+
+def _refuse_unknown(path: Path, unknown: list[str], columns: Columns) -> None:
+    named = ", ".join(repr(name) for name in unknown)
+    raise UserError(f"{path}: unknown column {named}; known: {', '.join(columns.known)}. Rename or remove it")
+
+
+def _decoded(path: Path) -> str:
+    raw = path.read_bytes()
+    for encoding in ENCODINGS:
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise UserError(f"{path}: neither UTF-8 nor GB18030; save it as UTF-8")
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    csv.field_size_limit(MAX_FIELD)
+    reader = csv.DictReader(io.StringIO(_decoded(path), newline=""), strict=True)
+    try:
+        for cells in reader:
+            if None in cells:
+                raise UserError(f"{path}, line {reader.line_num}: more cells than columns; quote cells that hold commas")
+            yield reader.line_num, {(name or "").strip(): (value or "").strip() for name, value in cells.items()}
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: {error}; mend this line") from None
+
+
+def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    for number, line in enumerate(_decoded(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row: Any = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}, line {number}: expected one JSON object per line")
+        yield number, {name: "" if value is None else str(value).strip() for name, value in row.items()}
+
+
+def _xlsx_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    from openpyxl import load_workbook  # imported where it is needed: it costs a second
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
+        raise UserError(f"{path}: not a readable XLSX file; save it again or give a CSV file") from None
+    try:
+        rows = book.worksheets[0].iter_rows(values_only=True)
+        names = [str(cell or "").strip() for cell in next(rows, ())]
+        for number, cells in enumerate(rows, start=2):
+            yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+    finally:
+        book.close()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())[:10]
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a spreadsheet's numbers are floats; hospital numbers are not
+    return str(value).strip()
