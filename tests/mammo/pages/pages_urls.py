@@ -28,12 +28,34 @@ FORM_PAGE = """{% extends "base.html" %}{% block title %}Form{% endblock %}{% bl
 </tbody></table>
 <form id="plain" method="post" action="/test/slow">{% csrf_token %}<button id="send">Send</button></form>
 {% endblock %}"""
+READING_PAGE = """{% extends "base.html" %}{% block title %}Reading{% endblock %}{% block content %}
+<div class="reading">
+  {% include "viewer/_viewer.html" with viewer_src="/test/study.json" %}
+  <div>
+    <h1>Question</h1>
+    <p class="verbatim">乳腺密度 C 是什么意思？需要进一步检查吗？</p>
+    <form data-autosave data-needs-viewer="viewer" hx-post="/test/save" hx-trigger="submit">
+      <div class="card mb-3"><div class="card-body"><h2 class="card-title">Answer 1</h2>
+        <textarea class="form-control" id="answer" rows="6">Your breasts are dense.</textarea></div></div>
+      <p data-gate-note class="text-secondary">The form opens when all images are shown.</p>
+      <input type="hidden" name="views_shown">
+      <button class="btn btn-primary" data-needs-views disabled>Save</button>
+      <span data-save-state role="status"></span>
+    </form>
+  </div>
+</div>
+{% endblock %}"""
 counts = {"slow": 0}
 
 
 def form_page(request: HttpRequest) -> HttpResponse:
     """The page under test."""
     return HttpResponse(engines["django"].from_string(FORM_PAGE).render({}, request))
+
+
+def reading_page(request: HttpRequest) -> HttpResponse:
+    """Images left, form right."""
+    return HttpResponse(engines["django"].from_string(READING_PAGE).render({}, request))
 
 
 def save(request: HttpRequest) -> HttpResponse:
@@ -68,6 +90,7 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("test/form", form_page),
+    path("test/reading", reading_page),
     path("test/save", save),
     path("test/slow", slow),
     path("test/broken", broken),

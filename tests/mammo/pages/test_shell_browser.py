@@ -1,9 +1,13 @@
 """The shell's scripts in a real browser: nothing typed is lost, and nothing unsaved looks saved."""
 
+import json
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.mammo.pages import pages_urls
+from tests.mammo.viewer.study_server import Study, four_views
 
 pytestmark = [
     pytest.mark.browser,
@@ -131,6 +135,34 @@ def test_a_form_is_closed_until_the_viewer_shows_every_image(form: Page) -> None
     form.evaluate(tell, ["mammo-viewer:failed", ["RCC"]])
     expect(send).to_be_disabled()
     assert form.input_value("[name=views_shown]") == ""
+
+
+def serve_study(page: Page, study: Study) -> None:
+    page.route("**/test/study.json", lambda route: route.fulfill(json=json.loads(study.description())))
+    page.route(
+        "**/archive/images/**",
+        lambda route: route.fulfill(body=study.files[urlsplit(route.request.url).path]),
+    )
+
+
+def test_a_reading_page_opens_its_form_with_the_last_image(page: Page, live_server) -> None:
+    study = four_views()
+    serve_study(page, study)
+    page.goto(f"{live_server.url}/test/reading")
+    expect(page.locator("[data-needs-views]")).to_be_enabled(timeout=30_000)
+    assert page.input_value("[name=views_shown]") == "RCC LCC RMLO LMLO"
+    expect(page.locator("[data-gate-note]")).to_be_hidden()
+    assert page.evaluate("window.violations") == []
+
+
+def test_a_reading_page_keeps_its_form_closed_when_an_image_is_broken(page: Page, live_server) -> None:
+    study = four_views()
+    study.files[study.images[0]["url"]] = b"not an image"
+    serve_study(page, study)
+    page.goto(f"{live_server.url}/test/reading")
+    page.wait_for_selector('mammo-viewer[data-failed="RCC"]', state="attached")
+    expect(page.locator("[data-needs-views]")).to_be_disabled()
+    expect(page.locator("[data-gate-note]")).to_be_visible()
 
 
 def test_a_worklist_is_walked_by_keys(form: Page) -> None:
