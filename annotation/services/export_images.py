@@ -15,10 +15,17 @@ from mammo.core.errors import UserError
 HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
 
 
-def windowed(pixels: npt.NDArray[np.number], *, center: float, width: float) -> npt.NDArray[np.uint8]:
-    """Grey values 0 to 255 by the LINEAR function of PS3.3 C.11.2.1.2.1."""
-    low = center - 0.5 - (width - 1) / 2
-    share = (pixels.astype(np.float64) - low) / max(width - 1, 1.0)
+def windowed(
+    pixels: npt.NDArray[np.number], *, center: float, width: float, function: str = "LINEAR"
+) -> npt.NDArray[np.uint8]:
+    """Grey values 0 to 255 by LINEAR, LINEAR_EXACT or SIGMOID (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
+    values = pixels.astype(np.float64)
+    if function == "SIGMOID":
+        share = 1.0 / (1.0 + np.exp(-4.0 * (values - center) / width))
+    elif function == "LINEAR_EXACT":
+        share = (values - center) / width + 0.5
+    else:
+        share = (values - (center - 0.5)) / max(width - 1.0, 1.0) + 0.5
     return np.rint(np.clip(share, 0.0, 1.0) * 255).astype(np.uint8)
 
 
@@ -30,7 +37,9 @@ def png_of(image: Image) -> bytes:
     """
     path = viewing_copy_path(image)
     pixels = _pixels(path)
-    grey = windowed(pixels, center=image.window_center, width=image.window_width)
+    grey = windowed(
+        pixels, center=image.window_center, width=image.window_width, function=image.voi_function
+    )
     return bytes(png_encode(grey, level=3))
 
 

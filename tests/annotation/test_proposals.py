@@ -1,0 +1,123 @@
+"""Proposals: asked for once, stored once, with their provenance."""
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+from annotation.models import Campaign, Proposal, Question
+from annotation.services import proposals
+from annotation.services.campaigns import close_campaign
+from mammo.accounts.models import User
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.jobs.models import Job
+from tests.annotation import scene
+
+
+def test_proposals_carry_their_provenance(campaign: Campaign) -> None:
+    (question,) = scene.ask(campaign)
+    scene.propose(campaign, [question])
+    assert question.stage == Question.Stage.PROPOSED
+    found = list(Proposal.objects.current(question))
+    assert [p.text for p in found] == list(scene.ANSWERS)
+    first = found[0]
+    assert (first.system, first.system_kind, first.revision) == ("tiny GLM", "transformers", "b" * 64)
+    assert (first.seed, first.prompt_sha256, first.context) == (1000, "a" * 64, "none")
+    assert first.parameters == {"temperature": 0.9}
+    assert first.raw.endswith("<|user|>")
+
+
+def test_asking_twice_gives_one_job(campaign: Campaign) -> None:
+    scene.ask(campaign)
+    first = proposals.queue_proposals(campaign, by_user=None)
+    assert proposals.queue_proposals(campaign, by_user=None) == first
+    assert Job.objects.count() == 1
+
+
+def test_nothing_to_do_gives_no_job(campaign: Campaign, question: Question) -> None:
+    assert proposals.queue_proposals(campaign, by_user=None) is None
+
+
+def test_storing_an_answer_file_twice_changes_nothing(campaign: Campaign) -> None:
+    (question,) = scene.ask(campaign)
+    job = scene.propose(campaign, [question])
+    counts = proposals.ingest(job, scene.answer_rows(question, ("x", "y", "z")))
+    assert counts == {"questions": 0, "proposals": 0, "skipped": 1, "incomplete": 0}
+    assert [p.text for p in Proposal.objects.current(question)] == list(scene.ANSWERS)
+
+
+def test_too_few_answers_leave_the_question_waiting(campaign: Campaign) -> None:
+    (question,) = scene.ask(campaign)
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    counts = proposals.ingest(job, scene.answer_rows(question)[:2])
+    question.refresh_from_db()
+    assert counts["incomplete"] == 1
+    assert question.stage == Question.Stage.NEW
+    assert not Proposal.objects.exists()
+
+
+def test_an_answer_to_another_campaigns_question_is_refused(
+    campaign: Campaign, rita: User, june: User, sena: User
+) -> None:
+    scene.ask(campaign)
+    other = scene.open_campaign_of(rita, [june], [sena], name="Autumn")
+    (stranger,) = scene.ask(other)
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    with pytest.raises(UserError, match="is not of campaign"):
+        proposals.ingest(job, scene.answer_rows(stranger))
+
+
+@pytest.mark.parametrize(
+    ("context", "told", "untold"),
+    [
+        ("none", "", "52"),
+        ("fields", "年龄：52\n乳腺密度：C\n左乳BI-RADS：2\n右乳BI-RADS：4A", "结节"),
+        ("blanked", "右乳结节，[BI-RADS]，建议活检。", "4A"),
+        ("full", "右乳结节，BI-RADS 4A类，建议活检。", "张三"),
+        ("images", "", "结节"),
+    ],
+)
+def test_the_proposer_reads_what_the_campaign_says(
+    rita: User, june: User, sena: User, study: object, context: str, told: str, untold: str
+) -> None:
+    campaign = scene.open_campaign_of(rita, [june], [sena], proposer_context=context)
+    scene.ask(campaign)
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    (asked,) = proposals.build_request(job)["questions"]
+    assert asked["context"] == told
+    assert untold not in asked["context"]
+    slots = [image["laterality"] + image["view"] for image in asked["images"]]
+    assert slots == (["RCC", "LCC", "RMLO", "LMLO"] if context == "images" else [])
+
+
+def test_the_request_names_system_number_and_seed(campaign: Campaign) -> None:
+    scene.ask(campaign)
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    request = proposals.build_request(job)
+    assert request["systems"] == [
+        {"key": "proposer", "spec": {"kind": "transformers", "path": "/models/tiny-glm"}}
+    ]
+    assert (request["n"], request["seed"], request["distinct"]) == (3, 7, True)
+
+
+def test_only_researchers_ask_and_not_for_a_closed_campaign(
+    campaign: Campaign, june: User, rita: User
+) -> None:
+    scene.ask(campaign)
+    with pytest.raises(NotAllowedError):
+        proposals.queue_proposals(campaign, by_user=june)
+    close_campaign(campaign, by_user=rita)
+    with pytest.raises(WrongStateError):
+        proposals.queue_proposals(campaign, by_user=rita)
+
+
+def test_the_command_says_what_is_lacking(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.ask(campaign)
+    call_command("propose", "Spring", json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said["lacking"] == 1
+    assert said["job"] == str(Job.objects.get().pk)

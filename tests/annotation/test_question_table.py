@@ -1,0 +1,81 @@
+"""Tables of questions: what is taken and what is refused, by name."""
+
+import json
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from annotation.question_table import language_of, read_question_table
+from mammo.core.errors import UserError
+
+HEADER = "patient,accession,language,turns,source,consent\n"
+
+
+def written(folder: Path, text: str, name: str = "questions.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_csv_with_several_turns(tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + 'P1,A1,zh,"[""问一"", ""答一"", ""问二""]",ward,IC-1\n')
+    (found,) = read_question_table(path)
+    assert found.turns == ("问一", "答一", "问二")
+    assert (found.number, found.patient, found.accession, found.consent) == (2, "P1", "A1", "IC-1")
+
+
+def test_jsonl_with_text(tmp_path: Path) -> None:
+    line = {"text": "What is density?", "source": "tablet"}
+    (found,) = read_question_table(written(tmp_path, json.dumps(line) + "\n", "q.jsonl"))
+    assert found.turns == ("What is density?",)
+    assert (found.language, found.patient, found.accession) == ("en", "", "")
+
+
+def test_xlsx_keeps_numbers_as_text(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["patient", "accession", "text", "source"])
+    book.active.append([1001, 77, "什么是钙化？", "ward"])
+    book.save(tmp_path / "q.xlsx")
+    (found,) = read_question_table(tmp_path / "q.xlsx")
+    assert (found.patient, found.accession, found.language) == ("1001", "77", "zh")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("patient,question,source\nP1,x,ward\n", "unknown column 'question'"),
+        ("patient,source\nP1,ward\n", "'turns'"),
+        ("patient,text\nP1,x\n", "column 'source' is missing"),
+        ("text,text,source\na,b,c\n", "occurs twice"),
+        ("text,source\n,ward\n", "row 2: the question is empty"),
+        ("text,source\nx,\n", "row 2: source is empty"),
+        ("text,language,source\nx,fr,ward\n", "row 2: language 'fr'"),
+        ("text,source\nx,ward,extra\n", "row 2: more cells"),
+        ('turns,source\n"[""a"", ""b""]",ward\n', "row 2: 2 turns"),
+        ("turns,source\nnot json,ward\n", "row 2: turns is not a JSON list"),
+        ("text,source\n", "holds no questions"),
+        ("", "'turns'"),
+    ],
+)
+def test_a_wrong_table_is_refused_by_column_or_row(tmp_path: Path, text: str, named: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(UserError) as refused:
+        read_question_table(path)
+    assert named in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_missing_file_and_an_unknown_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        read_question_table(tmp_path / "absent.csv")
+    with pytest.raises(UserError, match="end in"):
+        read_question_table(written(tmp_path, "x", "q.txt"))
+    with pytest.raises(UserError, match="not an XLSX"):
+        read_question_table(written(tmp_path, "x", "q.xlsx"))
+
+
+def test_chinese_with_english_terms_is_chinese() -> None:
+    assert language_of("我的BI-RADS是几类？") == "zh"
+    assert language_of("What is BI-RADS?") == "en"
+    assert language_of("My report says 乳腺 density is high, what now?") == "mix"
