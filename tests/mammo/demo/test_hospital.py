@@ -117,7 +117,9 @@ def test_identifying_fields_are_filled_so_that_there_is_something_to_remove(buil
     for header in headers(built):
         for field in ("PatientName", "PatientID", "PatientBirthDate", "InstitutionName", "AccessionNumber"):
             assert str(header[field].value)
-        assert "2018-01-01" < f"{header.StudyDate[:4]}-{header.StudyDate[4:6]}-{header.StudyDate[6:]}" < "2022"
+        assert (
+            "2018-01-01" < f"{header.StudyDate[:4]}-{header.StudyDate[4:6]}-{header.StudyDate[6:]}" < "2022"
+        )
 
 
 def test_both_vendors_and_both_languages_occur(built):
@@ -190,7 +192,9 @@ def test_the_corpus_asks_every_question_of_the_hospital_and_knows_no_patient(bui
     known = {row["turns"][-1] for row in corpus(1)}
     asked = {json.loads(row["turns"])[-1] for row in table(built / "questions.csv")}
     assert asked <= known
-    facts = [read_facts(row["answer"]).density for row in corpus(1) if question_kind(row["turns"]) == "density"]
+    facts = [
+        read_facts(row["answer"]).density for row in corpus(1) if question_kind(row["turns"]) == "density"
+    ]
     shares = Counter(facts)
     assert max(shares.values()) < 1.35 * min(shares.values())
 

@@ -43,7 +43,9 @@ def with_and_without(plan, *, view, seed=5, density="B"):
 
 
 def test_the_same_seed_gives_the_same_pixels_and_another_seed_others():
-    first, again, other = (render_study(draw_phantom(s, density="C"), height=126, width=100) for s in (4, 4, 5))
+    first, again, other = (
+        render_study(draw_phantom(s, density="C"), height=126, width=100) for s in (4, 4, 5)
+    )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).mean() > 0.01
 

@@ -38,10 +38,9 @@ OTHER_SCALE: Final = (
 
 # --- values
 _UNIT = (
-    r"(?!\s*(?:mm|cm|ml|毫米|厘米|公分|%|点|點|时|時|年|月|日|周|天|岁|歲|枚|个|個|处|张|次|版|倍|°|"
-    r"o'clock|"
-    r"months?|mos?\b|years?|yrs?|weeks?|days?|views?|mois|meses|monate|st\b|nd\b|rd\b|th\b|[x×*]\s*\d|"
-    r":\d|\.\d|,\d{3}|\d))"
+    r"(?![\s-]*(?:mm|cm|ml|毫米|厘米|公分|%|点|點|时|時|年|月|日|周|天|岁|歲|枚|个|個|处|张|次|版|倍|°|o'clock|"
+    r"months?|mos?\b|years?|yrs?|weeks?|days?|views?|mois|meses|monate|st\b|nd\b|rd\b|th\b))"
+    r"(?!\s*(?:[x×*]\s*\d|:\d|\.\d|,\d{3}|\d))"
 )
 _SUB = r"(?:[\s\-(]{0,3}[abc](?![a-z])(?:\s?\))?)"
 _SUB_WORD = (

@@ -122,7 +122,7 @@ def _read_list(text: str, anchor: int, end: int, labelled: bool) -> list[Mention
     if _NO_VALUE.match(text[end : end + 30].lstrip(" (-的")):
         return []
     item = _ITEM.match(text, end)
-    if item is None:
+    if item is None or _is_list_number(text, *item.span("value")):
         return []
     mentions = [_mention(text, *item.span("value"), item["before"], anchor, labelled=labelled)]
     position = item.end("value")
@@ -133,6 +133,14 @@ def _read_list(text: str, anchor: int, end: int, labelled: bool) -> list[Mention
         before = following.groupdict().get("before")
         mentions.append(_mention(text, *following.span("value"), before, anchor, labelled=labelled))
         position = following.end("value")
+
+
+def _is_list_number(text: str, start: int, end: int) -> bool:
+    """Is this the number of an item: "2. Right breast" on a new line, "1、左乳" behind a colon?"""
+    on_new_line = not text[text.rfind("\n", 0, start) + 1 : start].strip() and "\n" in text[:start]
+    if on_new_line:
+        return re.match(r"[.、)]\s*[^\s\d]", text[end:]) is not None
+    return text[:start].rstrip().endswith(":") and re.match(r"、\s*[左右双]", text[end:]) is not None
 
 
 def _mention(text: str, start: int, end: int, before: str | None, anchor: int, *, labelled: bool) -> Mention:
