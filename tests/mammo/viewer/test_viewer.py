@@ -260,3 +260,38 @@ def test_the_built_folder_carries_every_file_that_the_viewer_asks_for() -> None:
         "htmx.min.js",
         "pages.js",
     } <= names
+
+
+def test_a_viewer_that_leaves_the_page_gives_its_pixels_back(page: Page) -> None:
+    study = Study()
+    for number, (side, view) in enumerate([("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")]):
+        study.add(side, view, breast(side, 1600, 1280, seed=number))
+    replace = """() => {
+      const old = document.querySelector("mammo-viewer");
+      const fresh = old.cloneNode(false);
+      delete fresh.dataset.ready;
+      old.replaceWith(fresh);
+    }"""
+    inspector = page.context.new_cdp_session(page)
+    held = []
+    with served(study) as address:
+        open_study(page, address)
+        for _ in range(4):
+            page.evaluate(replace)
+            page.wait_for_selector(READY, state="attached")
+            page.wait_for_timeout(300)
+            inspector.send("HeapProfiler.collectGarbage")
+            held.append(inspector.send("Runtime.getHeapUsage")["backingStorageSize"])
+    one_study = 4 * 1600 * 1280 * 2
+    assert held[-1] - held[0] < one_study / 2
+
+
+def test_a_viewer_that_leaves_while_it_loads_breaks_nothing(page: Page) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    with served(four_views()) as address:
+        page.goto(address)
+        page.wait_for_selector(".mv-slot", state="attached")
+        page.evaluate("document.querySelector('mammo-viewer').remove()")
+        page.wait_for_timeout(2000)
+    assert errors == []

@@ -62,12 +62,30 @@ function describe(type, imageId) {
   return undefined;
 }
 
+// Cornerstone's own green glares beside a dark image.
+function quietMeasurements() {
+  const styles = annotation.config.style.getDefaultToolStyles();
+  const [quiet, strong] = ["rgb(214, 190, 130)", "rgb(240, 220, 170)"];
+  const global = {
+    ...styles.global,
+    color: quiet,
+    colorHighlighted: strong,
+    colorSelected: strong,
+    textBoxColor: quiet,
+    textBoxColorHighlighted: strong,
+    textBoxColorSelected: strong,
+    textBoxShadow: false,
+  };
+  annotation.config.style.setDefaultToolStyles({ ...styles, global });
+}
+
 export function start() {
   started ??= (async () => {
     await initCore();
     initImageLoader({ wasmBasePath: new URL("./wasm/", import.meta.url).pathname, maxWebWorkers: 2 });
     initTools();
     for (const tool of [WindowLevelTool, PanTool, ZoomTool, LengthTool]) addTool(tool);
+    quietMeasurements();
     metaData.addProvider(describe, 10000);
   })();
   return started;
