@@ -1,0 +1,142 @@
+"""What the tests of evaluation stand on: a hospital's questions, a trial with three arms, raters who score."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from annotation.models import Campaign, Question
+from evaluation.models import Arm, Protocol, Slot, Trial, TrialRater
+from evaluation.services.answers import queue_answers, record_human_answer
+from evaluation.services.arms import add_human_arm, add_system_arm
+from evaluation.services.freezing import freeze_trial
+from evaluation.services.protocols import create_protocol, freeze_protocol
+from evaluation.services.raters import add_rater, consent
+from evaluation.services.scoring import next_slot, open_scoring, record_scores
+from evaluation.services.trials import add_questions, create_trial
+from mammo.accounts.models import Site, User
+from mammo.accounts.services import create_account
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+from tests.annotation import scene as annotation_scene
+
+ASPECTS = ("correctness", "rationality", "helpfulness", "professionalism", "completeness")
+
+
+def person(site: Site, name: str, role: str = "senior", **account: Any) -> User:
+    """An account at `site`."""
+    return create_account(
+        name.lower(),
+        password="correct horse battery",
+        display_name=name,
+        roles={role: [site]},
+        by_user=None,
+        **account,
+    )
+
+
+def questions_of(rita: User, people: Sequence[User], count: int = 9) -> list[Question]:
+    """`count` questions about as many patients' studies, in one campaign; people are junior and senior."""
+    site = rita.sites_as("researcher").get()
+    juniors = [p for p in people if p.has_role("junior")]
+    seniors = [p for p in people if p.has_role("senior")]
+    campaign: Campaign = annotation_scene.open_campaign_of(rita, juniors, seniors, name="Questions")
+    rows = []
+    for number in range(count):
+        patient, accession = f"P{number:03d}", f"A{number:03d}"
+        annotation_scene.patient_with_study(site, patient, accession)
+        text = f"我的乳腺密度是多少？（第{number}问）"
+        rows.append(
+            annotation_scene.row(text, number=number + 2, patient=patient, accession=accession)
+        )
+    return annotation_scene.ask(campaign, *rows)
+
+
+def frozen_protocol(rita: User) -> Protocol:
+    """A protocol of north, frozen."""
+    protocol = create_protocol(
+        "Blinded scoring", site=rita.sites_as("researcher").get(), by_user=rita, ethics_approval="EC-2026-1"
+    )
+    return freeze_protocol(protocol, by_user=rita)
+
+
+def draft_trial(rita: User, questions: Sequence[Question], author: User, **settings_of: Any) -> Trial:
+    """A draft with questions and three arms: two systems and a junior doctor."""
+    trial = create_trial(
+        settings_of.pop("name", "First trial"), protocol=frozen_protocol(rita), by_user=rita, seed=5, **settings_of
+    )
+    add_questions(trial, questions, by_user=rita)
+    add_system_arm(trial, "MammoVLM", by_user=rita, spec={"kind": "mammovlm", "path": "/models/ours"})
+    add_system_arm(trial, "Untuned model", by_user=rita, spec={"kind": "transformers", "path": "/models/glm"})
+    add_human_arm(trial, "Junior doctor", authors=[author], by_user=rita)
+    return trial
+
+
+def answer_rows(arms: Sequence[Arm], trial: Trial, text: str = "您的乳腺密度为C类，建议每年复查。") -> list[dict[str, Any]]:
+    """Rows of an answer file as the answering module writes them."""
+    return [
+        {
+            "system": str(arm.pk),
+            "question": str(question.pk),
+            "index": 0,
+            "text": f"{text}（{arm.position}.{question.position}）",
+            "raw": f"{text}（{arm.position}.{question.position}）<|user|>",
+            "seed": 77,
+            "finish_reason": "stop",
+            "prompt_sha256": "a" * 64,
+            "revision": "b" * 64,
+            "parameters": {"temperature": 0.0},
+            "seconds": 0.4,
+            "tokens": 20,
+            "images": 4,
+        }
+        for arm in arms
+        for question in trial.trial_questions.order_by("position")
+    ]
+
+
+def answer_all(trial: Trial, rita: User, author: User, **how: Any) -> Job:
+    """Systems answer as the worker would store it, the author writes."""
+    job = queue_answers(trial, by_user=rita)
+    assert job is not None
+    claimed = jobs.claim(job.pk, "test worker")
+    assert claimed is not None
+    systems = list(trial.arms.filter(kind=Arm.Kind.SYSTEM).order_by("position"))
+    jobs.finish(claimed, answer_rows(systems, trial, **how))
+    arm = trial.arms.get(kind=Arm.Kind.HUMAN)
+    for question in trial.trial_questions.order_by("position"):
+        record_human_answer(arm, question, f"密度为C类，请{question.position}个月后复查。", by_user=author)
+    return job
+
+
+def open_trial(rita: User, author: User, raters: Sequence[User], count: int = 9, **settings_of: Any) -> Trial:
+    """A trial that is open for scoring; every rater has consented."""
+    questions = questions_of(rita, [author, *raters], count)
+    trial = draft_trial(rita, questions, author, **settings_of)
+    answer_all(trial, rita, author)
+    for rater in raters:
+        add_rater(trial, rater, by_user=rita)
+    freeze_trial(trial, by_user=rita)
+    open_scoring(trial, by_user=rita)
+    for row in trial.raters.select_related("user"):
+        consent(row, by_user=row.user)
+    return trial
+
+
+def values(base: int = 80) -> dict[str, int]:
+    """A whole form."""
+    return {key: base + offset for offset, key in enumerate(ASPECTS)}
+
+
+def score_all(trial: Trial) -> None:
+    """Every rater scores every form; arms differ, so do raters."""
+    for place, rater in enumerate(trial.raters.select_related("user").order_by("pk")):
+        score_forms(rater, place)
+
+
+def score_forms(rater: TrialRater, place: int = 0) -> None:
+    """One rater scores all their forms in order."""
+    slot: Slot | None = next_slot(rater)
+    while slot is not None:
+        arm = slot.answer.arm.position
+        base = 60 + 6 * arm + 3 * place + slot.position % 5
+        record_scores(slot, by_user=rater.user, values=values(base), active_seconds=20)
+        slot = next_slot(rater)
