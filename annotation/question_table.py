@@ -1,19 +1,20 @@
 """Tables of patients' questions: CSV, JSON lines or XLSX with the columns of the data contract."""
 
-import csv
-import io
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mammo.archive.tables import Columns, read_table
 from mammo.core.choices import Language
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import read_jsonlines
 
-COLUMNS = ("patient", "accession", "language", "turns", "text", "source", "consent")
+COLUMNS = Columns(
+    required=("source",), optional=("patient", "accession", "language", "turns", "text", "consent")
+)
 LONGEST_QUESTION = 4000
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 
@@ -50,71 +51,30 @@ def read_question_table(path: Path) -> list[QuestionRow]:
 
 
 def _raw_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: tables of questions end in {', '.join(SUFFIXES)}")
-    if suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
+        # Read here: `turns` is a list there, and text in the cells of a table.
         for number, row in enumerate(read_jsonlines(path), start=1):
-            _check_columns(path, row)
+            unknown = [name for name in row if name not in COLUMNS.known]
+            if unknown:
+                raise UserError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(COLUMNS.known)}")
+            _check_wording(path, row)
             yield number, row
         return
-    header, rows = _csv_cells(path) if suffix == ".csv" else _xlsx_cells(path)
-    _check_columns(path, header)
-    for number, cells in rows:
-        if len(cells) > len(header):
-            raise UserError(f"{path}, row {number}: more cells than columns; quote cells that hold commas")
-        if any(str(cell or "").strip() for cell in cells):
-            yield number, dict(zip(header, cells, strict=False))
+    for found in read_table(path, COLUMNS, "questions"):
+        _check_wording(path, found.cells)
+        yield found.number, dict(found.cells)
 
 
-def _csv_cells(path: Path) -> tuple[list[str], Iterable[tuple[int, Sequence[Any]]]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing table") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8; save the table as “CSV UTF-8”") from None
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except csv.Error as error:
-        raise UserError(f"{path}: not a CSV table ({error}); mend the quotes") from None
-    header = [name.strip() for name in rows[0]] if rows else []
-    return header, list(enumerate(rows[1:], start=2))
-
-
-def _xlsx_cells(path: Path) -> tuple[list[str], Iterable[tuple[int, Sequence[Any]]]]:
-    from openpyxl import load_workbook
-
-    if not path.exists():
-        raise UserError(f"{path}: cannot be read (no such file); give an existing table")
-    try:
-        sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
-        rows = [list(row) for row in sheet.iter_rows(values_only=True)]
-    except Exception as error:  # openpyxl raises many kinds on a broken file
-        raise UserError(f"{path}: not an XLSX table ({error}); save it again from the spreadsheet") from None
-    header = [str(name or "").strip() for name in rows[0]] if rows else []
-    while header and not header[-1]:
-        header.pop()
-    return header, [(number, row[: len(header)]) for number, row in enumerate(rows[1:], start=2)]
-
-
-def _check_columns(path: Path, names: Iterable[str]) -> None:
-    given = list(names)
-    unknown = [name for name in given if name not in COLUMNS]
-    if unknown:
-        raise UserError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(COLUMNS)}")
-    if ("turns" in given) == ("text" in given):
+def _check_wording(path: Path, names: Iterable[str]) -> None:
+    if ("turns" in names) == ("text" in names):
         raise UserError(f"{path}: give one of the columns 'turns' (several rounds) and 'text' (one question)")
-    if "source" not in given:
-        raise UserError(f"{path}: column 'source' is missing; it says where the questions were asked")
-    doubled = sorted({name for name in given if given.count(name) > 1})
-    if doubled:
-        raise UserError(f"{path}: column {doubled[0]!r} occurs twice; keep one")
 
 
 def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
     where = f"{path}, row {number}"
-    cells = {name: str(row.get(name) or "").strip() for name in COLUMNS if name != "turns"}
+    cells = {name: str(row.get(name) or "").strip() for name in COLUMNS.known if name != "turns"}
     turns = _turns(where, row)
     language = cells["language"] or language_of(" ".join(turns[::2]))
     if language not in Language.values:

@@ -37,9 +37,7 @@ def png_of(image: Image) -> bytes:
     """
     path = viewing_copy_path(image)
     pixels = _pixels(path)
-    grey = windowed(
-        pixels, center=image.window_center, width=image.window_width, function=image.voi_function
-    )
+    grey = windowed(pixels, center=image.window_center, width=image.window_width, function=image.voi_function)
     return bytes(png_encode(grey, level=3))
 
 

@@ -1,25 +1,19 @@
 """Taking identity out of what a patient wrote, before anybody but a data manager or a model reads it."""
 
-import re
 from collections.abc import Iterable, Sequence
 
-NUMBER_MARK = "[编号]"
+from mammo.archive.cleaning import clean_text
+from mammo.archive.models import Patient
+from mammo.archive.roster import merged_roster
 
 
-def cleaned_turns(turns: Sequence[str], *, identifiers: Iterable[str]) -> list[str]:
+def cleaned_turns(turns: Sequence[str], *, patient: Patient | None, numbers: Iterable[str]) -> list[str]:
     """The turns without identity.
 
     Args:
-        identifiers: what is known to identify her (hospital number, accession number); replaced wherever they
-            stand by themselves.
+        patient: what the archive knows of her (names, doctors, places) is searched for exactly.
+        numbers: her hospital and accession number, as the table gave them.
     """
-    known = [text for text in identifiers if len(text) >= 4]
-    return [_without(turn, known) for turn in turns]
-
-
-def _without(text: str, known: Iterable[str]) -> str:
-    for identifier in known:
-        text = re.sub(
-            rf"(?<!\w){re.escape(identifier)}(?!\w)", NUMBER_MARK, text, flags=re.IGNORECASE | re.ASCII
-        )
-    return text
+    known = patient.roster if patient is not None else {}
+    roster = merged_roster(known, {"numbers": [number for number in numbers if number]})
+    return [clean_text(turn, roster).text for turn in turns]

@@ -112,7 +112,7 @@ class _Adding:
             turns_hash=turns_hash,
             is_simulated=bool(patient.is_simulated if patient else self.campaign.is_simulated),
         )
-        question.turns = cleaned_turns(row.turns, identifiers=(row.patient, row.accession))
+        question.turns = cleaned_turns(row.turns, patient=patient, numbers=(row.patient, row.accession))
         question.save(force_insert=True)
         return ItemOutcome(row.number, Outcome.IMPORTED)
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
 from annotation.models import ProposerContext
 from mammo.archive.models import Image, Report, Study
+from mammo.archive.storage import viewing_copies_root
 from mammo.core.choices import Laterality, View
 
 # As a reader hangs them: CC above MLO, right breast on the left.
@@ -35,16 +34,16 @@ FIELD_NAMES = {
 
 
 def standard_views(study: Study) -> list[Image]:
-    """The newest image of each standard view that the study has: RCC, LCC, RMLO, LMLO."""
+    """The newest image of each standard view that the study has: RCC, LCC, RMLO, LMLO; no close-ups."""
     newest: dict[tuple[str, str], Image] = {}
-    for image in study.images.order_by("acquired_order", "created_at"):
+    for image in study.images.filter(is_extra=False).order_by("acquired_order", "created_at"):
         newest[(image.laterality, image.view)] = image
     return [newest[slot] for slot in STANDARD_SLOTS if slot in newest]
 
 
 def viewing_copy_path(image: Image) -> Path:
     """Where the viewing copy lies on this machine."""
-    return Path(settings.MAMMO_VIEWING_COPIES) / image.viewing_copy
+    return viewing_copies_root() / image.viewing_copy
 
 
 def image_requests(study: Study | None) -> list[dict[str, str]]:
