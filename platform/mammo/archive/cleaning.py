@@ -17,15 +17,18 @@ from mammo.archive.roster import Roster
 _HAN = re.compile(r"[\u3400-\u9fff]")
 # Surnames of two characters, and common ones of one.
 _COMPOUND = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|百里|南宫"
-_SURNAMES = (
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
-)
+_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
 _NAME = rf"(?:(?:{_COMPOUND})[\u4e00-\u9fff]{{1,2}}|[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})"
-_NAME_END = r"(?=$|[\s,，。.;；:：、()（）|/]|女|男|\d|医[生师]|主任|教授|护士|技师|审核|报告|日期|[年电手住门病床])"
+_NAME_END = (
+    r"(?=$|[\s,，。.;；:：、()（）|/]|女|男|\d|医[生师]|主任|教授|护士|技师|审核|报告|日期|[年电手住门病床])"
+)
 # After the keyword these begin an ordinary sentence though they begin with a surname.
 _NO_NAME = r"(?!高龄|于|曾|方|马上|高度|白[带色]|余|常规|石蜡|金属|万|文化|易|任何|段|龙|夏|江|田|许多|康复|安|武|何|毛刺|叶状|钱)"
 _PATTERNS: tuple[tuple[str, str], ...] = (
-    ("id", r"(?<!\d)[1-9]\d{5}\s?(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s?\d{3}[\dXx](?!\d)"),
+    (
+        "id",
+        r"(?<!\d)[1-9]\d{5}\s?(?:18|19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s?\d{3}[\dXx](?!\d)",
+    ),
     ("id", r"(?<!\d)[1-9]\d{7}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}(?!\d)"),
     ("phone", r"(?<!\d)(?:\+?86[- ]?)?1[3-9]\d(?:[- ]?\d{4}){2}(?!\d)"),
     ("phone", r"(?<!\d)0\d{2,3}[- ]?\d{7,8}(?!\d)"),
@@ -38,8 +41,14 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("number", r"\d{1,3}\s*(?:号?病?床|床位)(?!旁)"),
     ("account", r"(?:微信|wechat|weixin|QQ|vx)\s*(?:号)?\s*[:：是]?\s*[A-Za-z0-9_-]{5,}"),
     ("account", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
-    ("place", r"[\u4e00-\u9fff]{2,12}(?:省|市|区|县)[\u4e00-\u9fff0-9]{2,20}(?:路|街|道|巷|村|小区|大厦)[0-9]*(?:号|弄|栋|室|单元)?[0-9]*(?:室|楼)?"),
-    ("place", r"(?:[\u4e00-\u9fff]{2,10}(?:市|省|区|县|大学|人民|中心|妇幼|附属|第[一二三四五六七八九十]|肿瘤|中医|保健))+[\u4e00-\u9fff]{0,8}(?:医院|保健院|卫生院)"),
+    (
+        "place",
+        r"[\u4e00-\u9fff]{2,12}(?:省|市|区|县)[\u4e00-\u9fff0-9]{2,20}(?:路|街|道|巷|村|小区|大厦)[0-9]*(?:号|弄|栋|室|单元)?[0-9]*(?:室|楼)?",
+    ),
+    (
+        "place",
+        r"(?:[\u4e00-\u9fff]{2,10}(?:市|省|区|县|大学|人民|中心|妇幼|附属|第[一二三四五六七八九十]|肿瘤|中医|保健))+[\u4e00-\u9fff]{0,8}(?:医院|保健院|卫生院)",
+    ),
     ("place", r"(?:[A-Z][A-Za-z.'-]+ ){1,4}(?:Hospital|Clinic|Medical Cent(?:er|re))"),
     ("place", r"(?:住址|地址|家住)\s*[:：]?\s*[^\s，,。;；]{4,40}"),
     (
@@ -57,7 +66,10 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("name", r"\b(?:Dr|Prof|Mrs|Mr|Ms)\b\.?\s+(?:[A-Z]\.\s*)*[A-Z][A-Za-z'-]+(?:\s+[A-Z][A-Za-z'-]+)?"),
 )
 _KEYWORDS = re.compile(r"^(?:[\u4e00-\u9fffA-Za-z .]+?)\s*[:：]\s*")
-_COMPILED = [(kind, re.compile(pattern, re.I if kind in ("number", "phone", "account") else 0)) for kind, pattern in _PATTERNS]
+_COMPILED = [
+    (kind, re.compile(pattern, re.I if kind in ("number", "phone", "account") else 0))
+    for kind, pattern in _PATTERNS
+]
 _DATE = re.compile(
     r"(?P<y>(?:19|20)\d{2})\s*(?:年|[-/.])\s*(?P<m>0?[1-9]|1[0-2])(?:\s*(?:月|[-/.])\s*(?P<d>3[01]|[12]\d|0?[1-9])(?!\d)\s*日?|\s*月)"
     r"|(?<!\d)(?P<y8>(?:19|20)\d{2})(?P<m8>0[1-9]|1[0-2])(?P<d8>0[1-9]|[12]\d|3[01])(?!\d)"
@@ -70,8 +82,24 @@ _ENGLISH_DATE = re.compile(
 )
 _DIGITS_IN_WORDS = re.compile(r"[〇零一二三四五六七八九幺]{7,}")
 _TOKENS = {
-    "zh": {"id": "证件号", "phone": "电话", "number": "编号", "account": "账号", "place": "地点", "name": "姓名", "date": "日期"},
-    "en": {"id": "ID", "phone": "phone", "number": "number", "account": "account", "place": "place", "name": "name", "date": "date"},
+    "zh": {
+        "id": "证件号",
+        "phone": "电话",
+        "number": "编号",
+        "account": "账号",
+        "place": "地点",
+        "name": "姓名",
+        "date": "日期",
+    },
+    "en": {
+        "id": "ID",
+        "phone": "phone",
+        "number": "number",
+        "account": "account",
+        "place": "place",
+        "name": "name",
+        "date": "date",
+    },
 }
 
 
@@ -116,7 +144,9 @@ def clean_text(text: str, roster: Roster, *, studied: date | None = None) -> Cle
 
 def _half_width(text: str) -> str:
     """Full-width digits and letters as ordinary ones; Chinese punctuation stays."""
-    return "".join(unicodedata.normalize("NFKC", c) if "０" <= c <= "９" or "Ａ" <= c <= "ｚ" else c for c in text)
+    return "".join(
+        unicodedata.normalize("NFKC", c) if "０" <= c <= "９" or "Ａ" <= c <= "ｚ" else c for c in text
+    )
 
 
 def _kept_keyword(found: str, kind: str) -> str:
@@ -138,7 +168,11 @@ def _roster_patterns(roster: Roster) -> list[tuple[str, re.Pattern[str]]]:
 
 
 def _exact(form: str) -> re.Pattern[str]:
-    body = r"[\s^,]*".join(re.escape(part) for part in form.split()) if not _HAN.search(form) else re.escape(form)
+    body = (
+        r"[\s^,]*".join(re.escape(part) for part in form.split())
+        if not _HAN.search(form)
+        else re.escape(form)
+    )
     if _HAN.search(form):
         return re.compile(body)
     return re.compile(rf"(?<![A-Za-z0-9]){body}(?![A-Za-z0-9])", re.I)

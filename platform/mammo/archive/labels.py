@@ -23,7 +23,9 @@ class Labels:
             label = _checked(row, path)
             name = row["file"].replace("\\", "/").strip("/")
             if name in self._by_name:
-                raise UserError(f"{path}, line {row.number}: {row['file']!r} stands in the table twice; keep one row")
+                raise UserError(
+                    f"{path}, line {row.number}: {row['file']!r} stands in the table twice; keep one row"
+                )
             self._by_name[name] = label
 
     def of_file(self, source: str) -> dict[str, str] | None:

@@ -1,10 +1,12 @@
 """Patients, studies, images, reports, pathology, splits, cohorts and imports. Pseudonymised, never anonymous."""
 
 import uuid
+from datetime import date
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from mammo.accounts.models import Site, User
@@ -28,11 +30,13 @@ class Patient(TimedModel):
     pseudonym = models.CharField(max_length=40)
     number_hash = models.CharField(max_length=64, help_text="HMAC of the hospital number")
     key_id = models.UUIDField(editable=False)
-    roster = EncryptedJSONField(default=dict, blank=True, help_text="names and numbers to look for in her texts; data managers only")
+    roster = EncryptedJSONField(
+        default=dict, blank=True, help_text="names and numbers to look for in her texts; data managers only"
+    )
     erased_at = models.DateTimeField(null=True, blank=True)
     is_simulated = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager["Patient"]] = PatientQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["Patient"]] = PatientQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -62,10 +66,14 @@ class Study(VersionedModel):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="studies")
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
     study_uid = models.CharField(max_length=64, help_text="remapped StudyInstanceUID (2.25.…)")
-    study_uid_hash = models.CharField(max_length=64, help_text="HMAC of the original UID; join key of imports")
+    study_uid_hash = models.CharField(
+        max_length=64, help_text="HMAC of the original UID; join key of imports"
+    )
     accession_hash = models.CharField(max_length=64, blank=True)
     date = models.DateField(null=True, blank=True)
-    age = models.PositiveSmallIntegerField(null=True, blank=True, help_text="years; 90 stands for 90 and more")
+    age = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="years; 90 stands for 90 and more"
+    )
     symptom = EncryptedTextField(blank=True)
     indication = EncryptedTextField(blank=True)
     history = EncryptedTextField(blank=True)
@@ -74,13 +82,17 @@ class Study(VersionedModel):
     birads_left = models.CharField(max_length=2, choices=Birads, blank=True)
     birads_right = models.CharField(max_length=2, choices=Birads, blank=True)
     birads_overall = models.CharField(max_length=2, choices=Birads, blank=True)
-    label_source = models.CharField(max_length=20, blank=True, choices=[("report", "report"), ("table", "table"), ("person", "person")])
-    birads_rule = models.CharField(max_length=60, blank=True, help_text="name of the rule that made `overall`")
+    label_source = models.CharField(
+        max_length=20, blank=True, choices=[("report", "report"), ("table", "table"), ("person", "person")]
+    )
+    birads_rule = models.CharField(
+        max_length=60, blank=True, help_text="name of the rule that made `overall`"
+    )
     birads_edition = models.CharField(max_length=20, blank=True)
     reporting_doctors = models.JSONField(default=list, help_text="keyed hashes")
     is_simulated = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager["Study"]] = StudyQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["Study"]] = StudyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "studies"
@@ -112,20 +124,28 @@ class Image(TimedModel):
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="images")
     laterality = models.CharField(max_length=1, choices=Laterality)
-    laterality_source = models.CharField(max_length=20, help_text="ImageLaterality, Laterality, pixels or table")
+    laterality_source = models.CharField(
+        max_length=20, help_text="ImageLaterality, Laterality, pixels or table"
+    )
     view = models.CharField(max_length=5, choices=View)
     view_modifiers = models.JSONField(default=list)
-    is_extra = models.BooleanField(default=False, help_text="close-up or further view: never one of the standard four")
+    is_extra = models.BooleanField(
+        default=False, help_text="close-up or further view: never one of the standard four"
+    )
     sop_uid = models.CharField(max_length=64, help_text="remapped SOPInstanceUID")
     sop_uid_hash = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64, help_text="of the file as received")
-    original = models.CharField(max_length=300, help_text="encrypted original, path below the originals' store")
+    original = models.CharField(
+        max_length=300, help_text="encrypted original, path below the originals' store"
+    )
     viewing_copy = models.CharField(max_length=300, help_text="path below the viewing copies' store")
     viewing_copy_sha256 = models.CharField(max_length=64)
     rows = models.PositiveIntegerField()
     columns = models.PositiveIntegerField()
     bits_stored = models.PositiveSmallIntegerField(default=12)
-    spacing_row = models.FloatField(null=True, help_text="mm per pixel at the breast, magnification considered")
+    spacing_row = models.FloatField(
+        null=True, help_text="mm per pixel at the breast, magnification considered"
+    )
     spacing_column = models.FloatField(null=True)
     spacing_estimated = models.BooleanField(default=True)
     window_center = models.FloatField()
@@ -134,12 +154,14 @@ class Image(TimedModel):
     presets = models.JSONField(default=list)
     voi_baked = models.BooleanField(default=False, help_text="a VOI LUT sequence was applied to the copy")
     vendor = models.CharField(max_length=10, choices=Vendor, blank=True)
-    acquired_order = models.PositiveIntegerField(default=0, help_text="newest highest, within study, side and view")
+    acquired_order = models.PositiveIntegerField(
+        default=0, help_text="newest highest, within study, side and view"
+    )
     flags = models.JSONField(default=list, help_text="what a person should look at")
     procedure_version = models.CharField(max_length=40, help_text="of the de-identification")
     is_simulated = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager["Image"]] = ImageQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["Image"]] = ImageQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -170,8 +192,12 @@ class Report(TimedModel):
     blanked = EncryptedTextField()
     blanked_strict = EncryptedTextField()
     reading = models.JSONField(default=dict, help_text="labels, rule, confidence")
-    sha256 = models.CharField(max_length=64, help_text="keyed hash of the original; the same report twice is one row")
-    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+    sha256 = models.CharField(
+        max_length=64, help_text="keyed hash of the original; the same report twice is one row"
+    )
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
     is_simulated = models.BooleanField(default=False)
 
     class Meta:
@@ -203,21 +229,31 @@ class Pathology(TimedModel):
     lesion = models.CharField(max_length=40, blank=True)
     method = models.CharField(max_length=20, choices=Method)
     specimen_date = models.DateField(null=True, blank=True, help_text="shifted like the study's")
-    result = models.CharField(max_length=10, choices=PathologyClass, blank=True, help_text="empty: negative by follow-up")
+    result = models.CharField(
+        max_length=10, choices=PathologyClass, blank=True, help_text="empty: negative by follow-up"
+    )
     follow_up_months = models.PositiveSmallIntegerField(null=True, blank=True)
-    replaces = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
     is_simulated = models.BooleanField(default=False)
 
     class Meta:
         verbose_name_plural = "pathology"
         constraints = [
+            # An expression, because SQLite has no NULLS NOT DISTINCT.
             models.UniqueConstraint(
-                fields=["study", "laterality", "lesion", "method", "specimen_date", "result"],
+                "study",
+                "laterality",
+                "lesion",
+                "method",
+                Coalesce("specimen_date", models.Value(date(1, 1, 1))),
+                "result",
                 name="pathology_once",
-                nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=Q(method="follow_up", result="", follow_up_months__gte=24) | (~Q(method="follow_up") & ~Q(result="")),
+                condition=Q(method="follow_up", result="", follow_up_months__gte=24)
+                | (~Q(method="follow_up") & ~Q(result="")),
                 name="pathology_result_or_follow_up",
             ),
         ]
@@ -232,7 +268,11 @@ class Split(TimedModel):
     site = models.ForeignKey(Site, null=True, on_delete=models.PROTECT, related_name="splits")
     name = models.CharField(max_length=80, unique=True)
     purpose = models.CharField(max_length=40, help_text="density, umicon, sft, zero_shot, …")
-    rule = models.CharField(max_length=20, default="random", choices=[("random", "random"), ("window", "window"), ("after", "after"), ("site", "site")])
+    rule = models.CharField(
+        max_length=20,
+        default="random",
+        choices=[("random", "random"), ("window", "window"), ("after", "after"), ("site", "site")],
+    )
     parameters = models.JSONField(default=dict)
     seed = models.PositiveBigIntegerField(default=0)
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
@@ -289,6 +329,15 @@ class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
 class ImportBatch(TimedModel):
     """One run of an import."""
 
+    class Kind(models.TextChoices):
+        """What was imported."""
+
+        STUDIES = "studies", _("Studies")
+        REPORTS = "reports", _("Reports")
+        LABELS = "labels", _("Labels")
+        PATHOLOGY = "pathology", _("Pathology")
+        QUESTIONS = "questions", _("Questions")
+
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="import_batches")
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20, help_text="studies, reports, labels, pathology or questions")
@@ -296,14 +345,30 @@ class ImportBatch(TimedModel):
     counts = models.JSONField(default=dict)
     is_simulated = models.BooleanField(default=False)
 
-    objects: ClassVar[models.Manager["ImportBatch"]] = ImportBatchQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[models.Manager["ImportBatch"]] = ImportBatchQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "import batches"
         ordering = ["-created_at"]
 
+    @property
+    def kind_label(self) -> str:
+        """The kind in the reader's language."""
+        return str(self.Kind(self.kind).label) if self.kind in self.Kind.values else self.kind
+
     def __str__(self) -> str:
         return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ImportItemQuerySet(models.QuerySet["ImportItem"]):
+    """Queries named as the domain says them."""
+
+    def waiting_for(self, user: User) -> "ImportItemQuerySet":
+        """Quarantined files, each content once, that this data manager has not looked at."""
+        waiting = self.filter(
+            batch__site__in=user.sites_as("data_manager"), outcome="quarantined", resolved_at=None
+        )
+        return waiting.exclude(quarantine_file="").values("quarantine_file").distinct()  # type: ignore[return-value]
 
 
 class ImportItem(TimedModel):
@@ -324,9 +389,13 @@ class ImportItem(TimedModel):
     details = EncryptedJSONField(null=True)
     sha256 = models.CharField(max_length=64, blank=True)
     image = models.ForeignKey(Image, null=True, on_delete=models.PROTECT, related_name="+")
-    quarantine_file = models.CharField(max_length=300, blank=True, help_text="encrypted file kept for a person to look at")
+    quarantine_file = models.CharField(
+        max_length=300, blank=True, help_text="encrypted file kept for a person to look at"
+    )
     resolved_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     resolved_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["ImportItem"]] = ImportItemQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at"]
@@ -353,7 +422,8 @@ class Erasure(TimedModel):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=models.F("requested_by")), name="erasure_two_persons"
+                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=models.F("requested_by")),
+                name="erasure_two_persons",
             )
         ]
 

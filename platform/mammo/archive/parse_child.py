@@ -65,7 +65,11 @@ def answer_request(request: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str,
     except Refusal as refusal:
         return {"outcome": refusal.outcome, "reason": refusal.reason, "found": refusal.found}
     except MemoryError:
-        return {"outcome": REJECTED, "reason": "reading it needs more memory than one file may take", "found": {}}
+        return {
+            "outcome": REJECTED,
+            "reason": "reading it needs more memory than one file may take",
+            "found": {},
+        }
     except OSError as error:
         # The disk, not the file: the import stops as a whole.
         return {"outcome": "failed", "errno": error.errno, "reason": os.strerror(error.errno or 0)}

@@ -149,7 +149,9 @@ class ParsingPool(Generic[Key]):
         """A child died: the file it was reading is refused, the one behind it is asked again."""
         code = self._end(child)
         if code > 0 and not child.has_answered:
-            raise RuntimeError("`python -m mammo.archive.parse_child` does not start; run it by hand to see why")
+            raise RuntimeError(
+                "`python -m mammo.archive.parse_child` does not start; run it by hand to see why"
+            )
         if child.held:
             key, _ = child.held.popleft()
             yield key, {"outcome": "rejected", "reason": _cause(code), "found": {}}

@@ -13,6 +13,7 @@ from mammo.accounts.models import Site, User
 from mammo.archive.cleaning import clean_text
 from mammo.archive.dicom.header import vendor_of
 from mammo.archive.models import ImportBatch, ImportItem, Report, Study
+from mammo.archive.parsed_values import parse_age, parse_day
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.report_reading import ReportReading, read_report
 from mammo.archive.roster import KINDS
@@ -70,7 +71,10 @@ def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> t
         return Outcome.REJECTED, "nothing to match by: give study_uid, or patient and accession"
     found = matching_studies(row, site, pseudonyms)
     if len(found) != 1:
-        return Outcome.REJECTED, "no study matches its patient and accession, or study_uid" if not found else "two studies match"
+        return (
+            Outcome.REJECTED,
+            "no study matches its patient and accession, or study_uid" if not found else "two studies match",
+        )
     study = found[0]
     if study.patient.erased_at is not None:
         return Outcome.REJECTED, "this patient withdrew: her data was erased"
@@ -87,7 +91,10 @@ def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> t
     if row["doctor"] and (hashed := pseudonyms.person_hash(site.code, row["doctor"])) not in doctors:
         doctors.append(hashed)
     _save_changes(study, {**details, **_labels(study, reading), "reporting_doctors": doctors})
-    return Outcome.IMPORTED, "" if reading.confidence >= 0.5 else "labels are uncertain: a person should read it"
+    return (
+        Outcome.IMPORTED,
+        "" if reading.confidence >= 0.5 else "labels are uncertain: a person should read it",
+    )
 
 
 def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> ReportReading:
@@ -159,40 +166,11 @@ def _details(row: Row, study: Study) -> dict[str, Any]:
     return details
 
 
-def parse_age(written: str) -> int:
-    """Years, 90 for 90 and more.
-
-    Raises:
-        UserError: not a number of years.
-    """
-    digits = re.fullmatch(r"(\d{1,3})(?:\.0)?\s*(?:Y|岁|years?)?", written, re.I)
-    if not digits or not 10 <= int(digits[1]) <= 120:
-        raise UserError(f"column 'age': {written!r} is no age in years")
-    return min(int(digits[1]), 90)
-
-
 def _day(written: str) -> date | None:
     return parse_day(written, "date") if written else None
-
-
-def parse_day(written: str, column: str) -> date:
-    """A date written 2019-03-11, 2019/3/11, 2019.3.11, 20190311 or 2019年3月11日.
-
-    Raises:
-        UserError: it is none.
-    """
-    match = re.match(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})", written)
-    try:
-        if match:
-            return date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        pass
-    raise UserError(f"column {column!r}: {written!r} is no date; write it as 2019-03-11")
 
 
 def _save_changes(study: Study, changes: dict[str, Any]) -> None:
     changed = {name: value for name, value in changes.items() if getattr(study, name) != value}
     if changed:
         save_versioned(study, expected_version=study.version, changes=changed)
-
-

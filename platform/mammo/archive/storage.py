@@ -114,7 +114,9 @@ def sweep() -> int:
     named = set(Image.objects.values_list("original", flat=True))
     named |= set(ImportItem.objects.exclude(quarantine_file="").values_list("quarantine_file", flat=True))
     removed = _sweep_root(originals_root(), named)
-    return removed + _sweep_root(viewing_copies_root(), set(Image.objects.values_list("viewing_copy", flat=True)))
+    return removed + _sweep_root(
+        viewing_copies_root(), set(Image.objects.values_list("viewing_copy", flat=True))
+    )
 
 
 def _sweep_root(root: Path, named: set[str]) -> int:

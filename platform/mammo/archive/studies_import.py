@@ -71,7 +71,9 @@ def import_studies(
             run.take_all(paths, folder, skip)
             finish_batch(batch)
             if reports:
-                import_reports(report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated)
+                import_reports(
+                    report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated
+                )
     return batch
 
 
@@ -95,7 +97,14 @@ def finish_batch(batch: ImportBatch, *, interrupted: bool = False) -> None:
     with transaction.atomic():
         batch.counts, batch.finished_at = counts, timezone.now()
         batch.save(update_fields=["counts", "finished_at"])
-        audit.record("archive.imported", by_user=batch.by_user, on=batch, site=batch.site, kind=batch.kind, counts=counts)
+        audit.record(
+            "archive.imported",
+            by_user=batch.by_user,
+            on=batch,
+            site=batch.site,
+            kind=batch.kind,
+            counts=counts,
+        )
 
 
 class _full_disk_is_an_os_error:  # noqa: N801 (reads as a statement)
@@ -131,7 +140,9 @@ class _StudyImport:
                 self._wait(found)
         self._store()
 
-    def _requests(self, paths: list[Path], folder: Path, skip: set[Path]) -> Iterator[tuple[Found, dict[str, Any]]]:
+    def _requests(
+        self, paths: list[Path], folder: Path, skip: set[Path]
+    ) -> Iterator[tuple[Found, dict[str, Any]]]:
         """Requests for the children; files that need none are answered here."""
         for number, source in enumerate(iter_sources(paths, folder, skip)):
             found = Found(source)
@@ -195,8 +206,12 @@ class _StudyImport:
 
     def _keys(self, waiting: list[Found]) -> dict[str, uuid.UUID]:
         """Key of each patient by hash of her number; new patients get one before their row exists."""
-        numbers = {self.rows.number_hash(f.header) for f in waiting if f.answer["outcome"] == Outcome.IMPORTED}
-        known = Patient.objects.filter(site=self.site, number_hash__in=numbers).values_list("number_hash", "key_id")
+        numbers = {
+            self.rows.number_hash(f.header) for f in waiting if f.answer["outcome"] == Outcome.IMPORTED
+        }
+        known = Patient.objects.filter(site=self.site, number_hash__in=numbers).values_list(
+            "number_hash", "key_id"
+        )
         self.keys.update(known)
         self.keys.update({number: key_store().create() for number in numbers - set(self.keys)})
         return self.keys

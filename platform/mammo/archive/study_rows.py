@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
@@ -87,7 +87,11 @@ class StudyRows:
 
     def quarantine(self, found: Found) -> tuple[str, bool]:
         """Keep the file for a person, once per content; returns its name and whether it was written now."""
-        kept = ImportItem.objects.filter(batch__site=self.site, sha256=found.sha256).exclude(quarantine_file="").first()
+        kept = (
+            ImportItem.objects.filter(batch__site=self.site, sha256=found.sha256)
+            .exclude(quarantine_file="")
+            .first()
+        )
         if kept is not None:
             return kept.quarantine_file, False
         return storage.store_original(found.read(), self.site.key_id), True
@@ -103,7 +107,10 @@ class StudyRows:
         if outcome != Outcome.IMPORTED:
             self._item(found, outcome, found.answer["reason"], details=found.answer.get("found"))
             return []
-        unused = [(storage.originals_root(), found.original), (storage.viewing_copies_root(), found.viewing_copy)]
+        unused = [
+            (storage.originals_root(), found.original),
+            (storage.viewing_copies_root(), found.viewing_copy),
+        ]
         known = self.known_image(found.sha256)
         if known is not None:
             self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
@@ -111,10 +118,16 @@ class StudyRows:
         header = found.header
         sop_uid_hash = self.pseudonyms.uid_hash(header["sop_uid"])
         if Image.objects.filter(study__site=self.site, sop_uid_hash=sop_uid_hash).exists():
-            return self._quarantined(found, "an image with this SOPInstanceUID but other bytes was imported earlier", unused)
+            return self._quarantined(
+                found, "an image with this SOPInstanceUID but other bytes was imported earlier", unused
+            )
         patient = self._patient(found, keys)
         if patient.erased_at is not None:
-            self._item(found, Outcome.REJECTED, "this patient withdrew: her data was erased and is not imported again")
+            self._item(
+                found,
+                Outcome.REJECTED,
+                "this patient withdrew: her data was erased and is not imported again",
+            )
             return unused
         study = self._study(patient, header)
         if study.patient_id != patient.pk:
@@ -130,14 +143,20 @@ class StudyRows:
         return unused
 
     def _item(
-        self, found: Found, outcome: str, reason: str, *, image: Image | None = None, details: dict[str, Any] | None = None
+        self,
+        found: Found,
+        outcome: str,
+        reason: str,
+        *,
+        image: Image | None = None,
+        details: dict[str, Any] | None = None,
     ) -> None:
         ImportItem.objects.create(
             batch=self.batch,
             source=found.source.name,
             outcome=outcome,
             reason=reason[:500],
-            details=details or None,
+            details=cast("Any", details or None),  # JSON inside an encrypted text
             sha256=found.sha256,
             image=image,
             quarantine_file=found.quarantine_file if outcome == Outcome.QUARANTINED else "",
@@ -153,7 +172,7 @@ class StudyRows:
                 pseudonym=self.pseudonyms.pseudonym(self.site.code, _identity(header)),
                 number_hash=number_hash,
                 key_id=keys[number_hash],
-                roster=merged_roster({}, header),
+                roster=cast("Any", merged_roster({}, header)),
                 is_simulated=self.batch.is_simulated,
             )
         if patient.key_id != found.key_id:
@@ -169,7 +188,9 @@ class StudyRows:
         """The file's study; what an earlier file left empty is filled in."""
         values = self._study_values(patient, header)
         uid_hash = self.pseudonyms.uid_hash(header["study_uid"])
-        study = Study.objects.filter(site=self.site, study_uid_hash=uid_hash).select_related("patient").first()
+        study = (
+            Study.objects.filter(site=self.site, study_uid_hash=uid_hash).select_related("patient").first()
+        )
         if study is None:
             return Study.objects.create(
                 site=self.site,
@@ -190,13 +211,17 @@ class StudyRows:
         shift = self.pseudonyms.date_shift(code, _identity(header))
         studied = date.fromisoformat(day) if day else None
         return {
-            "accession_hash": self.pseudonyms.accession_hash(code, header["accession"]) if header["accession"] else "",
+            "accession_hash": self.pseudonyms.accession_hash(code, header["accession"])
+            if header["accession"]
+            else "",
             "date": studied + shift if studied else None,
             "age": header["age"],
             "vendor": header["vendor"],
             "indication": clean_text(header["indication"], patient.roster, studied=studied).text,
             "history": clean_text(header["history"], patient.roster, studied=studied).text,
-            "reporting_doctors": [self.pseudonyms.person_hash(code, name) for name in header["reading_doctors"]],
+            "reporting_doctors": [
+                self.pseudonyms.person_hash(code, name) for name in header["reading_doctors"]
+            ],
         }
 
     def _label(self, image: Image | None, found: Found) -> None:
@@ -211,7 +236,9 @@ class StudyRows:
             if label.get(column) and getattr(study, field_name) != label[column]
         }
         if changes:
-            save_versioned(study, expected_version=study.version, changes={**changes, "label_source": "table"})
+            save_versioned(
+                study, expected_version=study.version, changes={**changes, "label_source": "table"}
+            )
 
     def _image(self, found: Found, study: Study, sop_uid_hash: str) -> Image:
         header, shown = found.header, found.answer["image"]

@@ -33,7 +33,11 @@ class Columns:
     @property
     def known(self) -> tuple[str, ...]:
         """Every column, in order."""
-        return tuple(dict.fromkeys((*(name for group in self.one_of for name in group), *self.required, *self.optional)))
+        return tuple(
+            dict.fromkeys(
+                (*(name for group in self.one_of for name in group), *self.required, *self.optional)
+            )
+        )
 
 
 REPORTS = Columns(
@@ -43,7 +47,18 @@ REPORTS = Columns(
 )
 LABELS = Columns(
     required=("file",),
-    optional=("patient", "study", "laterality", "view", "mirrored", "density", "birads", "birads_left", "birads_right", "age"),
+    optional=(
+        "patient",
+        "study",
+        "laterality",
+        "view",
+        "mirrored",
+        "density",
+        "birads",
+        "birads_left",
+        "birads_right",
+        "age",
+    ),
 )
 PATHOLOGY = Columns(
     required=("patient", "side", "method", "class"),
@@ -75,7 +90,7 @@ def read_table(path: Path, columns: Columns, option: str) -> list[Row]:
         raise UserError(f"{option} {path}: no such file")
     readers = {".jsonl": _jsonl_rows, ".json": _jsonl_rows, ".xlsx": _xlsx_rows}
     reader = readers.get(path.suffix.lower(), _csv_rows)
-    rows = []
+    rows: list[Row] = []
     for number, cells in reader(path):
         if not rows:
             _check_columns(path, list(cells), columns)
@@ -122,8 +137,13 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         for cells in reader:
             if None in cells:
-                raise UserError(f"{path}, line {reader.line_num}: more cells than columns; quote cells that hold commas")
-            yield reader.line_num, {(name or "").strip(): (value or "").strip() for name, value in cells.items()}
+                raise UserError(
+                    f"{path}, line {reader.line_num}: more cells than columns; quote cells that hold commas"
+                )
+            yield (
+                reader.line_num,
+                {(name or "").strip(): (value or "").strip() for name, value in cells.items()},
+            )
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}; mend this line") from None
 

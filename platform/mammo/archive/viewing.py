@@ -39,7 +39,9 @@ def viewer_json(
                 "presets": image.presets,
                 "laterality": image.laterality,
                 # A close-up CC is no CC of the standard four: it gets a row of its own.
-                "view": image.view if not image.is_extra or image.view not in ("CC", "MLO") else f"{image.view}+",
+                "view": image.view
+                if not image.is_extra or image.view not in ("CC", "MLO")
+                else f"{image.view}+",
                 "acquired_order": order,
             }
             for order, image in enumerate(images, start=1)

@@ -98,7 +98,9 @@ def _check_use(dataset: FileDataset) -> None:
     if sop_class == DigitalMammographyXRayImageStorageForProcessing or (
         text(dataset, "PresentationIntentType").upper() == "FOR PROCESSING"
     ):
-        raise quarantined("FOR PROCESSING: raw detector data is not for reading; send the FOR PRESENTATION image")
+        raise quarantined(
+            "FOR PROCESSING: raw detector data is not for reading; send the FOR PRESENTATION image"
+        )
     if sop_class != DigitalMammographyXRayImageStorageForPresentation or text(dataset, "Modality") != "MG":
         raise quarantined(f"not a digital mammogram for presentation (modality {_modality(dataset)})")
     if any(value.startswith("STEREO") for value in image_type):
@@ -107,7 +109,11 @@ def _check_use(dataset: FileDataset) -> None:
 
 def _modality(dataset: FileDataset) -> str:
     value = text(dataset, "Modality").upper()
-    return value if value in {"MG", "DX", "CR", "CT", "MR", "US", "OT", "RG", "RF", "XA", "SR", "PR"} else "unknown"
+    return (
+        value
+        if value in {"MG", "DX", "CR", "CT", "MR", "US", "OT", "RG", "RF", "XA", "SR", "PR"}
+        else "unknown"
+    )
 
 
 def _known(dataset: FileDataset) -> dict[str, str]:
@@ -156,7 +162,9 @@ def _labelled_side(image: NDArray[np.uint16], label: dict[str, str]) -> SideFoun
 def _examine_raster(path: Path, kind: str, label: dict[str, str] | None) -> Accepted:
     image = raster.read_raster(path, kind)
     if label is None:
-        raise rejected("a PNG or PGM without a row in the labels table: nothing says whose it is or what it shows")
+        raise rejected(
+            "a PNG or PGM without a row in the labels table: nothing says whose it is or what it shows"
+        )
     missing = [column for column in ("patient", "study", "laterality", "view") if not label.get(column)]
     if missing:
         raise rejected(f"its row of the labels table has no {missing[0]}")

@@ -1,7 +1,7 @@
 """Finds lines of text burned into an image: the gate is the shape of a line, never what OCR could read.
 
 Saturated strokes are joined sideways into boxes; a box of the height of a line, much wider than high and made
-of several strokes is a line of text. Short boxes (LCC, RMLO and the like) are markers and pass.
+of several strokes as high as letters is a line of text. Calcifications and markers (LCC, RMLO) pass.
 BurnedInAnnotation (0028,0301) is never trusted.
 """
 
@@ -12,6 +12,7 @@ from scipy import ndimage
 MIN_HEIGHT = 6
 MAX_HEIGHT = 90
 MIN_ASPECT = 3.0
+# Strokes at least half as high as the line.
 MIN_STROKES = 5
 # Above this share of saturated pixels the image is over-exposed, not written on.
 MAX_INK = 0.05
@@ -33,8 +34,9 @@ def text_lines(image: NDArray[np.uint16]) -> list[tuple[int, int, int, int]]:
         height, width = rows.stop - rows.start - _JOIN_ROWS + 1, cols.stop - cols.start - columns + 1
         if not MIN_HEIGHT <= height <= MAX_HEIGHT or width < MIN_ASPECT * height:
             continue
-        _, strokes = ndimage.label(ink[rows, cols], structure=np.ones((3, 3)))
-        if strokes >= MIN_STROKES:
+        strokes, _ = ndimage.label(ink[rows, cols], structure=np.ones((3, 3)))
+        tall = sum(2 * (part.stop - part.start) >= height for part, _ in ndimage.find_objects(strokes))
+        if tall >= MIN_STROKES:
             found.append((int(cols.start), int(rows.start), int(width), int(height)))
     return found
 

@@ -24,12 +24,25 @@ _VENDORS = (
     (re.compile(r"philips|sectra", re.I), "philips"),
 )
 # Names of people, and numbers, that may stand in a patient's texts.
-_PATIENT_NAMES = ("PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "ResponsiblePerson")
+_PATIENT_NAMES = (
+    "PatientName",
+    "OtherPatientNames",
+    "PatientBirthName",
+    "PatientMotherBirthName",
+    "ResponsiblePerson",
+)
 _DOCTOR_NAMES = (
     "ReferringPhysicianName", "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName",
     "RequestingPhysician", "ScheduledPerformingPhysicianName", "PhysiciansOfRecord",
 )  # fmt: skip
-_NUMBERS = ("PatientID", "OtherPatientIDs", "AccessionNumber", "StudyID", "PatientTelephoneNumbers", "AdmissionID")
+_NUMBERS = (
+    "PatientID",
+    "OtherPatientIDs",
+    "AccessionNumber",
+    "StudyID",
+    "PatientTelephoneNumbers",
+    "AdmissionID",
+)
 _PLACES = ("PatientAddress", "InstitutionName", "InstitutionAddress")
 
 
@@ -92,7 +105,9 @@ def read_header(dataset: Dataset) -> Header:
         numbers=_all(dataset, _NUMBERS),
         places=_all(dataset, _PLACES),
         history=text(dataset, "AdditionalPatientHistory")[:2000],
-        indication=(text(dataset, "ReasonForStudy") or text(dataset, "ReasonForTheRequestedProcedure"))[:2000],
+        indication=(text(dataset, "ReasonForStudy") or text(dataset, "ReasonForTheRequestedProcedure"))[
+            :2000
+        ],
         age=_age(dataset),
         sex=value if (value := text(dataset, "PatientSex").upper()) in {"F", "M", "O"} else "",
         vendor=vendor_of(text(dataset, "Manufacturer")),
@@ -130,7 +145,11 @@ def _iso_day(written: str) -> str:
 
 def _taken_at(dataset: Dataset) -> int:
     """Hundredths of seconds since the study's first midnight, the instance number as tie-breaker."""
-    for day, clock in (("AcquisitionDate", "AcquisitionTime"), ("ContentDate", "ContentTime"), ("StudyDate", "StudyTime")):
+    for day, clock in (
+        ("AcquisitionDate", "AcquisitionTime"),
+        ("ContentDate", "ContentTime"),
+        ("StudyDate", "StudyTime"),
+    ):
         taken, studied = _iso_day(text(dataset, day)), _iso_day(text(dataset, "StudyDate"))
         match = _CLOCK.match(text(dataset, clock))
         if taken and match:
@@ -162,7 +181,11 @@ def _spacing(dataset: Dataset) -> tuple[list[float] | None, bool]:
     """Spacing at the breast: PixelSpacing if calibrated, else ImagerPixelSpacing over the magnification factor."""
     calibrated = _pair(numbers(dataset, "PixelSpacing"))
     imager = _pair(numbers(dataset, "ImagerPixelSpacing"))
-    if calibrated and calibrated != imager and text(dataset, "PixelSpacingCalibrationType").upper() == "GEOMETRY":
+    if (
+        calibrated
+        and calibrated != imager
+        and text(dataset, "PixelSpacingCalibrationType").upper() == "GEOMETRY"
+    ):
         return calibrated, False
     if imager:
         factor = number(dataset, "EstimatedRadiographicMagnificationFactor") or 1.0

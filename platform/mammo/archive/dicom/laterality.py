@@ -47,7 +47,9 @@ def stated_side(dataset: Dataset, view_side: str) -> tuple[str, str]:
     made = [(source, side) for source, side in statements if side in _OTHER]
     for source, side in made[1:]:
         if side != made[0][1]:
-            raise quarantined(f"{made[0][0]} says {made[0][1]}, {source} says {side}: a person must say which")
+            raise quarantined(
+                f"{made[0][0]} says {made[0][1]}, {source} says {side}: a person must say which"
+            )
     return (made[0][1], made[0][0]) if made else ("", "")
 
 

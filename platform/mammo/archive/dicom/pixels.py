@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import FileDataset
-from pydicom.pixels import apply_modality_lut, apply_voi
+from pydicom.pixels.processing import apply_modality_lut, apply_voi
 
 from mammo.archive.dicom.limits import LIMITS, Limits
 from mammo.archive.dicom.reading import number, numbers, text, texts
@@ -50,7 +50,9 @@ class Normalised:
 def check_header(dataset: FileDataset, limits: Limits = LIMITS) -> None:
     """Refuse what can't be decoded within limits, before a byte is decoded."""
     if "PixelData" not in dataset:
-        raise rejected("holds no image" if "Rows" not in dataset else "pixel data is missing: the file is cut short")
+        raise rejected(
+            "holds no image" if "Rows" not in dataset else "pixel data is missing: the file is cut short"
+        )
     needed = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "Rows", "Columns", "BitsAllocated", "BitsStored",
               "PhotometricInterpretation")  # fmt: skip
     missing = [keyword for keyword in needed if not text(dataset, keyword)]
@@ -73,7 +75,9 @@ def _check_length(dataset: FileDataset, pixels: int) -> None:
         return
     expected = pixels * int(dataset.BitsAllocated) // 8
     if len(dataset.PixelData) < expected:
-        raise rejected(f"pixel data is short: {len(dataset.PixelData)} of {expected} bytes; send the file again")
+        raise rejected(
+            f"pixel data is short: {len(dataset.PixelData)} of {expected} bytes; send the file again"
+        )
 
 
 def stored_values(dataset: FileDataset) -> NDArray[Any]:
@@ -156,7 +160,9 @@ def _windows(dataset: FileDataset) -> list[Window]:
     return found
 
 
-def _inverted(values: NDArray[Any], windows: list[Window], function: str) -> tuple[NDArray[Any], list[Window]]:
+def _inverted(
+    values: NDArray[Any], windows: list[Window], function: str
+) -> tuple[NDArray[Any], list[Window]]:
     """Turn MONOCHROME1 around: x -> top - x. LINEAR is not symmetric about its centre but about centre - 0.5."""
     top = values.max()
     shift = 1 if function == "LINEAR" else 0

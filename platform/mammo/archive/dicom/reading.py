@@ -48,7 +48,16 @@ def read_dicom(path: Path, limits: Limits = LIMITS) -> FileDataset:
         _check_depth(dataset, limits.depth)
     except RecursionError:
         raise rejected(f"sequences are nested deeper than {limits.depth}") from None
-    except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, NotImplementedError, AttributeError, TypeError):
+    except (
+        InvalidDicomError,
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        NotImplementedError,
+        AttributeError,
+        TypeError,
+    ):
         raise rejected("the DICOM file is damaged or cut short; send it again") from None
     return dataset
 
@@ -71,7 +80,7 @@ def _read_deflated(path: Path, meta: Dataset, limits: Limits) -> FileDataset:
     elements = read_dataset(BytesIO(inflated), is_implicit_VR=False, is_little_endian=True)
     file_meta = pydicom.dataset.FileMetaDataset(meta)
     file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return FileDataset(None, elements, file_meta=file_meta, is_implicit_VR=False, is_little_endian=True)
+    return FileDataset("", elements, file_meta=file_meta, is_implicit_VR=False, is_little_endian=True)
 
 
 def _check_depth(dataset: Dataset, allowed: int) -> None:

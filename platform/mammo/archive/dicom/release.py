@@ -59,9 +59,15 @@ KEPT: dict[str, Callable[[Dataset], Any]] = {
     ),
     "RescaleIntercept": lambda d: _kept_numbers(d, "RescaleIntercept", 1, -65536, 65536),
     "RescaleSlope": lambda d: _kept_numbers(d, "RescaleSlope", 1, -65536, 65536),
-    "VOILUTFunction": lambda d: _enumerated(d, "VOILUTFunction", frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})),
-    "PixelIntensityRelationship": lambda d: _enumerated(d, "PixelIntensityRelationship", frozenset({"LIN", "LOG", "DISP"})),
-    "PresentationLUTShape": lambda d: _enumerated(d, "PresentationLUTShape", frozenset({"IDENTITY", "INVERSE"})),
+    "VOILUTFunction": lambda d: _enumerated(
+        d, "VOILUTFunction", frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
+    ),
+    "PixelIntensityRelationship": lambda d: _enumerated(
+        d, "PixelIntensityRelationship", frozenset({"LIN", "LOG", "DISP"})
+    ),
+    "PresentationLUTShape": lambda d: _enumerated(
+        d, "PresentationLUTShape", frozenset({"IDENTITY", "INVERSE"})
+    ),
     "LossyImageCompression": lambda d: _enumerated(d, "LossyImageCompression", frozenset({"00", "01"})),
     # characteristics of the breast that a reader needs
     "BreastImplantPresent": lambda d: _enumerated(d, "BreastImplantPresent", frozenset({"YES", "NO"})),
@@ -76,7 +82,9 @@ def released_file(found: Accepted, pseudonyms: Pseudonyms, site_code: str) -> Fi
     header, source = found.header, found.dataset
     identity = header.patient_number or header.study_uid
     file = new_file(
-        DigitalMammographyXRayImageStorageForPresentation, pseudonyms.remap_uid(header.sop_uid), JPEGLSLossless
+        DigitalMammographyXRayImageStorageForPresentation,
+        pseudonyms.remap_uid(header.sop_uid),
+        JPEGLSLossless,
     )
     file.StudyInstanceUID = UID(pseudonyms.remap_uid(header.study_uid))
     file.SeriesInstanceUID = UID(pseudonyms.remap_uid(header.series_uid or header.study_uid))
@@ -172,6 +180,6 @@ def write_release(path: Path, found: Accepted, pseudonyms: Pseudonyms, site_code
         RuntimeError: the written file does not decode to the same values.
     """
     write_file(path, released_file(found, pseudonyms, site_code))
-    if not np.array_equal(dcmread(path).pixel_array, found.stored):
+    if found.stored is None or not np.array_equal(dcmread(path).pixel_array, found.stored):
         path.unlink()
         raise RuntimeError("the released file does not decode to the pixels that were read")

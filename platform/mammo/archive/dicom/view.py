@@ -10,8 +10,16 @@ from mammo.archive.dicom.reading import text
 from mammo.archive.dicom.refusal import quarantined
 
 STORED_VIEWS = frozenset({"CC", "MLO", "ML", "LM", "XCCL", "XCCM"})
-_VIEW_TEXT = re.compile(r"(?P<side>[RL])?[\s_-]*(?P<view>XCCL|XCCM|XCC|LMO|MLO|CC|ML|LM|FB|SIO|ISO)[\s_-]*(?P<tail>ID|M|S|SPOT|MAG)?")
-_TAILS = {"ID": "implant_displaced", "M": "magnification", "MAG": "magnification", "S": "spot_compression", "SPOT": "spot_compression"}
+_VIEW_TEXT = re.compile(
+    r"(?P<side>[RL])?[\s_-]*(?P<view>XCCL|XCCM|XCC|LMO|MLO|CC|ML|LM|FB|SIO|ISO)[\s_-]*(?P<tail>ID|M|S|SPOT|MAG)?"
+)
+_TAILS = {
+    "ID": "implant_displaced",
+    "M": "magnification",
+    "MAG": "magnification",
+    "S": "spot_compression",
+    "SPOT": "spot_compression",
+}
 # A view position can't say "exaggerated": CC beside such a code is no contradiction.
 _SAME_FAMILY = {"XCCL": "CC", "XCCM": "CC", "XCC": "CC", "FB": "CC"}
 
@@ -48,7 +56,9 @@ def find_view(dataset: Dataset) -> ViewFound:
     if match and match["tail"]:
         modifiers.append(_TAILS[match["tail"]])
     if coded and written and written not in (coded, _SAME_FAMILY.get(coded)):
-        raise quarantined(f"ViewCodeSequence says {coded}, ViewPosition says {written}: a person must say which")
+        raise quarantined(
+            f"ViewCodeSequence says {coded}, ViewPosition says {written}: a person must say which"
+        )
     name = coded or written
     stored = name if name in STORED_VIEWS else ("OTHER" if name else "")
     return ViewFound(stored, sorted(set(modifiers)), (match["side"] or "") if match else "")
@@ -65,7 +75,9 @@ def _from_codes(dataset: Dataset) -> tuple[str, list[str]]:
 
 
 def _modifiers(dataset: Dataset) -> list[str]:
-    found = (codes.MODIFIER_OF_CODE.get(_code_value(item)) for item in _items(dataset, "ViewModifierCodeSequence"))
+    found = (
+        codes.MODIFIER_OF_CODE.get(_code_value(item)) for item in _items(dataset, "ViewModifierCodeSequence")
+    )
     return [name for name in found if name]
 
 

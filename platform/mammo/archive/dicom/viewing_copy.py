@@ -25,13 +25,19 @@ def new_file(sop_class: str, sop_uid: str, syntax: UID) -> FileDataset:
     meta.TransferSyntaxUID = syntax
     meta.ImplementationClassUID = IMPLEMENTATION_UID
     meta.ImplementationVersionName = "MAMMOVLM"
-    file = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     file.SOPClassUID, file.SOPInstanceUID = UID(sop_class), UID(sop_uid)
     return file
 
 
 def write_viewing_copy(
-    path: Path, image: NDArray[np.uint16], *, bits_stored: int, laterality: str, view: str, uids: dict[str, str]
+    path: Path,
+    image: NDArray[np.uint16],
+    *,
+    bits_stored: int,
+    laterality: str,
+    view: str,
+    uids: dict[str, str],
 ) -> None:
     """Write `image` (rows, columns; uint16) to `path`; it holds no date, no vendor and nothing of the patient.
 
@@ -61,7 +67,12 @@ def add_frame(file: Dataset, image: NDArray[np.uint16], bits_stored: int) -> Non
     file.SamplesPerPixel = 1
     file.PhotometricInterpretation = "MONOCHROME2"
     file.Rows, file.Columns = image.shape
-    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 16, bits_stored, bits_stored - 1, 0
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = (
+        16,
+        bits_stored,
+        bits_stored - 1,
+        0,
+    )
     frame = bytes(imagecodecs.htj2k_encode(np.ascontiguousarray(image), reversible=True))
     file.PixelData = encapsulate([frame + b"\0" * (len(frame) % 2)])
     file["PixelData"].VR = "OB"

@@ -22,8 +22,12 @@ class Command(BaseCommand):
         """Add the command's own arguments."""
         parser.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or zip archive")
         parser.add_argument("--site", required=True, help="code of the hospital the data comes from")
-        parser.add_argument("--reports", help="CSV, JSON lines or XLSX of reports: text, and patient,accession or study_uid")
-        parser.add_argument("--labels", help="CSV of labels: file[,patient,study,laterality,view,mirrored,density,birads]")
+        parser.add_argument(
+            "--reports", help="CSV, JSON lines or XLSX of reports: text, and patient,accession or study_uid"
+        )
+        parser.add_argument(
+            "--labels", help="CSV of labels: file[,patient,study,laterality,view,mirrored,density,birads]"
+        )
         parser.add_argument("--simulated", action="store_true", help="mark every row as simulated data")
 
     def run(self, **options: Any) -> dict[str, Any]:
@@ -55,11 +59,15 @@ class Command(BaseCommand):
         reports = ImportBatch.objects.filter(site=batch.site, kind="reports").order_by("-created_at")[0]
         problems = [
             {"source": item.source, "outcome": item.outcome, "reason": item.reason}
-            for item in reports.items.exclude(outcome="imported").exclude(outcome="duplicate").select_related("batch__site")
+            for item in reports.items.exclude(outcome="imported")
+            .exclude(outcome="duplicate")
+            .select_related("batch__site")
         ]
         for problem in problems:
             self.say(f"{problem['outcome']}: {problem['source']}: {problem['reason']}", **options)
-        self.say("reports: " + ", ".join(f"{count} {name}" for name, count in reports.counts.items()), **options)
+        self.say(
+            "reports: " + ", ".join(f"{count} {name}" for name, count in reports.counts.items()), **options
+        )
         return {"counts": reports.counts, "problems": problems}
 
 

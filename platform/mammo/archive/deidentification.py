@@ -1,0 +1,85 @@
+"""The archive's de-identification alone: a folder in, released files under the same relative names out."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mammo.archive.parsing import ParsingPool
+from mammo.archive.pseudonyms import installation
+from mammo.core.errors import UserError
+
+# Released files are no archive rows: their pseudonyms and shifts are of this scope, not of a site.
+SCOPE = "release"
+
+
+@dataclass(frozen=True)
+class Released:
+    """What became of one file."""
+
+    source: str
+    outcome: str  # released, quarantined or rejected
+    output: str | None
+    reasons: list[str] = field(default_factory=list)
+
+
+def deidentify(source: Path, destination: Path) -> list[Released]:
+    """De-identify a file, or every file of a folder; only what passed is written.
+
+    Raises:
+        UserError: the source is missing, or the destination is no place to write to.
+        OSError: the disk is full; every released file is whole.
+    """
+    source, destination = Path(source), Path(destination)
+    if not source.exists():
+        raise UserError(f"{source}: no such file or folder")
+    if destination.exists() and not destination.is_dir():
+        raise UserError(f"{destination}: is a file; name a folder to write to")
+    if destination.resolve() == source.resolve() or source.resolve() in destination.resolve().parents:
+        raise UserError(f"{destination}: lies inside {source}; write to a folder outside of it")
+    answers: list[Released] = []
+    with ParsingPool[Path](installation()) as pool:
+        for relative, answer in pool.answers(_requests(source, destination)):
+            answers.append(_released(relative, answer, destination))
+    return sorted(answers, key=lambda released: released.source)
+
+
+def _requests(source: Path, destination: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    root = source if source.is_dir() else source.parent
+    for path in _files(source):
+        relative = path.relative_to(root)
+        target = destination / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield (
+            relative,
+            {
+                "task": "release",
+                "path": str(path.absolute()),
+                "target": str(target.absolute()),
+                "site": SCOPE,
+            },
+        )
+
+
+def _files(source: Path) -> Iterator[Path]:
+    if source.is_file():
+        yield source
+        return
+    for folder, folders, names in os.walk(source):
+        folders.sort()
+        yield from (
+            path
+            for name in sorted(names)
+            if (path := Path(folder) / name).is_file() and not path.is_symlink()
+        )
+
+
+def _released(relative: Path, answer: dict[str, Any], destination: Path) -> Released:
+    target = destination / relative
+    if answer["outcome"] == "failed":
+        raise OSError(answer["errno"], answer["reason"], str(destination))
+    if answer["outcome"] == "released":
+        return Released(str(relative), "released", str(target))
+    target.unlink(missing_ok=True)  # of an earlier run, under rules that let it pass
+    return Released(str(relative), answer["outcome"], None, [answer["reason"]])

@@ -1,0 +1,44 @@
+"""Import pathology results by breast or lesion."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from mammo.accounts.services import site_by_code
+from mammo.archive.services import import_pathology
+from mammo.core.command import Command as BaseCommand
+
+
+class Command(BaseCommand):
+    """`import_pathology FILE.csv|xlsx --site S [--json]`."""
+
+    help = __doc__ or ""
+    example = "manage.py import_pathology pathology.xlsx --site north"
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Add the command's own arguments."""
+        parser.add_argument(
+            "file", help="columns patient, accession, date, side, lesion, method, class, follow_up_months"
+        )
+        parser.add_argument("--site", required=True, help="code of the hospital the data comes from")
+        parser.add_argument("--simulated", action="store_true", help="mark every row as simulated data")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Import and report one item per row."""
+        site = site_by_code(options["site"])
+        done = import_pathology(
+            Path(options["file"]), site=site, by_user=None, is_simulated=options["simulated"]
+        )
+        items = [
+            {"source": item.source, "outcome": item.outcome, "reason": item.reason}
+            for item in done.batch.items.select_related("batch__site")
+        ]
+        self.say(", ".join(f"{count} {name}" for name, count in done.batch.counts.items()), **options)
+        if done.unmatched_file:
+            self.say(f"rows that were not taken, with the reason: {done.unmatched_file}", **options)
+        return {
+            "items": items,
+            "counts": done.batch.counts,
+            "unmatched_file": str(done.unmatched_file) if done.unmatched_file else None,
+        }

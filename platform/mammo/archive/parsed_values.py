@@ -1,0 +1,33 @@
+"""Values of table cells as they are written by people."""
+
+import re
+from datetime import date
+
+from mammo.core.errors import UserError
+
+
+def parse_age(written: str) -> int:
+    """Years, 90 for 90 and more.
+
+    Raises:
+        UserError: not a number of years.
+    """
+    digits = re.fullmatch(r"(\d{1,3})(?:\.0)?\s*(?:Y|岁|years?)?", written, re.I)
+    if not digits or not 10 <= int(digits[1]) <= 120:
+        raise UserError(f"column 'age': {written!r} is no age in years")
+    return min(int(digits[1]), 90)
+
+
+def parse_day(written: str, column: str) -> date:
+    """A date written 2019-03-11, 2019/3/11, 2019.3.11, 20190311 or 2019年3月11日.
+
+    Raises:
+        UserError: it is none.
+    """
+    match = re.match(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})", written)
+    try:
+        if match:
+            return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        pass
+    raise UserError(f"column {column!r}: {written!r} is no date; write it as 2019-03-11")

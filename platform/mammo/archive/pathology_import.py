@@ -1,0 +1,202 @@
+"""Import of pathology: matched by hashed number and accession, or by a date window; what matches nothing comes back."""
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.archive.models import ImportBatch, ImportItem, Pathology, Study
+from mammo.archive.parsed_values import parse_day
+from mammo.archive.pseudonyms import Pseudonyms, installation
+from mammo.archive.tables import PATHOLOGY, Row, read_table
+from mammo.core.choices import PathologyClass
+from mammo.core.errors import UserError
+from mammo.core.jsonlines import write_atomically
+
+Outcome = ImportItem.Outcome
+Method = Pathology.Method
+# A specimen belongs to the last mammogram of up to a year before it, or of the week after it (marked, then imaged).
+WINDOW_BEFORE = timedelta(days=7)
+WINDOW_AFTER = timedelta(days=365)
+MIN_FOLLOW_UP_MONTHS = 24
+
+_SIDES = {
+    "l": "L",
+    "left": "L",
+    "左": "L",
+    "左乳": "L",
+    "左侧": "L",
+    "r": "R",
+    "right": "R",
+    "右": "R",
+    "右乳": "R",
+    "右侧": "R",
+}
+_CLASSES = {
+    "benign": PathologyClass.BENIGN, "良性": PathologyClass.BENIGN,
+    "high_risk": PathologyClass.HIGH_RISK, "high risk": PathologyClass.HIGH_RISK, "high-risk": PathologyClass.HIGH_RISK,
+    "高危": PathologyClass.HIGH_RISK, "高风险": PathologyClass.HIGH_RISK,
+    "malignant": PathologyClass.MALIGNANT, "恶性": PathologyClass.MALIGNANT,
+    "": "", "negative": "", "阴性": "",
+}  # fmt: skip
+_METHODS: tuple[tuple[str, str], ...] = (
+    (r"vacuum|vab|mammotome|真空|旋切|麦默通", Method.VACUUM_BIOPSY),
+    (r"fine.?needle|fna|细针", Method.FINE_NEEDLE),
+    (r"core|cnb|needle biopsy|粗针|空心针|穿刺", Method.CORE_BIOPSY),
+    (r"surg|excision|mastectomy|lumpectomy|手术|切除", Method.SURGERY),
+    (r"follow.?up|随访", Method.FOLLOW_UP),
+    (r"^other$|其他", Method.OTHER),
+)
+
+
+@dataclass(frozen=True)
+class PathologyImport:
+    """What an import of pathology did.
+
+    Attributes:
+        batch: with one ImportItem per row.
+        unmatched_file: rows that were not taken, with the reason; None when all were.
+    """
+
+    batch: ImportBatch
+    unmatched_file: Path | None
+
+
+def import_pathology(
+    path: Path, *, site: Site, by_user: User | None, is_simulated: bool = False
+) -> PathologyImport:
+    """Import a table of results by breast or lesion (CSV, JSON lines or XLSX).
+
+    Raises:
+        UserError: the file is missing or a column is wrong; nothing was changed.
+    """
+    path = Path(path)
+    rows = read_table(path, PATHOLOGY, "pathology file")
+    pseudonyms = installation()
+    is_simulated = is_simulated or site.is_simulated
+    refused: list[tuple[Row, str]] = []
+    with transaction.atomic():
+        batch = ImportBatch.objects.create(
+            site=site, by_user=by_user, kind="pathology", is_simulated=is_simulated
+        )
+        counts: dict[str, int] = dict.fromkeys(Outcome.values, 0)
+        for row in rows:
+            outcome, reason = _take(row, site, pseudonyms, is_simulated)
+            if outcome == Outcome.REJECTED:
+                refused.append((row, reason))
+            counts[outcome] += 1
+            source = f"{path.name}, line {row.number}"
+            ImportItem.objects.create(batch=batch, source=source, outcome=outcome, reason=reason)
+        batch.counts, batch.finished_at = counts, timezone.now()
+        batch.save(update_fields=["counts", "finished_at"])
+        unmatched = _write_unmatched(path, refused, batch) if refused else None
+        audit.record(
+            "archive.imported", by_user=by_user, on=batch, site=site, kind="pathology", counts=counts
+        )
+    return PathologyImport(batch, unmatched)
+
+
+def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> tuple[str, str]:
+    try:
+        side, method, result, months = _values(row)
+        taken = parse_day(row["date"], "date") if row["date"] else None
+    except UserError as error:
+        return Outcome.REJECTED, str(error)
+    shift = pseudonyms.date_shift(site.code, row["patient"])
+    specimen_date = taken + shift if taken else None
+    study = _study(row, site, pseudonyms, specimen_date, is_follow_up=method == Method.FOLLOW_UP)
+    if isinstance(study, str):
+        return Outcome.REJECTED, study
+    key = {
+        "study": study, "laterality": side, "lesion": row["lesion"][:40], "method": method,
+        "specimen_date": specimen_date, "result": result,
+    }  # fmt: skip
+    if Pathology.objects.filter(**key).exists():
+        return Outcome.DUPLICATE, "this result was imported earlier"
+    Pathology.objects.create(**key, follow_up_months=months, is_simulated=is_simulated or study.is_simulated)
+    return Outcome.IMPORTED, ""
+
+
+def _values(row: Row) -> tuple[str, str, str, int | None]:
+    """Side, method, result and months of follow-up of a row.
+
+    Raises:
+        UserError: names the column and what may stand in it.
+    """
+    if not row["patient"]:
+        raise UserError("column 'patient' is empty")
+    side = _SIDES.get(row["side"].lower())
+    if side is None:
+        raise UserError(f"column 'side': {row['side']!r}; write L or R, one row per breast")
+    written = row["method"].lower()
+    method = next((value for pattern, value in _METHODS if re.search(pattern, written)), None)
+    if method is None:
+        raise UserError(f"column 'method': {row['method']!r}; write one of {', '.join(Method.values)}")
+    if row["class"].lower() not in _CLASSES:
+        raise UserError(f"column 'class': {row['class']!r}; write benign, high_risk or malignant")
+    result = str(_CLASSES[row["class"].lower()])
+    if method != Method.FOLLOW_UP:
+        if not result:
+            raise UserError("column 'class' is empty: only a negative follow-up has none")
+        return side, method, result, None
+    months = int(row["follow_up_months"]) if row["follow_up_months"].isdecimal() else 0
+    if result or months < MIN_FOLLOW_UP_MONTHS:
+        raise UserError(
+            f"a negative follow-up has no class and at least {MIN_FOLLOW_UP_MONTHS} follow_up_months"
+        )
+    return side, method, "", months
+
+
+def _study(
+    row: Row, site: Site, pseudonyms: Pseudonyms, specimen_date: date | None, *, is_follow_up: bool
+) -> Study | str:
+    """The study that a result belongs to, or why there is none."""
+    hers = Study.objects.filter(
+        site=site,
+        patient__number_hash=pseudonyms.number_hash(site.code, row["patient"]),
+        patient__erased_at=None,
+    )
+    if not hers.exists():
+        return "no patient with this number has a study here"
+    if row["accession"]:
+        study = hers.filter(accession_hash=pseudonyms.accession_hash(site.code, row["accession"])).first()
+        if study is None:
+            return "this patient has no study with this accession number"
+        if not is_follow_up and not _in_window(study, specimen_date):
+            return f"the specimen is outside {WINDOW_BEFORE.days} days before to {WINDOW_AFTER.days} days after the study"
+        return study
+    if specimen_date is None:
+        return "nothing to match by: give accession or date"
+    near = [study for study in hers.exclude(date=None) if study.date and _in_window(study, specimen_date)]
+    if not near:
+        return f"no study of this patient lies within {WINDOW_AFTER.days} days before the specimen"
+    before = [study for study in near if study.date and study.date <= specimen_date]
+    return max(before or near, key=lambda study: str(study.date))
+
+
+def _in_window(study: Study, specimen_date: date | None) -> bool:
+    if specimen_date is None or study.date is None:
+        return True
+    return study.date - WINDOW_BEFORE <= specimen_date <= study.date + WINDOW_AFTER
+
+
+def _write_unmatched(path: Path, refused: list[tuple[Row, str]], batch: ImportBatch) -> Path:
+    """Give the refused rows back, as they came, with the reason; the file identifies patients."""
+    columns = [*dict.fromkeys(name for row, _ in refused for name in row.cells), "line", "reason"]
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns)
+    writer.writeheader()
+    for row, reason in refused:
+        writer.writerow({**row.cells, "line": row.number, "reason": reason})
+    target = Path(settings.MAMMO_HOME) / "imports" / f"unmatched-{batch.pk}.csv"
+    write_atomically(target, buffer.getvalue().encode("utf-8-sig"))
+    target.chmod(0o600)
+    return target
