@@ -1,20 +1,19 @@
 """The Job row is the truth about every long piece of work; a Celery message is only a doorbell."""
 
-from datetime import timedelta
+import uuid
+from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from mammo.accounts.models import Site, User
+from mammo.accounts.models import Role, Site, User
 from mammo.core.models import TimedModel
 
-LEASE = timedelta(seconds=90)
-HEARTBEAT = timedelta(seconds=10)
-RING_AGAIN_AFTER = timedelta(seconds=30)
+# Who sees the jobs of a site, steers them and reads their logs (which may hold patients' texts).
+JOB_ROLES = (Role.RESEARCHER, Role.DATA_MANAGER, Role.ADMIN)
 
 
 class JobState(models.TextChoices):
@@ -45,13 +44,26 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "JobQuerySet":
-        """Jobs of the sites where the account is researcher, data manager or admin."""
-        sites = user.sites_as("researcher", "data_manager", "admin")
-        return self.filter(Q(site__in=sites) | Q(by_user=user))
+        """One's own jobs, and those of the sites where the account is researcher, data manager or admin.
+
+        Jobs of no site are seen by who submitted them and by administrators.
+        """
+        seen = Q(site__in=user.sites_as(*JOB_ROLES)) | Q(by_user=user)
+        if user.has_role(Role.ADMIN):
+            seen |= Q(site__isnull=True)
+        return self.filter(seen)
 
     def unfinished(self) -> "JobQuerySet":
         """Queued or being worked on."""
         return self.exclude(state__in=ENDED)
+
+    def lapsed(self, now: datetime) -> "JobQuerySet":
+        """Being worked on by a worker that has been silent for longer than its lease."""
+        return self.filter(state__in=ACTIVE, lease_until__lt=now)
+
+    def about(self, row: models.Model) -> "JobQuerySet":
+        """Jobs that work for this row."""
+        return self.filter(about_type=row._meta.label_lower, about_id=str(row.pk))
 
 
 class Job(TimedModel):
@@ -64,11 +76,11 @@ class Job(TimedModel):
     about_type = models.CharField(max_length=60, blank=True, help_text="label of the model it works for")
     about_id = models.CharField(max_length=64, blank=True)
     title = models.CharField(max_length=200, blank=True)
-    parameters = models.JSONField(default=dict)
+    parameters = models.JSONField(default=dict, help_text="ids and settings; never a patient's text")
     gpus = models.PositiveSmallIntegerField(default=0)
 
     state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
-    attempt = models.PositiveIntegerField(default=0, help_text="fencing token: every write of a worker carries it")
+    attempt = models.PositiveIntegerField(default=0, help_text="fencing token of every write of a worker")
     failed_attempts = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     worker = models.CharField(max_length=120, blank=True)
@@ -76,6 +88,7 @@ class Job(TimedModel):
     lease_until = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     rung_at = models.DateTimeField(null=True, help_text="when the doorbell was last sent")
+    rings = models.PositiveIntegerField(default=0, help_text="doorbells sent since it was queued")
     cancel_requested_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -84,8 +97,9 @@ class Job(TimedModel):
     error = models.TextField(blank=True)
     idempotency_key = models.UUIDField(null=True)
     is_simulated = models.BooleanField(default=False)
+    key_id = models.UUIDField(null=True, editable=False, help_text="key of the log of a job of no site")
 
-    objects: ClassVar[models.Manager["Job"]] = JobQuerySet.as_manager()  # type: ignore[assignment]
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -93,11 +107,18 @@ class Job(TimedModel):
             models.UniqueConstraint(fields=["by_user", "idempotency_key"], name="job_once_per_key"),
             models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known"),
             models.CheckConstraint(
-                condition=~Q(state__in=["running", "ingesting"]) | Q(lease_until__isnull=False), name="job_active_has_lease"
+                condition=~Q(state__in=["running", "ingesting"]) | Q(lease_until__isnull=False),
+                name="job_active_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["succeeded", "failed", "cancelled"], finished_at__isnull=False)
+                | Q(state__in=["queued", "running", "ingesting"], finished_at__isnull=True),
+                name="job_ended_has_time",
             ),
         ]
         indexes = [
             models.Index(fields=["state", "lease_until"], name="job_state_lease"),
+            models.Index(fields=["state", "rung_at"], name="job_state_rung"),
             models.Index(fields=["about_type", "about_id"], name="job_about"),
         ]
 
@@ -108,3 +129,39 @@ class Job(TimedModel):
     def folder(self) -> Path:
         """Working folder of the job: request, answer, log, and whatever its child writes."""
         return Path(settings.MAMMO_HOME) / "jobs" / str(self.pk)
+
+    @property
+    def is_ended(self) -> bool:
+        """No worker will touch it again unless a person asks for another try."""
+        return self.state in ENDED
+
+    @property
+    def is_stopping(self) -> bool:
+        """Cancelled by a person, and its worker has not stopped yet."""
+        return self.cancel_requested_at is not None and not self.is_ended
+
+    @property
+    def percent(self) -> int | None:
+        """Progress in per cent; None while the child has not told how much there is to do."""
+        done, total = self.progress.get("done"), self.progress.get("total")
+        if not isinstance(done, int | float) or not isinstance(total, int | float) or total <= 0:
+            return None
+        return max(0, min(100, int(100 * done / total)))
+
+    def encryption_key_id(self) -> uuid.UUID:
+        """Key of the log: the site's, or one of its own for a job of no site."""
+        key_id = self.site.key_id if self.site is not None else self.key_id
+        if key_id is None:
+            raise RuntimeError(f"job {self.pk} has neither a site nor a key")
+        return key_id
+
+
+class Beat(models.Model):
+    """When a part of the machinery (the reaper) was last alive."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    at = models.DateTimeField()
+    details = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,106 @@
+"""The reaper: whatever a dead worker, a lost message or a broken file left behind goes on again."""
+
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from mammo.core import idempotency
+from mammo.jobs import doorbell, queue_folder, services
+from mammo.jobs.attempt_files import AttemptFiles, shred
+from mammo.jobs.models import ACTIVE, Beat, Job
+from mammo.jobs.timing import timing
+from mammo.jobs.transitions import StaleAttemptError
+
+log = logging.getLogger(__name__)
+NAME = "reaper"
+HOUSEKEEPING_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Reaped:
+    """What one pass did."""
+
+    # Jobs whose worker was lost: queued again, failed after their last attempt, or cancelled if asked.
+    lapsed: int = 0
+    # Doorbells sent again.
+    rung: int = 0
+    # Message files removed: those that are done with, and those nobody can read.
+    processed_messages: int = 0
+    unreadable_messages: int = 0
+
+
+def reap() -> Reaped:
+    """One pass over all of it, and the reaper's own beat."""
+    lapsed = sum(_release(pk) for pk in Job.objects.lapsed(timezone.now()).values_list("pk", flat=True))
+    removed = queue_folder.tidy()
+    result = Reaped(lapsed, doorbell.ring_overdue(), removed["processed"], removed["unreadable"])
+    Beat.objects.update_or_create(name=NAME, defaults={"at": timezone.now(), "details": asdict(result)})
+    return result
+
+
+def reap_forever(stop: threading.Event) -> None:
+    """Reap every `timing().reap` seconds until `stop` is set; a database that is away is tried again."""
+    housekeeping_at = 0.0
+    while not stop.is_set():
+        try:
+            if time.monotonic() >= housekeeping_at:
+                keep_house()
+                housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
+            result = reap()
+            if result.lapsed or result.unreadable_messages:
+                log.warning("%s", result)
+        except (DatabaseError, OSError) as error:
+            log.warning("reaper: %s; trying again", type(error).__name__)
+        close_old_connections()
+        stop.wait(timing().reap)
+
+
+def keep_house() -> int:
+    """Forget old idempotency keys; close what ended attempts left open, and return how many those were."""
+    idempotency.forget_old()
+    closed = 0
+    for folder in (Path(settings.MAMMO_HOME) / "jobs").glob("*/attempt-*"):
+        if {path.name for path in folder.iterdir()} <= {"log.sealed"}:
+            continue
+        job_id = _job_id(folder)
+        job = Job.objects.filter(pk=job_id).first() if job_id is not None else None
+        if job is None:
+            shred(folder)
+        elif not (job.state in ACTIVE and folder.name == f"attempt-{job.attempt}"):
+            AttemptFiles(job, int(folder.name.removeprefix("attempt-"))).close()
+        else:
+            continue
+        closed += 1
+    return closed
+
+
+def _job_id(folder: Path) -> uuid.UUID | None:
+    with contextlib.suppress(ValueError):
+        return uuid.UUID(folder.parent.name)
+    return None
+
+
+def _release(job_id: uuid.UUID) -> bool:
+    """Take a job from a worker that has been silent for too long; False when it lives after all."""
+    now = timezone.now()
+    with transaction.atomic():
+        # A row that is locked is being stored just now: its worker lives.
+        job = Job.objects.select_for_update(skip_locked=True).lapsed(now).filter(pk=job_id).first()
+        if job is None:
+            return False
+        attempt = job.attempt
+        try:
+            services.requeue(job, "its worker was lost", where=Q(lease_until__lt=now))
+        except StaleAttemptError:
+            return False
+    AttemptFiles(job, attempt).close()
+    return True

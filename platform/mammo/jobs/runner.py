@@ -1,0 +1,159 @@
+"""Running one claimed job: request, child, answer, rows."""
+
+import logging
+import os
+import re
+import socket
+import time
+from typing import Any
+
+import psutil
+from django.db import DatabaseError, OperationalError
+
+from mammo.core.errors import UserError, WrongStateError
+from mammo.core.jsonlines import read_jsonlines
+from mammo.jobs import kinds, services
+from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.child import JOB_VARIABLE, Child, Ending
+from mammo.jobs.models import Job
+from mammo.jobs.pulse import Pulse
+from mammo.jobs.timing import timing
+from mammo.jobs.transitions import StaleAttemptError
+
+log = logging.getLogger(__name__)
+
+EXIT_SUCCESS, EXIT_BAD_REQUEST, EXIT_STOPPED = 0, 2, 75
+EXCEPTION_NAME = re.compile(r"^(?:[A-Za-z_]\w*\.)*([A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning))\b")
+LONGEST_ERROR = 500
+
+
+def run(job: Job, *, threaded: bool = True) -> Job:
+    """Run a job that this process has claimed, to whatever end; return its row as it stands then.
+
+    Args:
+        threaded: beat in a thread; False keeps everything on the caller's database connection.
+    """
+    files = AttemptFiles(job)
+    try:
+        files.make()
+        _attempt(job, files, threaded=threaded)
+    except StaleAttemptError as error:
+        log.warning("%s", error)
+    finally:
+        files.close()
+    return Job.objects.get(pk=job.pk)
+
+
+def run_here(job: Job) -> Job:
+    """Claim and run a queued job in this very process: for commands and tests that have no worker.
+
+    Raises:
+        WrongStateError: it is not queued, or a worker was faster.
+    """
+    claimed = services.claim(job.pk, f"{socket.gethostname()}:{os.getpid()}")
+    if claimed is None:
+        raise WrongStateError(f"job {job.pk} is not queued: it can't be run here")
+    return run(claimed, threaded=False)
+
+
+def _attempt(job: Job, files: AttemptFiles, *, threaded: bool) -> None:
+    try:
+        ending = _run_child(job, files, threaded=threaded)
+        _conclude(job, files, ending)
+    except StaleAttemptError:
+        raise
+    except UserError as error:
+        files.note(str(error))
+        services.fail(job, str(error)[:LONGEST_ERROR])
+    except Exception as error:
+        # The message may hold a patient's text: it goes into the log, the row names the kind of error only.
+        files.note_exception(error)
+        services.requeue(job, f"{type(error).__name__}; the log tells more")
+
+
+def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
+    kind = kinds.get(job.kind)
+    with Pulse(job, threaded=threaded) as pulse:
+        if job.attempt > 1:
+            end_leftovers(job)
+        files.write_request(kind.build_request(job))
+        if services.is_cancel_requested(job):
+            return Ending(EXIT_STOPPED, "cancel")
+        progress = _Progress(job)
+        child = Child(job, kind.module, files, progress.take)
+        services.heartbeat(job, child_pid=child.pid)
+        ending = child.watch(pulse)
+    progress.flush()
+    return ending
+
+
+def _conclude(job: Job, files: AttemptFiles, ending: Ending) -> None:
+    """Turn the way the child ended into the job's next state."""
+    if services.is_cancel_requested(job):
+        services.confirm_cancelled(job)
+    elif ending.status == EXIT_SUCCESS and files.answer.exists():
+        _store(job, files)
+    elif ending.status == EXIT_SUCCESS:
+        services.requeue(job, "it ended without an answer file")
+    elif ending.stopped_by == "shutdown":
+        services.requeue(job, "its worker was stopped", counts=False)
+    elif ending.status == EXIT_BAD_REQUEST:
+        services.fail(job, files.last_line()[:LONGEST_ERROR] or "its request was refused; the log tells more")
+    elif ending.status == EXIT_STOPPED:
+        services.requeue(job, "something stopped it")
+    elif ending.status < 0:
+        services.requeue(job, f"it was ended by signal {-ending.status}; the log tells more")
+    else:
+        name = EXCEPTION_NAME.match(files.last_line())
+        what = f"{name.group(1)}, exit status" if name else "exit status"
+        services.requeue(job, f"{what} {ending.status}; the log tells more")
+
+
+def _store(job: Job, files: AttemptFiles) -> None:
+    try:
+        services.finish(job, read_jsonlines(files.answer))
+    except (StaleAttemptError, UserError, OperationalError):
+        raise  # another attempt's; the person's to mend; worth another try
+    except Exception as error:
+        # The same answer would meet the same error: running the child again would not help.
+        files.note_exception(error)
+        services.fail(job, f"storing the results: {type(error).__name__}; the log tells more")
+
+
+def end_leftovers(job: Job) -> int:
+    """Kill children of earlier attempts of this job on this machine; return how many there were.
+
+    The tether kills a child with its worker; this finds grandchildren, which are not tethered.
+    """
+    ended = 0
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(JOB_VARIABLE) == str(job.pk):
+                process.kill()
+                ended += 1
+        except (psutil.Error, OSError):
+            continue
+    return ended
+
+
+class _Progress:
+    """Brings a child's progress to the row, not more often than `timing().progress`."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._last: dict[str, Any] | None = None
+        self._written = 0.0
+
+    def take(self, progress: dict[str, Any]) -> None:
+        self._last = progress
+        if time.monotonic() - self._written >= timing().progress:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._last is None:
+            return
+        try:
+            services.report_progress(self._job, self._last)
+        except DatabaseError as error:
+            log.warning("job %s: progress not written (%s)", self._job.pk, type(error).__name__)
+        self._last, self._written = None, time.monotonic()

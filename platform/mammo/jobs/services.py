@@ -1,0 +1,268 @@
+"""Everything that changes a job: submitting, claiming, progress, the end, and what a person asks for.
+
+A worker's writes carry its attempt (the fencing token): a worker that was silent for too long writes nothing.
+"""
+
+import time
+import uuid
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.keys import key_store
+from mammo.jobs import kinds
+from mammo.jobs.doorbell import ring
+from mammo.jobs.models import ACTIVE, ENDED, Job, JobState
+from mammo.jobs.timing import timing
+from mammo.jobs.transitions import StaleAttemptError, move, write
+
+POLL_SECONDS = 0.25
+
+
+def submit(
+    kind: str,
+    *,
+    by_user: User | None,
+    parameters: dict[str, Any],
+    site: Site | None = None,
+    about: models.Model | None = None,
+    title: str = "",
+    gpus: int = 0,
+    idempotency_key: uuid.UUID | None = None,
+    is_simulated: bool = False,
+) -> Job:
+    """Queue a job: the row and its audit event stand together; a worker is told after the commit.
+
+    Args:
+        parameters: ids and settings for the kind's `build_request`; never a patient's text.
+        about: the row the job works for; pages of that row can find its jobs.
+        gpus: how many the child sees; 0 hides them all.
+        idempotency_key: the same key of the same account returns the first job.
+
+    Raises:
+        UserError: no app registered this kind.
+    """
+    registered = kinds.get(kind)
+    if gpus < 0:
+        raise UserError(f"gpus: {gpus} is below zero")
+    values: dict[str, Any] = {
+        "kind": kind,
+        "queue": registered.queue,
+        "site": site,
+        "about_type": about._meta.label_lower if about is not None else "",
+        "about_id": str(about.pk) if about is not None else "",
+        "title": title[:200],
+        "parameters": parameters,
+        "gpus": gpus,
+        "is_simulated": is_simulated,
+        "key_id": None if site is not None else key_store().create(),
+    }
+    with transaction.atomic():
+        if idempotency_key is None:
+            job, is_first = Job.objects.create(by_user=by_user, **values), True
+        else:
+            job, is_first = Job.objects.get_or_create(
+                by_user=by_user, idempotency_key=idempotency_key, defaults=values
+            )
+        if is_first:
+            transaction.on_commit(partial(ring, job.pk))
+            audit.record("jobs.submitted", by_user=by_user, on=job, site=site, kind=kind)
+    return job
+
+
+def claim(job_id: uuid.UUID | str, worker: str) -> Job | None:
+    """Take a queued job for this worker; None when it is not queued any more (someone else has it)."""
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        return None
+    now = timezone.now()
+    try:
+        return move(
+            job,
+            JobState.RUNNING,
+            where=Q(cancel_requested_at__isnull=True),
+            attempt=F("attempt") + 1,
+            worker=worker[:120],
+            lease_until=now + timing().lease_time,
+            heartbeat_at=now,
+            started_at=now,
+            progress={},
+            error="",
+        )
+    except WrongStateError:
+        return None
+
+
+def heartbeat(job: Job, *, child_pid: int | None = None) -> bool:
+    """Tell that the worker of this attempt lives, and extend its lease; whether a person asked to cancel.
+
+    Raises:
+        StaleAttemptError: the lease was lost; the worker must end its child at once.
+    """
+    now = timezone.now()
+    changes: dict[str, Any] = {"heartbeat_at": now, "lease_until": now + timing().lease_time}
+    if child_pid is not None:
+        changes["child_pid"] = child_pid
+    write(job, fence=job.attempt, **changes)
+    return is_cancel_requested(job)
+
+
+def is_cancel_requested(job: Job) -> bool:
+    """Whether a person asked to cancel this attempt.
+
+    Raises:
+        StaleAttemptError: the job went to another attempt.
+    """
+    row = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=ACTIVE).values("cancel_requested_at")
+    found = row.first()
+    if found is None:
+        raise StaleAttemptError(f"job {job.pk}: attempt {job.attempt} is over")
+    return found["cancel_requested_at"] is not None
+
+
+def report_progress(job: Job, progress: dict[str, Any]) -> None:
+    """Show how far the child is.
+
+    Args:
+        progress: `{"done": int, "total": int, "message": str, ...measures}`.
+
+    Raises:
+        StaleAttemptError: the job went to another attempt; nothing is written.
+    """
+    write(job, fence=job.attempt, progress=progress)
+
+
+def finish(job: Job, rows: Iterable[dict[str, Any]]) -> Job:
+    """Store the child's answer and end the job, in one transaction: the rows exist exactly once.
+
+    Raises:
+        StaleAttemptError: the job went to another attempt; nothing is stored.
+    """
+    kind = kinds.get(job.kind)
+    move(job, JobState.INGESTING, fence=job.attempt, lease_until=timezone.now() + timing().lease_time)
+    with transaction.atomic():
+        # Takes the row's lock first: the reaper and a person's cancelling wait until the rows stand or fall.
+        write(job, fence=job.attempt, heartbeat_at=timezone.now())
+        result = kind.ingest(job, rows) or {}
+        move(job, JobState.SUCCEEDED, fence=job.attempt, result=result)
+        audit.record("jobs.succeeded", by_user=None, on=job, site=job.site, attempt=job.attempt)
+    return job
+
+
+def fail(job: Job, error: str) -> Job:
+    """End the job as failed, for a reason that another attempt would meet again.
+
+    Raises:
+        StaleAttemptError: the job went to another attempt.
+    """
+    with transaction.atomic():
+        move(job, JobState.FAILED, fence=job.attempt, error=error, failed_attempts=F("failed_attempts") + 1)
+        audit.record("jobs.failed", by_user=None, on=job, site=job.site, attempt=job.attempt)
+    return job
+
+
+def requeue(job: Job, reason: str, *, counts: bool = True, where: Q | None = None) -> Job:
+    """End an attempt that did not succeed: queued again, cancelled if asked, failed after the last one.
+
+    Args:
+        reason: one line without a patient's text; shown on the job's page.
+        counts: whether this was an attempt of `max_attempts` (a stop of the machine is none).
+        where: further conditions on the row (the reaper's: the lease has lapsed).
+
+    Raises:
+        StaleAttemptError: the job went to another attempt.
+    """
+    with transaction.atomic():
+        row = Job.objects.select_for_update().filter(pk=job.pk, attempt=job.attempt).first()
+        if row is None:
+            raise StaleAttemptError(f"job {job.pk}: attempt {job.attempt} is over")
+        if row.cancel_requested_at is not None:
+            return confirm_cancelled(job, where=where)
+        failed = row.failed_attempts + counts
+        is_last = counts and failed >= row.max_attempts
+        changes: dict[str, Any] = {"failed_attempts": failed, "error": reason}
+        if is_last:
+            move(job, JobState.FAILED, fence=job.attempt, where=where, **changes)
+        else:
+            move(job, JobState.QUEUED, fence=job.attempt, where=where, rung_at=None, rings=0, **changes)
+            transaction.on_commit(partial(ring, job.pk))
+        action = "jobs.failed" if is_last else "jobs.requeued"
+        audit.record(action, by_user=None, on=job, site=job.site, reason=reason[:500], attempt=job.attempt)
+    return job
+
+
+def confirm_cancelled(job: Job, *, where: Q | None = None) -> Job:
+    """The worker (or the reaper in its place) tells that the cancelled job has stopped.
+
+    Raises:
+        StaleAttemptError: the job went to another attempt.
+    """
+    with transaction.atomic():
+        move(job, JobState.CANCELLED, fence=job.attempt, where=where)
+        audit.record("jobs.stopped", by_user=None, on=job, site=job.site, attempt=job.attempt)
+    return job
+
+
+def cancel(job: Job, *, by_user: User | None) -> Job:
+    """Cancel: a queued job at once; a running one is asked to stop, and killed after a grace time.
+
+    Asking twice changes nothing.
+
+    Raises:
+        NotAllowedError: the account does not see this job.
+        WrongStateError: it has ended already.
+    """
+    _require_visible(job, by_user)
+    now = timezone.now()
+    with transaction.atomic():
+        current = Job.objects.select_for_update().get(pk=job.pk)
+        if current.state == JobState.CANCELLED or current.is_stopping:
+            return current
+        if current.state == JobState.QUEUED:
+            move(current, JobState.CANCELLED, fence=current.attempt, cancel_requested_at=now)
+        elif Job.objects.filter(pk=job.pk, state__in=ACTIVE).update(cancel_requested_at=now) != 1:
+            raise WrongStateError(_("The job has ended already; there is nothing to cancel."))
+        audit.record("jobs.cancel_requested", by_user=by_user, on=current, site=current.site)
+    current.refresh_from_db()
+    return current
+
+
+def retry(job: Job, *, by_user: User | None) -> Job:
+    """Queue a failed or cancelled job again, with all its attempts.
+
+    Raises:
+        NotAllowedError: the account does not see this job.
+        WrongStateError: it has not ended, or it succeeded.
+    """
+    _require_visible(job, by_user)
+    with transaction.atomic():
+        current = Job.objects.select_for_update().get(pk=job.pk)
+        ended = Q(state__in=(JobState.FAILED, JobState.CANCELLED))
+        fresh: dict[str, Any] = {"failed_attempts": 0, "rings": 0, "error": "", "progress": {}}
+        move(current, JobState.QUEUED, where=ended, cancel_requested_at=None, rung_at=None, **fresh)
+        transaction.on_commit(partial(ring, current.pk))
+        audit.record("jobs.retried", by_user=by_user, on=current, site=current.site)
+    return current
+
+
+def wait(job: Job, *, timeout: float | None = None) -> Job:
+    """Wait until a job has ended, or `timeout` seconds; return it as it stands then (see `is_ended`)."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        current = Job.objects.get(pk=job.pk)
+        if current.state in ENDED or (deadline is not None and time.monotonic() >= deadline):
+            return current
+        time.sleep(POLL_SECONDS)
+
+
+def _require_visible(job: Job, user: User | None) -> None:
+    if user is not None and not Job.objects.visible_to(user).filter(pk=job.pk).exists():
+        raise NotAllowedError(_("This account may not change this job."))
