@@ -158,12 +158,12 @@ def _outline(
     else:
         below, above = breast.half_height_mm, axis * 1.12  # the upper edge runs on into the axilla
         offset = y - axis - breast.sag_mm * (x / depth) ** 2
-    half = np.where(offset > 0, below, above)
+    half = np.where(offset > 0, below, above).astype(np.float32)
     n = breast.exponent
     bump = 4.5 * np.exp(-(((y - _nipple_mm(breast, view)) / 3.6) ** 4))  # the nipple, in profile
     forward = np.maximum(x - bump * np.clip((x / depth - 0.7) / 0.3, 0, 1), 0)
     radial = ((forward / depth) ** n + np.abs(offset / half) ** n) ** (1 / n)
-    phase = rng.uniform(0, 6.28, size=2)
+    phase = rng.uniform(0, 6.28, size=2).astype(np.float32)
     radial = radial * (1 + 0.004 * np.sin(y / 11 + phase[0]) + 0.006 * np.sin(y / 23 + phase[1]))
     edge_mm = np.maximum((1 - radial) * np.minimum(depth, half), 0)
     return radial.astype(np.float32), (radial < 1).astype(np.float32), edge_mm.astype(np.float32)
@@ -171,7 +171,7 @@ def _outline(
 
 def _pectoral(view: ViewPosition, x: Image, y: Image, coarse: Image, rng: np.random.Generator) -> Image:
     """Pectoral muscle, 0..1: a triangle at the top of the chest wall in MLO, nothing in CC."""
-    top, foot = rng.uniform(44, 62), rng.uniform(100, 132)
+    top, foot = float(rng.uniform(44, 62)), float(rng.uniform(100, 132))
     if view == "CC":
         return np.zeros_like(coarse)
     border = top * (1 - np.clip(y / foot, 0, 1) ** 1.25) + 0.6 * coarse
@@ -195,7 +195,7 @@ def _glandular(
     score = coarse + 0.22 * fine + (0.8 + 1.6 * fraction) * centred
     within = (inside > 0) & (pectoral < 0.5)
     score = score - 4.0 * np.exp(-edge_mm / 3.0) - 3.0 * pectoral
-    threshold = np.quantile(score[within][::7], 1 - fraction)
+    threshold = np.float32(np.quantile(score[within][::7], 1 - fraction))
     return np.asarray(1 / (1 + np.exp(-(score - threshold) / 0.30)), dtype=np.float32)
 
 
@@ -204,12 +204,13 @@ def _vessels(breast: Breast, view: ViewPosition, x: Image, y: Image, rng: np.ran
     axis = _axis_mm(breast, view)
     image = np.zeros((y.shape[0], x.shape[1]), dtype=np.float32)
     for _ in range(int(rng.integers(1, 4))):
-        start, bend = rng.uniform(-45, 45), rng.uniform(-25, 25)
-        reach, width = rng.uniform(0.5, 0.9) * breast.depth_mm, rng.uniform(0.7, 1.2)
-        wave = 2.0 * np.sin(x / rng.uniform(7, 12) + rng.uniform(0, 6))
+        start, bend, wavelength, phase = rng.uniform((-45, -25, 7, 0), (45, 25, 12, 6)).astype(np.float32)
+        reach, width = rng.uniform((0.5, 0.7), (0.9, 1.2)).astype(np.float32)
+        reach = reach * np.float32(breast.depth_mm)
+        wave = 2.0 * np.sin(x / wavelength + phase)
         course = axis + start * (1 - x / breast.depth_mm) + bend * (x / breast.depth_mm) ** 2 + wave
         fade = np.clip((reach - x) / 15, 0, 1) * np.float32(0.075)
-        image += fade * np.exp(-(((y - course) / np.float32(width)) ** 2))
+        image += fade * np.exp(-(((y - course) / width) ** 2))
     return image
 
 
