@@ -9,6 +9,9 @@ in the prompt. Where the paper is silent or cannot be followed to the letter:
   standardised with the training split's mean and deviation, which leaves the map linear.
 - The paper's figure has one visual token for a study (`visual_tokens="per_study"`, the mean of the views).
   The default is one per view behind a text tag that names the view, such as [L-CC].
+- UMiCon's training erases density from its vectors (a linear probe falls from .95 to .79 on phantoms), though
+  the mixture of experts has just measured it. By default the selector's probabilities of A-D join each vector
+  (`with_density`); without them the vector is UMiCon's alone, as in the paper.
 - UMiCon's text side is not part of this model: a report is not needed at answer time.
 """
 
@@ -28,6 +31,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from modeling.nn.density_selector import DENSITIES
 from modeling.nn.umicon import UMiConWithExperts
 from modeling.nn.visual_moe import VisualMoE
 
@@ -51,6 +55,8 @@ class MammoVLMConfig(PreTrainedConfig):
     visual_tokens: str = PER_VIEW
     # Soft tokens that the map makes of one vector.
     tokens_per_vector: int = 1
+    # The density selector's probabilities of A-D join each visual vector.
+    with_density: bool = True
     # The reserved token id that a visual vector replaces.
     visual_token_id: int = 0
     # Right views are flipped to left before the encoder, as they were in training.
@@ -88,6 +94,8 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
     _keep_in_fp32_modules = ["vision", PROJECTION]
     vector_mean: Tensor
     vector_scale: Tensor
+    # The map is new where the rest is trained: it learns at this multiple of the stage's rate.
+    projection_rate: float = 1.0
 
     def __init__(
         self,
@@ -103,7 +111,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         if language_model is None:
             language_model = AutoModelForCausalLM.from_config(config.text_config)
         self.language_model = language_model
-        size = int(self.vision.umicon.vector_size)
+        size = int(self.vision.umicon.vector_size) + (len(DENSITIES) if config.with_density else 0)
         hidden = int(language_model.config.hidden_size)
         self.embed_projection = nn.Linear(size, hidden * config.tokens_per_vector)
         self.register_buffer("vector_mean", torch.zeros(size))
@@ -120,6 +128,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         visual_token_id: int,
         visual_tokens: str = PER_VIEW,
         tokens_per_vector: int = 1,
+        with_density: bool = True,
         flip_right: bool = True,
     ) -> Self:
         """A model whose visual side and language model are trained and whose map is new."""
@@ -128,6 +137,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             vision=vision.spec(),
             visual_tokens=visual_tokens,
             tokens_per_vector=tokens_per_vector,
+            with_density=with_density,
             visual_token_id=visual_token_id,
             flip_right=flip_right,
         )
@@ -144,14 +154,18 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             view_mask: (B, V) true where a view exists; all of them when not given.
 
         Returns:
-            vectors (B, V, C) and their mask (B, V); with per_study (B, 1, C) and (B, 1).
+            vectors (B, V, C) and their mask (B, V); with per_study (B, 1, C) and (B, 1). With density C is
+            UMiCon's 128 and 4 probabilities of the study's density, the same in each of its views.
         """
         if view_mask is None:
             view_mask = torch.ones(pixel_values.shape[:2], dtype=torch.bool, device=pixel_values.device)
-        views, studies, _ = self.vision.encode(pixel_values, view_mask)
-        if self.config.visual_tokens == PER_VIEW:
-            return views, view_mask
-        return studies[:, None], view_mask.any(1, keepdim=True)
+        vectors, studies, routed = self.vision.encode(pixel_values, view_mask)  # (B, V, C), (B, C)
+        if self.config.visual_tokens == PER_STUDY:
+            vectors, view_mask = studies[:, None], view_mask.any(1, keepdim=True)
+        if self.config.with_density:
+            density = routed.density_logits.exp().to(vectors)[:, None]  # (B, 1, 4)
+            vectors = torch.cat([vectors, density.expand(-1, vectors.shape[1], -1)], dim=-1)
+        return vectors, view_mask
 
     def fit_standardisation(self, vectors: Tensor) -> None:
         """Set mean and deviation from training vectors (n, C); done once, before the map is trained."""
@@ -168,6 +182,15 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         super().train(mode)
         self.vision.eval()
         return self
+
+    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+        """What needs a gradient, in optimiser groups: the map at its own rate, and the rest."""
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                rate = self.projection_rate if name.startswith(PROJECTION) else 1.0
+                groups.setdefault(rate * learning_rate, []).append(parameter)
+        return [{"params": parameters, "lr": rate} for rate, parameters in groups.items()]
 
     def _insert(self, embeddings: Tensor, input_ids: Tensor, vectors: Tensor, view_mask: Tensor) -> Tensor:
         """Put vectors (B, V, C) at the placeholders of input_ids (B, T) in embeddings (B, T, hidden)."""

@@ -320,6 +320,8 @@ class SftConfig(ImagesConfig):
     visual_tokens: Literal["per_view", "per_study"] = "per_view"
     # Soft tokens that the map makes of one vector.
     tokens_per_vector: int = 1
+    # The density selector's probabilities join each vector: UMiCon's supervised stage erases density.
+    with_density: bool = True
     # Whether each image picks its expert, or its study does by the mean of its images' probabilities.
     route_by: Literal["study", "image"] = "study"
     # Held-out answers written to measure facts: at most so many questions, and tokens in each answer.
@@ -335,6 +337,7 @@ class SftConfig(ImagesConfig):
             decay_after_epoch=100,
             tuning="full",
             visual_tokens="per_study",
+            with_density=False,
         )
 
     @classmethod

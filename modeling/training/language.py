@@ -30,6 +30,8 @@ from modeling.training.stage import WEIGHTS_FOLDER, check_config, check_seed, de
 from modeling.training.trainer import run_training
 
 LEAST_DIALOGUES = 20
+# The tags before visual vectors, often enough to become few tokens.
+VIEW_TAGS = ("[L-CC]", "[L-MLO]", "[R-CC]", "[R-MLO]") * 50
 
 
 def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
@@ -42,7 +44,8 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
             f"corpus {corpus}: {len(dialogues)} dialogues, at least {LEAST_DIALOGUES} needed"
         )
     seed_everything(seed)
-    tokenizer = train_tokenizer((text for d in dialogues for text in d.texts), config.vocabulary)
+    texts = [text for dialogue in dialogues for text in dialogue.texts]
+    tokenizer = train_tokenizer([*texts, *VIEW_TAGS], config.vocabulary)
     encoder = ChatEncoder(tokenizer)
     training, held_out = _split(_encode(encoder, dialogues), config.held_out, seed)
     model = build_tiny_glm(tokenizer, _size(config))

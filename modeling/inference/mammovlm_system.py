@@ -1,0 +1,103 @@
+"""Answers of a trained MammoVLM to questions with mammograms."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from modeling.data.snapshot import file_sha256
+from modeling.inference.images import study_array
+from modeling.inference.native import check_length, default_batch_size, to_answer
+from modeling.inference.systems import Answer, Draw, ImageFile, Progress, SystemUnavailableError, sha256_of
+from modeling.nn.chat import ChatEncoder
+from modeling.nn.generation import Prompt, Sampling, generate_rows
+from modeling.nn.language import ModelFolderError, check_model_folder, load_tokenizer, weights_sha256
+from modeling.nn.mammovlm import MammoVLM, MammoVLMConfig
+
+
+class MammoVLMSystem:
+    """MammoVLM from the folder that its training wrote.
+
+    Each set of images is encoded once, however many questions are asked about it and answers drawn. A
+    question without images is answered from its text.
+    """
+
+    can_redraw = True
+
+    def __init__(self, folder: str | Path, sampling: Sampling, batch_size: int | None = None) -> None:
+        try:
+            path = check_model_folder(folder)
+            model_type = json.loads((path / "config.json").read_text("utf-8")).get("model_type")
+            if model_type != MammoVLMConfig.model_type:
+                raise SystemUnavailableError(
+                    f"{path} holds a {model_type} model: use the kind transformers for it"
+                )
+            self.model = MammoVLM.from_pretrained(str(path), local_files_only=True, use_safetensors=True)
+            self.encoder = ChatEncoder(load_tokenizer(path))
+        except (ModelFolderError, ValueError, OSError) as error:
+            raise SystemUnavailableError(str(error)) from error
+        self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self.sampling = sampling
+        self.revision = weights_sha256(path)
+        self.batch_size = batch_size or default_batch_size(self.model.language_model)
+        self._vectors: dict[tuple[ImageFile, ...], Tensor] = {}
+
+    def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
+        """Answers in the order of the draws."""
+        started = time.monotonic()
+        prompts = [self._prompt(draw) for draw in draws]
+        written = generate_rows(
+            self.model,
+            prompts,
+            sampling=self.sampling,
+            stop_ids=self.encoder.stop_ids,
+            pad_id=self.encoder.pad_id,
+            batch_size=self.batch_size,
+            on_batch=progress,
+        )
+        seconds = (time.monotonic() - started) / max(len(draws), 1)
+        return [
+            to_answer(
+                self.encoder,
+                draw,
+                row,
+                _prompt_sha256(draw, prompt),
+                self.sampling,
+                seconds,
+                images=len(draw.question.images),
+            )
+            for draw, prompt, row in zip(draws, prompts, written, strict=True)
+        ]
+
+    def _prompt(self, draw: Draw) -> Prompt:
+        question, config = draw.question, self.model.config
+        ids = self.encoder.prompt(
+            question.turns,
+            context=question.context,
+            visual_tags=config.tags([(image.laterality, image.view) for image in question.images]),
+            per_tag=config.tokens_per_vector,
+        )
+        vectors = self._encode(question.images) if question.images else None
+        prompt = Prompt(ids, draw.seed, vectors)
+        check_length(prompt, draw, self.sampling, self.model.language_model.config)
+        return prompt
+
+    def _encode(self, images: tuple[ImageFile, ...]) -> Tensor:
+        """The images' visual vectors (views, C), or (1, C) with per_study."""
+        if images not in self._vectors:
+            size = self.model.vision.visual.image_size
+            array = study_array(images, size=size, flip_right=self.model.config.flip_right)
+            pixels = torch.from_numpy(array)[None].to(self.model.device)
+            vectors, mask = self.model.encode_images(pixels)
+            self._vectors[images] = vectors[mask].float().cpu()
+        return self._vectors[images]
+
+
+def _prompt_sha256(draw: Draw, prompt: Prompt) -> str:
+    images = [file_sha256(image.path) for image in draw.question.images]
+    return sha256_of([list(prompt.input_ids), images])

@@ -1,0 +1,203 @@
+"""Stage 4: tune the language model on picked answers, with the images' vectors in the prompt (section 3.3).
+
+python -m modeling.training.sft REQUEST.json ANSWER.jsonl
+
+Experts and UMiCon are frozen, so each study's vectors are the same in every epoch: they are computed once
+before training, which changes nothing but the time it takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor
+
+from modeling.data.exchange import AnswerWriter, BadRequestError, report_progress
+from modeling.data.snapshot import SftSample, Snapshot, Study
+from modeling.nn.chat import ChatEncoder
+from modeling.nn.checkpoint import load_selector, load_umicon
+from modeling.nn.language import (
+    ModelFolderError,
+    load_language_model,
+    load_tokenizer,
+    save_language_model,
+    weights_sha256,
+)
+from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
+from modeling.training.config import SftConfig
+from modeling.training.dialogues import SeenDialogue, SeenDialogues
+from modeling.training.samples import study_batches
+from modeling.training.sft_measures import measure
+from modeling.training.stage import StageRequest, device, run_stage
+from modeling.training.trainer import run_training
+
+
+def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
+    """Train, save the whole model, and measure it on held-out patients."""
+    config, snapshot = request.config, request.snapshot
+    model, encoder = build(request)
+    vectors = encode_studies(model, snapshot, _asked_about(snapshot), flip_right=config.flip_right)
+    training = [sample for sample in snapshot.sft if sample.split == "train"]
+    if not training:
+        raise BadRequestError(f"snapshot {snapshot.name}: no answer in its train split to tune on")
+    fit_standardisation(model, training, vectors)
+    dialogues = SeenDialogues(
+        encode_dialogues(encoder, model, snapshot, training, vectors), pad_id=encoder.pad_id
+    )
+    model.projection_rate = config.projection_rate
+    tuned = prepare_tuning(model, config)
+    metrics = run_training(
+        stage="sft",
+        model=tuned,
+        config=config,
+        samples=dialogues,
+        collate=dialogues.collate,
+        output=request.output,
+        seed=request.seed,
+        resume=request.resume,
+        identity={
+            "snapshot": snapshot.content_hash,
+            **{name: weights_sha256(folder) for name, folder in sorted(request.init.items())},
+        },
+        stop=request.stop,
+    )
+    whole = finish_tuning(tuned)
+    digest = save_language_model(request.weights, whole, encoder.tokenizer)
+    figures, predictions = measure(
+        whole,
+        encoder,
+        snapshot,
+        vectors,
+        dialogues=lambda samples: encode_dialogues(encoder, whole, snapshot, samples, vectors),
+        config=config,
+        seed=request.seed,
+    )
+    for row in (*metrics, *predictions):
+        answer.write(row)
+    figures |= {"training_answers": len(training)}
+    answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
+
+
+def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
+    """MammoVLM from the request's checkpoints. Raises BadRequestError naming the one that is missing."""
+    config, init = request.config, request.init
+    for name, what in (("umicon", "a trained UMiCon"), ("language_model", "a language model")):
+        if name not in init:
+            raise BadRequestError(f"init.{name}: missing; name the folder of {what}")
+    vision, _ = load_umicon(init["umicon"])
+    if "density" in init:
+        vision.visual.selector.load_state_dict(load_selector(init["density"]).state_dict())
+    if vision.visual.image_size != request.snapshot.image_size:
+        raise BadRequestError(f"init.umicon: trained on images of {vision.visual.image_size}")
+    vision.visual.routing = config.route_by
+    try:
+        encoder = ChatEncoder(load_tokenizer(init["language_model"]))
+        language_model = load_language_model(init["language_model"])
+    except (ModelFolderError, ValueError) as error:
+        raise BadRequestError(f"init.language_model: {error}") from error
+    if encoder.visual_token_id is None:
+        raise BadRequestError("init.language_model: its tokenizer has no reserved token for an image")
+    model = MammoVLM.from_parts(
+        vision,
+        language_model,
+        visual_token_id=encoder.visual_token_id,
+        visual_tokens=config.visual_tokens,
+        tokens_per_vector=config.tokens_per_vector,
+        with_density=config.with_density,
+        flip_right=config.flip_right,
+    )
+    return model, encoder
+
+
+def prepare_tuning(model: MammoVLM, config: SftConfig) -> Any:
+    """Gradients where the setting wants them: on the map, and on adapters or the whole language model."""
+    model.freeze_vision()
+    if config.tuning == "full":
+        model.language_model.requires_grad_(True)
+        model.embed_projection.requires_grad_(True)
+        return model
+    adapters = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=LORA_TARGETS,
+        modules_to_save=[PROJECTION],  # else the trained map would not be saved
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, adapters)
+
+
+def finish_tuning(tuned: Any) -> MammoVLM:
+    """The whole model, adapters merged into the weights that they were beside."""
+    whole = tuned if isinstance(tuned, MammoVLM) else tuned.merge_and_unload()
+    whole.eval()
+    return whole  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def encode_studies(
+    model: MammoVLM, snapshot: Snapshot, studies: Sequence[Study], *, flip_right: bool
+) -> dict[str, Tensor]:
+    """Each study's visual vectors (views, C), or (1, C) with per_study, on the processor."""
+    place = device()
+    model.to(place).eval()
+    vectors: dict[str, Tensor] = {}
+    for part, pixels, mask in study_batches(snapshot, studies, flip_right=flip_right):
+        encoded, present = model.encode_images(pixels.to(place), mask.to(place))
+        for study, row, kept in zip(part, encoded.float().cpu(), present.cpu(), strict=True):
+            vectors[study.study] = row[kept]
+        report_progress(len(vectors), len(studies), "encoding images")
+    return vectors
+
+
+def fit_standardisation(
+    model: MammoVLM, training: Iterable[SftSample], vectors: Mapping[str, Tensor]
+) -> None:
+    """Mean and deviation of the training studies' vectors, each study counted once."""
+    studies = sorted({sample.study for sample in training if sample.study is not None})
+    if studies:
+        model.fit_standardisation(torch.cat([vectors[study] for study in studies]))
+
+
+def encode_dialogues(
+    encoder: ChatEncoder,
+    model: MammoVLM,
+    snapshot: Snapshot,
+    samples: Sequence[SftSample],
+    vectors: Mapping[str, Tensor],
+) -> list[SeenDialogue]:
+    """Token ids, labels and vectors of samples. Raises BadRequestError naming one that does not fit."""
+    studies = {study.study: study for study in snapshot.studies}
+    most = int(model.language_model.config.max_position_embeddings)
+    encoded = []
+    for sample in samples:
+        views = [(v.laterality, v.view) for v in studies[sample.study].views] if sample.study else []
+        dialogue = encoder.example(
+            sample.turns,
+            sample.answer,
+            visual_tags=model.config.tags(views),
+            per_tag=model.config.tokens_per_vector,
+        )
+        if len(dialogue.input_ids) > most:
+            raise BadRequestError(
+                f"sft.jsonl: sample {sample.id} has {len(dialogue.input_ids)} tokens and the model takes "
+                f"{most}; shorten it or leave it out"
+            )
+        encoded.append(SeenDialogue(dialogue, vectors[sample.study] if sample.study else None))
+    return encoded
+
+
+def _asked_about(snapshot: Snapshot) -> list[Study]:
+    asked = {sample.study for sample in snapshot.sft if sample.study is not None}
+    known = {study.study for study in snapshot.studies}
+    if asked - known:
+        raise BadRequestError(f"sft.jsonl: study {sorted(asked - known)[0]} is not in studies.jsonl")
+    return [study for study in snapshot.studies if study.study in asked]
+
+
+if __name__ == "__main__":
+    sys.exit(run_stage(sys.argv, SftConfig, train))
