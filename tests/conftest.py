@@ -1,16 +1,7 @@
 """Fixtures shared by every room: people with names, a site, the shared data, a home folder of its own."""
 
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-
-# Before Django reads its settings: tests never touch the checkout's own MAMMO_HOME.
-_HOME = tempfile.mkdtemp(prefix="mammo-tests-")
-os.environ["MAMMO_HOME"] = _HOME
-os.environ.pop("MAMMO_DEMO", None)
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright runs an event loop beside the ORM
 
 import pytest
 from django.conf import settings as django_settings
@@ -51,14 +42,13 @@ def chromium() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, settings: object) -> Iterator[None]:
+def _home(tmp_path: Path, settings: object) -> None:
     """Each test has its own MAMMO_HOME: keys, originals, viewing copies, queue, runs."""
     home = tmp_path / "home"
     settings.MAMMO_HOME = home  # type: ignore[attr-defined]
     settings.MAMMO_KEYS = home / "keys"  # type: ignore[attr-defined]
     settings.MAMMO_ORIGINALS = home / "originals"  # type: ignore[attr-defined]
     settings.MAMMO_VIEWING_COPIES = home / "viewing_copies"  # type: ignore[attr-defined]
-    yield
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -83,7 +73,7 @@ def _flushes_may_empty_append_only_tables() -> Iterator[None]:
 
 
 @pytest.fixture
-def site(db: None):  # noqa: ANN201
+def site(db: None):
     """The hospital `north`."""
     from mammo.accounts.services import create_site
 
@@ -91,57 +81,59 @@ def site(db: None):  # noqa: ANN201
 
 
 @pytest.fixture
-def other_site(db: None):  # noqa: ANN201
+def other_site(db: None):
     """Another hospital, whose rows nobody of `north` may see."""
     from mammo.accounts.services import create_site
 
     return create_site("south", "South Hospital", by_user=None, is_simulated=False)
 
 
-def _person(name: str, role: str, site: object):  # noqa: ANN202
+def _person(name: str, role: str, site: object):
     from mammo.accounts.services import create_account
 
-    return create_account(name.lower(), password="correct horse battery", display_name=name, roles={role: [site]}, by_user=None)
+    return create_account(
+        name.lower(), password="correct horse battery", display_name=name, roles={role: [site]}, by_user=None
+    )
 
 
 @pytest.fixture
-def june(site):  # noqa: ANN001, ANN201
+def june(site):
     """A junior radiologist at north."""
     return _person("June", "junior", site)
 
 
 @pytest.fixture
-def jack(site):  # noqa: ANN001, ANN201
+def jack(site):
     """Another junior radiologist at north."""
     return _person("Jack", "junior", site)
 
 
 @pytest.fixture
-def sena(site):  # noqa: ANN001, ANN201
+def sena(site):
     """A senior radiologist at north."""
     return _person("Sena", "senior", site)
 
 
 @pytest.fixture
-def sol(site):  # noqa: ANN001, ANN201
+def sol(site):
     """Another senior radiologist at north."""
     return _person("Sol", "senior", site)
 
 
 @pytest.fixture
-def rita(site):  # noqa: ANN001, ANN201
+def rita(site):
     """A researcher at north."""
     return _person("Rita", "researcher", site)
 
 
 @pytest.fixture
-def dana(site):  # noqa: ANN001, ANN201
+def dana(site):
     """A data manager at north."""
     return _person("Dana", "data_manager", site)
 
 
 @pytest.fixture
-def otto(other_site):  # noqa: ANN001, ANN201
+def otto(other_site):
     """A researcher at south: a stranger to north."""
     return _person("Otto", "researcher", other_site)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -25,7 +24,9 @@ MAMMO_VIEWING_COPIES = Path(env.str("MAMMO_VIEWING_COPIES", default=str(MAMMO_HO
 PRODUCTION = env.bool("MAMMO_PRODUCTION", default=False)
 MAMMO_DEMO = env.bool("MAMMO_DEMO", default=False) or (MAMMO_HOME / "demo" / "signins.json").exists()
 if PRODUCTION and MAMMO_DEMO:
-    raise ImproperlyConfigured("MAMMO_DEMO: demo sign-ins are never allowed with MAMMO_PRODUCTION=1; use another MAMMO_HOME")
+    raise ImproperlyConfigured(
+        "MAMMO_DEMO: demo sign-ins are never allowed with MAMMO_PRODUCTION=1; use another MAMMO_HOME"
+    )
 
 
 def _secret_key() -> str:
@@ -33,7 +34,9 @@ def _secret_key() -> str:
     if given:
         return given
     if PRODUCTION:
-        raise ImproperlyConfigured("MAMMO_SECRET_KEY is not set; give a long random string (50 characters or more)")
+        raise ImproperlyConfigured(
+            "MAMMO_SECRET_KEY is not set; give a long random string (50 characters or more)"
+        )
     path = MAMMO_HOME / "secret_key"
     if not path.exists():
         MAMMO_HOME.mkdir(parents=True, exist_ok=True)
@@ -52,7 +55,9 @@ def _secret_key() -> str:
 SECRET_KEY = _secret_key()
 SECRET_KEY_FALLBACKS = env.list("MAMMO_SECRET_KEY_FALLBACKS", default=[])
 DEBUG = False
-ALLOWED_HOSTS = env.list("MAMMO_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"])
+ALLOWED_HOSTS = env.list(
+    "MAMMO_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
+)
 
 INSTALLED_APPS = [
     "mammo.core",
@@ -225,7 +230,9 @@ BROKER_URL = env.str("BROKER_URL", default="filesystem://")
 QUEUE_FOLDER = MAMMO_HOME / "queue"
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = False  # the Job row's lease does what late acknowledgement can't (docs/decisions/0002)
+CELERY_TASK_ACKS_LATE = (
+    False  # the Job row's lease does what late acknowledgement can't (docs/decisions/0002)
+)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "cpu"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -1,7 +1,7 @@
 """Who may do what, at which site; and the hash-chained trail of what was done."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
@@ -42,8 +42,12 @@ class User(AbstractUser):
     display_name = models.CharField(_("name"), max_length=150, blank=True)
     years_of_experience = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
     breast_training = models.CharField(max_length=300, blank=True)
-    language = models.CharField(max_length=10, default="en", choices=[("en", "English"), ("zh-hans", "简体中文")])
-    is_simulated = models.BooleanField(default=False, help_text=_("scripted account; copied to each judgement"))
+    language = models.CharField(
+        max_length=10, default="en", choices=[("en", "English"), ("zh-hans", "简体中文")]
+    )
+    is_simulated = models.BooleanField(
+        default=False, help_text=_("scripted account; copied to each judgement")
+    )
 
     objects: ClassVar[UserManager["User"]] = UserManager()
 
@@ -90,6 +94,9 @@ class AuditHead(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     sequence = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, default="0" * 64)
+
+    def __str__(self) -> str:
+        return f"head at {self.sequence}"
 
 
 class AuditEvent(OpaqueModel):

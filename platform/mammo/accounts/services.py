@@ -19,7 +19,9 @@ def create_site(code: str, name: str, *, by_user: User | None, is_simulated: boo
     if Site.objects.filter(code=code).exists():
         raise UserError(f"site {code!r} exists already; choose another code")
     with transaction.atomic():
-        site = Site.objects.create(code=code, name=name, key_id=key_store().create(), is_simulated=is_simulated)
+        site = Site.objects.create(
+            code=code, name=name, key_id=key_store().create(), is_simulated=is_simulated
+        )
         audit.record("accounts.site_created", by_user=by_user, on=site, site=site)
     return site
 
@@ -33,7 +35,9 @@ def site_by_code(code: str) -> Site:
     found = Site.objects.filter(code=code).first()
     if found is None:
         known = ", ".join(Site.objects.order_by("code").values_list("code", flat=True)) or "none yet"
-        raise UserError(f"--site {code}: no such site; known: {known} (make one with `manage.py create_site`)")
+        raise UserError(
+            f"--site {code}: no such site; known: {known} (make one with `manage.py create_site`)"
+        )
     return found
 
 

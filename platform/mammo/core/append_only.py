@@ -39,7 +39,9 @@ def standing_triggers(connection: BaseDatabaseWrapper) -> set[str]:
     """Names of the append-only triggers that stand (enabled) in this database."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'append_only_%%'")
+            cursor.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'append_only_%%'"
+            )
         else:
             cursor.execute(
                 "SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
@@ -109,7 +111,7 @@ def _on_connect(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """System check: every append-only table has its triggers (tagged `database`, run before the site starts)."""
+    """System check (tag `database`): every append-only table has its triggers."""
     problems: list[CheckMessage] = []
     for alias in databases or []:
         connection = connections[alias]
@@ -124,7 +126,7 @@ def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any
             problems.append(
                 Error(
                     f"Append-only triggers are missing in database {alias!r}: {', '.join(missing)}",
-                    hint="Run `python manage.py migrate`, which installs them, and find out who dropped them.",
+                    hint="Run `python manage.py migrate`, which installs them; find out who dropped them.",
                     id="mammo.E001",
                 )
             )

@@ -41,12 +41,14 @@ class Command(BaseCommand):
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise CommandError(
-                    f"{error.filename or 'disk'}: no space left; free some and run again (nothing is half-written)"
+                    f"{error.filename or 'disk'}: no space left; free some, run again (nothing is half-written)"
                 ) from None
             raise CommandError(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")) from None
         except DatabaseError as error:
             if "no such table" in str(error) or "does not exist" in str(error):
-                raise CommandError("the database has no tables yet; run `python manage.py migrate` first") from None
+                raise CommandError(
+                    "the database has no tables yet; run `python manage.py migrate` first"
+                ) from None
             raise
         if as_json:
             self.stdout.write(json.dumps(result or {}, ensure_ascii=False))

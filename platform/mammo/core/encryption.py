@@ -58,14 +58,18 @@ class EncryptedTextField(models.TextField):
         if value is None or value == "":
             return value
         if isinstance(value, ErasedText):
-            raise ValueError(f"{self._purpose()}: the text was erased; a row can't be saved over its tombstone")
+            raise ValueError(
+                f"{self._purpose()}: the text was erased; a row can't be saved over its tombstone"
+            )
         key_id = model_instance.encryption_key_id()  # type: ignore[attr-defined]
         return Sealed(encrypt_text(self._to_text(value), key_id, self._purpose()))
 
     def get_prep_value(self, value: Any) -> Any:
         if value is None or value == "" or isinstance(value, Sealed | BaseExpression):
             return value
-        raise TypeError(f"{self._purpose()} is encrypted per patient: save the row itself, not by QuerySet.update()")
+        raise TypeError(
+            f"{self._purpose()} is encrypted per patient: save the row itself, not by QuerySet.update()"
+        )
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         prepared = self.get_prep_value(value)

@@ -18,7 +18,9 @@ def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
     try:
         handle = path.open(encoding="utf-8-sig")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing JSON-lines file") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); give an existing JSON-lines file"
+        ) from None
     with handle:
         for number, line in enumerate(handle, start=1):
             if not line.strip():
@@ -28,7 +30,9 @@ def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
             except ValueError as error:
                 raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
             if not isinstance(row, dict):
-                raise UserError(f"{path}, line {number}: expected one JSON object per line, found {type(row).__name__}")
+                raise UserError(
+                    f"{path}, line {number}: expected one JSON object per line, found {type(row).__name__}"
+                )
             yield row
 
 

@@ -74,7 +74,9 @@ class KeyStore:
             try:
                 key = self._master.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], key_id.bytes)
             except InvalidTag:
-                raise UserError(f"{path}: wrapped by another master key; restore the matching {self.folder}/master.key") from None
+                raise UserError(
+                    f"{path}: wrapped by another master key; restore the matching {self.folder}/master.key"
+                ) from None
             cached = self._cache[key_id] = AESGCM(key)
         return cached
 
@@ -109,7 +111,7 @@ class KeyStore:
 
 @lru_cache(maxsize=8)
 def _master_key(folder: Path) -> bytes:
-    """Return the installation's 256-bit key: MAMMO_MASTER_KEY (base64) or the file `master.key`, made once."""
+    """The installation's 256-bit key: MAMMO_MASTER_KEY (base64) or the file `master.key`, made once."""
     given = settings.MAMMO_MASTER_KEY
     if given:
         return _checked_key(given, "MAMMO_MASTER_KEY")

@@ -48,7 +48,9 @@ class NoStoreMiddleware:
 
 
 def static_headers(headers: Any, path: str, url: str) -> None:
-    """Static files carry the page's Content-Security-Policy: a worker obeys the policy of its own response."""
+    """Static files carry the page's Content-Security-Policy: a worker obeys its own response's."""
     directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
-    headers["Content-Security-Policy"] = "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
+    headers["Content-Security-Policy"] = "; ".join(
+        f"{name} {' '.join(values)}" for name, values in directives.items()
+    )
     headers["X-Content-Type-Options"] = "nosniff"

@@ -18,4 +18,6 @@ def home(request: HttpRequest) -> HttpResponse:
 def home_progress(request: HttpRequest) -> HttpResponse:
     """The running part of the home page, asked for every few seconds while something runs."""
     panels = panels_for(request.user)
-    return render(request, "_home_progress.html", {"panels": panels, "running": any(p.running for p in panels)})
+    return render(
+        request, "_home_progress.html", {"panels": panels, "running": any(p.running for p in panels)}
+    )

@@ -1,4 +1,4 @@
-"""The people of the synthetic hospital: sign-ins for visitors, and scripted colleagues marked as simulated."""
+"""The people of the synthetic hospital: sign-ins for visitors, and scripted colleagues. All are simulated."""
 
 from dataclasses import dataclass
 

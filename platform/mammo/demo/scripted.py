@@ -1,4 +1,4 @@
-"""What the scripted people do. They see what a person would see (question, images' truth, texts), never an arm.
+"""What the scripted people do. They see what a person would see: question, images' truth, texts; no arm.
 
 Every draw comes from (seed, question, person), so that a repeated run does the same.
 """
@@ -34,7 +34,9 @@ def correct_answers(turns: list[str], facts: ImageFacts) -> dict[AnswerStyle, st
     return {style: true_answer(turns, facts, style) for style in STYLES}
 
 
-def junior_settles(turns: list[str], facts: ImageFacts, proposals: list[str], rng: random.Random) -> list[Settled]:
+def junior_settles(
+    turns: list[str], facts: ImageFacts, proposals: list[str], rng: random.Random
+) -> list[Settled]:
     """Correct three proposals: a right one stays, a wrong one becomes right, one in twelve is overlooked."""
     right = correct_answers(turns, facts)
     settled: list[Settled] = []
@@ -72,7 +74,9 @@ def author_answers(turns: list[str], facts: ImageFacts, *, senior: bool, rng: ra
     return true_answer(turns, seen, "full" if senior else "plain")
 
 
-def rater_scores(turns: list[str], facts: ImageFacts, shown: str, rng: random.Random, leniency: float) -> dict[str, int]:
+def rater_scores(
+    turns: list[str], facts: ImageFacts, shown: str, rng: random.Random, leniency: float
+) -> dict[str, int]:
     """Scores of 1 to 100 from what the text says against what the images show, with a rater's noise."""
     right = correct_answers(turns, facts)
     stated = read_facts(shown)
@@ -95,4 +99,6 @@ def rater_scores(turns: list[str], facts: ImageFacts, shown: str, rng: random.Ra
         "professionalism": 0.7 * quality + 26,
         "completeness": 0.35 * quality + 60 * fullness,
     }
-    return {aspect: max(1, min(100, round(mean + leniency + rng.gauss(0, 5)))) for aspect, mean in means.items()}
+    return {
+        aspect: max(1, min(100, round(mean + leniency + rng.gauss(0, 5)))) for aspect, mean in means.items()
+    }

@@ -1,4 +1,4 @@
-"""`create_account NAME --role ROLE --site SITE`: make an account; the password is asked for, never an argument."""
+"""`create_account NAME --role ROLE --site SITE`: make an account; its password is asked for."""
 
 import getpass
 import os

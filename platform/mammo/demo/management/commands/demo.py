@@ -1,0 +1,106 @@
+"""`demo`: builds the synthetic hospital, runs the whole story on it, and serves the site meanwhile."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandParser
+
+from mammo.core.command import Command as BaseCommand
+from mammo.core.errors import UserError
+from mammo.demo import people
+from mammo.demo.progress import Progress, load
+from mammo.demo.story.context import Story
+from mammo.demo.story.run import FIRST, THEN, run_steps, summary
+from mammo.jobs.supervisor import Supervisor
+
+HOST = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    """The demonstration; a second call goes on where the first one ended."""
+
+    help = "Build the synthetic hospital, run the whole story on it, and serve the site meanwhile."
+    example = "manage.py demo --serve 0"
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--serve", type=int, choices=[0, 1], default=1, help="0: end after the tables")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--seed", type=int, default=20250210)
+        parser.add_argument("--studies", type=int, default=300)
+        parser.add_argument("--patients", type=int, default=240)
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        if settings.PRODUCTION:
+            raise UserError(
+                "MAMMO_PRODUCTION is set: the demo makes accounts with public passwords; unset it"
+            )
+        settings.MAMMO_DEMO = True
+        call_command("migrate", verbosity=0)
+        story = self._story(**options)
+        run_steps(story, FIRST)
+        serve = bool(options["serve"])
+        with _interruptible(), Supervisor(web=serve, host=HOST, port=options["port"]):
+            if serve:
+                self._say_address(options["port"], **options)
+            run_steps(story, THEN)
+            figures = summary(story)
+            self._say_results(story, figures, **options)
+            if serve:
+                self.say("The site stays up; Ctrl-C ends it.", **options)
+                while True:
+                    time.sleep(3600)
+        return figures
+
+    def _story(self, **options: Any) -> Story:
+        found = load()
+        size = {name: options[name] for name in ("seed", "studies", "patients")}
+        if found is not None and found.notes.get("size", size) != size:
+            raise UserError(
+                f"{settings.MAMMO_HOME} holds a demo of another size ({found.notes['size']}); "
+                "set MAMMO_HOME to another folder or remove it"
+            )
+        progress = found or Progress()
+        progress.notes["size"] = size
+        progress.save()
+        return Story(**size, say=lambda line: self.say(line, **options), progress=progress)
+
+    def _say_address(self, port: int, **options: Any) -> None:
+        self.say(
+            f"\nThe site is up: http://{HOST}:{port}/   (password of all sign-ins: {people.PASSWORD})",
+            **options,
+        )
+        for name, title, role, _, does in people.VISITORS:
+            self.say(f"   {name:6s} {title:11s} {people.ROLE_NAMES[role]:20s} {does}", **options)
+        self.say("", **options)
+
+    def _say_results(self, story: Story, figures: dict[str, Any], **options: Any) -> None:
+        table = story.folder / "tables" / "table_1.md"
+        self.say("\n" + table.read_text(encoding="utf-8"), **options)
+        for name, value in figures.items():
+            if isinstance(value, float | bool | int):
+                self.say(
+                    f"{name:22s} {value:.3f}" if isinstance(value, float) else f"{name:22s} {value}",
+                    **options,
+                )
+        self.say(f"\nFigures: {story.folder / 'summary.json'}\nTables:  {table.parent}", **options)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the demo quietly; the next call goes on from there."""
+
+    def stop(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("\nStopped; `make demo` goes on from here.")
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,158 @@
+"""Steps of the story up to the questions: hospital, people, import, split, campaigns."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from annotation.models import Campaign, Purpose, Question
+from annotation.question_table import read_question_table
+from annotation.services.campaigns import add_member, create_campaign, open_campaign
+from annotation.services.questions import import_questions
+from mammo.archive.models import Split, SplitMembership, Study
+from mammo.archive.pseudonyms import installation
+from mammo.archive.services import import_pathology, import_studies
+from mammo.demo import hospital
+from mammo.demo.people import SITE, ensure_people
+from mammo.demo.questions import question_kind
+from mammo.demo.story.context import Story
+from modeling.services import create_split
+
+CAMPAIGN = "Demo questions"
+TRIAL_CAMPAIGN = "Trial questions"
+SPLIT = "demo"
+TRIAL_QUESTIONS = 24
+INSTRUCTIONS = (
+    "Correct what is wrong against the images and the report: density, side, category, advice. "
+    "Leave good wording alone. Mark a proposal that needs nothing as “no change needed”."
+)
+
+
+def build_hospital(story: Story) -> dict[str, Any]:
+    """Render and write the synthetic hospital."""
+    hospital.build(
+        story.hospital,
+        seed=story.seed,
+        studies=story.studies,
+        patients=story.patients,
+        progress=story.advance,
+    )
+    return {"studies": story.studies, "patients": story.patients}
+
+
+def make_people(story: Story) -> dict[str, Any]:
+    """Make site and accounts."""
+    story.people = ensure_people()
+    return {"accounts": len(story.people.by_name)}
+
+
+def bring_in(story: Story) -> dict[str, Any]:
+    """Import the hospital through the ordinary services."""
+    people = story.everybody
+    batch = import_studies(
+        [story.hospital / "dicom"],
+        site=people.site,
+        reports=story.hospital / "reports.csv",
+        by_user=people["dana"],
+        is_simulated=True,
+        progress=story.advance,
+    )
+    pathology = import_pathology(
+        story.hospital / "pathology.csv", site=people.site, by_user=people["dana"], is_simulated=True
+    )
+    return {"images": batch.counts, "pathology": pathology.counts}
+
+
+def bring_questions(story: Story) -> dict[str, Any]:
+    """Split the patients, and bring in their questions: those of the trial apart."""
+    people = story.everybody
+    split = Split.objects.filter(name=SPLIT, site=people.site).first() or create_split(
+        SPLIT,
+        site=people.site,
+        purpose="all stages of the demonstration",
+        shares={"train": 0.7, "validation": 0.1, "test": 0.2},
+        seed=story.seed,
+        by_user=people["rita"],
+        is_simulated=True,
+    )
+    tables = _divide_questions(story, split)
+    counts = {}
+    for name, table in tables.items():
+        campaign = _campaign(story, name)
+        result = import_questions(
+            campaign, read_question_table(table), by_user=people["dana"], table_name=table.name
+        )
+        counts[name] = result.counts
+    return {"questions": counts}
+
+
+def _divide_questions(story: Story, split: Split) -> dict[str, Path]:
+    """Write the trial's questions (test patients, half of them about density) apart from the others."""
+    tested = set(
+        Study.objects.filter(
+            site__code=SITE,
+            patient__in=SplitMembership.objects.filter(split=split, side="test").values("patient"),
+        ).values_list("accession_hash", flat=True)
+    )
+    hashed = installation().accession_hash
+    with (story.hospital / "questions.csv").open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        columns, rows = list(reader.fieldnames or ()), list(reader)
+    room = {True: TRIAL_QUESTIONS // 2, False: TRIAL_QUESTIONS - TRIAL_QUESTIONS // 2}
+    chosen: dict[str, list[dict[str, str]]] = {CAMPAIGN: [], TRIAL_CAMPAIGN: []}
+    asked: set[str] = set()
+    for row in rows:
+        is_density = question_kind(_turns(row)) == "density"
+        takes = (
+            hashed(SITE, row["accession"]) in tested and row["patient"] not in asked and room[is_density] > 0
+        )
+        if takes:
+            room[is_density] -= 1
+            asked.add(row["patient"])
+        chosen[TRIAL_CAMPAIGN if takes else CAMPAIGN].append(row)
+    tables = {}
+    for name, picked in chosen.items():
+        tables[name] = story.folder / f"{name.lower().replace(' ', '_')}.csv"
+        with tables[name].open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, columns)
+            writer.writeheader()
+            writer.writerows(picked)
+    return tables
+
+
+def _turns(row: dict[str, str]) -> list[str]:
+    return list(json.loads(row["turns"]))
+
+
+def _campaign(story: Story, name: str) -> Campaign:
+    people = story.everybody
+    found = Campaign.objects.filter(site=people.site, name=name).first()
+    if found is not None:
+        return found
+    campaign = create_campaign(
+        name,
+        site=people.site,
+        by_user=people["rita"],
+        # Named before the first proposal by the step that trains the small language model.
+        proposer={"kind": "transformers", "path": str(story.folder / "not-trained-yet")},
+        parameters={"temperature": 0.9, "top_p": 0.95, "max_new_tokens": 80},
+        instructions=INSTRUCTIONS,
+        seed=story.seed,
+    )
+    if name == CAMPAIGN:
+        for user in (people["june"], *people.named("scripted-junior")):
+            add_member(campaign, user, Purpose.CORRECT, by_user=people["rita"])
+        for user in (people["sena"], *people.named("scripted-senior")):
+            add_member(campaign, user, Purpose.PICK, by_user=people["rita"])
+        open_campaign(campaign, by_user=people["rita"])
+    return campaign
+
+
+def campaign_questions(story: Story, name: str) -> list[Question]:
+    """Questions of one of the demo's campaigns, in order."""
+    campaign = Campaign.objects.get(site=story.everybody.site, name=name)
+    return list(
+        Question.objects.filter(campaign=campaign)
+        .select_related("campaign__site", "patient", "study")
+        .order_by("position")
+    )

@@ -1,0 +1,105 @@
+"""Runs the steps in order, skips what is done, and writes the summary."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mammo.core.jsonlines import write_atomically
+from mammo.demo.people import ensure_people
+from mammo.demo.progress import STEPS
+from mammo.demo.story import annotating, data, training, trials
+from mammo.demo.story.context import Story
+
+Step = Callable[[Story], dict[str, Any]]
+
+# The site can be visited once these are done.
+FIRST: dict[str, Step] = {
+    "hospital": data.build_hospital,
+    "people": data.make_people,
+    "import": data.bring_in,
+}
+THEN: dict[str, Step] = {
+    "questions": data.bring_questions,
+    "language": training.train_language,
+    "propose": annotating.propose,
+    "annotate": annotating.annotate,
+    "export": annotating.export,
+    "snapshot": training.freeze_snapshot,
+    "density": training.train_density,
+    "umicon_unsupervised": training.train_unsupervised,
+    "umicon_collapse": training.show_collapse,
+    "umicon_supervised": training.train_supervised,
+    "sft": training.tune,
+    "trial": trials.complete_trial,
+    "open_trial": trials.open_trial,
+}
+
+
+def run_steps(story: Story, steps: dict[str, Step]) -> None:
+    """Run the steps that are not done yet.
+
+    Raises:
+        UserError and others: as the step raises them; the state says which step stopped and why.
+    """
+    progress = story.progress
+    names = list(STEPS)
+    for key, step in steps.items():
+        label = f"{names.index(key) + 1:2d}/{len(names)} {STEPS[key]}"
+        if key in progress.seconds:
+            story.say(f"{label}: done before ({progress.seconds[key]:.0f} s)")
+            if key == "people":
+                story.people = ensure_people()
+            continue
+        story.say(f"{label} …")
+        progress.running, progress.done, progress.total, progress.failed = key, 0, 0, ""
+        progress.save()
+        started = time.monotonic()
+        try:
+            notes = step(story)
+        except BaseException as error:
+            progress.failed = str(error) or type(error).__name__
+            progress.save()
+            raise
+        progress.notes[key] = notes
+        progress.seconds[key] = round(time.monotonic() - started, 1)
+        progress.running = ""
+        progress.save()
+        story.say(f"      {progress.seconds[key]:.0f} s")
+
+
+def summary(story: Story) -> dict[str, Any]:
+    """The figures of the demo, as the stages measured them; written to MAMMO_HOME/demo/summary.json."""
+    notes = story.progress.notes
+
+    def metric(step: str, name: str) -> Any:
+        metrics = notes[step]["metrics"]
+        if name not in metrics:
+            raise RuntimeError(
+                f"step {step}: its checkpoint measured no {name!r}; it has {', '.join(sorted(metrics))}"
+            )
+        return metrics[name]
+
+    figures = {
+        "selector_macro_auc": metric("density", "test_macro_auc"),
+        "umicon_auc": metric("umicon_supervised", "test_image_auc"),
+        "umicon_auc_fused": metric("umicon_supervised", "test_fused_auc"),
+        "umicon_auc_report": metric("umicon_supervised", "test_report_auc"),
+        "collapse_default": metric("umicon_unsupervised", "collapse"),
+        "collapse_none": metric("umicon_collapse", "collapse"),
+        "density_right": metric("sft", "density_right"),
+        "follows_swap": metric("sft", "follows_swap"),
+        "details": {step: notes[step]["metrics"] for step in training_steps(notes)},
+        "seconds": dict(story.progress.seconds),
+        "seed": story.seed,
+        "studies": story.studies,
+    }
+    write_atomically(
+        story.folder / "summary.json", json.dumps(figures, ensure_ascii=False, indent=1).encode()
+    )
+    return figures
+
+
+def training_steps(notes: dict[str, Any]) -> list[str]:
+    """Steps whose notes hold a checkpoint's metrics."""
+    return [step for step, found in notes.items() if isinstance(found, dict) and "metrics" in found]

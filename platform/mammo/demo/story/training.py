@@ -1,0 +1,124 @@
+"""Steps of the story that train: the language model from scratch, then the four stages, each as a job."""
+
+from typing import Any
+
+from annotation.models import Campaign, TrainingExport
+from mammo.archive.models import Split
+from mammo.core.jsonlines import write_jsonlines
+from mammo.demo.questions import corpus
+from mammo.demo.story.context import Story
+from mammo.demo.story.data import CAMPAIGN, SPLIT
+from modeling.models import Checkpoint, Run, Snapshot
+from modeling.services.runs import start_run
+from modeling.services.snapshots import create_snapshot
+from modeling.training.config import DEMO_IMAGE_SIZE
+
+SNAPSHOT = "demo"
+CORPUS_SIZE = 4000
+# Long enough for the literal loss to shrink both vectors to a point.
+COLLAPSE_EPOCHS = 6
+
+
+def train_language(story: Story) -> dict[str, Any]:
+    """Train the small GLM on text alone: fluent, and ignorant of every patient."""
+    path = story.folder / "corpus.jsonl"
+    if not path.exists():
+        write_jsonlines(path, (dict(row) for row in corpus(story.seed, CORPUS_SIZE)))
+    return _train(story, "language", corpus=path, site=story.everybody.site, is_simulated=True)
+
+
+def freeze_snapshot(story: Story) -> dict[str, Any]:
+    """Freeze images, reports, pathology and picks as one training set."""
+    people = story.everybody
+    snapshot = Snapshot.objects.filter(site=people.site, name=SNAPSHOT).first()
+    if snapshot is None:
+        snapshot = create_snapshot(
+            SNAPSHOT,
+            site=people.site,
+            split=Split.objects.get(name=SPLIT, site=people.site),
+            height=DEMO_IMAGE_SIZE[0],
+            width=DEMO_IMAGE_SIZE[1],
+            campaign=Campaign.objects.get(site=people.site, name=CAMPAIGN),
+            export=TrainingExport.objects.filter(campaign__name=CAMPAIGN).order_by("-created_at").first(),
+            by_user=people["rita"],
+        )
+    if snapshot.job is not None:
+        story.wait(snapshot.job)
+    snapshot.refresh_from_db()
+    return {"snapshot": snapshot.content_hash, "counts": snapshot.manifest.get("counts", {})}
+
+
+def train_density(story: Story) -> dict[str, Any]:
+    """The density selector."""
+    return _train(story, "density")
+
+
+def train_unsupervised(story: Story) -> dict[str, Any]:
+    """UMiCon's first stage, other patients as negatives."""
+    return _train(story, "umicon_unsupervised", starts_from=["density"])
+
+
+def show_collapse(story: Story) -> dict[str, Any]:
+    """The same stage with the literal loss, which has no negatives: the monitor sees it collapse."""
+    return _train(
+        story,
+        "umicon_unsupervised",
+        variant="no negatives",
+        starts_from=["density"],
+        config={"negatives": "none", "epochs": COLLAPSE_EPOCHS},
+    )
+
+
+def train_supervised(story: Story) -> dict[str, Any]:
+    """UMiCon's second stage: benign against malignant."""
+    return _train(story, "umicon_supervised", starts_from=["umicon_unsupervised"])
+
+
+def tune(story: Story) -> dict[str, Any]:
+    """Tune the language model on the seniors' picks, with the images' vectors."""
+    return _train(story, "sft", starts_from=["umicon_supervised", "language"])
+
+
+def _train(
+    story: Story,
+    stage: str,
+    *,
+    starts_from: list[str] | None = None,
+    variant: str = "",
+    config: dict[str, Any] | None = None,
+    **given: Any,
+) -> dict[str, Any]:
+    """Start (or find) the run of a stage, wait for it, and note its checkpoint and figures."""
+    people = story.everybody
+    run = Run.objects.filter(site=people.site, stage=stage, variant=variant, job__state__in=_USABLE).first()
+    if run is None:
+        if "corpus" not in given:
+            given["snapshot"] = Snapshot.objects.get(site=people.site, name=SNAPSHOT)
+        run = start_run(
+            stage,
+            by_user=people["rita"],
+            name=f"demo {stage.replace('_', ' ')}{' ' + variant if variant else ''}",
+            variant=variant,
+            config={"preset": "demo", **(config or {})},
+            starts_from=[checkpoint_of(story, name) for name in starts_from or ()],
+            seed=story.seed,
+            **given,
+        )
+    if run.job is not None:
+        story.wait(run.job)
+    checkpoint = Checkpoint.objects.filter(run=run).order_by("-is_best", "-step").first()
+    if checkpoint is None:
+        raise RuntimeError(f"run {run.pk} ended without a checkpoint")
+    return {"run": str(run.pk), "checkpoint": checkpoint.folder, "metrics": checkpoint.metrics}
+
+
+_USABLE = ("queued", "running", "ingesting", "succeeded")
+
+
+def checkpoint_of(story: Story, stage: str) -> Checkpoint:
+    """The checkpoint of a stage's default run."""
+    return (
+        Checkpoint.objects.filter(run__site=story.everybody.site, run__stage=stage, run__variant="")
+        .order_by("-is_best", "-step", "-created_at")[:1]
+        .get()
+    )

@@ -1,0 +1,166 @@
+"""Steps of the story with blinded trials: one from design to Table 1, one left open for the visitor."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+
+from annotation.models import Campaign
+from evaluation.models import Answer, Arm, Slot, Trial, TrialQuestion
+from evaluation.services import arms, freezing, protocols, raters, scoring, screening, trials, unblinding
+from evaluation.services.answers import queue_answers, record_human_answer
+from mammo.accounts.models import User
+from mammo.demo.scripted import author_answers, draw, rater_scores
+from mammo.demo.story.context import Story
+from mammo.demo.story.data import TRIAL_CAMPAIGN, TRIAL_QUESTIONS
+from mammo.demo.story.training import checkpoint_of
+
+TRIAL = "Demo trial"
+VISITOR_TRIAL = "Trial for you"
+VISITOR_QUESTIONS = 9
+FORMATS = ("csv", "tex", "html", "md")
+ANSWERING = {"temperature": 0.0, "max_new_tokens": 80}
+
+
+def complete_trial(story: Story) -> dict[str, Any]:
+    """Design, answer, freeze, score, lock, unblind, and write Table 1."""
+    people = story.everybody
+    trial = _designed(story, TRIAL, TRIAL_QUESTIONS, people.named("scripted-rater"))
+    if trial.state == Trial.State.SCORING:
+        _score(story, trial)
+        trial = scoring.lock_trial(trial, by_user=people["rita"])
+    if trial.state == Trial.State.LOCKED:
+        if unblinding.pending_request(trial) is None:
+            unblinding.request_unblinding(
+                trial, by_user=people["rita"], reason="the demonstration's scoring is complete"
+            )
+        trial = unblinding.confirm_unblinding(trial, by_user=people["scripted-confirmer"])
+    return {"trial": str(trial.pk), "tables": [str(path) for path in write_tables(story)]}
+
+
+def open_trial(story: Story) -> dict[str, Any]:
+    """A second trial, open for the visitor who signs in as a senior."""
+    trial = _designed(story, VISITOR_TRIAL, VISITOR_QUESTIONS, [story.everybody["sena"]])
+    return {"trial": str(trial.pk)}
+
+
+def write_tables(story: Story) -> list[Path]:
+    """Table 1 of the finished trial in every format, through the ordinary command."""
+    folder = story.folder / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for kind in FORMATS:
+        paths.append(folder / f"table_1.{kind}")
+        call_command("table", "1", trial=TRIAL, simulated=True, format=kind, out=str(paths[-1]))
+    return paths
+
+
+def _designed(story: Story, name: str, questions: int, scorers: list[User]) -> Trial:
+    """Make, fill, freeze and open a trial; each part is left alone when it is there."""
+    people = story.everybody
+    researcher = people["rita"]
+    trial = Trial.objects.filter(site=people.site, name=name).first()
+    if trial is None:
+        protocol = protocols.create_protocol(
+            f"Protocol of “{name}”",
+            site=people.site,
+            by_user=researcher,
+            consent_basis="synthetic questions",
+            primary_endpoint={
+                "aspect": "correctness",
+                "contrast": "MammoVLM - untuned LLM",
+                "hypothesis": "difference",
+            },
+            analysis_plan="Two-way random effects over raters and questions; all contrasts with Holm.",
+        )
+        trial = trials.create_trial(
+            name,
+            protocol=protocol,
+            by_user=researcher,
+            rater_title="Answers to patients' questions",
+            instructions="Score each answer against the images and what a patient needs.",
+            seed=story.seed,
+            is_simulated=True,
+        )
+    if trial.state == Trial.State.DRAFT:
+        _fill(story, trial, questions, scorers)
+        protocols.freeze_protocol(trial.protocol, by_user=researcher)
+        trial = freezing.freeze_trial(trial, by_user=researcher)
+    if trial.state == Trial.State.FROZEN:
+        trial = scoring.open_scoring(trial, by_user=researcher)
+    return trial
+
+
+def _fill(story: Story, trial: Trial, questions: int, scorers: list[User]) -> None:
+    people = story.everybody
+    researcher = people["rita"]
+    campaign = Campaign.objects.get(site=people.site, name=TRIAL_CAMPAIGN)
+    if not Arm.objects.filter(trial=trial).exists():
+        arms.add_system_arm(
+            trial, "MammoVLM", by_user=researcher, checkpoint=checkpoint_of(story, "sft"), is_simulated=True
+        )
+        arms.add_system_arm(
+            trial,
+            "Untuned LLM",
+            by_user=researcher,
+            checkpoint=checkpoint_of(story, "language"),
+            is_simulated=True,
+        )
+        for title, author in (("Junior doctor", "junior"), ("Senior doctor", "senior")):
+            arms.add_human_arm(
+                trial, title, authors=[people[f"scripted-author-{author}"]], by_user=researcher
+            )
+    if not TrialQuestion.objects.filter(trial=trial).exists():
+        trials.sample_questions(trial, campaign, questions, by_user=researcher)
+    rating = set(trial.raters.values_list("user", flat=True))
+    for user in scorers:
+        if user.pk not in rating:
+            raters.add_rater(trial, user, by_user=researcher)
+    job = queue_answers(trial, by_user=researcher, parameters=ANSWERING)
+    _write_human_answers(story, trial)
+    if job is not None:
+        story.wait(job)
+    for hit in screening.blocking_hits(trial):
+        screening.settle(
+            trial,
+            hit.matched,
+            "accept",
+            "small random-weight models; nothing names an arm",
+            by_user=researcher,
+        )
+
+
+def _write_human_answers(story: Story, trial: Trial) -> None:
+    for title, author in (("Junior doctor", "junior"), ("Senior doctor", "senior")):
+        arm = Arm.objects.get(trial=trial, name=title)
+        writer = story.everybody[f"scripted-author-{author}"]
+        answered = set(Answer.objects.filter(arm=arm).values_list("question", flat=True))
+        for item in TrialQuestion.objects.filter(trial=trial).select_related("question__study"):
+            study = item.question.study
+            if item.pk in answered or study is None:
+                continue
+            rng = draw(story.seed, author, item.question.position)
+            facts = story.facts_of(study.accession_hash)
+            text = author_answers(item.question.turns, facts, senior=author == "senior", rng=rng)
+            record_human_answer(arm, item, text, by_user=writer, seconds=round(rng.uniform(40, 180), 1))
+
+
+def _score(story: Story, trial: Trial) -> None:
+    """Every scripted rater scores every form from its text, the question and the images' truth alone."""
+    forms = Slot.objects.filter(rater__trial=trial).count()
+    done = 0
+    for rater in trial.raters.select_related("user").order_by("user__username"):
+        if rater.consented_at is None:
+            raters.consent(rater, by_user=rater.user)
+        leniency = draw(story.seed, "leniency", rater.user.username).gauss(0, 3)
+        for slot in rater.slots.select_related("answer__question__question__study").order_by("position"):
+            question = slot.answer.question.question
+            if question.study is not None and not scoring.standing_scores(slot):
+                rng = draw(story.seed, rater.user.username, slot.position)
+                facts = story.facts_of(question.study.accession_hash)
+                values = rater_scores(question.turns, facts, slot.answer.shown_text, rng, leniency)
+                scoring.record_scores(
+                    slot, by_user=rater.user, values=values, active_seconds=round(rng.uniform(20, 75), 1)
+                )
+            done += 1
+            story.advance(done, forms)
