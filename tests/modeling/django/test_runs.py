@@ -1,0 +1,202 @@
+"""Runs: checked before they are queued; their answers become rows once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from annotation.models import Campaign
+from mammo.accounts.models import Site, User
+from mammo.archive.models import Study
+from mammo.core.errors import NotAllowedError, UserError
+from mammo.jobs import kinds
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+from modeling.models import Checkpoint, Metric, Prediction, Run, Snapshot
+from modeling.services import start_run
+from modeling.services.runs import build_request
+from modeling.services.stages import SPECS, stage_spec
+
+
+def answer(study: Study | None = None) -> list[dict[str, Any]]:
+    """Rows of a stage's answer file."""
+    rows: list[dict[str, Any]] = [
+        {"kind": "metric", "step": 1, "epoch": 0.5, "name": "loss", "value": 1.25},
+        {"kind": "metric", "step": 2, "epoch": 1.0, "name": "loss", "value": 0.75},
+        {"kind": "metric", "step": 2, "epoch": 1.0, "name": "loss", "value": 0.70},
+        {"kind": "checkpoint", "path": "/runs/x/model", "sha256": "e" * 64, "metrics": {"auc": 0.98}},
+    ]
+    if study is not None:
+        common = {"kind": "prediction", "method": "image", "split": "test"}
+        rows += [
+            {**common, "unit_kind": "study", "unit": f"{study.pk}", "name": "density_A", "value": 0.25},
+            {**common, "unit_kind": "breast", "unit": f"{study.pk}:L", "name": "malignancy", "value": 0.5},
+        ]
+    return rows
+
+
+def finished(run: Run, rows: list[dict[str, Any]]) -> Job:
+    """End a run's job with an answer, as a worker does."""
+    assert run.job is not None
+    job = jobs.claim(run.job.pk, "test worker")
+    assert job is not None
+    return jobs.finish(job, rows)
+
+
+def test_a_run_is_queued_with_its_whole_setting(frozen: Snapshot, rita: User) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita, config={"preset": "demo", "epochs": 2}, seed=5)
+    assert run.job is not None
+    assert (run.job.kind, run.job.queue) == ("modeling.train.density", "gpu")
+    assert (run.config["epochs"], run.config["image_size"], run.seed) == (2, [126, 100], 5)
+    assert run.environment["torch"]
+    request = build_request(run.job)
+    assert request["snapshot"] == frozen.folder
+    assert request["init"] == {}
+    assert request["resume"] is False
+    assert Path(request["output"]).name == str(run.pk)
+
+
+def test_a_second_attempt_resumes(frozen: Snapshot, rita: User) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita)
+    assert run.job is not None
+    first = jobs.claim(run.job.pk, "worker")
+    assert first is not None
+    jobs.requeue(first, "worker was killed")
+    second = jobs.claim(run.job.pk, "worker")
+    assert second is not None
+    assert build_request(second)["resume"] is True
+
+
+def test_answers_become_checkpoints_curves_and_predictions(
+    campaign: Campaign, frozen: Snapshot, rita: User
+) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita)
+    study = Study.objects.order_by("pk")[0]
+    job = finished(run, answer(study))
+    assert job.result == {"checkpoint": 1, "metric": 3, "prediction": 2}
+    checkpoint = Checkpoint.objects.get(run=run)
+    assert checkpoint.metrics == {"auc": 0.98}
+    assert list(Metric.objects.order_by("step").values_list("step", "value")) == [(1, 1.25), (2, 0.70)]
+    breast = Prediction.objects.get(unit_kind="breast")
+    assert (breast.study, breast.laterality, breast.kind, breast.value) == (study, "L", "malignancy", 0.5)
+    assert Prediction.objects.get(unit_kind="study").laterality == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [
+        ([], "names no checkpoint"),
+        ([{"kind": "surprise"}], "kind 'surprise'"),
+        (
+            [
+                *answer(),
+                {"kind": "prediction", "unit_kind": "study", "unit": "0" * 32, "name": "x", "value": 1},
+            ],
+            "not in the archive",
+        ),
+    ],
+)
+def test_an_answer_that_makes_no_sense_stores_nothing(
+    frozen: Snapshot, rita: User, rows: list[dict[str, Any]], named: str
+) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita)
+    with pytest.raises(UserError, match=named):
+        finished(run, rows)
+    assert not Checkpoint.objects.exists()
+    assert not Metric.objects.exists()
+
+
+def test_a_later_stage_starts_from_named_checkpoints(
+    frozen: Snapshot, site: Site, rita: User, tmp_path: Path
+) -> None:
+    checkpoints = {}
+    for stage in ("density", "umicon_unsupervised"):
+        run = Run.objects.create(site=site, stage=stage)
+        checkpoints[stage] = Checkpoint.objects.create(run=run, folder=f"/runs/{stage}", sha256=stage)
+    run = start_run(
+        "umicon_unsupervised", snapshot=frozen, by_user=rita, starts_from=[checkpoints["density"]]
+    )
+    assert run.job is not None
+    assert build_request(run.job)["init"] == {"density": "/runs/density"}
+    with pytest.raises(UserError, match="starts from a language_model checkpoint"):
+        start_run("sft", snapshot=frozen, by_user=rita, starts_from=[checkpoints["umicon_unsupervised"]])
+    tuned = start_run(
+        "sft",
+        snapshot=frozen,
+        by_user=rita,
+        starts_from=[checkpoints["umicon_unsupervised"]],
+        language_model=tmp_path,
+    )
+    assert tuned.job is not None
+    assert build_request(tuned.job)["init"] == {
+        "umicon": "/runs/umicon_unsupervised",
+        "language_model": str(tmp_path),
+    }
+    assert list(tuned.starts_from.all()) == [checkpoints["umicon_unsupervised"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"stage": "magic"}, "unknown; known: language, density"),
+        ({"config": {"epoch": 3}}, "epoch"),
+        ({"config": {"epochs": "three"}}, "epochs"),
+        ({"snapshot": None}, "site: missing"),
+        ({"stage": "umicon_supervised"}, "starts from a umicon checkpoint"),
+        ({"stage": "language"}, "corpus of dialogues"),
+        ({"stage": "language", "corpus": "/absent.jsonl"}, "no such file"),
+    ],
+)
+def test_what_cant_run_is_refused_before_it_is_queued(
+    frozen: Snapshot, rita: User, given: dict[str, Any], named: str
+) -> None:
+    arguments = {"stage": "density", "snapshot": frozen, **given}
+    with pytest.raises(UserError, match=named):
+        start_run(by_user=rita, **arguments)
+    assert not Run.objects.exists()
+    assert not Job.objects.exists()
+
+
+def test_the_language_stage_takes_a_corpus(site: Site, rita: User, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("{}\n")
+    run = start_run("language", site=site, corpus=corpus, by_user=rita)
+    assert run.job is not None
+    assert build_request(run.job)["corpus"] == str(corpus)
+    assert "snapshot" not in build_request(run.job)
+
+
+def test_only_researchers_train(frozen: Snapshot, june: User, otto: User) -> None:
+    for person in (june, otto):
+        with pytest.raises(NotAllowedError):
+            start_run("density", snapshot=frozen, by_user=person)
+
+
+def test_every_stage_has_its_kind_of_job() -> None:
+    for spec in SPECS:
+        assert kinds.get(spec.job_kind).module == f"modeling.training.{spec.stage.value}"
+        spec.settings.from_overrides(spec.settings.preset("demo").to_dict())
+    with pytest.raises(UserError, match="known"):
+        stage_spec("nothing")
+
+
+def test_the_command_refuses_by_name(
+    frozen: Snapshot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text("not json")
+    with pytest.raises(CommandError, match="unknown; known"):
+        call_command("train", "magic", snapshot="frozen")
+    with pytest.raises(CommandError, match="no such snapshot; known: frozen"):
+        call_command("train", "density", snapshot="absent")
+    with pytest.raises(CommandError, match="not JSON"):
+        call_command("train", "density", snapshot="frozen", config=wrong)
+    with pytest.raises(CommandError, match="no such checkpoint"):
+        call_command("train", "umicon_supervised", "--from", "f" * 64, snapshot="frozen")
+    assert not Run.objects.exists()
+    call_command("train", "density", snapshot="frozen", preset="demo", json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said["run"] == str(Run.objects.get().pk)
+    assert (said["state"], said["checkpoints"]) == ("queued", [])
