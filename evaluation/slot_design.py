@@ -1,8 +1,8 @@
 """Order of answers for each rater: permuted questions, balanced arms, distance within a question.
 
-Arms follow the rows of a Williams design (1949): a Latin square for an even number of arms, two for an odd one,
-in which every arm stands at every place equally often and follows every other arm equally often. Questions are
-dealt to whole squares, so that each arm's count per place differs by at most one for each rater.
+Arms follow the rows of a Williams design (1949): a Latin square for an even number of arms, two for an odd
+one, in which every arm stands at every place equally often and follows every other arm equally often.
+Questions are dealt to whole squares, so that for each rater an arm's count per place differs by at most one.
 """
 
 import hashlib

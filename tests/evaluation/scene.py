@@ -1,4 +1,4 @@
-"""What the tests of evaluation stand on: a hospital's questions, a trial with three arms, raters who score."""
+"""What the tests of evaluation stand on: questions, a trial with three arms, raters who score."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -44,9 +44,7 @@ def questions_of(rita: User, people: Sequence[User], count: int = 9) -> list[Que
         patient, accession = f"P{number:03d}", f"A{number:03d}"
         annotation_scene.patient_with_study(site, patient, accession)
         text = f"我的乳腺密度是多少？（第{number}问）"
-        rows.append(
-            annotation_scene.row(text, number=number + 2, patient=patient, accession=accession)
-        )
+        rows.append(annotation_scene.row(text, number=number + 2, patient=patient, accession=accession))
     return annotation_scene.ask(campaign, *rows)
 
 
@@ -61,7 +59,11 @@ def frozen_protocol(rita: User) -> Protocol:
 def draft_trial(rita: User, questions: Sequence[Question], author: User, **settings_of: Any) -> Trial:
     """A draft with questions and three arms: two systems and a junior doctor."""
     trial = create_trial(
-        settings_of.pop("name", "First trial"), protocol=frozen_protocol(rita), by_user=rita, seed=5, **settings_of
+        settings_of.pop("name", "First trial"),
+        protocol=frozen_protocol(rita),
+        by_user=rita,
+        seed=5,
+        **settings_of,
     )
     add_questions(trial, questions, by_user=rita)
     add_system_arm(trial, "MammoVLM", by_user=rita, spec={"kind": "mammovlm", "path": "/models/ours"})
@@ -70,7 +72,9 @@ def draft_trial(rita: User, questions: Sequence[Question], author: User, **setti
     return trial
 
 
-def answer_rows(arms: Sequence[Arm], trial: Trial, text: str = "您的乳腺密度为C类，建议每年复查。") -> list[dict[str, Any]]:
+def answer_rows(
+    arms: Sequence[Arm], trial: Trial, text: str = "您的乳腺密度为C类，建议每年复查。"
+) -> list[dict[str, Any]]:
     """Rows of an answer file as the answering module writes them."""
     return [
         {

@@ -1,5 +1,6 @@
 """Orders: balance, spacing and neighbours on random designs."""
 
+import itertools
 import random
 from collections import Counter
 
@@ -42,7 +43,7 @@ def test_every_design_is_complete_balanced_and_spaced(
     if order == INTERLEAVED:
         gap = min(8, n_questions - 1)
         for group in groups.values():
-            assert all(b.position - a.position >= gap for a, b in zip(group, group[1:], strict=False))
+            assert all(b.position - a.position >= gap for a, b in itertools.pairwise(group))
     else:
         assert all(group[-1].position - group[0].position == n_arms - 1 for group in groups.values())
 
@@ -53,7 +54,7 @@ def test_williams_rows_balance_places_and_neighbours(n: int) -> None:
     assert len(rows) == (n if n % 2 == 0 else 2 * n)
     for place in range(n):
         assert set(Counter(row[place] for row in rows).values()) == {len(rows) // n}
-    followers = Counter((a, b) for row in rows for a, b in zip(row, row[1:], strict=False))
+    followers = Counter((a, b) for row in rows for a, b in itertools.pairwise(row))
     assert set(followers.values()) == {len(rows) // n}
     assert len(followers) == n * (n - 1)
 
@@ -67,7 +68,7 @@ def test_neighbours_are_balanced_when_questions_fill_whole_designs() -> None:
         rng=keyed_random(3, "x"),
     )
     followers = Counter(
-        (a.arm, b.arm) for group in by_question(slots).values() for a, b in zip(group, group[1:], strict=False)
+        (a.arm, b.arm) for group in by_question(slots).values() for a, b in itertools.pairwise(group)
     )
     assert set(followers.values()) == {6}
 
@@ -75,7 +76,9 @@ def test_neighbours_are_balanced_when_questions_fill_whole_designs() -> None:
 def test_arms_stand_at_every_place_by_chance_over_many_raters() -> None:
     counts: Counter[tuple[str, int]] = Counter()
     for rater in range(2000):
-        slots = plan_slots(list("pq"), list("ABC"), order=INTERLEAVED, sitting_slots=9, rng=keyed_random(1, str(rater)))
+        slots = plan_slots(
+            list("pq"), list("ABC"), order=INTERLEAVED, sitting_slots=9, rng=keyed_random(1, str(rater))
+        )
         counts[slots[0].arm, 0] += 1
     # Chi-square with 2 degrees of freedom; 13.8 is its .999 quantile.
     assert sum((n - 2000 / 3) ** 2 / (2000 / 3) for n in counts.values()) < 13.8
@@ -84,7 +87,11 @@ def test_arms_stand_at_every_place_by_chance_over_many_raters() -> None:
 def test_the_same_seed_gives_the_same_order_and_another_seed_another() -> None:
     def order(seed: int) -> list[tuple[str, str]]:
         slots = plan_slots(
-            [f"q{i}" for i in range(12)], list("ABCD"), order=INTERLEAVED, sitting_slots=9, rng=keyed_random(seed, "r")
+            [f"q{i}" for i in range(12)],
+            list("ABCD"),
+            order=INTERLEAVED,
+            sitting_slots=9,
+            rng=keyed_random(seed, "r"),
         )
         return [(s.question, s.arm) for s in slots]
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from evaluation.models import Answer, Arm, Score, Slot, Trial
-from evaluation.services.arms import add_system_arm, leave_out
 from evaluation.services.answers import record_human_answer
+from evaluation.services.arms import add_system_arm, leave_out
 from evaluation.services.freezing import freeze_trial
 from evaluation.services.protocols import change_protocol
 from evaluation.services.raters import add_rater, consent, withdraw
@@ -21,7 +21,7 @@ from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.evaluation import scene
 
 
-def rater_of(trial: Trial, user: User):  # noqa: ANN201
+def rater_of(trial: Trial, user: User):
     return trial.raters.get(user=user)
 
 
@@ -40,7 +40,9 @@ def test_freezing_stores_every_raters_slots_and_seals_the_design(draft: Trial, r
 @pytest.mark.parametrize(
     "change",
     [
-        lambda t, rita, june, sena: add_system_arm(t, "Late", by_user=rita, spec={"kind": "file", "path": "/x"}),
+        lambda t, rita, june, sena: add_system_arm(
+            t, "Late", by_user=rita, spec={"kind": "file", "path": "/x"}
+        ),
         lambda t, rita, june, sena: leave_out(t.arms.first(), "slow", by_user=rita),
         lambda t, rita, june, sena: add_questions(t, [], by_user=rita),
         lambda t, rita, june, sena: add_rater(t, sena, by_user=rita),
@@ -54,7 +56,7 @@ def test_freezing_stores_every_raters_slots_and_seals_the_design(draft: Trial, r
         ),
     ],
 )
-def test_nothing_of_the_design_changes_after_freezing(  # noqa: ANN201
+def test_nothing_of_the_design_changes_after_freezing(
     draft: Trial, rita: User, june: User, sena: User, change
 ):
     freeze_trial(draft, by_user=rita)
@@ -71,7 +73,9 @@ def test_a_design_changed_behind_the_services_stops_the_trial(draft: Trial, rita
         open_scoring(draft, by_user=rita)
 
 
-def test_an_incomplete_draft_is_not_frozen_and_is_told_what_is_missing(rita: User, june: User, sena: User) -> None:
+def test_an_incomplete_draft_is_not_frozen_and_is_told_what_is_missing(
+    rita: User, june: User, sena: User
+) -> None:
     trial = scene.draft_trial(rita, scene.questions_of(rita, [june, sena], 2), june)
     with pytest.raises(WrongStateError) as caught:
         freeze_trial(trial, by_user=rita)
@@ -155,7 +159,9 @@ def test_scores_are_refused_before_opening_and_after_locking(draft: Trial, rita:
     assert form_of(sena, slot.pk) is None
 
 
-def test_a_withdrawn_rater_scores_no_more_and_holds_up_no_lock(trial: Trial, rita: User, sena: User, sol: User) -> None:
+def test_a_withdrawn_rater_scores_no_more_and_holds_up_no_lock(
+    trial: Trial, rita: User, sena: User, sol: User
+) -> None:
     scene.score_forms(rater_of(trial, sena))
     withdraw(rater_of(trial, sol), "parental leave", by_user=rita)
     with pytest.raises(NotAllowedError):

@@ -1,0 +1,19 @@
+"""Markdown with pipe tables."""
+
+from evaluation.reports.table import Table
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def write_markdown(table: Table) -> bytes:
+    """Caption in bold, the table, footnotes."""
+    head = [table.stub, *(column.heading for column in table.columns)]
+    lines = [f"**{_cell(table.caption)}**", "", "| " + " | ".join(map(_cell, head)) + " |"]
+    lines.append("|" + "---|" * len(head))
+    for row in table.rows:
+        cells = [row.label, *(table.cell(row, column).shown for column in table.columns)]
+        lines.append("| " + " | ".join(map(_cell, cells)) + " |")
+    lines += ["", *(f"{_cell(note)}  " for note in table.footnotes)]
+    return ("\n".join(lines) + "\n").encode()

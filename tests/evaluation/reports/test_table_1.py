@@ -1,0 +1,212 @@
+"""Table 1: numbers from rows, masked until unblinding, simulated rows kept apart; six formats."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from docx import Document
+
+from evaluation.models import Arm, Score, Trial
+from evaluation.services.scoring import lock_trial
+from evaluation.services.unblinding import confirm_unblinding, request_unblinding
+from mammo.accounts.models import User
+from tests.evaluation import scene
+
+
+def table(*arguments: object) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("table", *[str(a) for a in arguments], "--json", stdout=out)
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
+
+
+def refusal(*arguments: object) -> str:
+    with pytest.raises(CommandError) as caught:
+        table(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def unblind(trial: Trial, rita: User, stan: User) -> None:
+    request_unblinding(trial, by_user=rita, reason="scoring is over")
+    confirm_unblinding(trial, by_user=stan)
+
+
+@pytest.fixture
+def locked(trial: Trial, rita: User) -> Trial:
+    """Every form scored, locked, not unblinded."""
+    scene.score_all(trial)
+    return lock_trial(trial, by_user=rita)
+
+
+def test_means_and_intervals_are_those_of_the_rows(locked: Trial, rita: User, stan: User) -> None:
+    unblind(locked, rita, stan)
+    found = table(1, "--trial", locked.name)
+    assert [row["label"] for row in found["rows"]] == ["MammoVLM", "Untuned model", "Junior doctor"]
+    for row, arm in zip(found["rows"], locked.arms.order_by("position"), strict=True):
+        scores = Score.objects.filter(slot__answer__arm=arm, aspect__key="rationality")
+        values = [score.value for score in scores]
+        cell = row["cells"]["rationality"]
+        assert cell["value"] == pytest.approx(np.mean(values))
+        assert cell["ci"][0] < cell["value"] < cell["ci"][1]
+        assert cell["n"] == len(values) == 18
+    assert "2 blinded raters on 9 questions of 9 patients; 5 aspects, scale 1 to 100" in found["caption"]
+    assert "two-way random ANOVA" in found["method"]
+    assert not found["simulated"]
+    assert "simulated" not in found["caption"]
+
+
+def test_a_corrected_score_counts_once_and_as_corrected(trial: Trial, rita: User, sena: User) -> None:
+    from evaluation.services.scoring import record_scores
+
+    scene.score_all(trial)
+    slot = trial.raters.get(user=sena).slots.first()
+    record_scores(slot, by_user=sena, values=scene.values(1))
+    lock_trial(trial, by_user=rita)
+    found = table(1, "--trial", trial.name)
+    code = slot.answer.arm.code
+    cell = next(row for row in found["rows"] if row["label"] == code)["cells"]["correctness"]
+    standing = Score.objects.standing().filter(slot__answer__arm=slot.answer.arm, aspect__key="correctness")
+    assert cell["n"] == 18
+    assert cell["value"] == pytest.approx(np.mean([score.value for score in standing]))
+    assert 1 in [score.value for score in standing]
+
+
+def test_arms_stand_under_their_codes_until_unblinding(locked: Trial, rita: User, stan: User) -> None:
+    masked = json.dumps(table(1, "--trial", locked.name, "--paper"))
+    for arm in locked.arms.all():
+        assert arm.name not in masked
+        assert arm.code in masked
+    assert "(paper)" not in masked
+    labels = [row["label"] for row in table(1, "--trial", locked.name)["rows"]]
+    assert labels == sorted(arm.code for arm in locked.arms.all())
+    unblind(locked, rita, stan)
+    assert "MammoVLM" in json.dumps(table(1, "--trial", locked.name))
+
+
+def test_simulated_scores_are_left_out_unless_asked_for_and_then_named(
+    rita: User, june: User, sena: User, site: Any
+) -> None:
+    robot = scene.person(site, "Robot", is_simulated=True)
+    trial = scene.open_trial(rita, june, [robot, sena])
+    scene.score_all(trial)
+    lock_trial(trial, by_user=rita)
+    without = table(1, "--trial", trial.name)
+    assert {cell["n"] for row in without["rows"] for cell in row["cells"].values()} == {9}
+    assert any("135 scores are marked as simulated" in note for note in without["notes"])
+    with_them = table(1, "--trial", trial.name, "--simulated")
+    assert {cell["n"] for row in with_them["rows"] for cell in row["cells"].values()} == {18}
+    assert "simulated raters" in with_them["caption"]
+    assert with_them["simulated"]
+
+
+def test_a_table_of_simulated_scores_only_is_empty_and_says_why(rita: User, june: User, site: Any) -> None:
+    robots = [scene.person(site, name, is_simulated=True) for name in ("Robot", "Roberta")]
+    trial = scene.open_trial(rita, june, robots)
+    Arm.objects.filter(trial=trial).exclude(kind="human")
+    scene.score_all(trial)
+    lock_trial(trial, by_user=rita)
+    empty = table(1, "--trial", trial.name)
+    assert empty["rows"] == []
+    assert any("--simulated takes them in" in note for note in empty["notes"])
+
+
+def test_paper_columns_are_marked_and_never_ours(locked: Trial, rita: User, stan: User) -> None:
+    unblind(locked, rita, stan)
+    found = table(1, "--trial", locked.name, "--paper")
+    paper = [column for column in found["columns"] if column["paper"]]
+    assert len(paper) == 5
+    assert all(column["name"].endswith("(paper)") for column in paper)
+    rows = {row["label"]: row["cells"] for row in found["rows"]}
+    assert rows["MammoVLM"]["professionalism_paper"]["value"] == 94.6
+    assert rows["Junior doctor"]["correctness_paper"]["value"] == 90.6
+    assert rows["Untuned model"]["correctness_paper"] is None
+
+
+def test_every_number_is_traceable_to_its_rows(locked: Trial, tmp_path: Path) -> None:
+    out = tmp_path / "table1.csv"
+    found = table(1, "--trial", locked.name, "--format", "csv", "--out", out)
+    assert found["files"] == [str(out), str(tmp_path / "table1_rows.csv")]
+    with (tmp_path / "table1_rows.csv").open(encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["score"] for row in rows} == {str(pk) for pk in Score.objects.values_list("pk", flat=True)}
+    for line in found["rows"]:
+        values = [float(r["value"]) for r in rows if r["arm"] == line["key"] and r["aspect"] == "helpfulness"]
+        assert line["cells"]["helpfulness"]["value"] == pytest.approx(np.mean(values))
+    assert not any(
+        name in (tmp_path / "table1_rows.csv").read_text() for name in ("Sena", "sena", "MammoVLM")
+    )
+
+
+@pytest.fixture
+def nasty(locked: Trial, rita: User, stan: User, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    """Unblinded, with an arm whose name is a trap for every format."""
+    arm = locked.arms.get(position=1)
+    unblind(locked, rita, stan)
+    Arm.objects.filter(pk=arm.pk).update(name='=HYPERLINK("x")&<b>|_%\\{}')
+    # The design's hash would notice: it is taken anew for this test of the writers alone.
+    from evaluation.services.freezing import design_hash
+
+    Trial.objects.filter(pk=locked.pk).update(design_sha256=design_hash(Trial.objects.get(pk=locked.pk)))
+    return locked
+
+
+def test_each_format_holds_the_numbers_and_tames_nasty_names(nasty: Trial, tmp_path: Path) -> None:
+    found = table(1, "--trial", nasty.name)
+    cell = found["rows"][0]["cells"]["correctness"]
+    shown = f"{cell['value']:.1f} [{cell['ci'][0]:.1f}, {cell['ci'][1]:.1f}]"
+    files = {}
+    for kind in ("csv", "xlsx", "tex", "docx", "md", "html"):
+        files[kind] = tmp_path / f"t.{kind}"
+        table(1, "--trial", nasty.name, "--format", kind, "--out", files[kind])
+    raw = files["csv"].read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"))))
+    assert rows[1][0].startswith("'=")
+    assert float(rows[1][1]) == pytest.approx(cell["value"])
+    book = openpyxl.load_workbook(files["xlsx"])
+    sheet = book.active
+    assert all(c.data_type != "f" for line in sheet.iter_rows() for c in line)
+    assert sheet["B2"].value == pytest.approx(cell["value"])
+    assert "<f>" not in zipfile.ZipFile(files["xlsx"]).read("xl/worksheets/sheet1.xml").decode()
+    tex = files["tex"].read_text()
+    assert r"\toprule" in tex
+    assert shown in tex
+    assert r"\&<b>|\_\%\textbackslash{}\{\}" in tex
+    assert len(re.findall(r"(?<!\\)\{", tex)) == len(re.findall(r"(?<!\\)\}", tex))
+    document = Document(str(files["docx"]))
+    assert document.tables[0].rows[1].cells[1].text == shown
+    assert shown in files["md"].read_text()
+    html = files["html"].read_text()
+    assert "&lt;b&gt;" in html
+    assert "style=" not in html
+    assert shown in html
+
+
+def test_unlocked_unknown_and_absent_tables_get_one_clear_line(trial: Trial, tmp_path: Path) -> None:
+    assert "once the scores are locked" in refusal(1, "--trial", trial.name)
+    assert "known: First trial" in refusal(1, "--trial", "Nobody's")
+    assert "--trial" in refusal(1)
+    assert "this version computes table 1" in refusal(7, "--trial", trial.name)
+    assert "give the number" in refusal("one")
+    assert "known: csv" in refusal(1, "--trial", trial.name, "--format", "pdf")
+    out = tmp_path / "t.csv"
+    refusal(1, "--trial", trial.name, "--out", out, "--format", "csv")
+    assert not out.exists()
+
+
+def test_a_table_is_the_same_every_time(locked: Trial, tmp_path: Path) -> None:
+    for kind in ("csv", "xlsx", "tex", "md", "html"):
+        one, two = tmp_path / f"1.{kind}", tmp_path / f"2.{kind}"
+        table(1, "--trial", locked.name, "--format", kind, "--out", one)
+        table(1, "--trial", locked.name, "--format", kind, "--out", two)
+        assert one.read_bytes() == two.read_bytes()
