@@ -106,20 +106,25 @@ def test_dragging_changes_the_window_of_one_view_only(four: Page) -> None:
     assert set(widths.values()) == {4096.0}
 
 
+def measure(page: Page) -> str:
+    """Draw a line of 100 screen pixels in the left CC view; give what the viewer writes beside it."""
+    press(page, "m")
+    box = page.locator("[data-slot=LCC]").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 150)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 150, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    return " ".join(page.locator("[data-slot=LCC] svg").all_text_contents())
+
+
 def test_the_length_tool_measures_millimetres_and_says_when_they_are_estimated(page: Page) -> None:
     study = four_views()
     for image in study.images:
         image["spacing_estimated"] = True
     with served(study) as address:
         open_study(page, address)
-        press(page, "m")
-        box = page.locator("[data-slot=LCC]").bounding_box()
-        page.mouse.move(box["x"] + 50, box["y"] + 150)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 150, box["y"] + 150, steps=5)
-        page.mouse.up()
-        page.wait_for_timeout(500)
-        drawn = " ".join(page.locator("[data-slot=LCC] svg").all_text_contents())
+        drawn = measure(page)
         measured = re.search(r"([\d.]+) mm \(estimated\)", drawn)
         assert measured, drawn
         expected = 100 * float(slots(page)["LCC"]["mmPerPixel"])
@@ -198,13 +203,28 @@ def test_several_images_of_one_view_share_a_slot_the_newest_first(page: Page) ->
         assert page.locator(READY).count() == 1
 
 
-def test_further_views_get_slots_of_their_own(page: Page) -> None:
+def test_further_views_get_slots_of_their_own_and_no_picture_is_stretched(page: Page) -> None:
     study = four_views()
     study.add("L", "ML", breast("L", seed=7))
+    study.add("R", "XCCL", breast("R", seed=8))
+    stretched = """[...document.querySelectorAll(".mv-slot canvas")].map((canvas) =>
+      (canvas.width / canvas.height) / (canvas.clientWidth / canvas.clientHeight))"""
     with served(study) as address:
         open_study(page, address)
-        assert slots(page)["LML"]["state"] == "shown"
-        assert list(slots(page))[:4] == EXPECTED
+        assert list(slots(page)) == [*EXPECTED, "RXCCL", "LML"]
+        assert {slot["state"] for slot in slots(page).values()} == {"shown"}
+        assert page.evaluate(stretched) == pytest.approx([1.0] * 6, abs=0.01)
+
+
+def test_lengths_are_pixels_where_the_spacing_is_unknown(page: Page) -> None:
+    study = four_views()
+    for image in study.images:
+        image["spacing"] = None
+    with served(study) as address:
+        open_study(page, address)
+        drawn = measure(page)
+        assert re.search(r"[\d.]+ px", drawn), drawn
+        assert "mm" not in drawn
 
 
 def test_a_missing_view_is_named_in_its_slot(page: Page) -> None:
@@ -262,6 +282,7 @@ def test_the_built_folder_carries_every_file_that_the_viewer_asks_for() -> None:
     } <= names
 
 
+@pytest.mark.slow
 def test_a_viewer_that_leaves_the_page_gives_its_pixels_back(page: Page) -> None:
     study = Study()
     for number, (side, view) in enumerate([("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")]):

@@ -44,7 +44,7 @@ function describe(type, imageId) {
     };
   }
   if (type === "imagePlaneModule") {
-    const [row, column] = image.spacing;
+    const [row, column] = image.spacing ?? [1, 1];
     return {
       rows: image.rows,
       columns: image.columns,
@@ -56,7 +56,7 @@ function describe(type, imageId) {
       imageOrientationPatient: [1, 0, 0, 0, 1, 0],
       imagePositionPatient: [0, 0, 0],
       frameOfReferenceUID: image.uid,
-      usingDefaultValues: false,
+      usingDefaultValues: !image.spacing,
     };
   }
   return undefined;

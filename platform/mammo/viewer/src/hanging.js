@@ -10,8 +10,22 @@ function viewOrder(a, b) {
   return rank(a) - rank(b) || a.localeCompare(b);
 }
 
-// Rows of two slots, the right breast on the reader's left. Every image of the study has a place: further views
-// get rows of their own below CC and MLO, and several images of one view share a slot, the newest first.
+// A row for CC, one for MLO, one for every further view that both breasts have; what only one breast has is
+// packed below, so that it costs no empty places.
+function rowsOf(names) {
+  const views = [...new Set([...names].map((name) => name.slice(1)))].sort(viewOrder);
+  const isPaired = (view) => FIRST_VIEWS.includes(view) || SIDES.every((side) => names.has(side + view));
+  const rows = views.filter(isPaired).map((view) => SIDES.map((side) => side + view));
+  const single = views.filter((view) => !isPaired(view));
+  const packed = SIDES.map((side) => single.map((view) => side + view).filter((name) => names.has(name)));
+  for (let row = 0; row < Math.max(...packed.map((list) => list.length)); row += 1) {
+    rows.push(packed.map((list) => list[row]));
+  }
+  return rows;
+}
+
+// Places of two columns, the right breast on the reader's left. Every image of the study has a place; several
+// images of one view share one, the newest first.
 export function hang(images, expected) {
   const found = new Map();
   for (const image of images) {
@@ -20,24 +34,21 @@ export function hang(images, expected) {
   }
   for (const list of found.values()) list.sort((a, b) => b.acquired_order - a.acquired_order);
   const names = new Set([...expected, ...found.keys()]);
-  const views = [...new Set([...names].map((name) => name.slice(1)))].sort(viewOrder);
   const slots = [];
-  for (const [row, view] of views.entries()) {
-    for (const [column, side] of SIDES.entries()) {
-      const name = `${side}${view}`;
+  for (const [row, pair] of rowsOf(names).entries()) {
+    for (const [column, name] of pair.entries()) {
       if (!names.has(name)) continue;
       slots.push({
         name,
-        side,
-        view,
+        side: SIDES[column],
+        view: name.slice(1),
         row: row + 1,
-        column: column + 1,
         expected: expected.includes(name),
         images: found.get(name) ?? [],
       });
     }
   }
-  return { slots, rows: views.length };
+  return slots;
 }
 
 // The chest wall lies on the right edge of a right breast's image and on the left edge of a left one's.

@@ -20,7 +20,7 @@ export class Slot {
   constructor(plan, { say, stepped }) {
     Object.assign(this, { plan, say, stepped, viewport: null, imageIds: [], index: 0, shown: false });
     this.element = document.createElement("div");
-    this.element.className = `mv-slot mv-side-${plan.side.toLowerCase()}`;
+    this.element.className = `mv-slot mv-side-${plan.side.toLowerCase()} mv-row-${plan.row}`;
     this.element.dataset.slot = plan.name;
     this.element.dataset.state = "loading";
     this.element.tabIndex = 0;
@@ -40,6 +40,10 @@ export class Slot {
 
   get image() {
     return this.plan.images[this.index];
+  }
+
+  get hasSpacing() {
+    return Boolean(this.image.spacing);
   }
 
   get isMissing() {
@@ -107,7 +111,7 @@ export class Slot {
 
   // Puts the chest wall on the edge of the slot. The slot spans `stretch` times the image's size: above 1 the
   // image is drawn smaller, which is how detectors of different sizes come to one scale. Returns the camera's
-  // scale (half the height of the slot in mm).
+  // scale: half the slot's height in mm, divided by that height.
   place(stretch = 1) {
     const wall = chestWall(this.plan.side);
     this.viewport.setProperties({ interpolationType: LINEAR });
@@ -117,7 +121,7 @@ export class Slot {
       storeAsInitialCamera: true,
       imageCanvasPoint: { imagePoint: [wall, 0.5], canvasPoint: [wall, 0.5] },
     });
-    return this.viewport.getCamera().parallelScale;
+    return this.viewport.getCamera().parallelScale / this.picture.clientHeight;
   }
 
   placeActualPixels() {
@@ -180,11 +184,13 @@ export class Slot {
     const range = this.viewport.getProperties().voiRange;
     if (!range) return;
     const { wc, ww } = windowOf(range, this.image.voi_fn);
+    // Without a known spacing Cornerstone is told 1, so that this is image pixels per screen pixel.
     const scale = (2 * this.viewport.getCamera().parallelScale) / this.picture.clientHeight;
-    this.element.dataset.mmPerPixel = scale.toFixed(5);
+    const pixel = this.hasSpacing ? this.image.spacing[0] : 1;
+    const magnification = Math.round((100 * pixel) / scale / window.devicePixelRatio);
+    this.element.dataset.mmPerPixel = this.hasSpacing ? scale.toFixed(5) : "";
     this.element.dataset.windowCenter = wc.toFixed(1);
     this.element.dataset.windowWidth = ww.toFixed(1);
-    const magnification = Math.round((100 * this.image.spacing[0]) / scale / window.devicePixelRatio);
     this.figures.textContent = `${this.say("window")} ${Math.round(ww)} / ${Math.round(wc)}   ${magnification} %`;
   }
 }

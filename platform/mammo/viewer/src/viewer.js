@@ -62,7 +62,7 @@ class MammoViewer extends HTMLElement {
       this.#build(study);
       await this.#showAll();
       if (isStale()) return;
-      this.hangAll();
+      this.#resize();
       this.#watchSize();
       this.#report();
     } catch (error) {
@@ -88,7 +88,7 @@ class MammoViewer extends HTMLElement {
   }
 
   #build({ images, expected }) {
-    const { slots, rows } = hang(images, expected);
+    const plans = hang(images, expected);
     this.replaceChildren();
     this.#bar = buildToolbar(this, this.#say);
     const presets = buildPresets(images, this.#say, (index) => this.choosePreset(index));
@@ -96,32 +96,31 @@ class MammoViewer extends HTMLElement {
     this.append(this.#bar);
     if (isReduced()) this.#notice("mv-banner", this.#say("reduced"));
     this.#grid = document.createElement("div");
-    this.#grid.className = `mv-grid mv-rows-${Math.min(rows, 4)}`;
+    this.#grid.className = "mv-grid";
     this.append(this.#grid);
     this.#notice("mv-disclaimer", this.#say("disclaimer"));
     this.#engine = createEngine();
     this.#group = createToolGroup(this.#measured);
-    this.#slots = slots.map((plan) => this.#buildSlot(plan));
+    this.#slots = plans.map((plan) => new Slot(plan, { say: this.#say, stepped: () => this.#afterStep() }));
+    // All places stand before the first canvas measures its own.
+    this.#grid.append(...this.#slots.map((slot) => slot.element));
+    this.#slots.forEach((slot) => this.#fill(slot));
     bindPrimary(this.#group, TOOLS[this.#tool]);
     markTool(this.#bar, this.#tool);
     this.#activate(this.#slots.find((slot) => !slot.isMissing) ?? null);
   }
 
-  #buildSlot(plan) {
-    const slot = new Slot(plan, { say: this.#say, stepped: () => this.#afterStep() });
-    slot.element.classList.add(`mv-row-${Math.min(plan.row, 4)}`);
-    this.#grid.append(slot.element);
+  #fill(slot) {
     if (slot.isMissing) {
       slot.sayMissing();
-      return slot;
+      return;
     }
-    slot.attach(this.#engine, this.#group, plan.images.map(registerImage));
+    slot.attach(this.#engine, this.#group, slot.plan.images.map(registerImage));
     slot.element.addEventListener("focus", () => this.#activate(slot));
     slot.element.addEventListener("dblclick", () => this.toggleEnlarged(slot));
     slot.element.addEventListener("contextmenu", (event) => event.preventDefault());
     // Cornerstone swallows the press that would have moved the focus, and with it the keys.
     slot.picture.addEventListener("pointerdown", () => slot.element.focus({ preventScroll: true }), true);
-    return slot;
   }
 
   #measured = (image, length, unit) => {
@@ -192,30 +191,28 @@ class MammoViewer extends HTMLElement {
   }
 
   // One physical scale for all views: the largest sets it, and a smaller detector's image is drawn smaller, its
-  // chest wall back on the edge.
+  // chest wall back on the edge. Images without a known pixel spacing share a scale of their own.
   hangAll() {
     const slots = this.#visible;
+    slots.forEach((slot) => slot.viewport.resetCamera());
     if (isReduced()) {
-      slots.forEach((slot) => slot.viewport.resetCamera());
       slots.forEach((slot) => slot.viewport.render());
       return;
     }
-    const together = this.#enlarged ? slots.filter((slot) => slot !== this.#enlarged) : slots;
-    const scales = together.map((slot) => {
-      slot.viewport.resetCamera();
-      return slot.place() / slot.picture.clientHeight;
-    });
+    const others = slots.filter((slot) => slot !== this.#enlarged);
+    this.#hangTogether(others.filter((slot) => slot.hasSpacing));
+    this.#hangTogether(others.filter((slot) => !slot.hasSpacing));
+    this.#hangTogether(slots.filter((slot) => slot === this.#enlarged));
+  }
+
+  #hangTogether(slots) {
+    const scales = slots.map((slot) => slot.place());
     const largest = Math.max(...scales);
-    together.forEach((slot, index) => {
+    slots.forEach((slot, index) => {
       if (scales[index] !== largest) slot.place(largest / scales[index]);
       slot.viewport.render();
       slot.writeFigures();
     });
-    if (this.#enlarged?.shown) {
-      this.#enlarged.viewport.resetCamera();
-      this.#enlarged.place();
-      this.#enlarged.viewport.render();
-    }
   }
 
   #watchSize() {
