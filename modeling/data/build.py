@@ -3,8 +3,8 @@
 python -m modeling.data.build REQUEST.json ANSWER.jsonl
 
 REQUEST: {"name", "output": folder, "image": {"height", "width"}, "simulated": bool,
-          "studies": [row of studies.jsonl, each view with "path" in place of "index" and, if the copy does not
-          carry it, its "window": {"center", "width", "function"}],
+          "studies": [row of studies.jsonl; each view has "path" in place of "index" and, where the copy
+          does not carry one, a "window": {"center", "width", "function"}],
           "sft": [row of sft.jsonl]}
 ANSWER: one row {"kind": "snapshot", "path", "content_hash", "counts"}.
 """

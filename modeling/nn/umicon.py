@@ -53,6 +53,11 @@ class UMiCon(nn.Module):
         for _ in range(LAYERS - 1):
             layers += [nn.Linear(hidden_size, hidden_size), nn.GELU()]
         self.perceptron = nn.Sequential(*layers, nn.Linear(hidden_size, vector_size))
+        for layer in self.perceptron:
+            if isinstance(layer, nn.Linear):
+                # torch's own start shrinks what six layers pass on to a fortieth; this one keeps its size.
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
         self.text = text
         self.fusion_norm = nn.LayerNorm((2, vector_size))
         self.head = nn.Linear(2 * vector_size, 1)

@@ -1,0 +1,43 @@
+"""The collapse monitor."""
+
+import pytest
+import torch
+
+from modeling.nn.collapse import is_collapsed, measure_spread
+
+
+def test_spread_of_paired_vectors_is_measured_against_direct_formulas():
+    torch.manual_seed(0)
+    image = torch.randn(40, 8, dtype=torch.float64)
+    spread = measure_spread(image, image + 0.01, candidates=20)
+    direct = [float((image[i] - image[j]).norm()) for i in range(40) for j in range(40) if i != j]
+    assert spread.distance == pytest.approx(sum(direct) / len(direct))
+    assert spread.std == pytest.approx(float(image.std(0).mean()))
+    assert spread.r_at_1 == 1.0
+    assert spread.chance == pytest.approx(1 / 20)
+
+
+def test_a_single_point_is_collapsed_although_its_reports_are_all_nearest():
+    torch.manual_seed(0)
+    start = measure_spread(torch.randn(60, 8), torch.randn(60, 8))
+    now = measure_spread(torch.ones(60, 8), torch.ones(60, 8))
+    assert now.r_at_1 == 0
+    assert is_collapsed(start, now)
+
+
+def test_a_small_space_that_still_finds_its_reports_is_not_collapsed():
+    torch.manual_seed(0)
+    image = torch.randn(60, 8)
+    start = measure_spread(image, torch.randn(60, 8))
+    assert not is_collapsed(start, measure_spread(image * 0.01, image * 0.01))
+
+
+def test_bad_retrieval_without_shrinking_is_not_collapse():
+    torch.manual_seed(0)
+    start = measure_spread(torch.randn(60, 8), torch.randn(60, 8))
+    assert not is_collapsed(start, measure_spread(torch.randn(60, 8), torch.randn(60, 8)))
+
+
+def test_one_study_has_no_spread():
+    with pytest.raises(ValueError, match="at least 2"):
+        measure_spread(torch.ones(1, 8), torch.ones(1, 8))
