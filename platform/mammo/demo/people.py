@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop
+
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import create_account, create_site
 from mammo.core.demo_accounts import DemoAccount, show_accounts
@@ -11,11 +13,23 @@ PASSWORD = "demo-mammogram"  # noqa: S105  (printed on the sign-in page; the dem
 
 # username, name, role, years, what a visitor can do
 VISITORS = (
-    ("june", "June Lin", Role.JUNIOR, 5.5, "Correct three proposed answers beside the mammograms"),
-    ("sena", "Sena Wu", Role.SENIOR, 21, "Pick the best of three corrected answers; score answers blindly"),
-    ("rita", "Rita Meyer", Role.RESEARCHER, 8, "Watch the jobs, run trials, download Table 1"),
-    ("dana", "Dana Zhou", Role.DATA_MANAGER, 6, "Look at imports and what waits in quarantine"),
-    ("adam", "Adam Novak", Role.ADMIN, 10, "See everything of the site"),
+    (
+        "june",
+        "June Lin",
+        Role.JUNIOR,
+        5.5,
+        gettext_noop("Correct three proposed answers beside the mammograms"),
+    ),
+    (
+        "sena",
+        "Sena Wu",
+        Role.SENIOR,
+        21,
+        gettext_noop("Pick the best of three corrected answers; score answers blindly"),
+    ),
+    ("rita", "Rita Meyer", Role.RESEARCHER, 8, gettext_noop("Watch the jobs, run trials, download Table 1")),
+    ("dana", "Dana Zhou", Role.DATA_MANAGER, 6, gettext_noop("Look at imports and what waits in quarantine")),
+    ("adam", "Adam Novak", Role.ADMIN, 10, gettext_noop("See everything of the site")),
 )
 SCRIPTED = (
     ("scripted-junior-1", "Junior 1 (scripted)", Role.JUNIOR, 5),
