@@ -1,0 +1,1 @@
+"""Pages of evaluation: trials for those who design and analyse, forms for those who score."""

@@ -1,0 +1,192 @@
+"""Trials as researchers and statisticians see them: state, progress by count, the steps, the table."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from evaluation.models import Trial
+from evaluation.reports.options import TableOptions
+from evaluation.reports.tables import BUILDERS, build_table
+from evaluation.reports.writers import CONTENT_TYPES, WRITERS
+from evaluation.reports.writers.comma_separated import write_sources
+from evaluation.reports.writers.html_page import html_fragment
+from evaluation.services.access import DESIGNERS
+from evaluation.services.answers import queue_answers, unfinished_job
+from evaluation.services.freezing import freeze_trial, obstacles
+from evaluation.services.progress import trial_progress
+from evaluation.services.protocols import freeze_protocol
+from evaluation.services.scoring import lock_trial, open_forms, open_scoring
+from evaluation.services.screening import screen_trial, settle
+from evaluation.services.unblinding import confirm_unblinding, pending_request, request_unblinding
+from mammo.accounts.models import User
+from mammo.core.idempotency import once
+
+TABULATED = (Trial.State.LOCKED, Trial.State.UNBLINDED)
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in account."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+def visible_trial(request: HttpRequest, trial_id: UUID) -> Trial:
+    """The trial, or the same 404 for unknown and forbidden ones."""
+    visible = Trial.objects.visible_to(user_of(request)).select_related("site", "protocol")
+    trial = visible.filter(pk=trial_id).first()
+    if trial is None:
+        raise Http404
+    return trial
+
+
+@login_required
+@require_safe
+def trials(request: HttpRequest) -> HttpResponse:
+    """All trials of the account's sites."""
+    found = (
+        Trial.objects.visible_to(user_of(request)).select_related("site", "protocol").order_by("-created_at")
+    )
+    return render(request, "evaluation/trials.html", {"trials": found})
+
+
+@login_required
+@require_safe
+def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """One trial: what it is, how far it is, and the next step."""
+    row = visible_trial(request, trial_id)
+    user = user_of(request)
+    is_draft = row.state == Trial.State.DRAFT
+    is_designer = user.has_role(*DESIGNERS, site=row.site)
+    with_simulated = "simulated" in request.GET
+    table = None
+    if row.state in TABULATED:
+        table = build_table(1, TableOptions(row, simulated=with_simulated, paper="paper" in request.GET))
+    context = {
+        "trial": row,
+        "is_designer": is_designer,
+        "arms": row.arms.order_by("position"),
+        # Names are for those who designed the trial, until they are for all.
+        "names_arms": is_designer or row.state == Trial.State.UNBLINDED,
+        "aspects": row.aspects.all(),
+        "questions": row.trial_questions.count(),
+        "progress": trial_progress(row),
+        "open_forms": open_forms(row) if row.state == Trial.State.SCORING else 0,
+        "obstacles": obstacles(row) if is_draft else [],
+        "hits": screen_trial(row) if is_draft and is_designer else [],
+        "answering": unfinished_job(row) if is_draft else None,
+        "pending": pending_request(row),
+        "events": row.events.select_related("by_user").order_by("created_at"),
+        "table": table,
+        # html_fragment escapes every text it is given.
+        "table_html": mark_safe(html_fragment(table)) if table else "",  # noqa: S308
+        "with_simulated": with_simulated,
+        "formats": sorted(WRITERS),
+    }
+    return render(request, "evaluation/trial.html", context)
+
+
+@login_required
+@require_POST
+@once
+def answer(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Queue the answers that systems still lack."""
+    row = visible_trial(request, trial_id)
+    job = queue_answers(row, by_user=user_of(request))
+    messages.success(request, str(job.title) if job else _("Every system has answered."))
+    return redirect("evaluation:trial", trial_id=row.pk)
+
+
+@login_required
+@require_POST
+@once
+def screen_rule(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Settle one finding of the screen by a rule for every arm."""
+    row = visible_trial(request, trial_id)
+    posted = request.POST
+    changed = settle(
+        row,
+        posted.get("matched", ""),
+        posted.get("action", ""),
+        posted.get("reason", ""),
+        by_user=user_of(request),
+    )
+    messages.success(request, _("Settled; %(count)s answers changed.") % {"count": changed})
+    return redirect("evaluation:trial", trial_id=row.pk)
+
+
+@login_required
+@require_POST
+@once
+def freeze(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Freeze the protocol, where it is not, and the trial."""
+    row = visible_trial(request, trial_id)
+    freeze_protocol(row.protocol, by_user=user_of(request))
+    freeze_trial(row, by_user=user_of(request))
+    messages.success(request, _("Frozen: nothing of the design changes from now on."))
+    return redirect("evaluation:trial", trial_id=row.pk)
+
+
+@login_required
+@require_POST
+@once
+def open_(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Open a frozen trial to its raters."""
+    row = visible_trial(request, trial_id)
+    open_scoring(row, by_user=user_of(request))
+    messages.success(request, _("Open: the raters can score."))
+    return redirect("evaluation:trial", trial_id=row.pk)
+
+
+@login_required
+@require_POST
+@once
+def lock(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Lock the scores."""
+    row = visible_trial(request, trial_id)
+    lock_trial(row, by_user=user_of(request), reason=request.POST.get("reason", ""))
+    messages.success(request, _("Locked: no score changes from now on."))
+    return redirect("evaluation:trial", trial_id=row.pk)
+
+
+@login_required
+@require_POST
+@once
+def unblind(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Ask for unblinding, or confirm what another person asked for."""
+    row = visible_trial(request, trial_id)
+    if "confirm" in request.POST:
+        confirm_unblinding(row, by_user=user_of(request))
+        messages.success(request, _("Unblinded."))
+    else:
+        request_unblinding(row, by_user=user_of(request), reason=request.POST.get("reason", ""))
+        messages.success(request, _("Asked for; another person has to confirm."))
+    return redirect("evaluation:trial", trial_id=row.pk)
+
+
+@login_required
+@require_safe
+def table(request: HttpRequest, trial_id: UUID, number: int, kind: str) -> HttpResponse:
+    """A table of the trial as a file; `rows` gives the companion file of its sources."""
+    row = visible_trial(request, trial_id)
+    if kind not in WRITERS or number not in BUILDERS:
+        raise Http404
+    options = TableOptions(row, simulated="simulated" in request.GET, paper="paper" in request.GET)
+    built = build_table(number, options)
+    if "rows" in request.GET:
+        content, content_type, name = (
+            write_sources(built.sources),
+            CONTENT_TYPES["csv"],
+            f"table{number}_rows.csv",
+        )
+    else:
+        content, content_type, name = WRITERS[kind](built), CONTENT_TYPES[kind], f"table{number}.{kind}"
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
