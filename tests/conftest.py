@@ -1,6 +1,7 @@
 """Fixtures shared by every room: people with names, a site, the shared data, a home folder of its own."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, CampaignMember, Question
+from annotation.models import Campaign, CampaignMember, Correction, Question
 from annotation.querysets import ROLE_FOR
 from mammo.accounts.models import Site, User
 from mammo.core.errors import NotAllowedError, WrongStateError
@@ -37,6 +37,16 @@ def require_open(campaign: Campaign) -> None:
     """
     if campaign.state != Campaign.State.OPEN:
         raise WrongStateError(_("The campaign “%(name)s” is not open.") % {"name": campaign.name})
+
+
+def require_not_own(question: Question, by_user: User) -> None:
+    """Let seniors pass who corrected nothing of this question.
+
+    Raises:
+        NotAllowedError: a senior never picks what they corrected.
+    """
+    if Correction.objects.filter(proposal__question=question, by_user=by_user).exists():
+        raise NotAllowedError(_("You corrected answers to this question: another senior picks."))
 
 
 def is_simulated(question: Question, by_user: User) -> bool:

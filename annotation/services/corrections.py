@@ -12,10 +12,11 @@ from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Qu
 from annotation.services import leases, stages
 from annotation.services.access import is_simulated, require_member
 from annotation.services.campaigns import current_instructions
+from annotation.services.drafts import require_draft_version
 from annotation.services.shown_orders import was_shown
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import UserError, WrongStateError
+from mammo.core.errors import StaleVersionError, UserError, WrongStateError
 
 LONGEST_TEXT = 8000
 
@@ -52,6 +53,8 @@ def submit_corrections(
     by_user: User,
     items: Iterable[CorrectionItem],
     active_seconds: float = 0.0,
+    expected_revision: int | None = None,
+    draft_version: int | None = None,
 ) -> list[Correction]:
     """Store a junior's corrections of all proposals; with enough juniors the question goes on to the seniors.
 
@@ -60,10 +63,13 @@ def submit_corrections(
 
     Args:
         active_seconds: time at work on the question; shared out evenly over the rows.
+        expected_revision: the account's latest revision of this round that the page was made from (0: none).
+        draft_version: version of the draft that the page holds (0: none).
 
     Raises:
         NotAllowedError: the account does not correct in this campaign.
         WrongStateError: the question is not to be corrected now, or the seats are taken by others.
+        StaleVersionError: another page of the same account saved or sent something newer.
         UserError: not all proposals are settled, or an item contradicts itself (names the proposal).
     """
     require_member(question.campaign, by_user, Purpose.CORRECT)
@@ -71,6 +77,8 @@ def submit_corrections(
     with transaction.atomic():
         question = stages.locked(question)
         earlier = _earlier(question, by_user)
+        _refuse_stale(question, earlier, expected_revision)
+        require_draft_version(question, by_user=by_user, purpose=Purpose.CORRECT, version=draft_version)
         if question.stage == Question.Stage.CORRECTED and any(
             row.round == question.round for row in earlier.values()
         ):
@@ -99,6 +107,18 @@ def submit_corrections(
 def _earlier(question: Question, by_user: User) -> dict[uuid.UUID, Correction]:
     rows = Correction.objects.standing().filter(proposal__question=question, by_user=by_user)
     return {row.proposal_id: row for row in rows}
+
+
+def _refuse_stale(
+    question: Question, earlier: Mapping[uuid.UUID, Correction], expected_revision: int | None
+) -> None:
+    latest = max((row.revision for row in earlier.values() if row.round == question.round), default=0)
+    if expected_revision is not None and latest != expected_revision:
+        raise StaleVersionError(
+            _("You sent this question in from another page already. Both texts are kept: compare them."),
+            current=list(earlier.values()),
+            current_version=latest,
+        )
 
 
 def _settled(

@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Draft, Purpose, Question
 from annotation.services import leases
-from annotation.services.access import require_member
-from annotation.services.picks import require_not_own
+from annotation.services.access import require_member, require_not_own
 from mammo.accounts.models import User
 from mammo.core.errors import StaleVersionError, UserError, WrongStateError
 from mammo.core.versions import save_versioned
@@ -52,6 +51,25 @@ def save_draft(
     return draft
 
 
+def require_draft_version(question: Question, *, by_user: User, purpose: str, version: int | None) -> None:
+    """Let a page pass whose draft is the newest; None is a caller that keeps no draft.
+
+    Raises:
+        StaleVersionError: another page saved since; carries the draft as it stands.
+    """
+    stored = draft_of(question, user=by_user, purpose=purpose)
+    if version is not None and stored is not None and stored.version != version:
+        raise _stale(stored)
+
+
+def _stale(stored: Draft) -> StaleVersionError:
+    return StaleVersionError(
+        _("Someone saved this after you opened it. Both texts are kept: compare them and save again."),
+        current=stored,
+        current_version=stored.version,
+    )
+
+
 def _refuse_unless_stored(question: Question, by_user: User, purpose: str) -> None:
     """A person whose seat went to another may still save; what was sent or has moved on is over."""
     stage = Question.Stage.PROPOSED if purpose == Purpose.CORRECT else Question.Stage.CORRECTED
@@ -75,11 +93,7 @@ def _first(
             return draft
     except IntegrityError:
         stored = Draft.objects.get(question=question, user=by_user, purpose=purpose)
-        raise StaleVersionError(
-            _("Someone saved this after you opened it. Both texts are kept: compare them and save again."),
-            current=stored,
-            current_version=stored.version,
-        ) from None
+        raise _stale(stored) from None
 
 
 def _renew(question: Question, by_user: User, purpose: str) -> None:

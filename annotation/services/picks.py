@@ -19,26 +19,17 @@ from annotation.models import (
     ReturnReason,
 )
 from annotation.services import leases, stages
-from annotation.services.access import is_simulated, require_member
+from annotation.services.access import is_simulated, require_member, require_not_own
 from annotation.services.campaigns import current_instructions
 from annotation.services.corrections import LONGEST_TEXT, plain
+from annotation.services.drafts import require_draft_version
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.errors import UserError, WrongStateError
 
 # A small edit mends wording; beyond a fifth of the text (or 20 characters) it would be another answer.
 SMALL_EDIT_SHARE = 0.2
 SMALL_EDIT_CHARACTERS = 20
-
-
-def require_not_own(question: Question, by_user: User) -> None:
-    """Let seniors pass who corrected nothing of this question.
-
-    Raises:
-        NotAllowedError: a senior never picks what they corrected.
-    """
-    if Correction.objects.filter(proposal__question=question, by_user=by_user).exists():
-        raise NotAllowedError(_("You corrected answers to this question: another senior picks."))
 
 
 def pick(
@@ -51,6 +42,7 @@ def pick(
     reason_codes: Sequence[str] = (),
     reason: str = "",
     active_seconds: float = 0.0,
+    draft_version: int | None = None,
 ) -> Pick:
     """Choose one corrected answer; with enough seniors the question is done.
 
@@ -58,6 +50,7 @@ def pick(
         correction: the chosen candidate.
         text: its wording after a small edit (None or the same text: no edit); the correction stays as it is.
         ranking: all candidates, best first, where the campaign asks for it.
+        draft_version: version of the draft that the page holds (0: none).
 
     Raises:
         NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
@@ -71,6 +64,7 @@ def pick(
         stages.require_stage(question, Question.Stage.CORRECTED)
         if Pick.objects.filter(question=question, by_user=by_user, round=question.round).exists():
             raise WrongStateError(_("You have picked an answer to this question already."))
+        require_draft_version(question, by_user=by_user, purpose=Purpose.PICK, version=draft_version)
         candidates = {row.pk: row for row in Correction.objects.candidates(question)}
         chosen = candidates.get(correction)
         if chosen is None:

@@ -23,11 +23,12 @@ _DESCRIPTIONS: dict[str, tuple[str, ...]] = {
 }
 _LETTER = (
     r"(?:ACR|density|densities|category|type|class|grade|致密度|密度|腺体类型|腺体分型|分型|类型|构成)"
-    r"[^。.;；!?！？\n]{0,16}?(?<![A-Za-z])([A-Da-d])(?![A-Za-z])"
+    r"[^。.;；!?！？\n]{0,16}?(?<![A-Za-z0-9])([A-Da-d])(?![A-Za-z0-9])"
 )
-_LETTER_FIRST = r"(?<![A-Za-z])([A-Da-d])\s*(?:类|型|级)"
+_LETTER_FIRST = r"(?<![A-Za-z0-9])([A-Da-d])\s*(?:类|型|级)"
 _BIRADS = re.compile(
-    r"BI-?RADS[^0-9A-Za-z]{0,8}(?:category|class|分类|分级)?[^0-9A-Za-z]{0,8}([0-6][ABCabc]?)", re.IGNORECASE
+    r"BI-?RADS[^0-9A-Za-z]{0,8}(?:category|class|分类|分级)?[^0-9A-Za-z]{0,8}([0-6][ABCabc]?)(?![0-9A-Za-z])",
+    re.IGNORECASE,
 )
 
 

@@ -16,7 +16,13 @@ from modeling.inference.native import check_length, default_batch_size, to_answe
 from modeling.inference.systems import Answer, Draw, ImageFile, Progress, SystemUnavailableError, sha256_of
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.generation import Prompt, Sampling, generate_rows
-from modeling.nn.language import ModelFolderError, check_model_folder, load_tokenizer, weights_sha256
+from modeling.nn.language import (
+    ModelFolderError,
+    check_model_folder,
+    load_tokenizer,
+    load_whole,
+    weights_sha256,
+)
 from modeling.nn.mammovlm import MammoVLM, MammoVLMConfig
 
 
@@ -37,7 +43,7 @@ class MammoVLMSystem:
                 raise SystemUnavailableError(
                     f"{path} holds a {model_type} model: use the kind transformers for it"
                 )
-            self.model = MammoVLM.from_pretrained(str(path), local_files_only=True, use_safetensors=True)
+            self.model = load_whole(MammoVLM, path)
             self.encoder = ChatEncoder(load_tokenizer(path))
         except (ModelFolderError, ValueError, OSError) as error:
             raise SystemUnavailableError(str(error)) from error

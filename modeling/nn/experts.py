@@ -13,6 +13,10 @@ from torch.nn import functional
 WEIGHT_FILES = ("model.safetensors", "open_clip_model.safetensors")
 
 
+class EncoderError(ValueError):
+    """An encoder that cannot be built; the message names the model or the folder."""
+
+
 class ImageEncoder(nn.Module):
     """A timm backbone behind one interface: (N, H, W) grey values in, (N, D, h, w) features out.
 
@@ -23,10 +27,10 @@ class ImageEncoder(nn.Module):
     def __init__(
         self, name: str, *, image_size: tuple[int, int], pretrained_folder: str | Path | None = None
     ) -> None:
-        """`image_size` is (H, W) of the images. Raises ValueError for an unknown timm model."""
+        """`image_size` is (H, W) of the images. Raises EncoderError."""
         super().__init__()
         if not timm.is_model(name):
-            raise ValueError(f"{name!r} is not a timm model")
+            raise EncoderError(f"{name!r} is not a timm model")
         patch = _patch_size(name)
         self.name = name
         self.image_size = image_size
@@ -64,7 +68,7 @@ def build_encoder(
     """An encoder by timm name: resnet50, vit_base_patch16_clip_224, vit_base_patch14_dinov2, convnext_tiny,
     convnext_base, or a small `test_*` one. Weights come from a local folder's safetensors, never a network.
 
-    Raises ValueError for an unknown name, FileNotFoundError for a folder without weights.
+    Raises EncoderError for an unknown name or a folder without weights.
     """
     return ImageEncoder(name, image_size=image_size, pretrained_folder=pretrained_folder)
 
@@ -91,4 +95,4 @@ def _weights(folder: Path) -> Path:
     for name in WEIGHT_FILES:
         if (folder / name).exists():
             return folder / name
-    raise FileNotFoundError(f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights")
+    raise EncoderError(f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
@@ -176,15 +177,36 @@ def load_tokenizer(folder: str | Path) -> Any:
 
 def load_language_model(folder: str | Path) -> Any:
     """Any AutoModelForCausalLM from a local folder of safetensors."""
-    path = check_model_folder(folder)
+    return load_whole(AutoModelForCausalLM, check_model_folder(folder))
+
+
+def load_whole(kind: Any, path: Path) -> Any:
+    """A model of an auto class or model class from a checked folder, with every weight from its files.
+
+    Raises ModelFolderError when files and architecture do not fit together.
+    """
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            str(path), local_files_only=True, trust_remote_code=False, use_safetensors=True, dtype="auto"
+        model, info = kind.from_pretrained(
+            str(path),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype="auto",
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
         raise ModelFolderError(
-            f"the model in {path} can't be loaded: {str(error).splitlines()[0]}"
+            f"the model in {path} can't be loaded: {reason}; copy its files again"
         ) from error
+    if info["missing_keys"]:
+        # transformers would fill them with random numbers and go on.
+        name = sorted(info["missing_keys"])[0]
+        raise ModelFolderError(
+            f"the weights in {path} lack {len(info['missing_keys'])} parts that config.json asks for "
+            f"({name}, for one): the files are of different models; copy them again from one source"
+        )
+    return model
 
 
 def _read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ in the prompt. Where the paper is silent or cannot be followed to the letter:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
@@ -268,7 +269,13 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
                 view_mask = visual_vectors.new_ones(visual_vectors.shape[:2], dtype=torch.bool)
             kwargs |= {"visual_vectors": visual_vectors, "view_mask": view_mask}
         # A placeholder that the model wrote itself would stand for an image that isn't there.
-        kwargs.setdefault("suppress_tokens", [self.config.visual_token_id])
+        settings = kwargs.pop("generation_config", None)
+        if settings is None:
+            kwargs.setdefault("suppress_tokens", [self.config.visual_token_id])
+        else:
+            settings = copy.deepcopy(settings)
+            settings.suppress_tokens = [*(settings.suppress_tokens or []), self.config.visual_token_id]
+            kwargs["generation_config"] = settings
         return super().generate(inputs, **kwargs)  # type: ignore[misc]
 
     def prepare_inputs_for_generation(  # type: ignore[override]

@@ -24,6 +24,7 @@ from modeling.data.exchange import (
 )
 from modeling.data.snapshot import Snapshot, SnapshotError, file_sha256, open_snapshot
 from modeling.nn.checkpoint import WEIGHTS_FILE, CheckpointError
+from modeling.nn.experts import EncoderError
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import ConfigError, ImagesConfig, StageConfig
 from modeling.training.trainer import ResumeError, Stopped
@@ -61,6 +62,7 @@ def run_stage(
     arguments: list[str],
     config: type[_Config],
     train: Callable[[StageRequest[_Config], AnswerWriter], None],
+    stop: StopRequest | None = None,
 ) -> int:
     """Serve `python -m modeling.training.<stage> REQUEST ANSWER` on a snapshot; returns the exit code."""
 
@@ -70,7 +72,7 @@ def run_stage(
         with AnswerWriter(answer) as writer:
             train(request, writer)
 
-    return serve(arguments, work, module=train.__module__, required=("snapshot", "output"))
+    return serve(arguments, work, module=train.__module__, required=("snapshot", "output"), stop=stop)
 
 
 def serve(
@@ -79,6 +81,7 @@ def serve(
     *,
     module: str,
     required: tuple[str, ...],
+    stop: StopRequest | None = None,
 ) -> int:
     """Read the request, do the work, and turn what goes wrong into one line and an exit code.
 
@@ -86,14 +89,16 @@ def serve(
     """
     if len(arguments) != 3:
         return _complain(f"usage: python -m {module} REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
-    stop = StopRequest()
-    stop.listen()
+    if stop is None:
+        stop = StopRequest()
+        stop.listen()
     logging.set_verbosity_warning()
     try:
         work(read_request(arguments[1], required=required), stop, Path(arguments[2]))
     except (
         BadRequestError,
         ConfigError,
+        EncoderError,
         SnapshotError,
         CheckpointError,
         ResumeError,

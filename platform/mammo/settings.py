@@ -30,7 +30,7 @@ if PRODUCTION and MAMMO_DEMO:
 
 
 def _secret_key() -> str:
-    given = env.str("MAMMO_SECRET_KEY", default="")
+    given: str = env.str("MAMMO_SECRET_KEY", default="")
     if given:
         return given
     if PRODUCTION:
@@ -262,6 +262,9 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": env.str("MAMMO_LOG_LEVEL", default="WARNING")},
-    "loggers": {"axes": {"level": "ERROR"}},
+    "loggers": {
+        "axes": {"level": "ERROR"},
+        "kombu.connection": {"level": "ERROR"},  # the filesystem transport has no host to name
+    },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -10,7 +10,7 @@ def html_fragment(table: Table) -> str:
     """The `<table>` and its footnotes; every text is escaped."""
     marks = [" data-paper" if column.from_paper else "" for column in table.columns]
     head = "".join(
-        f'<th scope="col"{mark}>{escape(column.heading)}</th>'
+        f'<th scope="col" class="number"{mark}>{escape(column.heading)}</th>'
         for column, mark in zip(table.columns, marks, strict=True)
     )
     body = []

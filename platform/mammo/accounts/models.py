@@ -49,7 +49,7 @@ class User(AbstractUser):
         default=False, help_text=_("scripted account; copied to each judgement")
     )
 
-    objects: ClassVar[UserManager["User"]] = UserManager()
+    objects: ClassVar[UserManager["User"]] = UserManager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.display_name or self.username

@@ -41,7 +41,7 @@ class Command(BaseCommand):
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise CommandError(
-                    f"{error.filename or 'disk'}: no space left; free some, run again (nothing is half-written)"
+                    f"{error.filename or 'disk'}: disk full; free space and run again (nothing is half-written)"
                 ) from None
             raise CommandError(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")) from None
         except DatabaseError as error:

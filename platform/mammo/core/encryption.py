@@ -3,7 +3,7 @@
 import base64
 import json
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models.expressions import BaseExpression
@@ -37,7 +37,13 @@ def decrypt_text(stored: str, purpose: str) -> str:
         return ErasedText(ERASED)
 
 
-class EncryptedTextField(models.TextField):
+if TYPE_CHECKING:
+    _TextField = models.TextField[Any, Any]
+else:
+    _TextField = models.TextField
+
+
+class EncryptedTextField(_TextField):
     """Text encrypted under `instance.encryption_key_id()`; reads back as str, or ErasedText after erasure.
 
     The model gives `encryption_key_id() -> uuid.UUID`. Searching in the text is impossible by design, and

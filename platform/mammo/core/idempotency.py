@@ -55,7 +55,7 @@ def once(view: View[Arguments]) -> View[Arguments]:
     """Run a creating POST once per (account, key), inside one transaction; other methods pass through.
 
     A repetition is answered with the first answer's status and redirect; a first answer without a redirect
-    (a piece of a page) is repeated as 204, which leaves the page as it is. An answer of 400 or more rolls back
+    (a piece of a page) is repeated as 204, which leaves the page as it is. An answer from 400 on rolls back
     what the view wrote and frees the key.
 
     Raises:

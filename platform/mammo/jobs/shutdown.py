@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 # Set in the process that runs jobs when its worker must stop.
@@ -16,6 +18,17 @@ def _ask_to_stop(number: int, frame: FrameType | None) -> None:
     stopping.set()
 
 
-def stop_softly_on_sigterm() -> None:
-    """Called in a worker's pool process (its main thread)."""
-    signal.signal(signal.SIGTERM, _ask_to_stop)
+@contextmanager
+def stopped_softly() -> Iterator[None]:
+    """While the block runs, SIGTERM sets `stopping` instead of ending this process.
+
+    Set for each job and not once: billiard puts its own handler in place after a pool process has started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _ask_to_stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -11,7 +11,7 @@ from django.db import connection
 
 from mammo.celery import app
 from mammo.jobs import doorbell, runner, services
-from mammo.jobs.shutdown import stop_softly_on_sigterm, stopping
+from mammo.jobs.shutdown import stopped_softly, stopping
 from mammo.jobs.tether import die_with_parent
 
 
@@ -20,15 +20,15 @@ def run_job(*, job_id: str) -> None:
     """Answer a doorbell: claim the job and run it, or do nothing when someone else has it."""
     if stopping.is_set():
         return
-    job = services.claim(job_id, f"{socket.gethostname()}:{os.getpid()}")
-    if job is not None:
-        runner.run(job)
+    with stopped_softly():
+        job = services.claim(job_id, f"{socket.gethostname()}:{os.getpid()}")
+        if job is not None:
+            runner.run(job)
 
 
 @signals.worker_process_init.connect
 def _pool_process_starts(**kwargs: Any) -> None:
     die_with_parent()
-    stop_softly_on_sigterm()
 
 
 @signals.worker_ready.connect

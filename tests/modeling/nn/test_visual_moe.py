@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from modeling.nn.density_selector import DensitySelector
-from modeling.nn.experts import build_encoder
+from modeling.nn.experts import EncoderError, build_encoder
 from modeling.nn.visual_moe import VisualMoE
 
 SIZE = (64, 50)
@@ -110,7 +110,7 @@ def test_the_papers_encoders_take_the_papers_image_size(name, padded, depth):
 
 
 def test_an_unknown_encoder_is_refused_by_name():
-    with pytest.raises(ValueError, match="no_such_net"):
+    with pytest.raises(EncoderError, match="no_such_net"):
         build_encoder("no_such_net", image_size=SIZE)
 
 
@@ -119,7 +119,7 @@ def test_pretrained_weights_come_from_a_local_folder(tmp_path):
 
     torch.manual_seed(1)
     source = build_encoder("test_convnext", image_size=SIZE)
-    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+    with pytest.raises(EncoderError, match=r"model\.safetensors"):
         build_encoder("test_convnext", image_size=SIZE, pretrained_folder=tmp_path)
     save_file(source.backbone.state_dict(), tmp_path / "model.safetensors")
     loaded = build_encoder("test_convnext", image_size=SIZE, pretrained_folder=tmp_path).eval()

@@ -44,7 +44,12 @@ class Command(BaseCommand):
         story = self._story(**options)
         run_steps(story, FIRST)
         serve = bool(options["serve"])
-        with _interruptible(), Supervisor(web=serve, host=HOST, port=options["port"]):
+        log = story.folder / "processes.log"
+        with (
+            _interruptible(),
+            log.open("a", encoding="utf-8") as lines,
+            Supervisor(web=serve, host=HOST, port=options["port"], log=lines),
+        ):
             if serve:
                 self._say_address(options["port"], **options)
             run_steps(story, THEN)
