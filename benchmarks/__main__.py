@@ -1,0 +1,36 @@
+"""`make bench`: every benchmark of this folder; figures are ratios measured in one run.
+
+Times are printed for orientation and never tested. Results that were kept stand in docs/benchmarks.md.
+"""
+
+import os
+import platform
+from pathlib import Path
+
+from benchmarks import import_pool, sparse_experts
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.processor(),
+    )
+    return f"{model}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+
+
+def main() -> None:
+    """Run and print."""
+    print(f"machine: {machine()}\n")
+    for benchmark in (sparse_experts, import_pool):
+        print((benchmark.__doc__ or "").splitlines()[0])
+        for name, value in benchmark.measure().items():
+            print(f"  {name:45s} {value:8.3f}")
+
+
+if __name__ == "__main__":
+    main()
