@@ -1,0 +1,99 @@
+"""The stages on a tiny snapshot: what they write, and that an interrupted run ends where a whole one does."""
+
+import shutil
+
+import pytest
+
+from modeling.data.snapshot import file_sha256
+from modeling.nn.checkpoint import load_selector, load_umicon
+from tests.modeling.training.conftest import StopAfter
+
+
+def init_of(bench, stage):
+    return {} if stage == "density" else {"density": bench.weights("selector")}
+
+
+def test_density_writes_a_selector_its_figures_and_one_probability_per_class(bench, tiny):
+    row = bench.checkpoint("selector")
+    assert row["sha256"] == file_sha256(bench.weights("selector") / "model.safetensors")
+    assert load_selector(bench.weights("selector")).encoder.image_size == (48, 38)
+    assert {"test_macro_auc", "test_accuracy", "test_image_macro_auc"} <= set(row["metrics"])
+    predictions = [p for p in bench.rows("selector", "prediction") if p["split"] == "test"]
+    by_study = {}
+    for prediction in predictions:
+        by_study.setdefault(prediction["unit"], []).append(prediction["value"])
+    assert set(by_study) == {study.study for study in tiny.in_split("test")}
+    assert all(len(values) == 4 and sum(values) == pytest.approx(1) for values in by_study.values())
+    assert {p["name"] for p in predictions} == {f"density_{d}" for d in "ABCD"}
+
+
+def test_training_patients_are_never_predicted(bench, tiny):
+    held_out = {study.study for study in tiny.studies if study.split != "train"}
+    assert {row["unit"] for row in bench.rows("selector", "prediction")} <= held_out
+
+
+def test_progress_and_loss_are_told_by_epoch(bench, capsys):
+    assert bench.run("density", "told") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith('{"progress"') for line in lines)
+    losses = [row for row in bench.rows("told", "metric") if row["name"] == "loss"]
+    assert [row["epoch"] for row in losses] == [1, 2]
+
+
+def test_umicon_stages_run_one_after_the_other(bench, tiny):
+    assert bench.run("umicon_unsupervised", "u", init=init_of(bench, "umicon_unsupervised")) == 0
+    figures = bench.checkpoint("u")["metrics"]
+    assert {"collapse", "std", "distance", "r_at_1", "chance", "density_probe"} <= set(figures)
+    assert figures["collapse"] is False
+    model, _ = load_umicon(bench.weights("u"))
+    assert model.umicon.mean_report.abs().max() > 0
+
+    assert bench.run("umicon_supervised", "s", init={"umicon": bench.weights("u")}) == 0
+    breasts = {
+        f"{study.study}:{item.laterality}" for study in tiny.in_split("test") for item in study.pathology
+    }
+    predictions = [row for row in bench.rows("s", "prediction") if row["split"] == "test"]
+    assert {row["unit"] for row in predictions} == breasts
+    assert {row["method"] for row in predictions} == {"image", "report", "fused"}
+    assert all(row["name"] == "malignancy" and 0 <= row["value"] <= 1 for row in predictions)
+    trained, _ = load_umicon(bench.weights("s"))
+    before = load_selector(bench.weights("selector")).state_dict()
+    for name, value in trained.visual.selector.state_dict().items():
+        assert value.equal(before[name]), f"the selector's {name} changed"
+
+
+@pytest.mark.parametrize(
+    ("stage", "steps"), [("density", 5), ("umicon_unsupervised", 5), ("umicon_supervised", 2)]
+)
+def test_a_stopped_run_that_is_resumed_ends_bit_identical_to_a_whole_one(bench, stage, steps):
+    init = init_of(bench, stage)
+    assert bench.run(stage, f"{stage}-whole", init=init) == 0
+    assert bench.run(stage, f"{stage}-halved", init=init, stop=StopAfter(steps)) == 75
+    assert not (bench.folder / f"{stage}-halved.jsonl").exists()
+    assert bench.run(stage, f"{stage}-halved", init=init, resume=True) == 0
+    whole, halved = bench.checkpoint(f"{stage}-whole"), bench.checkpoint(f"{stage}-halved")
+    assert halved["sha256"] == whole["sha256"]
+    assert halved["metrics"] == whole["metrics"]
+
+
+def test_another_seed_gives_other_weights(bench):
+    assert bench.run("density", "other-seed", seed=4) == 0
+    assert bench.checkpoint("other-seed")["sha256"] != bench.checkpoint("selector")["sha256"]
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_resumed_from(bench):
+    assert bench.run("density", "cut", stop=StopAfter(5)) == 75
+    (good,) = (bench.folder / "cut" / "trainer").glob("checkpoint-5")
+    cut = shutil.copytree(good, good.with_name("checkpoint-9"))
+    (cut / "trainer_state.json").write_text('{"epo')
+    assert bench.run("density", "cut", resume=True) == 0
+    assert bench.checkpoint("cut")["sha256"] == bench.checkpoint("selector")["sha256"]
+
+
+def test_positives_only_is_watched_like_any_other_run(bench):
+    init = init_of(bench, "umicon_unsupervised")
+    assert bench.run("umicon_unsupervised", "none", init=init, negatives="none", normalise=False) == 0
+    figures = bench.checkpoint("none")["metrics"]
+    assert figures["negatives"] == "none"
+    assert isinstance(figures["collapse"], bool)
+    assert figures["distance"] < figures["start_distance"]
