@@ -1,0 +1,203 @@
+"""What the pages of correcting and picking show, and what their forms send."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.request import QueryDict
+from django.utils.translation import gettext as _
+
+from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Question, Return
+from annotation.services.corrections import CorrectionItem, plain
+from annotation.services.drafts import draft_of
+from annotation.services.shown_orders import shown_order
+from annotation.services.study_context import newest_report
+from mammo.accounts.models import User
+from mammo.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One round of the conversation."""
+
+    is_patient: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class ProposalCard:
+    """One proposal as a junior works on it."""
+
+    letter: str
+    id: uuid.UUID
+    proposed: str
+    text: str
+    no_change: bool
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CandidateCard:
+    """One corrected answer as a senior sees it: nothing that tells where it comes from."""
+
+    letter: str
+    id: uuid.UUID
+    text: str
+    wording: str
+    rank: str = ""
+
+
+def turns_of(question: Question) -> list[Turn]:
+    """The conversation, oldest first."""
+    return [Turn(index % 2 == 0, text) for index, text in enumerate(question.turns)]
+
+
+def case_of(question: Question) -> dict[str, Any]:
+    """What is shown of the study: the strip of facts and the report."""
+    study = question.study
+    report = newest_report(study) if study is not None else None
+    return {"study": study, "report": report.cleaned if report is not None else ""}
+
+
+def correction_cards(question: Question, user: User) -> list[ProposalCard]:
+    """The proposals in this person's order, with the draft, else the last correction, else the proposal."""
+    proposals = {row.pk: row for row in Proposal.objects.current(question)}
+    order = shown_order(question, proposals, user=user, purpose=Purpose.CORRECT)
+    draft = draft_of(question, user=user, purpose=Purpose.CORRECT)
+    drafted: Mapping[str, Any] = draft.content.get("items", {}) if draft is not None else {}
+    earlier = {
+        row.proposal_id: row
+        for row in Correction.objects.standing().filter(proposal__question=question, by_user=user)
+    }
+    return [
+        _proposal_card(_letter(place), proposals[pk], drafted.get(str(pk)), earlier.get(pk))
+        for place, pk in enumerate(order)
+    ]
+
+
+def _proposal_card(
+    letter: str, proposal: Proposal, drafted: Mapping[str, Any] | None, earlier: Correction | None
+) -> ProposalCard:
+    proposed = plain(proposal.text)
+    if drafted is not None:
+        text, no_change, tags = drafted["text"], drafted["no_change"], drafted["tags"]
+    elif earlier is not None:
+        text, no_change, tags = earlier.text, earlier.no_change, earlier.error_tags
+    else:
+        text, no_change, tags = proposed, False, []
+    return ProposalCard(letter, proposal.pk, proposed, str(text), bool(no_change), tuple(tags))
+
+
+def candidate_cards(question: Question, user: User) -> list[CandidateCard]:
+    """The corrected answers in this person's order; only those of the present round."""
+    candidates = {row.pk: row for row in Correction.objects.candidates(question)}
+    order = shown_order(question, candidates, user=user, purpose=Purpose.PICK)
+    draft = draft_of(question, user=user, purpose=Purpose.PICK)
+    wordings: Mapping[str, str] = draft.content.get("wordings", {}) if draft is not None else {}
+    ranks: Mapping[str, str] = draft.content.get("ranks", {}) if draft is not None else {}
+    return [
+        CandidateCard(
+            _letter(place),
+            pk,
+            candidates[pk].text,
+            wordings.get(str(pk), candidates[pk].text),
+            ranks.get(str(pk), ""),
+        )
+        for place, pk in enumerate(order)
+    ]
+
+
+def _letter(place: int) -> str:
+    return chr(ord("A") + place)
+
+
+def returns_of(question: Question) -> list[Return]:
+    """Why the question came back, newest first."""
+    return list(Return.objects.filter(question=question).order_by("-round", "-created_at"))
+
+
+def posted_corrections(post: QueryDict, proposals: Sequence[uuid.UUID]) -> list[CorrectionItem]:
+    """The form's items. Fields: `text-<id>`, `no_change-<id>`, `tags-<id>`."""
+    return [
+        CorrectionItem(
+            proposal=pk,
+            text=post.get(f"text-{pk}", ""),
+            no_change=f"no_change-{pk}" in post,
+            error_tags=[tag for tag in post.getlist(f"tags-{pk}") if tag in ErrorTag.values],
+        )
+        for pk in proposals
+    ]
+
+
+def correction_draft(items: Sequence[CorrectionItem]) -> dict[str, Any]:
+    """What is kept of unfinished corrections."""
+    return {
+        "items": {
+            str(item.proposal): {
+                "text": item.text.replace("\r\n", "\n"),
+                "no_change": item.no_change,
+                "tags": list(item.error_tags),
+            }
+            for item in items
+        }
+    }
+
+
+def pick_draft(post: QueryDict, candidates: Sequence[uuid.UUID]) -> dict[str, Any]:
+    """What is kept of an unfinished choice."""
+    return {
+        "choice": post.get("correction", ""),
+        "wordings": {str(pk): post.get(f"text-{pk}", "").replace("\r\n", "\n") for pk in candidates},
+        "ranks": {str(pk): post.get(f"rank-{pk}", "") for pk in candidates},
+        "reasons": post.getlist("reasons"),
+        "reason": post.get("reason", ""),
+    }
+
+
+def posted_ranking(post: QueryDict, candidates: Sequence[uuid.UUID], chosen: uuid.UUID) -> list[uuid.UUID]:
+    """All candidates, best first, by the fields `rank-<id>`; the choice first. Empty if none is filled."""
+    ranks = {pk: post.get(f"rank-{pk}", "").strip() for pk in candidates if pk != chosen}
+    if not any(ranks.values()):
+        return []
+    if len(set(ranks.values())) != len(ranks) or not all(rank.isdigit() for rank in ranks.values()):
+        raise UserError(_("Rank all answers, each once."))
+    return [chosen, *sorted(ranks, key=lambda pk: int(ranks[pk]))]
+
+
+def draft_as_text(draft: Draft | dict[str, Any], letters: Mapping[str, str]) -> str:
+    """A draft to be read beside another one."""
+    content: dict[str, Any] = draft.content if isinstance(draft, Draft) else draft
+    texts = content.get("wordings") or {pk: item["text"] for pk, item in content.get("items", {}).items()}
+    return "\n\n".join(
+        f"{letters[pk]}: {texts[pk]}"
+        for pk in sorted(texts, key=lambda pk: letters.get(pk, ""))
+        if pk in letters
+    )
+
+
+def corrections_as_text(rows: Sequence[Correction], letters: Mapping[str, str]) -> str:
+    """Corrections that were sent in, to be read beside a draft."""
+    named = {letters.get(str(row.proposal_id), ""): row.text for row in rows}
+    return "\n\n".join(f"{letter}: {named[letter]}" for letter in sorted(named))
+
+
+def whole_number(request: HttpRequest, name: str) -> int:
+    """A version or revision that the form carries.
+
+    Raises:
+        UserError: it is missing or no number: the page is broken or forged.
+    """
+    try:
+        return int(request.POST[name])
+    except (KeyError, ValueError):
+        raise UserError(_("%(name)s: missing; open the page again") % {"name": name}) from None
+
+
+def seconds(request: HttpRequest) -> float:
+    """Seconds at work that the page counted; never below zero nor above a day."""
+    try:
+        return min(max(float(request.POST.get("active_seconds") or 0), 0.0), 86_400.0)
+    except ValueError:
+        return 0.0

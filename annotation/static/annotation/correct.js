@@ -1,0 +1,78 @@
+// The page where a junior settles the proposals: live difference, "no change needed", and a form that can be sent
+// only when every answer is settled.
+import { difference, show } from "./difference.js";
+import { countActiveSeconds, guardDrafts, sendOnlyByButton, toViewer, watchKeys } from "./work.js";
+
+const form = document.getElementById("work");
+const answers = [...form.querySelectorAll("[data-answer]")].map((card) => ({
+  card,
+  proposed: card.querySelector("[data-proposed]").textContent,
+  text: card.querySelector("textarea"),
+  noChange: card.querySelector("[data-no-change]"),
+  place: card.querySelector("[data-difference]"),
+  settled: card.querySelector("[data-settled]"),
+  tags: [...card.querySelectorAll("[data-tags] input")],
+}));
+
+const plain = (text) => text.replaceAll("\r\n", "\n").trim();
+
+function stateOf(answer) {
+  if (answer.noChange.checked) return "unchanged";
+  const text = plain(answer.text.value);
+  return text && text !== plain(answer.proposed) ? "changed" : "open";
+}
+
+function refresh(answer) {
+  const state = stateOf(answer);
+  const isChanged = plain(answer.text.value) !== plain(answer.proposed);
+  answer.card.dataset.state = state;
+  answer.settled.textContent = answer.settled.dataset[`text${state[0].toUpperCase()}${state.slice(1)}`];
+  answer.text.readOnly = answer.noChange.checked;
+  answer.noChange.disabled = isChanged;
+  for (const tag of answer.tags) tag.disabled = answer.noChange.checked;
+  answer.place.hidden = !isChanged;
+  if (isChanged) show(answer.place, difference(plain(answer.proposed), plain(answer.text.value), form.lang || "zh"));
+  form.querySelector("[data-still-open]").hidden = answers.every((one) => stateOf(one) !== "open");
+}
+
+function changed(element) {
+  element.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+for (const answer of answers) {
+  answer.text.addEventListener("input", () => refresh(answer));
+  answer.noChange.addEventListener("input", () => {
+    if (answer.noChange.checked) for (const tag of answer.tags) tag.checked = false;
+    refresh(answer);
+  });
+  answer.card.querySelector("[data-restore]").addEventListener("click", () => {
+    answer.text.value = answer.proposed;
+    changed(answer.text);
+    answer.text.focus();
+  });
+  refresh(answer);
+}
+
+// Asked before htmx: an answer that is not settled keeps the form here and takes the focus.
+form.addEventListener(
+  "submit",
+  (event) => {
+    const open = answers.find((answer) => stateOf(answer) === "open");
+    const isWaiting = form.querySelector("[data-submit]").disabled;
+    if (!open && !isWaiting) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    open?.text.focus();
+  },
+  { capture: true },
+);
+
+const keys = { KeyV: toViewer };
+for (const [index, answer] of answers.slice(0, 9).entries()) {
+  keys[`Digit${index + 1}`] = () => answer.text.focus();
+  keys[`Shift+Digit${index + 1}`] = () => answer.noChange.click();
+}
+watchKeys(form, keys);
+countActiveSeconds(form);
+guardDrafts(form);
+sendOnlyByButton(form);

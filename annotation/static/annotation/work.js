@@ -1,0 +1,77 @@
+// What correcting and picking share: keys that never fire while someone writes, time at work, and a draft that
+// stops being sent once it is known to be older than the stored one.
+
+const IDLE_AFTER_MS = 30_000;
+
+// While a Pinyin candidate is being chosen, Enter and digits belong to the input method (key code 229).
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+export function isWriting(target) {
+  return target.closest?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])") !== null;
+}
+
+// keys: event.code -> action, for keys without modifiers; "Shift+Digit1" for those with Shift.
+export function watchKeys(form, keys) {
+  document.addEventListener("keydown", (event) => {
+    if (isComposing(event) || event.defaultPrevented) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      form.requestSubmit(form.querySelector("[data-submit]"));
+      return;
+    }
+    if (event.key === "Escape" && isWriting(event.target)) {
+      event.target.blur();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isWriting(event.target) || event.target.closest?.("mammo-viewer, dialog")) return;
+    const action = keys[event.shiftKey ? `Shift+${event.code}` : event.code];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}
+
+export function toViewer() {
+  const viewer = document.querySelector("mammo-viewer");
+  const target = viewer?.querySelector("[tabindex], button") ?? viewer;
+  target?.focus();
+}
+
+// Counts the seconds in which the page is seen and something is done.
+export function countActiveSeconds(form) {
+  const field = form.elements.active_seconds;
+  let lastAct = performance.now();
+  for (const name of ["pointermove", "pointerdown", "wheel", "keydown"]) {
+    document.addEventListener(name, () => (lastAct = performance.now()), { passive: true });
+  }
+  setInterval(() => {
+    if (!document.hidden && performance.now() - lastAct < IDLE_AFTER_MS) field.value = Number(field.value) + 1;
+  }, 1000);
+}
+
+// Drafts and the sending wait for each other (hx-sync), so that the version a page sends is the stored one. No
+// draft follows the sending, and none a 409: the page is then older than what is stored, and trying again would
+// only interrupt.
+export function guardDrafts(form) {
+  const draft = form.querySelector("[data-draft]");
+  draft.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 409) draft.dataset.stale = "1";
+  });
+  form.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target === form) form.dataset.sending = "1";
+    else if (draft.dataset.stale || form.dataset.sending) event.preventDefault();
+  });
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target === form && !event.detail.successful) delete form.dataset.sending;
+  });
+}
+
+// An Enter in a one-line field must not send a judgement by accident.
+export function sendOnlyByButton(form) {
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("input") && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+    }
+  });
+}

@@ -1,0 +1,251 @@
+"""Pages: who sees what, one row per wish, and 409 with both texts."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from annotation.models import Campaign, Correction, Draft, Lease, Pick, Question, Return
+from mammo.accounts.models import User
+from mammo.core.models import IdempotentPost
+from tests.annotation import scene
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def signed_in(person: User) -> Client:
+    """A browser in which `person` is signed in."""
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def form_of(question: Question, **changes: Any) -> dict[str, Any]:
+    """What the correct page sends for items that settle the question."""
+    sent: dict[str, Any] = {"idempotency_key": str(uuid.uuid4()), "revision": 0, "draft_version": 0}
+    for item in scene.items_for(question):
+        sent[f"text-{item.proposal}"] = item.text
+        sent[f"tags-{item.proposal}"] = list(item.error_tags)
+        if item.no_change:
+            sent[f"no_change-{item.proposal}"] = "on"
+    return sent | changes
+
+
+def pick_form(question: Question, **changes: Any) -> dict[str, Any]:
+    """What the pick page sends for the first candidate."""
+    chosen = Correction.objects.candidates(question)[0]
+    sent = {"idempotency_key": str(uuid.uuid4()), "draft_version": 0, "correction": str(chosen.pk)}
+    return sent | {f"text-{chosen.pk}": chosen.text, "reasons": ["correctness"]} | changes
+
+
+def test_the_worklist_shows_what_waits(question: Question, june: User) -> None:
+    page = signed_in(june).get(reverse("annotation:correct-list"))
+    assert "我的乳腺密度是多少" in page.content.decode()
+    assert reverse("annotation:correct", args=[question.pk]) in page.content.decode()
+
+
+def test_next_leads_to_the_held_question_and_then_to_nothing(
+    question: Question, june: User, jack: User
+) -> None:
+    answer = signed_in(june).post(reverse("annotation:correct-next"))
+    assert answer.url == reverse("annotation:correct", args=[question.pk])
+    assert Lease.objects.get().user == june
+    assert signed_in(jack).post(reverse("annotation:correct-next")).url == reverse("annotation:correct-list")
+
+
+def test_the_page_shows_the_case_and_every_proposal(question: Question, june: User) -> None:
+    body = signed_in(june).get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    for text in (*scene.ANSWERS, "52", "体检", "右乳结节，BI-RADS 4A类，建议活检。"):
+        assert text in body
+    assert "张三" not in body
+    assert reverse("archive:viewer", args=[question.study_id]) in body
+    assert "tiny GLM" not in body
+
+
+def test_unknown_and_forbidden_questions_are_the_same_404(
+    corrected: Question, june: User, jack: User, sena: User, otto: User, rita: User, dana: User
+) -> None:
+    unknown = uuid.uuid4()
+    cases = [("correct", person) for person in (sena, otto, rita, dana)]
+    cases += [("pick", person) for person in (june, jack, otto, rita, dana)]
+    for name, person in cases:
+        client = signed_in(person)
+        forbidden = client.get(reverse(f"annotation:{name}", args=[corrected.pk]))
+        absent = client.get(reverse(f"annotation:{name}", args=[unknown]))
+        assert (forbidden.status_code, absent.status_code) == (404, 404)
+        token = "csrf"
+        assert token not in forbidden.content.decode() or len(forbidden.content) == len(absent.content)
+
+
+@pytest.mark.parametrize("name", ["correct-submit", "correct-draft", "pick-submit", "pick-draft", "return"])
+def test_strangers_post_nothing(corrected: Question, otto: User, name: str) -> None:
+    sent = {"idempotency_key": str(uuid.uuid4()), "draft_version": 0, "revision": 0}
+    assert signed_in(otto).post(reverse(f"annotation:{name}", args=[corrected.pk]), sent).status_code == 404
+
+
+def test_without_signing_in_every_page_leads_to_the_sign_in(question: Question) -> None:
+    for name in ("correct", "pick"):
+        answer = Client().get(reverse(f"annotation:{name}", args=[question.pk]))
+        assert answer.status_code == 302
+        assert "/accounts/login/" in answer.url
+
+
+def test_sending_in_stores_and_goes_on(question: Question, june: User) -> None:
+    answer = signed_in(june).post(
+        reverse("annotation:correct-submit", args=[question.pk]), form_of(question), **HTMX
+    )
+    assert (answer.status_code, answer.headers["HX-Redirect"]) == (204, reverse("annotation:correct-list"))
+    assert Correction.objects.count() == 3
+    body = signed_in(june).get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    assert "已核对" in body
+    assert "<textarea" not in body
+
+
+def test_a_double_click_makes_one_set_of_rows(question: Question, june: User) -> None:
+    client, sent = signed_in(june), form_of(question)
+    answers = [
+        client.post(reverse("annotation:correct-submit", args=[question.pk]), sent, **HTMX) for _ in range(2)
+    ]
+    assert [answer.headers["HX-Redirect"] for answer in answers] == [reverse("annotation:correct-list")] * 2
+    assert Correction.objects.count() == 3
+    assert IdempotentPost.objects.count() == 1
+
+
+def test_what_is_not_settled_is_answered_400_and_the_key_stays_free(question: Question, june: User) -> None:
+    client, sent = signed_in(june), form_of(question)
+    url = reverse("annotation:correct-submit", args=[question.pk])
+    first = next(name for name in sent if name.startswith("text-"))
+    refused = client.post(url, sent | {first: ""}, **HTMX)
+    assert refused.status_code == 400
+    assert "empty" in refused.content.decode()
+    assert not Correction.objects.exists()
+    assert client.post(url, sent, **HTMX).status_code == 204
+
+
+def test_a_draft_is_saved_and_shown_again(question: Question, june: User) -> None:
+    client, sent = signed_in(june), form_of(question)
+    first = next(name for name in sent if name.startswith("text-"))
+    answer = client.post(
+        reverse("annotation:correct-draft", args=[question.pk]), sent | {first: "还没写完 <b>"}, **HTMX
+    )
+    assert 'value="1"' in answer.content.decode()
+    assert "hx-swap-oob" in answer.content.decode()
+    body = client.get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    assert "还没写完 &lt;b&gt;" in body
+    assert 'name="draft_version" id="draft-version" value="1"' in body
+
+
+def test_two_tabs_get_409_with_both_texts(question: Question, june: User) -> None:
+    client, sent = signed_in(june), form_of(question)
+    url = reverse("annotation:correct-draft", args=[question.pk])
+    first = next(name for name in sent if name.startswith("text-"))
+    client.post(url, sent | {first: "第一个标签页"}, **HTMX)
+    stale = client.post(url, sent | {first: "第二个标签页"}, **HTMX)
+    assert stale.status_code == 409
+    assert "第一个标签页" in stale.content.decode()
+    assert "第二个标签页" in stale.content.decode()
+    assert "第一个标签页" in str(Draft.objects.get().content)
+    sending = client.post(
+        reverse("annotation:correct-submit", args=[question.pk]), sent | {first: "第二个标签页"}, **HTMX
+    )
+    assert sending.status_code == 409
+    assert "第一个标签页" in sending.content.decode()
+    assert not Correction.objects.exists()
+
+
+def test_a_second_tab_cant_send_over_what_was_sent(question: Question, june: User) -> None:
+    client = signed_in(june)
+    url = reverse("annotation:correct-submit", args=[question.pk])
+    sent = form_of(question)
+    first = next(name for name in sent if name.startswith("text-"))
+    assert client.post(url, sent, **HTMX).status_code == 204
+    again = client.post(url, sent | {first: "别的标签页", "idempotency_key": str(uuid.uuid4())}, **HTMX)
+    assert again.status_code == 409
+    assert "别的标签页" in again.content.decode()
+    assert "已核对0" in again.content.decode()
+    assert Correction.objects.count() == 3
+
+
+def test_a_held_question_says_so(question: Question, june: User, jack: User) -> None:
+    signed_in(june).get(reverse("annotation:correct", args=[question.pk]))
+    answer = signed_in(jack).get(reverse("annotation:correct", args=[question.pk]))
+    assert answer.status_code == 409
+    assert "Someone else works on this question" in answer.content.decode()
+
+
+def test_the_pick_page_hides_origin(corrected: Question, sena: User, june: User) -> None:
+    body = signed_in(sena).get(reverse("annotation:pick", args=[corrected.pk])).content.decode()
+    for row in Correction.objects.candidates(corrected):
+        assert row.text in body
+    hidden = [june.display_name, str(june.pk), "tiny GLM", "wrong_fact", "no_change", scene.ANSWERS[0] + "<"]
+    hidden += [str(row.proposal_id) for row in Correction.objects.all()]
+    for secret in hidden:
+        assert secret not in body
+
+
+def test_a_pick_is_stored_once(corrected: Question, sena: User) -> None:
+    client, sent = signed_in(sena), pick_form(corrected)
+    url = reverse("annotation:pick-submit", args=[corrected.pk])
+    for _ in range(2):
+        assert client.post(url, sent, **HTMX).headers["HX-Redirect"] == reverse("annotation:pick-list")
+    assert Pick.objects.get().reason_codes == ["correctness"]
+    assert client.post(url, sent | {"idempotency_key": str(uuid.uuid4())}, **HTMX).status_code == 409
+    assert Pick.objects.count() == 1
+    assert "What you picked" in client.get(reverse("annotation:pick", args=[corrected.pk])).content.decode()
+
+
+def test_a_pick_without_a_choice_is_refused_in_words(corrected: Question, sena: User) -> None:
+    answer = signed_in(sena).post(
+        reverse("annotation:pick-submit", args=[corrected.pk]), pick_form(corrected, correction=""), **HTMX
+    )
+    assert answer.status_code == 400
+    assert not Pick.objects.exists()
+
+
+def test_a_picks_draft_comes_back(corrected: Question, sena: User) -> None:
+    client, sent = signed_in(sena), pick_form(corrected, reason="想一想")
+    client.post(reverse("annotation:pick-draft", args=[corrected.pk]), sent, **HTMX)
+    body = client.get(reverse("annotation:pick", args=[corrected.pk])).content.decode()
+    assert "想一想" in body
+    assert f'value="{sent["correction"]}" required checked' in body
+
+
+def test_sending_back_reaches_the_junior_with_its_reason(corrected: Question, sena: User, june: User) -> None:
+    sent = {
+        "idempotency_key": str(uuid.uuid4()),
+        "return_reason": "请说明复查时间",
+        "return_reasons": ["incomplete"],
+    }
+    signed_in(sena).post(reverse("annotation:return", args=[corrected.pk]), sent)
+    assert Return.objects.get().reason_codes == ["incomplete"]
+    body = signed_in(june).get(reverse("annotation:correct", args=[corrected.pk])).content.decode()
+    assert "请说明复查时间" in body
+    assert "已核对0" in body
+
+
+def test_researchers_see_how_far_campaigns_are(
+    question: Question, rita: User, otto: User, june: User
+) -> None:
+    body = signed_in(rita).get(reverse("annotation:campaign-list")).content.decode()
+    assert "Spring" in body
+    assert "Spring" not in signed_in(otto).get(reverse("annotation:campaign-list")).content.decode()
+    assert signed_in(june).get(reverse("annotation:campaign-list")).status_code == 404
+
+
+def test_a_researcher_asks_for_proposals_once(campaign: Campaign, rita: User, otto: User) -> None:
+    from mammo.jobs.models import Job
+
+    scene.ask(campaign)
+    url, sent = reverse("annotation:propose", args=[campaign.pk]), {"idempotency_key": str(uuid.uuid4())}
+    client = signed_in(rita)
+    for _ in range(2):
+        assert client.post(url, sent).headers["Location"] == reverse("annotation:campaign-list")
+    assert Job.objects.count() == 1
+    assert signed_in(otto).post(url, {"idempotency_key": str(uuid.uuid4())}).status_code == 404
+
+
+def test_pages_are_not_kept_by_the_browser(question: Question, june: User) -> None:
+    answer = signed_in(june).get(reverse("annotation:correct", args=[question.pk]))
+    assert "no-store" in answer.headers["Cache-Control"]
