@@ -27,7 +27,8 @@ _LETTER = (
 )
 _LETTER_FIRST = r"(?<![A-Za-z0-9])([A-Da-d])\s*(?:类|型|级)"
 _BIRADS = re.compile(
-    r"BI-?RADS[^0-9A-Za-z]{0,8}(?:category|class|分类|分级)?[^0-9A-Za-z]{0,8}([0-6][ABCabc]?)(?![0-9A-Za-z])",
+    r"BI-?RADS[^0-9A-Za-z]{0,8}(?:category|class|分类|分级)?[^0-9A-Za-z]{0,8}"
+    r"([0-6][ABCabc]?)(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
 
