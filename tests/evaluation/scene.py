@@ -1,7 +1,12 @@
 """What the tests of evaluation stand on: questions, a trial with three arms, raters who score."""
 
+import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from django.conf import settings
 
 from annotation.models import Campaign, Question
 from evaluation.models import Arm, Protocol, Slot, Trial, TrialRater
@@ -14,6 +19,10 @@ from evaluation.services.scoring import next_slot, open_scoring, record_scores
 from evaluation.services.trials import add_questions, create_trial
 from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
+from mammo.archive.dicom.viewing_copy import write_viewing_copy
+from mammo.archive.models import Image, Patient, Study
+from mammo.archive.pseudonyms import installation
+from mammo.core.keys import key_store
 from mammo.jobs import services as jobs
 from mammo.jobs.models import Job
 from tests.annotation import scene as annotation_scene
@@ -33,6 +42,55 @@ def person(site: Site, name: str, role: str = "senior", **account: Any) -> User:
     )
 
 
+def patient_with_study(site: Site, number: str, accession: str) -> Study:
+    """A patient with a study of four views; the images of a test share one copy per view, 40 x 30 pixels."""
+    keys = installation()
+    patient = Patient.objects.create(
+        site=site,
+        number_hash=keys.number_hash(site.code, number),
+        pseudonym=keys.pseudonym(site.code, number),
+        key_id=key_store().create(),
+    )
+    study = Study.objects.create(
+        site=site,
+        patient=patient,
+        study_uid=f"2.25.{uuid.uuid4().int}",
+        study_uid_hash=uuid.uuid4().hex,
+        accession_hash=keys.accession_hash(site.code, accession),
+        density="C",
+    )
+    for laterality, view in (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")):
+        Image.objects.create(
+            study=study,
+            laterality=laterality,
+            laterality_source="ImageLaterality",
+            view=view,
+            sop_uid=f"2.25.{uuid.uuid4().int}",
+            sop_uid_hash=uuid.uuid4().hex,
+            sha256=uuid.uuid4().hex,
+            original="none.enc",
+            viewing_copy=_viewing_copy(laterality, view),
+            viewing_copy_sha256=uuid.uuid4().hex,
+            rows=40,
+            columns=30,
+            window_center=2048,
+            window_width=4096,
+            procedure_version="test",
+        )
+    return study
+
+
+def _viewing_copy(laterality: str, view: str) -> str:
+    name = f"{laterality}{view}.dcm"
+    path = Path(settings.MAMMO_VIEWING_COPIES) / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.tile(np.linspace(0, 4095, 30).astype(np.uint16), (40, 1))
+        uids = {kind: f"2.25.{uuid.uuid4().int}" for kind in ("study", "series", "sop")}
+        write_viewing_copy(path, pixels, bits_stored=12, laterality=laterality, view=view, uids=uids)
+    return name
+
+
 def questions_of(rita: User, people: Sequence[User], count: int = 9) -> list[Question]:
     """`count` questions about as many patients' studies, in one campaign; people are junior and senior."""
     site = rita.sites_as("researcher").get()
@@ -42,7 +100,7 @@ def questions_of(rita: User, people: Sequence[User], count: int = 9) -> list[Que
     rows = []
     for number in range(count):
         patient, accession = f"P{number:03d}", f"A{number:03d}"
-        annotation_scene.patient_with_study(site, patient, accession)
+        patient_with_study(site, patient, accession)
         text = f"我的乳腺密度是多少？（第{number}问）"
         rows.append(annotation_scene.row(text, number=number + 2, patient=patient, accession=accession))
     return annotation_scene.ask(campaign, *rows)

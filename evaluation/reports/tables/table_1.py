@@ -120,6 +120,15 @@ def _method(analyses: dict[str, AspectAnalysis]) -> str:
     return _("Method: %(method)s.") % {"method": "; ".join(names)} if names else ""
 
 
+def _notes_of_means(analyses: dict[str, AspectAnalysis]) -> list[str]:
+    """Each note of the means once, with the aspects it holds for."""
+    holding: dict[str, list[str]] = {}
+    for key, analysis in analyses.items():
+        for note in dict.fromkeys(note for mean in analysis.means for note in mean.notes):
+            holding.setdefault(note, []).append(key)
+    return [f"{note[0].upper()}{note[1:]} ({', '.join(keys)})." for note, keys in holding.items()]
+
+
 def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: TableOptions) -> list[str]:
     trial, notes = scores.trial, []
     if scores.left_out["simulated"]:
@@ -138,10 +147,7 @@ def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: Ta
         notes.append(_("The trial is not unblinded: arms stand under their codes."))
         if options.paper:
             notes.append(_("The paper's figures are shown after unblinding only."))
-    for key, analysis in analyses.items():
-        notes += [
-            f"{key}: {note}" for note in dict.fromkeys(n for mean in analysis.means for n in mean.notes)
-        ]
+    notes += _notes_of_means(analyses)
     general = dict.fromkeys(note for analysis in analyses.values() for note in analysis.notes)
     agreement = [
         f"{key} {analysis.icc_a1.value:.2f}/{analysis.alpha.value:.2f}"
