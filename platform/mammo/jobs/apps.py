@@ -1,6 +1,7 @@
 """Jobs: rows, tasks, child processes, reaper, supervisor."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class JobsConfig(AppConfig):
@@ -8,3 +9,22 @@ class JobsConfig(AppConfig):
 
     name = "mammo.jobs"
     label = "jobs"
+
+    def ready(self) -> None:
+        from mammo.core.navigation import Entry, register_entry
+        from mammo.core.panels import register_panel
+        from mammo.jobs.models import JOB_ROLES
+        from mammo.jobs.panel import running_jobs
+
+        register_entry(
+            Entry(
+                label=_("Jobs"),
+                url_name="jobs:list",
+                roles=frozenset(JOB_ROLES),
+                order=800,
+                description=_(
+                    "Imports, proposals, trainings and answers: what runs, how far it is, what failed."
+                ),
+            )
+        )
+        register_panel("jobs", running_jobs)

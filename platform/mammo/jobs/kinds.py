@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
+
 from mammo.core.errors import UserError
 from mammo.jobs.models import Job
 
@@ -18,6 +20,10 @@ class JobKind:
         build_request: makes the child's request (a JSON object) from the row, when a worker claims it.
         ingest: turns the answer's rows into database rows, inside the transaction that ends the job.
         queue: `cpu` or `gpu`.
+        label: the kind in words, shown on pages.
+
+    The child gets no way to the database or to the master key (`child.WITHHELD`). Request and answer live in
+    a folder that is shredded when the attempt ends: what must stay is written elsewhere and named in the answer.
     """
 
     name: str
@@ -25,6 +31,7 @@ class JobKind:
     build_request: Callable[[Job], dict[str, Any]]
     ingest: Callable[[Job, Iterable[dict[str, Any]]], dict[str, Any] | None]
     queue: str = "cpu"
+    label: str | Promise = ""
 
 
 _KINDS: dict[str, JobKind] = {}
@@ -47,3 +54,9 @@ def get(name: str) -> JobKind:
         return _KINDS[name]
     except KeyError:
         raise UserError(f"unknown kind of job {name!r}; known: {', '.join(sorted(_KINDS))}") from None
+
+
+def label_of(name: str) -> str:
+    """A kind in words; its name when no app registers it any more."""
+    kind = _KINDS.get(name)
+    return str(kind.label) if kind is not None and kind.label else name

@@ -148,6 +148,19 @@ class Job(TimedModel):
             return None
         return max(0, min(100, int(100 * done / total)))
 
+    def log_is_readable_by(self, user: User) -> bool:
+        """Whether the account may read the log, which may hold patients' texts of the job's site."""
+        if self.site is None:
+            return user.has_role(Role.ADMIN) or (self.by_user_id == user.pk and user.has_role(*JOB_ROLES))
+        return user.has_role(*JOB_ROLES, site=self.site)
+
+    @property
+    def kind_label(self) -> str:
+        """The kind in words, as its app registered it."""
+        from mammo.jobs.kinds import label_of
+
+        return label_of(self.kind)
+
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the log: the site's, or one of its own for a job of no site."""
         key_id = self.site.key_id if self.site is not None else self.key_id

@@ -1,0 +1,87 @@
+"""Pages of jobs: what runs, how far it is, its log; cancelling and trying again."""
+
+import uuid
+from typing import Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from mammo.accounts.models import User
+from mammo.core.errors import NotAllowedError
+from mammo.core.idempotency import once
+from mammo.core.keys import KeyDestroyedError
+from mammo.jobs import services
+from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.models import JOB_ROLES, Job
+
+JOBS_PER_PAGE = 50
+LOG_LINES = 200
+
+
+@login_required
+@require_safe
+def job_list(request: HttpRequest) -> HttpResponse:
+    """Jobs of the account's sites, newest first; refreshed every two seconds while one is unfinished."""
+    user = cast(User, request.user)
+    if not user.has_role(*JOB_ROLES):
+        raise NotAllowedError(_("This account sees no jobs."))
+    jobs = Job.objects.visible_to(user)
+    page = Paginator(jobs.select_related("site", "by_user"), JOBS_PER_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "is_unfinished": jobs.unfinished().exists()}
+    return render(request, "jobs/_job_rows.html" if _asks_for_news(request) else "jobs/list.html", context)
+
+
+@login_required
+@require_safe
+def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """State, progress and log of one job; asked for again every two seconds until it has ended."""
+    user = cast(User, request.user)
+    job = _visible_job(user, job_id)
+    context = {
+        "job": job,
+        "log": _log_tail(job) if job.log_is_readable_by(user) else None,
+        "measures": {k: v for k, v in job.progress.items() if k not in ("done", "total", "message")},
+        "result": {k: v for k, v in job.result.items() if isinstance(v, str | int | float)},
+    }
+    return render(request, "jobs/_job.html" if _asks_for_news(request) else "jobs/job.html", context)
+
+
+@login_required
+@require_POST
+@once
+def cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """Cancel a job and go back to its page."""
+    job = _visible_job(cast(User, request.user), job_id)
+    services.cancel(job, by_user=cast(User, request.user))
+    return redirect("jobs:job", job_id)
+
+
+@login_required
+@require_POST
+@once
+def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
+    """Queue a failed or cancelled job again and go back to its page."""
+    job = _visible_job(cast(User, request.user), job_id)
+    services.retry(job, by_user=cast(User, request.user))
+    return redirect("jobs:job", job_id)
+
+
+def _visible_job(user: User, job_id: uuid.UUID) -> Job:
+    return get_object_or_404(Job.objects.visible_to(user).select_related("site", "by_user"), pk=job_id)
+
+
+def _asks_for_news(request: HttpRequest) -> bool:
+    """Whether htmx asks for the changing part alone."""
+    htmx: Any = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.history_restore_request
+
+
+def _log_tail(job: Job) -> str:
+    try:
+        return AttemptFiles(job).tail(LOG_LINES)
+    except KeyDestroyedError:
+        return _("The log was erased.")

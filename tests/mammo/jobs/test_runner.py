@@ -1,0 +1,148 @@
+"""One attempt with a real child process: protocol, endings, and what is left on disk."""
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mammo.accounts.models import Site
+from mammo.core.keys import key_store
+from mammo.jobs import doorbell, runner, services
+from mammo.jobs.attempt_files import AttemptFiles, shred
+from mammo.jobs.child import command_line
+from mammo.jobs.devices import devices_for
+from mammo.jobs.models import Job
+from tests.mammo.jobs.counting import KIND, effects
+
+pytestmark = pytest.mark.django_db
+SPOKEN = "a lump in the left breast"
+
+
+@pytest.fixture(autouse=True)
+def _silent_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorbell, "_publish", lambda job: None)
+
+
+def ran(mode: str, site: Site | None = None, **parameters: Any) -> Job:
+    return runner.run_here(
+        services.submit(KIND, by_user=None, site=site, parameters={"mode": mode, **parameters})
+    )
+
+
+def test_a_child_that_answers_ends_its_job_with_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAMMO_MASTER_KEY", "withheld")
+    job = ran("count", seconds=0.3)
+    assert (job.state, job.result["total"], effects(job)) == ("succeeded", 6, 1)
+    assert job.progress["total"] == 3
+    environment = job.result["environment"]
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["HF_HUB_OFFLINE"] == "1"
+    assert int(environment["OMP_NUM_THREADS"]) >= 1
+    assert environment["DATABASE_URL"] is None
+    assert environment["MAMMO_MASTER_KEY"] is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "error"),
+    [
+        ("refuse", "failed", "request: field 'stage' is missing"),
+        ("unbuildable", "failed", "question 7: has no text; write one"),
+        ("uningestible", "failed", "storing the results: KeyError; the log tells more"),
+        ("raise", "queued", "ValueError, exit status 1; the log tells more"),
+        ("die", "queued", "it was ended by signal 9; the log tells more"),
+        ("silent", "queued", "it ended without an answer file"),
+    ],
+)
+def test_each_bad_ending_has_its_state_and_one_line(mode: str, state: str, error: str) -> None:
+    job = ran(mode)
+    assert (job.state, job.error, job.failed_attempts, effects(job)) == (state, error, 1, 0)
+
+
+def test_a_module_that_is_not_there_is_no_mystery(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mammo.jobs import kinds
+
+    kinds.register(
+        kinds.JobKind("tests.gone", "tests.mammo.jobs.gone", lambda job: {}, lambda job, rows: None)
+    )
+    job = runner.run_here(services.submit("tests.gone", by_user=None, parameters={}))
+    assert job.state == "queued"
+    assert "No module named" in AttemptFiles(job).tail(5)
+
+
+def test_afterwards_the_disk_holds_nothing_readable_of_a_patient(site: Site) -> None:
+    job = ran("count", site, question=SPOKEN)
+    left = [path for path in job.folder.rglob("*") if path.is_file()]
+    assert [path.name for path in left] == ["log.sealed"]
+    assert all(SPOKEN.encode() not in path.read_bytes() for path in left)
+    assert SPOKEN in AttemptFiles(job).tail(10)
+
+
+def test_an_error_that_quotes_a_patient_stays_in_the_log(site: Site) -> None:
+    job = ran("raise", site)
+    assert "Mrs Example" not in job.error
+    assert "Mrs Example" in AttemptFiles(job).tail(10)
+
+
+def test_the_log_of_a_site_is_gone_with_the_sites_key(site: Site) -> None:
+    from mammo.core.keys import KeyDestroyedError
+
+    job = ran("count", site)
+    key_store().destroy(site.key_id)
+    with pytest.raises(KeyDestroyedError):
+        AttemptFiles(job).tail(10)
+
+
+def test_a_job_of_no_site_has_a_key_of_its_own() -> None:
+    first, second = ran("count"), ran("count")
+    assert first.key_id is not None
+    assert first.key_id != second.key_id
+    assert SPOKEN in AttemptFiles(first).tail(10)
+
+
+def test_request_and_log_are_closed_to_other_accounts() -> None:
+    job = services.submit(KIND, by_user=None, parameters={})
+    files = AttemptFiles(job)
+    before = os.umask(0)
+    try:
+        files.make()
+        files.write_request({"question": SPOKEN})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(files.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(files.request.stat().st_mode) == 0o600
+    assert stat.S_IMODE(files.log.stat().st_mode) == 0o600
+
+
+def test_shredding_follows_no_link(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text("stays")
+    folder = tmp_path / "attempt"
+    folder.mkdir()
+    (folder / "link").symlink_to(kept)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "request.json").write_text(SPOKEN)
+    shred(folder)
+    assert kept.read_text() == "stays"
+    assert not folder.exists()
+
+
+def test_several_gpus_run_under_torchrun(tmp_path: Path) -> None:
+    files = AttemptFiles(Job(attempt=1))
+    one, four = (
+        command_line("modeling.training.sft", files, 1),
+        command_line("modeling.training.sft", files, 4),
+    )
+    assert one[1:3] == ["-m", "modeling.training.sft"]
+    assert four[1:5] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"]
+    assert four[5:7] == ["-m", "modeling.training.sft"]
+
+
+def test_a_job_gets_the_gpus_it_asked_for_or_a_clear_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3,5")
+    assert devices_for(2) == "2,3"
+    assert devices_for(0) == ""
+    job = runner.run_here(services.submit(KIND, by_user=None, parameters={"mode": "count"}, gpus=4))
+    assert job.state == "failed"
+    assert "4 GPUs" in job.error
