@@ -342,16 +342,17 @@ class SftConfig(ImagesConfig):
 
     @classmethod
     def demo(cls) -> Self:
+        # A million parameters are tuned whole: measured, adapters of rank 16 need twice the time for less.
         return cls(
             image_size=DEMO_IMAGE_SIZE,
-            learning_rate=2e-3,
+            tuning="full",
+            batch_size=8,
+            learning_rate=1e-3,
             projection_rate=1.0,
             weight_decay=0.0,
-            epochs=12,
-            decay_after_epoch=9,
-            checkpoint_every_epochs=4,
-            lora_rank=16,
-            lora_dropout=0.0,
+            epochs=7,
+            decay_after_epoch=5,
+            checkpoint_every_epochs=2,
         )
 
 

@@ -1,0 +1,216 @@
+"""Tuning MammoVLM on picked answers: on images so plain that random encoders tell their density apart."""
+
+import json
+import random
+import uuid
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from modeling.data.snapshot import open_snapshot, write_snapshot
+from modeling.nn.chat import IGNORED_LABEL
+from modeling.nn.checkpoint import save_checkpoint
+from modeling.nn.language import save_language_model, weights_sha256
+from modeling.nn.mammovlm import PROJECTION, MammoVLM
+from modeling.nn.text_encoder import corpus_tokenizer
+from modeling.training import sft
+from modeling.training.callbacks import StopRequest
+from modeling.training.config import SftConfig
+from modeling.training.dialogues import SeenDialogues
+from modeling.training.stage import StageRequest, run_stage
+from tests.modeling.small_models import (
+    FOUR_VIEWS,
+    SIZE,
+    TEXTS,
+    small_language_model,
+    small_tokenizer,
+    small_vision,
+)
+from tests.modeling.training.conftest import StopAfter
+
+GREY = {"A": 30, "B": 90, "C": 160, "D": 230}
+ANSWERS = dict(zip("ABCD", TEXTS[1:5], strict=True))
+SMALL = {
+    "preset": "demo", "image_size": list(SIZE), "batch_size": 8, "epochs": 2, "decay_after_epoch": None,
+    "with_density": False, "tuning": "lora", "measured_tokens": 20,
+}  # fmt: skip
+
+
+def grey_snapshot(folder, studies=80):
+    rng = random.Random(0)
+    rows, sft_rows, images = [], [], []
+    for number in range(studies):
+        density, study, patient = "ABCD"[number % 4], str(uuid.uuid4()), str(uuid.uuid4())
+        split = "test" if number % 5 == 4 else "train"
+        views = []
+        for side, view in FOUR_VIEWS:
+            views.append({"index": len(images), "laterality": side, "view": view})
+            images.append(np.full(SIZE, GREY[density] + rng.randint(-10, 10), np.uint8))
+        rows.append(
+            {"study": study, "patient": patient, "split": split, "density": density, "age": 50, "birads": {},
+             "report": "", "language": "zh", "views": views, "pathology": []}
+        )  # fmt: skip
+        sft_rows.append(
+            {"id": str(uuid.uuid4()), "patient": patient, "study": study, "split": split, "language": "zh",
+             "turns": [TEXTS[0]], "answer": ANSWERS[density], "rejected": []}
+        )  # fmt: skip
+    write_snapshot(
+        folder, name="grey", images=images, image_size=SIZE, studies=rows, sft=sft_rows, simulated=True
+    )
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    """A snapshot, a UMiCon and a language model, both with random weights."""
+    folder = tmp_path_factory.mktemp("parts")
+    grey_snapshot(folder / "snapshot")
+    save_checkpoint(
+        folder / "umicon",
+        small_vision(),
+        training={},
+        snapshot="",
+        tokenizer=corpus_tokenizer(TEXTS, length=32),
+    )
+    tokenizer = small_tokenizer()
+    save_language_model(folder / "glm", small_language_model(tokenizer), tokenizer)
+    return folder
+
+
+def run(parts, folder, name="run", *, stop=None, resume=False, init=("umicon", "language_model"), **config):
+    """(exit code, rows or None)"""
+    known = {"umicon": parts / "umicon", "language_model": parts / "glm"}
+    request = {
+        "snapshot": str(parts / "snapshot"), "output": str(folder / name), "config": {**SMALL, **config},
+        "init": {key: str(known[key]) for key in init}, "seed": 1, "resume": resume,
+    }  # fmt: skip
+    (folder / "request.json").write_text(json.dumps(request))
+    answer = folder / f"{name}.jsonl"
+    answer.unlink(missing_ok=True)
+    arguments = ["sft", str(folder / "request.json"), str(answer)]
+    code = run_stage(arguments, SftConfig, sft.train, stop=stop or StopRequest())
+    return code, [json.loads(line) for line in answer.read_text().splitlines()] if answer.exists() else None
+
+
+def request_of(parts, **config):
+    return StageRequest(
+        snapshot=open_snapshot(parts / "snapshot"), output=parts / "unused",
+        config=SftConfig.from_overrides({**SMALL, **config}),
+        init={"umicon": parts / "umicon", "language_model": parts / "glm"},
+        seed=0, resume=False, stop=StopRequest(),
+    )  # fmt: skip
+
+
+def test_it_learns_to_state_what_the_images_show_and_follows_exchanged_images(parts, tmp_path):
+    code, rows = run(
+        parts, tmp_path, tuning="full", epochs=16, learning_rate=5e-3, decay_after_epoch=12, batch_size=8
+    )
+    figures = rows[-1]["metrics"]
+    assert code == 0
+    assert figures["density_right"] >= 0.8
+    assert figures["follows_swap"] >= 0.8
+    assert figures["density_right_n"] == figures["follows_swap_n"] == 16
+    judged = [row for row in rows if row.get("name") == "density_right"]
+    assert sum(row["value"] for row in judged) / len(judged) == figures["density_right"]
+
+
+def test_without_training_it_neither_knows_nor_follows(parts, tmp_path):
+    _, rows = run(parts, tmp_path, epochs=1, learning_rate=1e-9)
+    assert rows[-1]["metrics"]["density_right"] <= 0.5
+    assert rows[-1]["metrics"]["follows_swap"] <= 0.5
+
+
+def test_the_checkpoint_holds_the_trained_map_and_the_visual_side_unchanged(parts, tmp_path):
+    _, rows = run(parts, tmp_path)
+    checkpoint = rows[-1]
+    assert checkpoint["sha256"] == weights_sha256(checkpoint["path"])
+    saved = load_file(f"{checkpoint['path']}/model.safetensors")
+    before = load_file(parts / "umicon" / "model.safetensors")
+    for name, value in saved.items():
+        if name.startswith("vision."):
+            assert torch.equal(value, before[name.removeprefix("vision.")]), name
+    assert saved["vector_scale"].std() > 0
+    assert not any("lora" in name for name in saved)
+    loaded, info = MammoVLM.from_pretrained(checkpoint["path"], output_loading_info=True)
+    assert not info["missing_keys"]
+    torch.manual_seed(1)
+    untrained = torch.nn.init.normal_(torch.empty_like(loaded.embed_projection.weight), std=0.02)
+    assert not torch.equal(loaded.embed_projection.weight, untrained)
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_a_stopped_run_resumed_ends_at_the_same_weights(parts, tmp_path, tuning):
+    _, whole = run(parts, tmp_path, "whole", tuning=tuning)
+    code, rows = run(parts, tmp_path, "parts", tuning=tuning, stop=StopAfter(5))
+    assert (code, rows) == (75, None)
+    _, resumed = run(parts, tmp_path, "parts", tuning=tuning, resume=True)
+    assert resumed[-1]["sha256"] == whole[-1]["sha256"]
+
+
+def test_gradients_reach_adapters_and_map_alone(parts):
+    request = request_of(parts)
+    model, _ = sft.build(request)
+    tuned = sft.prepare_tuning(model, request.config)
+    wanted = {name for name, parameter in tuned.named_parameters() if parameter.requires_grad}
+    assert wanted
+    assert all(("lora_" in name and "language_model" in name) or PROJECTION in name for name in wanted)
+
+
+def test_the_map_learns_at_its_own_rate(parts):
+    request = request_of(parts, projection_rate=10.0)
+    model, _ = sft.build(request)
+    model.projection_rate = request.config.projection_rate
+    tuned = sft.prepare_tuning(model, request.config)
+    rates = {group["lr"]: sum(p.numel() for p in group["params"]) for group in tuned.parameter_groups(1e-4)}
+    assert sorted(rates) == pytest.approx([1e-4, 1e-3])
+    assert rates[max(rates)] == 128 * 32 + 32
+
+
+def test_vectors_computed_once_give_the_loss_of_images_in_every_step(parts):
+    request = request_of(parts)
+    model, encoder = sft.build(request)
+    snapshot = request.snapshot
+    vectors = sft.encode_studies(model, snapshot, list(snapshot.studies), flip_right=True)
+    dialogues = sft.encode_dialogues(encoder, model, snapshot, snapshot.sft[:3], vectors)
+    batch = SeenDialogues(dialogues, pad_id=encoder.pad_id).collate(dialogues)
+    images = np.stack([snapshot.images[4 * row : 4 * row + 4] for row in range(3)])
+    images[:, 2:] = images[:, 2:, :, ::-1]  # right views are turned
+    text = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
+    torch.testing.assert_close(model(**batch).loss, model(**text, pixel_values=torch.from_numpy(images)).loss)
+
+
+def test_the_loss_falls_on_answers_alone(parts):
+    request = request_of(parts)
+    model, encoder = sft.build(request)
+    sample = request.snapshot.sft[0]
+    vectors = {sample.study: torch.zeros(4, 128)}
+    (dialogue,) = sft.encode_dialogues(encoder, model, request.snapshot, [sample], vectors)
+    trained = [label for label in dialogue.encoded.labels if label != IGNORED_LABEL]
+    assert encoder.tokenizer.decode(trained) == sample.answer + "<|user|>"
+
+
+def test_vectors_are_standardised_by_the_training_studies_alone(parts):
+    request = request_of(parts)
+    model, _ = sft.build(request)
+    snapshot = request.snapshot
+    vectors = sft.encode_studies(model, snapshot, list(snapshot.studies), flip_right=True)
+    training = [sample for sample in snapshot.sft if sample.split == "train"]
+    sft.fit_standardisation(model, training, vectors)
+    stacked = torch.cat([vectors[sample.study] for sample in training])
+    torch.testing.assert_close(model.vector_mean, stacked.mean(0))
+    torch.testing.assert_close(model.vector_scale, stacked.std(0).clamp(min=1e-6))
+
+
+@pytest.mark.parametrize("missing", ["umicon", "language_model"])
+def test_a_missing_checkpoint_is_named(parts, tmp_path, capsys, missing):
+    kept = [name for name in ("umicon", "language_model") if name != missing]
+    code, rows = run(parts, tmp_path, init=kept)
+    assert (code, rows) == (2, None)
+    assert f"init.{missing}: missing" in capsys.readouterr().err
+
+
+def test_a_snapshot_of_another_image_size_is_refused(parts, tmp_path, capsys):
+    code, _ = run(parts, tmp_path, image_size=[32, 32])
+    assert code == 2
+    assert "64 x 50" in capsys.readouterr().err
