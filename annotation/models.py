@@ -53,7 +53,7 @@ class ErrorTag(models.TextChoices):
 class PickReason(models.TextChoices):
     """Why a senior prefers an answer: correctness and professional level (paper, section 4.1.1), and how."""
 
-    CORRECTNESS = "correctness", _("Correct")
+    CORRECTNESS = "correctness", _("Accurate")
     PROFESSIONAL_LEVEL = "professional_level", _("Professional")
     COMPLETENESS = "completeness", _("Complete")
     CLARITY = "clarity", _("Clear to a patient")

@@ -35,6 +35,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(Q(site__in=user.sites_as("researcher", "statistician", "admin")))
 
 
+class SnapshotQuerySet(models.QuerySet["Snapshot"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "SnapshotQuerySet":
+        """Snapshots of the sites where the account is researcher, statistician or admin."""
+        return self.filter(site__in=user.sites_as("researcher", "statistician", "admin"))
+
+
 class Snapshot(TimedModel):
     """A frozen training set: manifest and arrays in one folder, named by the hash of its content."""
 
@@ -53,6 +61,8 @@ class Snapshot(TimedModel):
     job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="+")
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
+
+    objects = SnapshotQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["site", "name"], name="snapshot_name_once_per_site")]
