@@ -62,7 +62,7 @@ bench: setup
 	$(PY) -m benchmarks
 
 screenshots: setup
-	$(PY) -m docs.screenshots
+	$(PY) manage.py screenshots --address http://127.0.0.1:$(PORT)
 
 clean:
 	rm -rf $(VENV) platform/mammo/static/built $(VIEWER)/node_modules

@@ -25,12 +25,14 @@ class Story:
 
     Attributes:
         seed: decides every draw; studies, patients: size of the hospital.
+        quick: one epoch per stage: shows the path, not the figures.
         say: prints a line for the person at the terminal.
     """
 
     seed: int
     studies: int
     patients: int
+    quick: bool
     say: Callable[[str], None]
     progress: Progress
     people: People | None = None

@@ -87,37 +87,48 @@ def bring_questions(story: Story) -> dict[str, Any]:
 
 
 def _divide_questions(story: Story, split: Split) -> dict[str, Path]:
-    """Write the trial's questions (test patients, half of them about density) apart from the others."""
-    tested = set(
-        Study.objects.filter(
-            site__code=SITE,
-            patient__in=SplitMembership.objects.filter(split=split, side="test").values("patient"),
-        ).values_list("accession_hash", flat=True)
-    )
-    hashed = installation().accession_hash
+    """Write the trial's questions (of test patients, half of them about density) apart from the others."""
     with (story.hospital / "questions.csv").open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         columns, rows = list(reader.fieldnames or ()), list(reader)
-    room = {True: TRIAL_QUESTIONS // 2, False: TRIAL_QUESTIONS - TRIAL_QUESTIONS // 2}
-    chosen: dict[str, list[dict[str, str]]] = {CAMPAIGN: [], TRIAL_CAMPAIGN: []}
-    asked: set[str] = set()
-    for row in rows:
-        is_density = question_kind(_turns(row)) == "density"
-        takes = (
-            hashed(SITE, row["accession"]) in tested and row["patient"] not in asked and room[is_density] > 0
-        )
-        if takes:
-            room[is_density] -= 1
-            asked.add(row["patient"])
-        chosen[TRIAL_CAMPAIGN if takes else CAMPAIGN].append(row)
+    for_trial = _trial_rows(rows, _tested_accessions(split))
     tables = {}
-    for name, picked in chosen.items():
+    for name in (CAMPAIGN, TRIAL_CAMPAIGN):
         tables[name] = story.folder / f"{name.lower().replace(' ', '_')}.csv"
         with tables[name].open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, columns)
             writer.writeheader()
-            writer.writerows(picked)
+            writer.writerows(
+                row for number, row in enumerate(rows) if (number in for_trial) == (name == TRIAL_CAMPAIGN)
+            )
     return tables
+
+
+def _tested_accessions(split: Split) -> set[str]:
+    tested = SplitMembership.objects.filter(split=split, side="test").values("patient")
+    return set(Study.objects.filter(patient__in=tested).values_list("accession_hash", flat=True))
+
+
+def _trial_rows(rows: list[dict[str, str]], tested: set[str]) -> set[int]:
+    """Numbers of the rows that go to the trial: one question per test patient, a second where too few."""
+    hashed = installation().accession_hash
+    candidates = [n for n, row in enumerate(rows) if hashed(SITE, row["accession"]) in tested]
+    room = {True: TRIAL_QUESTIONS // 2, False: TRIAL_QUESTIONS - TRIAL_QUESTIONS // 2}
+    taken: set[int] = set()
+    asked: dict[str, int] = {}
+    for most in (1, 2):
+        for number in candidates:
+            row = rows[number]
+            is_density = question_kind(_turns(row)) == "density"
+            if number in taken or room[is_density] == 0 or asked.get(row["patient"], 0) >= most:
+                continue
+            # Density questions come first in each study: every second patient gives another one.
+            if most == 1 and is_density != (len(asked) % 2 == 0):
+                continue
+            taken.add(number)
+            room[is_density] -= 1
+            asked[row["patient"]] = asked.get(row["patient"], 0) + 1
+    return taken
 
 
 def _turns(row: dict[str, str]) -> list[str]:

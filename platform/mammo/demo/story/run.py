@@ -93,6 +93,7 @@ def summary(story: Story) -> dict[str, Any]:
         "seconds": dict(story.progress.seconds),
         "seed": story.seed,
         "studies": story.studies,
+        "quick": story.quick,
     }
     write_atomically(
         story.folder / "summary.json", json.dumps(figures, ensure_ascii=False, indent=1).encode()

@@ -15,6 +15,7 @@ from modeling.training.config import DEMO_IMAGE_SIZE
 
 SNAPSHOT = "demo"
 CORPUS_SIZE = 4000
+QUICK_CORPUS_SIZE = 400
 # Long enough for the literal loss to shrink both vectors to a point.
 COLLAPSE_EPOCHS = 6
 
@@ -23,7 +24,9 @@ def train_language(story: Story) -> dict[str, Any]:
     """Train the small GLM on text alone: fluent, and ignorant of every patient."""
     path = story.folder / "corpus.jsonl"
     if not path.exists():
-        write_jsonlines(path, (dict(row) for row in corpus(story.seed, CORPUS_SIZE)))
+        write_jsonlines(
+            path, (dict(row) for row in corpus(story.seed, QUICK_CORPUS_SIZE if story.quick else CORPUS_SIZE))
+        )
     return _train(story, "language", corpus=path, site=story.everybody.site, is_simulated=True)
 
 
@@ -99,7 +102,7 @@ def _train(
             by_user=people["rita"],
             name=f"demo {stage.replace('_', ' ')}{' ' + variant if variant else ''}",
             variant=variant,
-            config={"preset": "demo", **(config or {})},
+            config={"preset": "demo", **(config or {}), **({"epochs": 1} if story.quick else {})},
             starts_from=[checkpoint_of(story, name) for name in starts_from or ()],
             seed=story.seed,
             **given,

@@ -111,7 +111,8 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User]) -> No
                 trial, title, authors=[people[f"scripted-author-{author}"]], by_user=researcher
             )
     if not TrialQuestion.objects.filter(trial=trial).exists():
-        trials.sample_questions(trial, campaign, questions, by_user=researcher)
+        ready = len(trials.eligible_questions(trial, campaign))
+        trials.sample_questions(trial, campaign, min(questions, ready), by_user=researcher)
     rating = set(trial.raters.values_list("user", flat=True))
     for user in scorers:
         if user.pk not in rating:

@@ -30,9 +30,12 @@ class Command(BaseCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--serve", type=int, choices=[0, 1], default=1, help="0: end after the tables")
         parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--quick", action="store_true", help="one epoch per stage: shows the path, not the figures"
+        )
         parser.add_argument("--seed", type=int, default=20250210)
-        parser.add_argument("--studies", type=int, default=300)
-        parser.add_argument("--patients", type=int, default=240)
+        parser.add_argument("--studies", type=int, help="default 300, with --quick 36")
+        parser.add_argument("--patients", type=int, help="default 240, with --quick 30")
 
     def run(self, **options: Any) -> dict[str, Any]:
         if settings.PRODUCTION:
@@ -63,7 +66,10 @@ class Command(BaseCommand):
 
     def _story(self, **options: Any) -> Story:
         found = load()
-        size = {name: options[name] for name in ("seed", "studies", "patients")}
+        usual = (36, 30) if options["quick"] else (300, 240)
+        options["studies"] = options["studies"] or usual[0]
+        options["patients"] = options["patients"] or usual[1]
+        size = {name: options[name] for name in ("seed", "studies", "patients", "quick")}
         if found is not None and found.notes.get("size", size) != size:
             raise UserError(
                 f"{settings.MAMMO_HOME} holds a demo of another size ({found.notes['size']}); "

@@ -1,0 +1,104 @@
+"""The whole story on a small hospital with real processes: the thinnest honest path from DICOM to Table 1."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.slow
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one management command on this home."""
+    environment = {**os.environ, "MAMMO_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    environment.pop("DATABASE_URL", None)
+    environment.pop("BROKER_URL", None)
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home folder in which `demo --quick` has run to its end."""
+    home = tmp_path_factory.mktemp("story")
+    done = run(home, "demo", "--serve", "0", "--quick")
+    log = home / "demo" / "processes.log"
+    assert done.returncode == 0, done.stdout + done.stderr + (log.read_text() if log.exists() else "")
+    return home
+
+
+def test_the_story_ends_with_table_1_and_its_files(finished: Path) -> None:
+    tables = finished / "demo" / "tables"
+    assert {path.name for path in tables.iterdir()} >= {
+        "table_1.csv",
+        "table_1.tex",
+        "table_1.html",
+        "table_1.md",
+    }
+    text = (tables / "table_1.csv").read_text(encoding="utf-8-sig")
+    for arm in ("MammoVLM", "Untuned LLM", "Junior doctor", "Senior doctor"):
+        assert arm in text
+    for kind in ("csv", "tex", "html"):
+        assert "simulated raters, random-weight models" in (tables / f"table_1.{kind}").read_text(
+            encoding="utf-8"
+        )
+
+
+def test_the_summary_holds_every_promised_figure(finished: Path) -> None:
+    summary = json.loads((finished / "demo" / "summary.json").read_text())
+    for name in ("selector_macro_auc", "umicon_auc", "density_right", "follows_swap"):
+        assert 0.0 <= summary[name] <= 1.0, name
+    assert isinstance(summary["collapse_default"], bool)
+    assert isinstance(summary["collapse_none"], bool)
+    assert set(summary["seconds"]) >= {"import", "propose", "annotate", "density", "sft", "trial"}
+
+
+def test_a_second_run_skips_everything(finished: Path) -> None:
+    again = run(finished, "demo", "--serve", "0", "--quick")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("done before") == 16
+    assert "| MammoVLM" in again.stdout
+
+
+def test_a_demo_of_another_size_is_refused_in_one_line(finished: Path) -> None:
+    other = run(finished, "demo", "--serve", "0", "--quick", "--studies", "40")
+    assert other.returncode != 0
+    assert "demo of another size" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_the_audit_trail_of_the_whole_story_verifies(finished: Path) -> None:
+    checked = run(finished, "audit", "verify", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert json.loads(checked.stdout)["problems"] == []
+
+
+def test_table_1_leaves_simulated_scores_out_unless_asked(finished: Path) -> None:
+    shown = run(finished, "table", "1", "--trial", "Demo trial", "--format", "csv")
+    assert shown.returncode == 0, shown.stderr
+    assert "MammoVLM" not in shown.stdout or "simulated" not in shown.stdout
+
+
+def test_an_unknown_stage_is_refused_in_one_line(finished: Path) -> None:
+    refused = run(finished, "train", "dreaming", "--snapshot", "demo")
+    assert refused.returncode != 0
+    assert "umicon_supervised" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_no_patient_text_lies_readable_in_the_database_or_job_folders(finished: Path) -> None:
+    question = next(
+        row
+        for row in (finished / "demo" / "hospital" / "questions.csv").read_text("utf-8").splitlines()[1:]
+        if "？" in row
+    )
+    words = question.split('""')[1]
+    files = [finished / "db.sqlite3", finished / "db.sqlite3-wal", *(finished / "jobs").rglob("*")]
+    for path in files:
+        if path.is_file():
+            assert words.encode() not in path.read_bytes(), path
