@@ -20,7 +20,9 @@ _MACHINE_EN = (
     r"(?:A\.?I\.?|artificial intelligence|(?:large )?language model|LLM|chat ?bot|"
     r"(?:virtual|digital|AI) assistant)"
 )
-_MACHINE_ZH = r"(?:人工智能|AI|大?语言模型|大模型|智能助手|聊天机器人|虚拟助手|机器人)"
+_MACHINE_ZH = (
+    r"(?:(?:人工智能|AI)?(?:大?语言模型|大模型|助手|智能助手|聊天机器人|虚拟助手|机器人)|人工智能|AI)"
+)
 _DOCTOR_ZH = r"(?:(?:放射科|乳腺科|影像科|乳腺外科|外科)?(?:主任|副主任|主治|住院)?(?:医师|医生|专家|大夫))"
 _PRODUCTS = (
     r"Chat ?GLM|GLM-?\d|Chat ?GPT|GPT-?\d|OpenAI|LLaVA|CogVLM|Qwen|Llama-?\d?|Mixtral|Gemini|Claude|DeepSeek|"
@@ -130,7 +132,8 @@ REMOVE = "remove"
 REMOVE_SENTENCE = "remove_sentence"
 ACCEPT = "accept"
 ACTIONS = (REMOVE, REMOVE_SENTENCE, ACCEPT)
-_SENTENCE = re.compile(r"[^。！？!?.\n]*(?:[。！？!?]|\.(?!\d)|\n|$)")
+# A point between digits ends no sentence; the parts joined are the text again.
+_SENTENCE = re.compile(r"(?:[^。！？!?.\n]|\.(?=\d))*(?:[。！？!?.\n]+|$)")
 
 
 @dataclass(frozen=True)

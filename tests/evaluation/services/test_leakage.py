@@ -1,0 +1,165 @@
+"""Questions that an arm's checkpoint was trained on are refused, by patient and by question."""
+
+from collections.abc import Callable
+
+import pytest
+
+from annotation.models import Question, TrainingExport
+from evaluation.services.arms import add_system_arm
+from evaluation.services.leakage import lineage, normalised_wording, training_side
+from evaluation.services.raters import trained_arm_codes
+from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
+from mammo.accounts.models import User
+from mammo.archive.models import Patient, Split, SplitMembership
+from mammo.core.errors import UserError
+from modeling.models import Checkpoint, Run, Snapshot
+from tests.annotation import scene as annotation_scene
+from tests.evaluation import scene
+
+Make = Callable[..., Checkpoint]
+
+
+@pytest.fixture
+def questions(rita: User, june: User, sena: User, sol: User) -> list[Question]:
+    return scene.questions_of(rita, [june, sena, sol], 6)
+
+
+@pytest.fixture
+def checkpoint(rita: User) -> Make:
+    """Makes a checkpoint trained on a snapshot of patients, with sides of a split where given."""
+
+    def make(
+        patients: list[Patient],
+        *,
+        tested: list[Patient] | None = None,
+        validated: list[Patient] | None = None,
+        starts_from: Checkpoint | None = None,
+        export: TrainingExport | None = None,
+        stage: str = "sft",
+        name: str = "a",
+    ) -> Checkpoint:
+        site = rita.sites_as("researcher").get()
+        split = Split.objects.create(site=site, name=name, purpose="sft")
+        for side, members in (("test", tested or []), ("validation", validated or [])):
+            for patient in members:
+                SplitMembership.objects.create(split=split, patient=patient, side=side)
+        snapshot = Snapshot.objects.create(site=site, name=name, split=split, export=export)
+        snapshot.patients.set(patients)
+        run = Run.objects.create(site=site, stage=stage, snapshot=snapshot, by_user=rita)
+        if starts_from is not None:
+            run.starts_from.add(starts_from)
+        return Checkpoint.objects.create(run=run, folder=f"/runs/{name}", sha256=name * 64)
+
+    return make
+
+
+def trial_with(rita: User, checkpoint: Checkpoint):
+    trial = create_trial("Leak", protocol=scene.frozen_protocol(rita), by_user=rita, seed=1)
+    add_system_arm(trial, "Ours", by_user=rita, checkpoint=checkpoint)
+    return trial
+
+
+def test_a_training_patients_question_is_refused_and_a_test_patients_is_not(
+    rita: User, questions: list[Question], checkpoint: Make
+) -> None:
+    trained, tested, validated = (question.patient for question in questions[:3])
+    trial = trial_with(rita, checkpoint([trained, tested, validated], tested=[tested], validated=[validated]))
+    for question in (questions[0], questions[2]):
+        with pytest.raises(UserError, match="its patient is on the training side"):
+            add_questions(trial, [questions[3], question], by_user=rita)
+    assert not trial.trial_questions.exists()
+    assert len(add_questions(trial, [questions[1], questions[3]], by_user=rita)) == 2
+
+
+def test_the_whole_lineage_counts(rita: User, questions: list[Question], checkpoint: Make) -> None:
+    first = checkpoint([questions[0].patient], name="b", stage="density")
+    second = checkpoint([questions[1].patient], name="c", stage="umicon_supervised", starts_from=first)
+    last = checkpoint([questions[2].patient], name="d", starts_from=second)
+    assert len(lineage(last)) == 3
+    assert training_side(last).patients == {question.patient_id for question in questions[:3]}
+    with pytest.raises(UserError, match="training side"):
+        add_questions(trial_with(rita, last), [questions[0]], by_user=rita)
+
+
+def test_an_arm_trained_on_a_question_of_the_trial_is_refused_too(
+    rita: User, questions: list[Question], checkpoint: Make
+) -> None:
+    trial = create_trial("Leak", protocol=scene.frozen_protocol(rita), by_user=rita, seed=1)
+    add_questions(trial, questions[:2], by_user=rita)
+    made = checkpoint([questions[0].patient])
+    with pytest.raises(UserError, match="training side"):
+        add_system_arm(trial, "Ours", by_user=rita, checkpoint=made)
+    # A spec that points at the same folder is the same checkpoint.
+    spec = {"kind": "mammovlm", "path": made.folder + "/"}
+    with pytest.raises(UserError, match="training side"):
+        add_system_arm(trial, "Ours", by_user=rita, spec=spec)
+    assert not trial.arms.exists()
+
+
+@pytest.fixture
+def export(rita: User, june: User, sena: User, questions: list[Question]) -> TrainingExport:
+    """An export of the campaign in which June corrected and Sena picked the first question."""
+    from annotation.models import Correction, Pick, Proposal
+
+    campaign = questions[0].campaign
+    annotation_scene.propose(campaign, questions)
+    annotation_scene.settle(questions[0], june)
+    proposal = Proposal.objects.filter(question=questions[0]).first()
+    correction = Correction.objects.filter(proposal=proposal).first()
+    Pick.objects.create(question=questions[0], correction=correction, by_user=sena, text="C")
+    made = TrainingExport.objects.create(
+        campaign=campaign, format="llamafactory", folder="/x", content_hash="0" * 64, by_user=rita
+    )
+    made.patients.add(questions[0].patient)
+    return made
+
+
+def test_the_wording_of_a_training_question_is_refused_where_there_are_no_images(
+    rita: User, questions: list[Question], export: TrainingExport, checkpoint: Make
+) -> None:
+    made = checkpoint([], export=export)
+    side = training_side(made)
+    assert side.questions == {questions[0].pk}
+    text = questions[0].turns[0]
+    alone, about = annotation_scene.ask(
+        questions[0].campaign,
+        annotation_scene.row(f" {text.replace('？', ' ?')} ", number=90, patient="", accession=""),
+        annotation_scene.row(text, number=91, patient="P005", accession="A005"),
+    )[-2:]
+    assert normalised_wording(alone.turns) == normalised_wording(questions[0].turns)
+    trial = trial_with(rita, made)
+    with pytest.raises(UserError, match="its wording is on the training side"):
+        add_questions(trial, [alone], by_user=rita)
+    # The same words about another patient's images are another task.
+    assert add_questions(trial, [about], by_user=rita)
+
+
+def test_who_took_part_in_an_arms_training_is_known(
+    rita: User,
+    june: User,
+    sena: User,
+    sol: User,
+    questions: list[Question],
+    export: TrainingExport,
+    checkpoint: Make,
+) -> None:
+    trial = trial_with(rita, checkpoint([], export=export))
+    add_system_arm(trial, "Other", by_user=rita, spec={"kind": "openai", "model": "m"})
+    code = trial.arms.get(name="Ours").code
+    assert trained_arm_codes(trial, sena) == trained_arm_codes(trial, june) == [code]
+    assert trained_arm_codes(trial, sol) == []
+
+
+def test_sampling_takes_eligible_questions_only_and_different_patients_first(
+    rita: User, questions: list[Question], checkpoint: Make
+) -> None:
+    campaign = questions[0].campaign
+    annotation_scene.ask(
+        campaign, annotation_scene.row("又一问", number=99, patient="P001", accession="A001")
+    )
+    trial = trial_with(rita, checkpoint([questions[0].patient]))
+    assert questions[0] not in eligible_questions(trial, campaign)
+    with pytest.raises(UserError, match="7 wanted, 6"):
+        sample_questions(trial, campaign, 7, by_user=rita)
+    drawn = sample_questions(trial, campaign, 5, by_user=rita)
+    assert len({row.question.patient_id for row in drawn}) == 5
