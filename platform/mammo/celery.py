@@ -1,6 +1,7 @@
 """The Celery application; its messages are doorbells that carry a job id."""
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from kombu import Exchange, Queue
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
 
 QUEUES = ("cpu", "gpu")
+# The filesystem transport has no host, and kombu says so at each start.
+logging.getLogger("kombu.connection").setLevel(logging.ERROR)
 
 app = Celery("mammo")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -23,7 +23,8 @@ class JobKind:
         label: the kind in words, shown on pages.
 
     The child gets no way to the database or to the master key (`child.WITHHELD`). Request and answer live in
-    a folder that is shredded when the attempt ends: what must stay is written elsewhere and named in the answer.
+    a folder that is shredded when the attempt ends: what must stay is written elsewhere and named in the
+    answer.
     """
 
     name: str

@@ -27,6 +27,12 @@ STOP_SECONDS = 10.0
 LONGEST_PAUSE = 30.0
 # A process that lived this long is started again at once when it ends.
 HEALTHY_SECONDS = 60.0
+# Said at each start and to no use here: messages are JSON, so root is no door (`up` warns in one line); the
+# static files come from WhiteNoise, which knows no async. Each is the start of a message, as Python wants it.
+UNUSED_WARNINGS = (
+    "You're running the worker with superuser",
+    "StreamingHttpResponse must consume synchronous",
+)
 
 
 @dataclass
@@ -222,6 +228,7 @@ def _environment() -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "mammo.settings"),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONUNBUFFERED": "1",
+        "PYTHONWARNINGS": ",".join(f"ignore:{start}" for start in UNUSED_WARNINGS),
     }
 
 

@@ -102,7 +102,7 @@ class Installation:
         return found
 
     def processes(self, *words: str) -> list[psutil.Process]:
-        """Living processes of this installation (the tests' own aside) with all these words in their command."""
+        """Living processes of this installation (not the tests' own) with all these words in the command."""
         found = []
         for process in psutil.process_iter():
             try:

@@ -1,5 +1,6 @@
 """`up`: the whole platform on this machine under one supervisor."""
 
+import os
 import signal
 import threading
 from typing import Any
@@ -32,6 +33,8 @@ class Command(BaseCommand):
         web = not options["no_web"]
         if web:
             require_free_port(options["host"], options["port"])
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            self.say("Running as root: an account of its own is safer.")
         _refuse_unsafe_database()
         call_command("migrate", interactive=False, verbosity=0)
         connections.close_all()

@@ -1,0 +1,177 @@
+"""Judgements are written once, whatever asks the database: the ORM, raw SQL, bulk, REPLACE, TRUNCATE."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.checks import Tags, run_checks
+from django.core.management import call_command
+from django.db import DatabaseError, connection, models, transaction
+
+from mammo.accounts import audit
+from mammo.accounts.models import AuditEvent
+from mammo.core import append_only
+
+pytestmark = pytest.mark.django_db
+TABLE = AuditEvent._meta.db_table
+on_sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="SQLite's own syntax")
+on_postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="PostgreSQL's own syntax")
+
+
+@pytest.fixture
+def event(db: None) -> AuditEvent:
+    return audit.record("tests.judged", by_user=None, value=1)
+
+
+def sql(statement: str, *parameters: Any) -> Callable[[AuditEvent], None]:
+    def run(event: AuditEvent) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+
+    return run
+
+
+def save_again(event: AuditEvent) -> None:
+    event.action = "tests.changed"
+    event.save()
+
+
+def bulk_update(event: AuditEvent) -> None:
+    event.action = "tests.changed"
+    AuditEvent.objects.bulk_update([event], ["action"])
+
+
+def upsert(event: AuditEvent) -> None:
+    event.action = "tests.changed"
+    AuditEvent.objects.bulk_create(
+        [event], update_conflicts=True, update_fields=["action"], unique_fields=["id"]
+    )
+
+
+CHANGES: dict[str, Callable[[AuditEvent], Any]] = {
+    "save": save_again,
+    "update": lambda event: AuditEvent.objects.update(action="tests.changed"),
+    "bulk_update": bulk_update,
+    "upsert": upsert,
+    "delete": lambda event: event.delete(),
+    "queryset delete": lambda event: AuditEvent.objects.all().delete(),
+    "raw delete": lambda event: AuditEvent.objects.all()._raw_delete("default"),
+    "raw UPDATE": sql(f"UPDATE {TABLE} SET action = 'tests.changed'"),
+    "raw DELETE": sql(f"DELETE FROM {TABLE}"),
+}
+
+
+def refused(change: Callable[[AuditEvent], Any], event: AuditEvent) -> None:
+    before = list(AuditEvent.objects.values())
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        change(event)
+    assert list(AuditEvent.objects.values()) == before
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_no_way_of_the_orm_or_sql_changes_a_row(event: AuditEvent, name: str) -> None:
+    refused(CHANGES[name], event)
+
+
+@on_sqlite
+@pytest.mark.parametrize("verb", ["INSERT OR REPLACE", "REPLACE"])
+def test_sqlites_replace_passes_no_trigger_by(event: AuditEvent, verb: str) -> None:
+    columns = ", ".join(f'"{field.column}"' for field in AuditEvent._meta.concrete_fields)
+    refused(sql(f"{verb} INTO {TABLE} ({columns}) SELECT {columns} FROM {TABLE}"), event)
+
+
+@on_sqlite
+def test_every_connection_has_recursive_triggers(db: None) -> None:
+    connection.close() if not connection.in_atomic_block else None
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA recursive_triggers")
+        assert cursor.fetchone() == (1,)
+
+
+@on_postgresql
+@pytest.mark.parametrize("statement", [f"TRUNCATE {TABLE}", f"TRUNCATE {TABLE} CASCADE"])
+def test_truncate_is_refused(event: AuditEvent, statement: str) -> None:
+    sql("SET CONSTRAINTS ALL IMMEDIATE")(event)  # or PostgreSQL refuses for a reason of its own
+    refused(sql(statement), event)
+
+
+def test_a_new_row_is_welcome(event: AuditEvent) -> None:
+    audit.record("tests.judged", by_user=None, value=2)
+    assert AuditEvent.objects.count() == 2
+
+
+def test_every_judgement_has_all_its_triggers(db: None) -> None:
+    tables = append_only.append_only_tables()
+    named = {
+        apps.get_model(label)._meta.db_table
+        for label in ("accounts.AuditEvent", "annotation.Correction", "annotation.Pick", "evaluation.Score")
+    }
+    assert named <= set(tables)
+    assert append_only.standing_triggers(connection) == append_only.expected_triggers(connection)
+    assert len(append_only.expected_triggers(connection)) == len(tables) * len(
+        append_only.VERBS[connection.vendor]
+    )
+
+
+def database_errors() -> list[str]:
+    return [f"{found.id} {found.msg}" for found in run_checks(tags=[Tags.database], databases=["default"])]
+
+
+def drop(name: str) -> None:
+    on = f' ON "{TABLE}"' if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f'DROP TRIGGER "{name}"{on}')
+
+
+@pytest.mark.parametrize("verb", ["update", "delete"])
+def test_the_start_up_check_names_a_trigger_that_is_gone(db: None, verb: str) -> None:
+    assert not [error for error in database_errors() if error.startswith("mammo.E001")]
+    drop(f"append_only_{TABLE}_{verb}")
+    (error,) = [error for error in database_errors() if error.startswith("mammo.E001")]
+    assert f"append_only_{TABLE}_{verb}" in error
+
+
+@on_postgresql
+def test_a_disabled_trigger_counts_as_gone(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER append_only_{TABLE}_update")
+    assert [error for error in database_errors() if error.startswith("mammo.E001")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_that_rebuilds_the_table_keeps_the_triggers() -> None:
+    """SQLite makes a new table for a changed column and drops the old one with its triggers."""
+    old = AuditEvent._meta.get_field("reason")
+    new = models.CharField(max_length=501, blank=True)
+    new.set_attributes_from_name("reason")
+    new.model = AuditEvent
+    event = audit.record("tests.judged", by_user=None)
+    with (
+        append_only.lifted() if connection.vendor == "postgresql" else connection.constraint_checks_disabled()
+    ):
+        for before, after in ((old, new), (new, old)):
+            with connection.schema_editor() as editor:
+                editor.alter_field(AuditEvent, before, after, strict=False)
+    call_command("migrate", verbosity=0, interactive=False)  # nothing to apply: post_migrate alone
+    assert append_only.standing_triggers(connection) == append_only.expected_triggers(connection)
+    refused(save_again, event)
+
+
+@pytest.mark.django_db(transaction=True)
+@on_sqlite
+def test_the_rebuild_really_drops_them() -> None:
+    """If this ever fails, SQLite or Django keeps triggers by itself and the life cycle can be simpler."""
+    field = AuditEvent._meta.get_field("reason")
+    new = models.CharField(max_length=501, blank=True)
+    new.set_attributes_from_name("reason")
+    new.model = AuditEvent
+    try:
+        with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
+            editor.alter_field(AuditEvent, field, new, strict=False)
+        gone = append_only.expected_triggers(connection) - append_only.standing_triggers(connection)
+        assert gone == {f"append_only_{TABLE}_update", f"append_only_{TABLE}_delete"}
+    finally:
+        with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
+            editor.alter_field(AuditEvent, new, field, strict=False)
+        append_only.install(connection)
