@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -164,7 +164,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         if self.config.visual_tokens == PER_STUDY:
             vectors, view_mask = studies[:, None], view_mask.any(1, keepdim=True)
         if self.config.with_density:
-            density = routed.density_logits.exp().to(vectors)[:, None]  # (B, 1, 4)
+            density = cast(Tensor, routed.density_logits).exp().to(vectors)[:, None]  # (B, 1, 4)
             vectors = torch.cat([vectors, density.expand(-1, vectors.shape[1], -1)], dim=-1)
         return vectors, view_mask
 

@@ -40,16 +40,37 @@ def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
     """Train, save the whole model, and measure it on held-out patients."""
     config, snapshot = request.config, request.snapshot
     model, encoder = build(request)
-    vectors = encode_studies(model, snapshot, _asked_about(snapshot), flip_right=config.flip_right)
     training = [sample for sample in snapshot.sft if sample.split == "train"]
     if not training:
         raise BadRequestError(f"snapshot {snapshot.name}: no answer in its train split to tune on")
+    vectors = encode_studies(model, snapshot, _asked_about(snapshot), flip_right=config.flip_right)
     fit_standardisation(model, training, vectors)
-    dialogues = SeenDialogues(
-        encode_dialogues(encoder, model, snapshot, training, vectors), pad_id=encoder.pad_id
+    dialogues = encode_dialogues(encoder, model, snapshot, training, vectors)
+    tuned, metrics = tune(request, model, SeenDialogues(dialogues, pad_id=encoder.pad_id))
+    digest = save_language_model(request.weights, tuned, encoder.tokenizer)
+    figures, predictions = measure(
+        tuned,
+        encoder,
+        snapshot,
+        vectors,
+        dialogues=lambda samples: encode_dialogues(encoder, tuned, snapshot, samples, vectors),
+        config=config,
+        seed=request.seed,
     )
+    for row in (*metrics, *predictions):
+        answer.write(row)
+    figures |= {"training_answers": len(training)}
+    answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
+
+
+def tune(
+    request: StageRequest[SftConfig], model: MammoVLM, dialogues: SeenDialogues
+) -> tuple[MammoVLM, list[dict[str, Any]]]:
+    """Train on the dialogues; the whole tuned model and the metric rows."""
+    config = request.config
     model.projection_rate = config.projection_rate
     tuned = prepare_tuning(model, config)
+    weights = {name: weights_sha256(folder) for name, folder in sorted(request.init.items())}
     metrics = run_training(
         stage="sft",
         model=tuned,
@@ -59,27 +80,10 @@ def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={
-            "snapshot": snapshot.content_hash,
-            **{name: weights_sha256(folder) for name, folder in sorted(request.init.items())},
-        },
+        identity={"snapshot": request.snapshot.content_hash, **weights},
         stop=request.stop,
     )
-    whole = finish_tuning(tuned)
-    digest = save_language_model(request.weights, whole, encoder.tokenizer)
-    figures, predictions = measure(
-        whole,
-        encoder,
-        snapshot,
-        vectors,
-        dialogues=lambda samples: encode_dialogues(encoder, whole, snapshot, samples, vectors),
-        config=config,
-        seed=request.seed,
-    )
-    for row in (*metrics, *predictions):
-        answer.write(row)
-    figures |= {"training_answers": len(training)}
-    answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
+    return finish_tuning(tuned), metrics
 
 
 def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
@@ -135,7 +139,7 @@ def finish_tuning(tuned: Any) -> MammoVLM:
     """The whole model, adapters merged into the weights that they were beside."""
     whole = tuned if isinstance(tuned, MammoVLM) else tuned.merge_and_unload()
     whole.eval()
-    return whole  # type: ignore[no-any-return]
+    return whole
 
 
 @torch.no_grad()
@@ -144,7 +148,7 @@ def encode_studies(
 ) -> dict[str, Tensor]:
     """Each study's visual vectors (views, C), or (1, C) with per_study, on the processor."""
     place = device()
-    model.to(place).eval()
+    model.vision.to(place)
     vectors: dict[str, Tensor] = {}
     for part, pixels, mask in study_batches(snapshot, studies, flip_right=flip_right):
         encoded, present = model.encode_images(pixels.to(place), mask.to(place))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from modeling.data.exchange import report_progress
 from modeling.data.facts import read_birads, read_density
@@ -41,7 +41,7 @@ def measure(
     category_right: part of the questions whose answer states the BI-RADS category of the picked answer.
     Answers are the likeliest ones (temperature 0). Each figure comes with its n; one with n = 0 is left out.
     """
-    model.to(device()).eval()
+    _ready(model)
     split = "test" if any(sample.split == "test" for sample in snapshot.sft) else "validation"
     held_out = [sample for sample in snapshot.sft if sample.split == split]
     figures: Figures = {"split": split}
@@ -127,6 +127,10 @@ class _Answers:
             sample.turns, visual_tags=config.tags(self.views[study]), per_tag=config.tokens_per_vector
         )
         return Prompt(ids, seed=0, visual_vectors=self.vectors[study])
+
+
+def _ready(model: nn.Module) -> None:
+    model.to(device()).eval()
 
 
 def _density(snapshot: Snapshot, study: str | None) -> str | None:
