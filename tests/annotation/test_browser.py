@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from annotation.models import Correction, Draft, Pick, Question
 from mammo.accounts.models import User
@@ -47,6 +47,11 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
+def saved(page: Page) -> Locator:
+    """The place that says whether what is typed is saved."""
+    return page.locator("[data-save-state][role=status]")
+
+
 def ready(page: Page) -> None:
     """Wait until all pictures are shown."""
     page.wait_for_selector("mammo-viewer[data-ready='1']", timeout=60_000)
@@ -85,7 +90,7 @@ def test_a_junior_corrects_and_a_senior_picks(
     page.keyboard.press("Shift+Digit3")
     expect(page.locator("[data-answer][data-state=open]")).to_have_count(0)
     page.locator("[data-answer] .tag input").first.check()
-    expect(page.locator("[data-save-state]").first).to_contain_text("Saved")
+    expect(saved(page)).to_contain_text("Saved")
     picture(page, "correct_settled")
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/annotation/correct/")
@@ -107,7 +112,7 @@ def test_a_junior_corrects_and_a_senior_picks(
     page.keyboard.type("请放心。")
     page.keyboard.press("Escape")
     page.locator("input[name=reasons]").first.check()
-    expect(page.locator("[data-save-state]").first).to_contain_text("Saved")
+    expect(saved(page)).to_contain_text("Saved")
     picture(page, "pick")
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/annotation/pick/")
@@ -156,15 +161,19 @@ def test_two_tabs_show_both_texts_and_lose_neither(
     other = page.context.new_page()
     other.goto(f"{live_server.url}{address}")  # type: ignore[attr-defined]
     page.locator("textarea").first.fill("第一个标签页的文字")
-    expect(page.locator("[data-save-state]").first).to_contain_text("Saved")
+    expect(saved(page)).to_contain_text("Saved")
     other.locator("textarea").first.fill("第二个标签页的文字")
     panel = other.locator("#conflict")
     expect(panel).to_be_visible()
     expect(panel).to_contain_text("第一个标签页的文字")
     expect(panel).to_contain_text("第二个标签页的文字")
-    expect(other.locator("[data-save-state]").first).to_have_text("NOT saved")
+    expect(saved(other)).to_have_text("NOT saved")
     assert other.locator("textarea").first.input_value() == "第二个标签页的文字"
     picture(other, "conflict")
+    # Typing on neither saves nor says so.
+    other.locator("textarea").first.fill("第二个标签页的文字，继续")
+    other.wait_for_timeout(2500)
+    expect(saved(other)).to_have_text("Not saved yet")
     assert "第一个标签页的文字" in str(Draft.objects.get().content)
 
 

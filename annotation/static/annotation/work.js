@@ -60,7 +60,10 @@ export function guardDrafts(form) {
   });
   form.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target === form) form.dataset.sending = "1";
-    else if (draft.dataset.stale || form.dataset.sending) event.preventDefault();
+    else if (draft.dataset.stale || form.dataset.sending) {
+      event.preventDefault();
+      event.stopPropagation(); // nothing is being saved, so the page must not say so
+    }
   });
   form.addEventListener("htmx:afterRequest", (event) => {
     if (event.target === form && !event.detail.successful) delete form.dataset.sending;
