@@ -19,6 +19,7 @@ from modeling.nn.generation import Prompt, Sampling, generate_rows
 from modeling.nn.language import (
     ModelFolderError,
     check_model_folder,
+    limit_threads,
     load_tokenizer,
     load_whole,
     weights_sha256,
@@ -48,6 +49,7 @@ class MammoVLMSystem:
         except (ModelFolderError, ValueError, OSError) as error:
             raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        limit_threads(self.model)
         self.sampling = sampling
         self.revision = weights_sha256(path)
         self.batch_size = batch_size or default_batch_size(self.model.language_model)

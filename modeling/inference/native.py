@@ -13,9 +13,14 @@ from modeling.data.exchange import BadRequestError
 from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows
-from modeling.nn.language import ModelFolderError, load_language_model, load_tokenizer, weights_sha256
-
-SMALL_MODEL = 100_000_000  # parameters; below it many rows fit one batch
+from modeling.nn.language import (
+    SMALL_MODEL,
+    ModelFolderError,
+    limit_threads,
+    load_language_model,
+    load_tokenizer,
+    weights_sha256,
+)
 
 
 class TransformersSystem:
@@ -36,6 +41,7 @@ class TransformersSystem:
         except (ModelFolderError, ValueError, OSError) as error:
             raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        limit_threads(self.model)
         self.sampling = sampling
         self.revision = weights_sha256(folder)
         self.batch_size = batch_size or default_batch_size(self.model)

@@ -22,7 +22,13 @@ from modeling.data.corpus import Dialogue, read_corpus
 from modeling.data.exchange import AnswerWriter, BadRequestError
 from modeling.data.snapshot import file_sha256
 from modeling.nn.chat import ChatEncoder, EncodedDialogue
-from modeling.nn.language import TinyGlmSize, build_tiny_glm, save_language_model, train_tokenizer
+from modeling.nn.language import (
+    TinyGlmSize,
+    build_tiny_glm,
+    limit_threads,
+    save_language_model,
+    train_tokenizer,
+)
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import LanguageConfig
 from modeling.training.dialogues import PackedDialogues
@@ -49,6 +55,7 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
     encoder = ChatEncoder(tokenizer)
     training, held_out = _split(_encode(encoder, dialogues), config.held_out, seed)
     model = build_tiny_glm(tokenizer, _size(config))
+    limit_threads(model)
     with AnswerWriter(answer) as writer:
         packs = PackedDialogues(training, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed)
         metrics = run_training(

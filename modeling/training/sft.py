@@ -22,6 +22,7 @@ from modeling.nn.chat import ChatEncoder
 from modeling.nn.checkpoint import load_selector, load_umicon
 from modeling.nn.language import (
     ModelFolderError,
+    limit_threads,
     load_language_model,
     load_tokenizer,
     save_language_model,
@@ -68,6 +69,7 @@ def tune(
 ) -> tuple[MammoVLM, list[dict[str, Any]]]:
     """Train on the dialogues; the whole tuned model and the metric rows."""
     config = request.config
+    limit_threads(model)
     model.projection_rate = config.projection_rate
     tuned = prepare_tuning(model, config)
     weights = {name: weights_sha256(folder) for name, folder in sorted(request.init.items())}

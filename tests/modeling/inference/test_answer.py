@@ -1,7 +1,12 @@
 """The answering command: requests in, rows out."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -265,3 +270,46 @@ def test_a_text_model_is_not_taken_for_mammovlm(glm):
 def test_a_request_that_is_not_there_is_one_line(tmp_path, capsys):
     assert main([str(tmp_path / "none.json"), str(tmp_path / "answer.jsonl")]) == 2
     assert "none.json" in capsys.readouterr().err
+
+
+def test_a_stop_leaves_no_answer_file_and_exit_code_75(tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text("question,text\nq1,a\nq2,b\n")
+    request = request_of(("file", {"kind": "file", "path": str(tmp_path / "a.csv")}), n=1)
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(
+        "modeling.inference.answer.report_progress", lambda *_: signal.raise_signal(signal.SIGTERM)
+    )
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            main([str(tmp_path / "request.json"), str(tmp_path / "answer.jsonl")])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert stopped.value.code == 75
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.csv", "request.json"]
+
+
+def test_the_command_answers_where_django_and_the_network_are_missing(tmp_path, mammovlm):
+    request = request_of(("m", {"kind": "mammovlm", "path": str(mammovlm)}), n=1, distinct=False)
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    program = (
+        "import sys, socket, runpy\n"
+        "for name in ('django', 'celery', 'mammo', 'annotation', 'evaluation'): sys.modules[name] = None\n"
+        "def refuse(*_): raise OSError('no network')\n"
+        "socket.socket.connect = refuse\n"
+        "sys.argv = ['answer', 'request.json', 'answer.jsonl']\n"
+        "runpy.run_module('modeling.inference.answer', run_name='__main__')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "answer.jsonl").read_text().splitlines()]
+    assert [row["question"] for row in rows] == ["q1", "q2"]
+    assert all("progress" in json.loads(line) for line in done.stdout.splitlines())
