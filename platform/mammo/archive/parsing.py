@@ -40,17 +40,22 @@ class _Child(Generic[Key]):
     since: float = field(default_factory=time.monotonic)
 
 
+def default_children() -> int:
+    """As many as there are processors, four at most: storing keeps pace with no more."""
+    return max(1, min(4, len(os.sched_getaffinity(0))))
+
+
 class ParsingPool(Generic[Key]):
     """Children that answer requests of `mammo.archive.parse_child`; use it as a context manager.
 
     Args:
         pseudonyms: handed to the children over their pipe.
-        children: how many; as many as there are processors, four at most, when not given.
+        children: how many; `default_children()` when not given.
     """
 
     def __init__(self, pseudonyms: Pseudonyms, children: int | None = None) -> None:
         self._secret = pseudonyms.secret.hex()
-        self._size = children or max(1, min(4, len(os.sched_getaffinity(0))))
+        self._size = children or default_children()
         self._children: list[_Child[Key]] = []
         self._selector = selectors.DefaultSelector()
 

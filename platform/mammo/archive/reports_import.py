@@ -11,13 +11,13 @@ from django.utils import timezone
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.cleaning import clean_text
-from mammo.archive.dicom.header import vendor_of
 from mammo.archive.models import ImportBatch, ImportItem, Report, Study
 from mammo.archive.parsed_values import parse_age, parse_day
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.report_reading import ReportReading, read_report
 from mammo.archive.roster import KINDS
 from mammo.archive.tables import Row
+from mammo.archive.vendors import vendor_of
 from mammo.core.choices import Language, Vendor
 from mammo.core.errors import UserError
 from mammo.core.versions import save_versioned

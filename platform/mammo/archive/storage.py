@@ -50,6 +50,7 @@ def read_original(name: str, key_id: uuid.UUID) -> bytes:
     Raises:
         KeyDestroyedError: the patient was erased.
     """
+    key_store().cipher(key_id)  # says so first when the key was destroyed: then the file is gone too
     return key_store().decrypt(key_id, (originals_root() / name).read_bytes(), PURPOSE)
 
 

@@ -23,9 +23,9 @@ from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.reports_import import import_reports
 from mammo.archive.sources import check_paths, count_files, iter_sources
-from mammo.archive.study_rows import Found, PatientAppearedError, StudyRows
+from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows
 from mammo.archive.tables import LABELS, REPORTS, read_table
-from mammo.core.keys import key_store
+from mammo.core.keys import KeyDestroyedError, key_store
 
 Outcome = ImportItem.Outcome
 Progress = Callable[[int, int], None]
@@ -225,7 +225,11 @@ class _StudyImport:
                 storage.remove(storage.originals_root(), found.original)
                 found.original = ""
             if not found.original:
-                found.original, found.key_id = storage.store_original(found.read(), key_id), key_id
+                try:
+                    found.original, found.key_id = storage.store_original(found.read(), key_id), key_id
+                except KeyDestroyedError:
+                    found.answer = {"outcome": Outcome.REJECTED, "reason": WITHDREW}
+                    return
             if not found.viewing_copy:
                 found.viewing_copy_sha256 = hashlib.sha256(found.staged.read_bytes()).hexdigest()
                 found.viewing_copy = storage.adopt_viewing_copy(found.staged)

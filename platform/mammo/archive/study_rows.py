@@ -18,6 +18,7 @@ from mammo.archive.sources import Source
 from mammo.core.versions import save_versioned
 
 Outcome = ImportItem.Outcome
+WITHDREW = "this patient withdrew: her data was erased and is not imported again"
 # A file to remove after the transaction: root and name.
 Unused = tuple[Path, str]
 _IMAGE_FIELDS = (
@@ -123,11 +124,7 @@ class StudyRows:
             )
         patient = self._patient(found, keys)
         if patient.erased_at is not None:
-            self._item(
-                found,
-                Outcome.REJECTED,
-                "this patient withdrew: her data was erased and is not imported again",
-            )
+            self._item(found, Outcome.REJECTED, WITHDREW)
             return unused
         study = self._study(patient, header)
         if study.patient_id != patient.pk:

@@ -90,15 +90,7 @@ def read_table(path: Path, columns: Columns, option: str) -> list[Row]:
         raise UserError(f"{option} {path}: no such file")
     readers = {".jsonl": _jsonl_rows, ".json": _jsonl_rows, ".xlsx": _xlsx_rows}
     reader = readers.get(path.suffix.lower(), _csv_rows)
-    rows: list[Row] = []
-    for number, cells in reader(path):
-        if not rows:
-            _check_columns(path, list(cells), columns)
-        unknown = [name for name in cells if name not in columns.known]
-        if unknown:
-            _refuse_unknown(path, unknown, columns)
-        if any(cells.values()):
-            rows.append(Row(number, cells))
+    rows = [Row(number, cells) for number, cells in reader(path, columns) if any(cells.values())]
     if not rows:
         raise UserError(f"{option} {path}: holds no rows; known columns: {', '.join(columns.known)}")
     return rows
@@ -107,18 +99,16 @@ def read_table(path: Path, columns: Columns, option: str) -> list[Row]:
 def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
     unknown = [name for name in found if name not in columns.known]
     if unknown:
-        _refuse_unknown(path, unknown, columns)
+        named = ", ".join(repr(name) for name in unknown)
+        raise UserError(
+            f"{path}: unknown column {named}; known: {', '.join(columns.known)}. Rename or remove it"
+        )
     missing = [name for name in columns.required if name not in found]
     if missing:
         raise UserError(f"{path}: column {missing[0]!r} is missing; needed: {', '.join(columns.required)}")
     if columns.one_of and not any(set(group) <= set(found) for group in columns.one_of):
         groups = " or ".join(" and ".join(group) for group in columns.one_of)
         raise UserError(f"{path}: nothing to match rows by; it needs {groups}")
-
-
-def _refuse_unknown(path: Path, unknown: list[str], columns: Columns) -> None:
-    named = ", ".join(repr(name) for name in unknown)
-    raise UserError(f"{path}: unknown column {named}; known: {', '.join(columns.known)}. Rename or remove it")
 
 
 def _decoded(path: Path) -> str:
@@ -131,10 +121,11 @@ def _decoded(path: Path) -> str:
     raise UserError(f"{path}: neither UTF-8 nor GB18030; save it as UTF-8")
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _csv_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
     csv.field_size_limit(MAX_FIELD)
     reader = csv.DictReader(io.StringIO(_decoded(path), newline=""), strict=True)
     try:
+        _check_columns(path, [(name or "").strip() for name in reader.fieldnames or []], columns)
         for cells in reader:
             if None in cells:
                 raise UserError(
@@ -148,7 +139,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise UserError(f"{path}, line {reader.line_num}: {error}; mend this line") from None
 
 
-def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _jsonl_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
     for number, line in enumerate(_decoded(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -158,10 +149,11 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
         if not isinstance(row, dict):
             raise UserError(f"{path}, line {number}: expected one JSON object per line")
+        _check_columns(path, list(row), columns)
         yield number, {name: "" if value is None else str(value).strip() for name, value in row.items()}
 
 
-def _xlsx_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _xlsx_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
     from openpyxl import load_workbook  # imported where it is needed: it costs a second
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -172,6 +164,7 @@ def _xlsx_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         rows = book.worksheets[0].iter_rows(values_only=True)
         names = [str(cell or "").strip() for cell in next(rows, ())]
+        _check_columns(path, [name for name in names if name], columns)
         for number, cells in enumerate(rows, start=2):
             yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
     finally:

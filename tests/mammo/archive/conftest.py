@@ -24,7 +24,9 @@ class Home:
     @property
     def environment(self) -> dict[str, str]:
         """Environment of a command that works there."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAMMO_", "DATABASE_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("MAMMO_", "DATABASE_"))
+        }
         return {**kept, "MAMMO_HOME": str(self.folder), "OMP_NUM_THREADS": "1"}
 
     def start(self, *arguments: str, **more: Any) -> "subprocess.Popen[str]":
@@ -48,7 +50,12 @@ class Home:
 
     def files(self) -> list[Path]:
         """Files of the two image stores."""
-        return sorted(p for store in ("originals", "viewing_copies") for p in (self.folder / store).rglob("*") if p.is_file())
+        return sorted(
+            p
+            for store in ("originals", "viewing_copies")
+            for p in (self.folder / store).rglob("*")
+            if p.is_file()
+        )
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +78,12 @@ def home(empty_home: Home, tmp_path: Path) -> Home:
     target = tmp_path / "command-home"
     shutil.copytree(empty_home.folder, target)
     return Home(target)
+
+
+@pytest.fixture(autouse=True)
+def _one_parsing_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of small files needs one child; each costs a second to start."""
+    monkeypatch.setattr("mammo.archive.parsing.default_children", lambda: 1)
 
 
 @pytest.fixture

@@ -25,12 +25,20 @@ def picture(side: str = "L", rows: int = 96, columns: int = 80, *, seed: int = 0
 
 
 def mammogram(
-    path: Path, *, side: str = "L", view: str = "CC", image: np.ndarray | None = None, drop: tuple[str, ...] = (), **values: Any
+    path: Path,
+    *,
+    side: str = "L",
+    view: str = "CC",
+    image: np.ndarray | None = None,
+    drop: tuple[str, ...] = (),
+    **values: Any,
 ) -> Path:
     """Write one digital mammogram; `values` set or add attributes, `drop` removes them."""
     pixels = picture(side) if image is None else image
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = values.get("SOPClassUID", DigitalMammographyXRayImageStorageForPresentation)
+    meta.MediaStorageSOPClassUID = values.get(
+        "SOPClassUID", DigitalMammographyXRayImageStorageForPresentation
+    )
     meta.MediaStorageSOPInstanceUID = values.setdefault("SOPInstanceUID", generate_uid())
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
@@ -84,7 +92,9 @@ def code(value: str, scheme: str) -> Dataset:
 def study(folder: Path, **values: Any) -> list[Path]:
     """The four standard views of one study."""
     return [
-        mammogram(folder / f"{side}{view}.dcm", side=side, view=view, image=picture(side, seed=number), **values)
+        mammogram(
+            folder / f"{side}{view}.dcm", side=side, view=view, image=picture(side, seed=number), **values
+        )
         for number, (side, view) in enumerate((("L", "CC"), ("L", "MLO"), ("R", "CC"), ("R", "MLO")))
     ]
 

@@ -114,7 +114,9 @@ def test_the_same_number_at_two_sites_is_two_patients(tmp_path: Path, site: Site
     assert len(set(Patient.objects.values_list("number_hash", flat=True))) == 2
 
 
-def test_a_zip_archive_is_imported_by_content_and_its_names_are_never_paths(tmp_path: Path, site: Site) -> None:
+def test_a_zip_archive_is_imported_by_content_and_its_names_are_never_paths(
+    tmp_path: Path, site: Site
+) -> None:
     data = mammogram(tmp_path / "a.dcm").read_bytes()
     archive = zipped(tmp_path / "in.zip", {"../../etc/evil.dcm": data, "note.txt": b"hello"})
     batch = import_studies([archive], site=site, by_user=None)
@@ -127,7 +129,9 @@ def test_a_png_takes_patient_side_and_view_from_the_labels_table(tmp_path: Path,
     (tmp_path / "in").mkdir()
     Picture.fromarray(picture("L")).save(tmp_path / "in" / "r.png")  # a right breast stored mirrored
     labels = tmp_path / "labels.csv"
-    labels.write_text("file,patient,study,laterality,view,mirrored,density,birads\nin/r.png,P1,S1,R,MLO,yes,C,4A\n")
+    labels.write_text(
+        "file,patient,study,laterality,view,mirrored,density,birads\nin/r.png,P1,S1,R,MLO,yes,C,4A\n"
+    )
     batch = import_studies([tmp_path / "in"], site=site, labels=labels, by_user=None)
     assert batch.counts["imported"] == 1
     image = Image.objects.select_related("study").get()
@@ -147,8 +151,13 @@ def test_a_png_without_a_label_is_rejected(tmp_path: Path, site: Site, outcomes:
 def test_a_report_is_matched_cleaned_read_and_blanked(tmp_path: Path, site: Site) -> None:
     mammogram(tmp_path / "in" / "a.dcm", ReferringPhysicianName="周文斌")
     reports = tmp_path / "reports.csv"
-    text = "患者李秀英，2019年3月1日外院检查。双乳腺体C类。左乳BI-RADS 4A类，右乳BI-RADS 2类。报告医师：周文斌"
-    reports.write_text(f"patient,accession,date,text\nH1234567,ACC1,2019-03-11,{text}\nNOBODY,ACC9,2019-03-11,x\n", "utf-8-sig")
+    text = (
+        "患者李秀英，2019年3月1日外院检查。双乳腺体C类。左乳BI-RADS 4A类，右乳BI-RADS 2类。报告医师：周文斌"
+    )
+    reports.write_text(
+        f"patient,accession,date,text\nH1234567,ACC1,2019-03-11,{text}\nNOBODY,ACC9,2019-03-11,x\n",
+        "utf-8-sig",
+    )
     import_studies([tmp_path / "in"], site=site, reports=reports, by_user=None)
     report = Report.objects.select_related("study__patient").get()
     assert "秀英" not in report.cleaned
@@ -158,7 +167,12 @@ def test_a_report_is_matched_cleaned_read_and_blanked(tmp_path: Path, site: Site
     assert "4A" not in report.blanked
     assert report.original == text
     found = Study.objects.get()
-    assert (found.density, found.birads_left, found.birads_right, found.birads_overall) == ("C", "4A", "2", "4A")
+    assert (found.density, found.birads_left, found.birads_right, found.birads_overall) == (
+        "C",
+        "4A",
+        "2",
+        "4A",
+    )
     assert found.label_source == "report"
     assert ImportItem.objects.filter(batch__kind="reports", outcome="rejected").count() == 1
 
@@ -177,7 +191,9 @@ def test_a_corrected_report_replaces_the_earlier_one(tmp_path: Path, site: Site)
 def test_optional_columns_of_reports_reach_the_study(tmp_path: Path, site: Site) -> None:
     mammogram(tmp_path / "in" / "a.dcm", drop=("PatientAge",))
     reports = tmp_path / "reports.csv"
-    reports.write_text("study_uid,text,age,indication,symptom\n1.2.3.4,BI-RADS 1,61,screening,pain in the left breast\n")
+    reports.write_text(
+        "study_uid,text,age,indication,symptom\n1.2.3.4,BI-RADS 1,61,screening,pain in the left breast\n"
+    )
     import_studies([tmp_path / "in"], site=site, reports=reports, by_user=None)
     found = Study.objects.get()
     assert (found.age, found.indication, found.symptom) == (61, "screening", "pain in the left breast")

@@ -21,11 +21,18 @@ def batch(real: Path, site: Site) -> ImportBatch:
 
 
 def test_every_real_file_has_its_accepted_outcome_side_and_view(batch: ImportBatch, real: Path) -> None:
-    items = {str(Path(item.source).relative_to(real)): item for item in batch.items.select_related("batch__site", "image")}
+    items = {
+        str(Path(item.source).relative_to(real)): item
+        for item in batch.items.select_related("batch__site", "image")
+    }
     mismatches = []
     for row in csv.DictReader((real / "expected.csv").open(encoding="utf-8")):
         item = items[row["file"]]
-        found = {"laterality": item.image.laterality, "view": item.image.view} if item.image else (item.details or {})
+        found = (
+            {"laterality": item.image.laterality, "view": item.image.view}
+            if item.image
+            else (item.details or {})
+        )
         side, view = found.get("laterality", ""), found.get("view", "")
         if item.outcome not in row["outcome"].split("|"):
             mismatches.append((row["file"], row["outcome"], item.outcome, item.reason))

@@ -7,7 +7,6 @@ BurnedInAnnotation (0028,0301) is never trusted.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 MIN_HEIGHT = 6
 MAX_HEIGHT = 90
@@ -26,6 +25,8 @@ def text_lines(image: NDArray[np.uint16]) -> list[tuple[int, int, int, int]]:
     ink = image >= top - max(1, top // 500)
     if not 20 <= int(ink.sum()) <= MAX_INK * ink.size:
         return []
+    from scipy import ndimage  # most images need it not, and it costs half a second of each child's start
+
     columns = _JOIN_COLUMNS + 2 * (max(0, image.shape[1] - 1200) // 200)
     joined = _dilated(_dilated(ink, _JOIN_ROWS, 0), columns, 1)
     labels, _ = ndimage.label(joined)

@@ -11,18 +11,11 @@ from typing import Any
 from pydicom import Dataset
 
 from mammo.archive.dicom.reading import number, numbers, text, texts
+from mammo.archive.vendors import vendor_of
 
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _CLOCK = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?")
 _DAY = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
-_VENDORS = (
-    (re.compile(r"siemens", re.I), "siemens"),
-    (re.compile(r"giotto|i\.?\s?m\.?\s?s\.?(\s|$)|internazionale medico", re.I), "giotto"),
-    (re.compile(r"hologic|lorad", re.I), "hologic"),
-    (re.compile(r"^ge\b|ge medical|ge healthcare", re.I), "ge"),
-    (re.compile(r"fuji", re.I), "fuji"),
-    (re.compile(r"philips|sectra", re.I), "philips"),
-)
 # Names of people, and numbers, that may stand in a patient's texts.
 _PATIENT_NAMES = (
     "PatientName",
@@ -116,13 +109,6 @@ def read_header(dataset: Dataset) -> Header:
         implant=value if (value := text(dataset, "BreastImplantPresent").upper()) in {"YES", "NO"} else "",
         exposure=_exposure(dataset),
     )
-
-
-def vendor_of(manufacturer: str) -> str:
-    """Manufacturer as an enumeration; '' when the file names none."""
-    if not manufacturer:
-        return ""
-    return next((vendor for pattern, vendor in _VENDORS if pattern.search(manufacturer)), "other")
 
 
 def _all(dataset: Dataset, keywords: tuple[str, ...]) -> list[str]:

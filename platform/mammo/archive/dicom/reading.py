@@ -21,6 +21,7 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 PREAMBLE_BYTES = 128
 _META_LENGTH_ELEMENT_BYTES = 12  # (0002,0000) UL itself: tag, VR, length, value
+_SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
 _ESCAPES = re.compile(r"\x1b[\x20-\x2f]*[\x30-\x7e]")
 
 
@@ -45,6 +46,8 @@ def read_dicom(path: Path, limits: Limits = LIMITS) -> FileDataset:
             dataset = _read_deflated(path, meta, limits)
         else:
             dataset = dcmread(path)
+            if syntax.is_compressed:
+                _check_delimiter(path)
         _check_depth(dataset, limits.depth)
     except RecursionError:
         raise rejected(f"sequences are nested deeper than {limits.depth}") from None
@@ -81,6 +84,14 @@ def _read_deflated(path: Path, meta: Dataset, limits: Limits) -> FileDataset:
     file_meta = pydicom.dataset.FileMetaDataset(meta)
     file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return FileDataset("", elements, file_meta=file_meta, is_implicit_VR=False, is_little_endian=True)
+
+
+def _check_delimiter(path: Path) -> None:
+    """Encapsulated pixels end with a delimiter of length zero (PS3.5 A.4); pydicom takes half of one."""
+    data = path.read_bytes()
+    at = data.rfind(_SEQUENCE_DELIMITER)
+    if at < 0 or data[at + 4 : at + 8] != b"\0" * 4:
+        raise rejected("the compressed pixel data has no end: the file is cut short; send it again")
 
 
 def _check_depth(dataset: Dataset, allowed: int) -> None:

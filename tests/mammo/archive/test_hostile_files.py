@@ -1,0 +1,195 @@
+"""Cut, damaged, huge and hostile files: refused with a reason, in a child that may die, never an image."""
+
+import io
+import os
+import random
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pydicom
+import pytest
+from PIL import Image as Picture
+from PIL import ImageDraw, ImageFont
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from mammo.accounts.models import Site
+from mammo.archive import sources, storage
+from mammo.archive.dicom.limits import LIMITS
+from mammo.archive.models import Image, Patient
+from mammo.archive.parsing import ParsingPool
+from mammo.archive.pseudonyms import Pseudonyms
+from mammo.archive.services import import_studies
+
+from .files import mammogram, picture, zipped
+
+
+def answers(paths: list[Path], tmp_path: Path) -> dict[Path, dict]:
+    """What the parsing child says about each file."""
+    requests = (
+        (
+            path,
+            {
+                "task": "import",
+                "path": str(path),
+                "target": str(tmp_path / f"out-{number}.dcm"),
+                "site": "north",
+            },
+        )
+        for number, path in enumerate(paths)
+    )
+    with ParsingPool[Path](Pseudonyms(b"k" * 32), children=1) as pool:
+        return dict(pool.answers(requests))
+
+
+def test_a_file_cut_anywhere_is_never_imported(tmp_path: Path) -> None:
+    whole = mammogram(tmp_path / "whole.dcm").read_bytes()
+    offsets = sorted(
+        {*random.Random(4).sample(range(len(whole)), 60), 0, 131, 132, 1000, len(whole) // 2, len(whole) - 1}
+    )
+    cut = []
+    for offset in offsets:
+        cut.append(tmp_path / f"cut-{offset}.dcm")
+        cut[-1].write_bytes(whole[:offset])
+    found = answers(cut, tmp_path)
+    assert {
+        path.name: answer["outcome"] for path, answer in found.items() if answer["outcome"] != "rejected"
+    } == {}
+    assert all(answer["reason"] for answer in found.values())
+
+
+def test_a_compressed_file_cut_anywhere_is_never_imported(tmp_path: Path, shared_data: Path) -> None:
+    cut = []
+    for name in ("d06_giotto_rmlo_j2kr.dcm", "d07_hologic_lmlo_jls_mono1.dcm", "d11_deflated_lmlo.dcm"):
+        whole = (shared_data / "real" / "derived" / name).read_bytes()
+        for part in (0.2, 0.5, 0.9):
+            cut.append(tmp_path / f"{part}-{name}")
+            cut[-1].write_bytes(whole[: int(len(whole) * part)])
+        cut.append(tmp_path / f"last-{name}")
+        cut[-1].write_bytes(whole[:-1])
+    found = answers(cut, tmp_path)
+    assert {path.name: answer for path, answer in found.items() if answer["outcome"] == "imported"} == {}
+
+
+def test_bombs_are_refused_and_the_next_file_is_read(tmp_path: Path) -> None:
+    header_bomb = mammogram(tmp_path / "header.dcm", Rows=65535, Columns=65535, NumberOfFrames=1000)
+    deep = _nested(mammogram(tmp_path / "deep.dcm"), 400)
+    rather_deep = _nested(mammogram(tmp_path / "rather-deep.dcm"), 40)
+    good = mammogram(tmp_path / "good.dcm")
+    found = answers(
+        [header_bomb, deep, _deflate_bomb(tmp_path / "deflated.dcm"), rather_deep, good], tmp_path
+    )
+    assert {path.stem: answer["outcome"] for path, answer in found.items()} == {
+        "header": "rejected",
+        "deep": "rejected",
+        "deflated": "rejected",
+        "rather-deep": "rejected",
+        "good": "imported",
+    }
+    assert "nested deeper" in found[deep]["reason"]
+    assert "pixels" in found[header_bomb]["reason"]
+    assert "larger than" in found[tmp_path / "deflated.dcm"]["reason"]
+
+
+def _nested(path: Path, depth: int) -> Path:
+    """Append sequences of undefined length, one inside the other."""
+    opened = b"\x40\x00\x30\xa7SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    closed = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(path.read_bytes() + opened * depth + closed * depth)
+    return path
+
+
+def _deflate_bomb(path: Path) -> Path:
+    """A valid deflated file whose last element inflates beyond the limit."""
+    source = pydicom.dcmread(mammogram(path))
+    source.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    source.save_as(buffer, enforce_file_format=True)
+    written = buffer.getvalue()
+    start = written.index(b"1.2.840.10008.1.2.1.99") + 22
+    length = int.from_bytes(written[140:144], "little")
+    assert 144 <= start <= 144 + length
+    body = zlib.decompressobj(-15).decompress(written[144 + length :])
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(body + b"\x09\x00\x10\x10OB\x00\x00\xff\xff\xff\x7f")
+    block = b"\0" * (1 << 20)
+    for _ in range(LIMITS.inflated_bytes // len(block) + 2):
+        packed += packer.compress(block)
+    path.write_bytes(written[: 144 + length] + packed + packer.flush())
+    assert path.stat().st_size < 1_000_000
+    return path
+
+
+def test_a_file_that_kills_its_reader_is_rejected_alone(tmp_path: Path) -> None:
+    fifo = tmp_path / "deadly.dcm"
+    os.mkfifo(fifo)
+    good = [mammogram(tmp_path / f"{number}.dcm") for number in range(2)]
+
+    def kill_the_reader() -> None:
+        descriptor = os.open(fifo, os.O_WRONLY)  # returns when the child has opened the file
+        for child in psutil.Process().children():
+            if "mammo.archive.parse_child" in child.cmdline():
+                child.kill()
+        os.close(descriptor)
+
+    killer = threading.Thread(target=kill_the_reader, daemon=True)
+    killer.start()
+    found = answers([good[0], fifo, good[1]], tmp_path)
+    killer.join(10)
+    assert found[fifo]["outcome"] == "rejected"
+    assert [found[path]["outcome"] for path in good] == ["imported", "imported"]
+
+
+def test_what_is_no_mammogram_is_refused_with_its_reason(tmp_path: Path) -> None:
+    colour = np.zeros((96, 80, 3), np.uint8)
+    colour[:, :40] = 200
+    text = tmp_path / "note.txt"
+    text.write_text("hello")
+    flat = mammogram(tmp_path / "flat.dcm", image=np.full((96, 80), 7, np.uint16))
+    rgb = mammogram(tmp_path / "rgb.dcm", image=colour, SamplesPerPixel=3, PhotometricInterpretation="RGB")
+    unlabelled = mammogram(tmp_path / "uid.dcm", drop=("StudyInstanceUID",))
+    empty = tmp_path / "empty.dcm"
+    empty.write_bytes(b"")
+    found = answers([text, flat, rgb, unlabelled, empty], tmp_path)
+    assert {answer["outcome"] for answer in found.values()} == {"rejected"}
+    assert "empty" in found[flat]["reason"]
+    assert "colour" in found[rgb]["reason"]
+    assert "StudyInstanceUID" in found[unlabelled]["reason"]
+
+
+def test_zip_bombs_are_refused_and_nothing_is_left(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = zipped(tmp_path / "bomb.zip", {"a.dcm": b"\0" * 50_000_000})
+    assert bomb.stat().st_size < 100_000
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(bomb.read_bytes()[:200])
+    batch = import_studies([bomb, broken], site=site, by_user=None)
+    assert batch.counts == {"imported": 0, "duplicate": 0, "quarantined": 0, "rejected": 2}
+    reasons = set(batch.items.values_list("reason", flat=True))
+    assert any("100 to 1" in reason for reason in reasons)
+    monkeypatch.setattr(sources, "MAX_MEMBERS", 3)
+    many = zipped(tmp_path / "many.zip", {f"{number}.dcm": b"x" for number in range(5)})
+    batch = import_studies([many], site=site, by_user=None)
+    assert batch.counts["rejected"] == 1
+    assert not Patient.objects.exists()
+    assert not Image.objects.exists()
+    assert not [path for path in storage.viewing_copies_root().rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("size", [12, 20, 40])
+def test_burned_in_lines_are_quarantined_and_markers_pass(tmp_path: Path, size: int) -> None:
+    def written(name: str, text: str) -> Path:
+        image = picture("L", 700, 600)
+        canvas = Picture.new("L", (600, 700))
+        ImageDraw.Draw(canvas).text((330, 30), text, fill=255, font=ImageFont.load_default(size))
+        image[np.array(canvas) > 128] = 4095
+        return mammogram(tmp_path / name, image=image, BurnedInAnnotation="NO")
+
+    line, marker = written("line.dcm", "ZHANG 19630211"), written("marker.dcm", "L CC")
+    found = answers([line, marker], tmp_path)
+    assert found[line]["outcome"] == "quarantined"
+    assert "burned-in" in found[line]["reason"]
+    assert found[marker]["outcome"] == "imported"

@@ -1,0 +1,149 @@
+"""The real command, killed in the middle or out of disk: nothing half, and the next run finishes the work."""
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Home
+from .files import mammogram, picture
+
+FILES = 60
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty mammograms of fifteen patients."""
+    made = tmp_path_factory.mktemp("in")
+    for number in range(FILES):
+        mammogram(
+            made / f"{number:03d}.dcm",
+            PatientID=f"P{number // 4}",
+            StudyInstanceUID=f"1.2.3.{number // 4}",
+            SOPInstanceUID=f"1.2.4.{number}",
+            image=picture(seed=number),
+        )
+    return made
+
+
+def _rows(home: Home, query: str) -> list[tuple]:
+    with sqlite3.connect(home.folder / "db.sqlite3") as connection:
+        return connection.execute(query).fetchall()
+
+
+def _assert_whole(home: Home) -> None:
+    """Every row has its files, every patient a study, every study an image."""
+    for original, copy in _rows(home, "SELECT original, viewing_copy FROM archive_image"):
+        assert (home.folder / "originals" / original).stat().st_size > 0
+        assert (home.folder / "viewing_copies" / copy).stat().st_size > 0
+    assert _rows(
+        home, "SELECT count(*) FROM archive_patient WHERE id NOT IN (SELECT patient_id FROM archive_study)"
+    ) == [(0,)]
+    assert _rows(
+        home, "SELECT count(*) FROM archive_study WHERE id NOT IN (SELECT study_id FROM archive_image)"
+    ) == [(0,)]
+
+
+def _assert_finished(home: Home, folder: Path) -> None:
+    done = home.json("import_studies", str(folder), "--site", "north")
+    assert done["counts"]["imported"] + done["counts"]["duplicate"] == FILES
+    assert _rows(home, "SELECT count(*) FROM archive_image") == [(FILES,)]
+    _assert_whole(home)
+    named = {f"originals/{o}" for (o,) in _rows(home, "SELECT original FROM archive_image")}
+    named |= {f"viewing_copies/{c}" for (c,) in _rows(home, "SELECT viewing_copy FROM archive_image")}
+    assert {str(path.relative_to(home.folder)) for path in home.files()} == named
+
+
+def test_an_import_killed_in_the_middle_leaves_nothing_half_and_the_next_one_finishes(
+    home: Home, folder: Path
+) -> None:
+    process = home.start("import_studies", str(folder), "--site", "north", start_new_session=True)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        if _rows(home, "SELECT count(*) FROM archive_image")[0][0] >= 10:
+            break
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    imported = _rows(home, "SELECT count(*) FROM archive_image")[0][0]
+    assert 0 < imported < FILES, "the kill came too early or too late to prove anything"
+    _assert_whole(home)
+    _assert_finished(home, folder)
+    assert [
+        json.loads(c).get("interrupted", False)
+        for (c,) in _rows(home, "SELECT counts FROM archive_importbatch ORDER BY created_at")
+    ] == [True, False]
+
+
+def test_a_file_size_limit_ends_the_import_in_one_line_and_leaves_nothing_half(
+    home: Home, tmp_path: Path
+) -> None:
+    big = tmp_path / "in"
+    mammogram(big / "a.dcm", image=picture(seed=1))
+    mammogram(big / "b.dcm", image=picture("L", 1400, 1400, seed=2), StudyInstanceUID="1.2.9")
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, 2_500_000))
+
+    done = home.run("import_studies", str(big), "--site", "north", preexec_fn=limit)
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    _assert_whole(home)
+    again = home.json("import_studies", str(big), "--site", "north")
+    assert again["counts"]["imported"] + again["counts"]["duplicate"] == 2
+    _assert_whole(home)
+
+
+def test_a_full_disk_ends_the_import_in_one_line_and_leaves_nothing_half(
+    home: Home, folder: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("no small file system can be mounted here; the file size limit above stands in")
+    try:
+        done = subprocess.run(
+            [*_manage(), "import_studies", str(folder), "--site", "north"],
+            env={**home.environment, "MAMMO_ORIGINALS": str(disk)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "no space left" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert all(path.suffix == ".enc" for path in disk.rglob("*") if path.is_file())
+        (count,) = _rows(home, "SELECT count(*) FROM archive_image")[0]
+        assert count == len([path for path in disk.rglob("*.enc")])
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def _manage() -> list[str]:
+    import sys
+
+    from .conftest import ROOT
+
+    return [sys.executable, str(ROOT / "manage.py")]
+
+
+def test_bad_arguments_end_in_one_line_and_change_nothing(home: Home, tmp_path: Path) -> None:
+    source = str(mammogram(tmp_path / "a.dcm"))
+    for arguments, message in (
+        ((source, "--site", "nowhere"), "--site nowhere: no such site; known: north"),
+        ((str(tmp_path / "missing"), "--site", "north"), "no such file or folder"),
+        ((source, "--site", "north", "--reports", str(tmp_path / "none.csv")), "--reports"),
+    ):
+        done = home.run("import_studies", *arguments)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert _rows(home, "SELECT count(*) FROM archive_importbatch") == [(0,)]
+    assert home.files() == []
