@@ -75,7 +75,7 @@ def extend_split(split: Split, patients: Iterable[Patient]) -> int:
     placed = set(split.members.values_list("patient", flat=True))
     new = {patient.pk: patient for patient in patients if patient.pk not in placed}
     strata = _strata(new)
-    shares: Mapping[str, float] = split.parameters["shares"]
+    shares = _shares(split)
     rows = []
     for pk in sorted(new, key=lambda i: (strata[i], _lot(split.seed, new[i].pseudonym))):
         total = sum(counts.values()) + 1
@@ -89,7 +89,7 @@ def extend_split(split: Split, patients: Iterable[Patient]) -> int:
 
 def side_of_question(split: Split, question_id: UUID) -> str:
     """Side of a question that belongs to no patient: by the split's seed and the question's own id."""
-    shares: Mapping[str, float] = split.parameters["shares"]
+    shares = _shares(split)
     lot = int(_lot(split.seed, str(question_id))[:12], 16) / 16**12
     reached = 0.0
     for side, share in shares.items():
@@ -97,6 +97,12 @@ def side_of_question(split: Split, question_id: UUID) -> str:
         if lot < reached:
             return side
     return next(iter(shares))
+
+
+def _shares(split: Split) -> dict[str, float]:
+    """Shares in the fixed order of the sides: PostgreSQL stores JSON objects in an order of its own."""
+    given: Mapping[str, float] = split.parameters["shares"]
+    return {side: given[side] for side in SplitMembership.Side.values if side in given}
 
 
 def _lot(seed: int, name: str) -> str:
