@@ -45,11 +45,15 @@ def analyse_aspect(
     rater_by_question: bool = False,
     b: int = 10_000,
     seed: int = 1,
+    cross_check: bool = True,
 ) -> AspectAnalysis:
     """Analyse the scores of one aspect with raters and questions (patients) both random.
 
     Closed form (`crossed`) where every cell is filled and patients have equally many questions; else the
     two-way cluster bootstrap.
+
+    Args:
+        cross_check: give the bootstrap's means beside those of the closed form.
 
     Raises:
         ValueError: there are no scores.
@@ -60,7 +64,7 @@ def analyse_aspect(
     if used is not None:
         means = crossed.crossed_means(used, level=level, rater_by_question=rater_by_question)
         contrasts = crossed.crossed_contrasts(used, level=level, rater_by_question=rater_by_question)
-        check = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level)
+        check = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level) if cross_check else []
     else:
         means = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level)
         found = cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level)

@@ -1,10 +1,20 @@
 """Fixtures of the evaluation tests."""
 
+from collections.abc import Iterator
+
 import pytest
+from django.utils import translation
 
 from evaluation.models import Trial
 from mammo.accounts.models import User
 from tests.evaluation import scene
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """A request leaves its language behind in the thread: the next test begins in English."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
