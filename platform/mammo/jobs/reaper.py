@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from mammo.jobs.transitions import StaleAttemptError
 log = logging.getLogger(__name__)
 NAME = "reaper"
 HOUSEKEEPING_SECONDS = 3600.0
+SILENT_AFTER = 30.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ def reap() -> Reaped:
     result = Reaped(lapsed, doorbell.ring_overdue(), removed["processed"], removed["unreadable"])
     Beat.objects.update_or_create(name=NAME, defaults={"at": timezone.now(), "details": asdict(result)})
     return result
+
+
+def is_silent() -> bool:
+    """Whether no reaper has been alive lately: then likely nobody does the jobs either."""
+    beat = Beat.objects.filter(pk=NAME).first()
+    return beat is None or timezone.now() - beat.at > timedelta(seconds=SILENT_AFTER + 3 * timing().reap)
 
 
 def reap_forever(stop: threading.Event) -> None:

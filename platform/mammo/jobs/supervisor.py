@@ -87,14 +87,29 @@ class Supervisor:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def __enter__(self) -> "Supervisor":
-        self._lock = _lock_home(Path(settings.MAMMO_HOME))
-        if any(service.name == "web" for service in self.services):
-            require_free_port(self.host, self.port)
+        self.reserve()
         Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         make_queue_folders()
         self._thread.start()
         self._started.wait()
         return self
+
+    def reserve(self) -> None:
+        """Take this MAMMO_HOME and look whether the port is free, before anything is changed.
+
+        Raises:
+            UserError: another supervisor serves this MAMMO_HOME, or the port is taken.
+        """
+        if self._lock is not None:
+            return
+        lock = _lock_home(Path(settings.MAMMO_HOME))
+        try:
+            if any(service.name == "web" for service in self.services):
+                require_free_port(self.host, self.port)
+        except UserError:
+            lock.close()
+            raise
+        self._lock = lock
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

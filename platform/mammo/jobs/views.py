@@ -14,7 +14,7 @@ from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError
 from mammo.core.idempotency import once
 from mammo.core.keys import KeyDestroyedError
-from mammo.jobs import services
+from mammo.jobs import reaper, services
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.models import JOB_ROLES, Job
 
@@ -31,7 +31,12 @@ def job_list(request: HttpRequest) -> HttpResponse:
         raise NotAllowedError(_("This account sees no jobs."))
     jobs = Job.objects.visible_to(user)
     page = Paginator(jobs.select_related("site", "by_user"), JOBS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "is_unfinished": jobs.unfinished().exists()}
+    is_unfinished = jobs.unfinished().exists()
+    context = {
+        "page": page,
+        "is_unfinished": is_unfinished,
+        "is_silent": is_unfinished and reaper.is_silent(),
+    }
     return render(request, "jobs/_job_rows.html" if _asks_for_news(request) else "jobs/list.html", context)
 
 

@@ -2,16 +2,18 @@
 
 import re
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import grant_role
-from mammo.jobs import doorbell, runner, services
-from mammo.jobs.models import Job
+from mammo.jobs import doorbell, reaper, runner, services
+from mammo.jobs.models import Beat, Job
 from tests.mammo.jobs.counting import KIND
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +180,17 @@ def test_the_pages_are_chinese_for_those_who_read_chinese(rita: User, site: Site
     job = submitted(rita, site)
     for address, word in ((reverse("jobs:list"), "任务"), (page_of(job), "取消该任务")):
         assert word in text(client_of(rita, "zh-hans"), address)
+
+
+def test_waiting_jobs_that_nobody_looks_after_are_told(rita: User, site: Site) -> None:
+    job, client = submitted(rita, site), client_of(rita)
+    assert "No worker has been heard of" in text(client, reverse("jobs:list"))
+    reaper.reap()
+    assert "No worker has been heard of" not in text(client, reverse("jobs:list"))
+    Beat.objects.update(at=timezone.now() - timedelta(minutes=5))
+    assert "No worker has been heard of" in text(client, reverse("jobs:list"))
+    services.cancel(job, by_user=rita)
+    assert "No worker has been heard of" not in text(client, reverse("jobs:list"))
 
 
 def test_many_jobs_are_shown_page_by_page(rita: User, site: Site) -> None:

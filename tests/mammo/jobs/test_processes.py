@@ -97,13 +97,14 @@ def test_what_a_child_leaves_running_ends_with_it(installation: Installation) ->
 
 def test_a_second_up_on_the_same_home_is_refused_in_one_line(installation: Installation) -> None:
     installation.up()
-    refused = installation.command("up", "--no-web")
+    refused = installation.command("up", "--port", str(installation.port))
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert "served by another process already" in refused.stderr
 
 
-def test_an_occupied_port_is_told_in_one_line(installation: Installation) -> None:
+def test_an_occupied_port_is_told_in_one_line(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "home", {}, 0)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -113,6 +114,7 @@ def test_an_occupied_port_is_told_in_one_line(installation: Installation) -> Non
     assert refused.stderr.count("\n") == 1
     assert str(port) in refused.stderr
     assert "--port" in refused.stderr
+    assert not (installation.home / "db.sqlite3").exists(), "nothing was changed"
 
 
 def test_a_dead_web_process_is_started_again(installation: Installation) -> None:

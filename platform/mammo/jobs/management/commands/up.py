@@ -12,7 +12,7 @@ from django.db import connections
 
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
-from mammo.jobs.supervisor import Supervisor, require_free_port
+from mammo.jobs.supervisor import Supervisor
 
 ERROR = 40
 
@@ -31,8 +31,8 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> None:
         web = not options["no_web"]
-        if web:
-            require_free_port(options["host"], options["port"])
+        supervisor = Supervisor(web=web, host=options["host"], port=options["port"])
+        supervisor.reserve()
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             self.say("Running as root: an account of its own is safer.")
         _refuse_unsafe_database()
@@ -41,10 +41,12 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
-        with Supervisor(web=web, host=options["host"], port=options["port"]) as supervisor:
-            if web and supervisor.wait_until_ready() and not stop.is_set():
-                self.say(f"The site is up: {supervisor.address} (Ctrl-C stops it)")
-            elif not web:
+        with supervisor:
+            while web and not stop.is_set():
+                if supervisor.wait_until_ready(timeout=1.0):
+                    self.say(f"The site is up: {supervisor.address} (Ctrl-C stops it)")
+                    break
+            if not web:
                 self.say("Workers and reaper are up (Ctrl-C stops them)")
             while not stop.wait(0.5):
                 pass
