@@ -123,7 +123,7 @@ def test_old_keys_are_forgotten_and_young_ones_kept(june: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_twenty_double_clicks_at_once_make_one_row(june: User) -> None:
     if connection.vendor == "sqlite":
-        pytest.skip("SQLite in memory has no second writer; test_concurrent_posts.py does it on a file")
+        pytest.skip("SQLite in memory has no second writer; PostgreSQL tells")
     form, answers = {"idempotency_key": str(uuid.uuid4()), "name": "A"}, []
 
     def click(client: Client) -> None:
