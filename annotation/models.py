@@ -50,28 +50,6 @@ class ErrorTag(models.TextChoices):
     OTHER = "other", _("Other")
 
 
-class PickReason(models.TextChoices):
-    """Why a senior prefers an answer: correctness and professional level (paper, section 4.1.1), and how."""
-
-    CORRECTNESS = "correctness", _("Accurate")
-    PROFESSIONAL_LEVEL = "professional_level", _("Professional")
-    COMPLETENESS = "completeness", _("Complete")
-    CLARITY = "clarity", _("Clear to a patient")
-    SAFETY = "safety", _("Safest advice")
-    OTHER = "other", _("Other")
-
-
-class ReturnReason(models.TextChoices):
-    """Why none of the answers is acceptable."""
-
-    WRONG = "wrong", _("Wrong in fact")
-    UNSAFE = "unsafe", _("Unsafe advice")
-    UNSUPPORTED = "unsupported", _("Not supported by images or report")
-    INCOMPLETE = "incomplete", _("Leaves the question unanswered")
-    LANGUAGE = "language", _("Language")
-    OTHER = "other", _("Other")
-
-
 class Campaign(VersionedModel):
     """A collection of questions to be answered by three proposals each, corrected and picked."""
 

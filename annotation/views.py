@@ -19,12 +19,11 @@ from annotation.models import (
     Draft,
     ErrorTag,
     Pick,
-    PickReason,
     Proposal,
     Purpose,
     Question,
-    ReturnReason,
 )
+from annotation.reasons import PickReason, ReturnReason
 from annotation.services import corrections, drafts, leases, picks, proposals
 from annotation.services.access import require_not_own
 from mammo.accounts.models import User

@@ -7,17 +7,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.edit_distance import levenshtein
-from annotation.models import (
-    Correction,
-    Draft,
-    Lease,
-    Pick,
-    PickReason,
-    Purpose,
-    Question,
-    Return,
-    ReturnReason,
-)
+from annotation.models import Correction, Draft, Lease, Pick, Purpose, Question, Return
+from annotation.reasons import PickReason, ReturnReason
 from annotation.services import leases, stages
 from annotation.services.access import is_simulated, require_member, require_not_own
 from annotation.services.campaigns import current_instructions

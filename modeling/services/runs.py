@@ -140,7 +140,12 @@ def _init(
     for need in spec.needs:
         if need not in folders:
             raise UserError(f"stage {spec.stage.value}: starts from a {need} checkpoint; name one")
-    return {name: folder for name, folder in folders.items() if name in spec.needs}
+    strangers = sorted(set(folders) - {*spec.needs, *spec.takes})
+    if strangers:
+        raise UserError(
+            f"stage {spec.stage.value}: does not start from a {strangers[0]} checkpoint; leave it out"
+        )
+    return folders
 
 
 def _environment() -> dict[str, str]:

@@ -14,6 +14,7 @@ class StageSpec:
     Attributes:
         settings: its frozen dataclass; reading it needs no torch.
         needs: names of checkpoints it must start from.
+        takes: names of checkpoints it may start from besides.
         gives: the name under which later stages take its checkpoint; empty when none does.
         reads_snapshot: whether it trains on a snapshot (the language stage reads a corpus).
     """
@@ -21,6 +22,7 @@ class StageSpec:
     stage: Stage
     settings: type[config.StageConfig]
     needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
     gives: str = ""
     reads_snapshot: bool = True
 
@@ -53,7 +55,11 @@ SPECS = (
         gives="umicon",
     ),
     StageSpec(
-        stage=Stage.SFT, settings=config.SftConfig, needs=("umicon", "language_model"), gives="mammovlm"
+        stage=Stage.SFT,
+        settings=config.SftConfig,
+        needs=("umicon", "language_model"),
+        takes=("density",),
+        gives="mammovlm",
     ),
 )
 _BY_NAME = {spec.stage.value: spec for spec in SPECS}

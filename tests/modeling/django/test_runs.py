@@ -135,6 +135,8 @@ def test_a_later_stage_starts_from_named_checkpoints(
         "language_model": str(tmp_path),
     }
     assert list(tuned.starts_from.all()) == [checkpoints["umicon_unsupervised"]]
+    with pytest.raises(UserError, match="does not start from a umicon checkpoint"):
+        start_run("density", snapshot=frozen, by_user=rita, starts_from=[checkpoints["umicon_unsupervised"]])
 
 
 @pytest.mark.parametrize(
