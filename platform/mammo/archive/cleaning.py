@@ -17,13 +17,19 @@ from mammo.archive.roster import Roster
 _HAN = re.compile(r"[\u3400-\u9fff]")
 # Surnames of two characters, and common ones of one.
 _COMPOUND = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令狐|司徒|夏侯|端木|百里|南宫"
-_SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
+_SURNAMES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎"
+    "余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
+)
 _NAME = rf"(?:(?:{_COMPOUND})[\u4e00-\u9fff]{{1,2}}|[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})"
 _NAME_END = (
     r"(?=$|[\s,，。.;；:：、()（）|/]|女|男|\d|医[生师]|主任|教授|护士|技师|审核|报告|日期|[年电手住门病床])"
 )
 # After the keyword these begin an ordinary sentence though they begin with a surname.
-_NO_NAME = r"(?!高龄|于|曾|方|马上|高度|白[带色]|余|常规|石蜡|金属|万|文化|易|任何|段|龙|夏|江|田|许多|康复|安|武|何|毛刺|叶状|钱)"
+_NO_NAME = (
+    r"(?!高龄|于|曾|方|马上|高度|白[带色]|余|常规|石蜡|金属|万|文化|易|任何|段|龙"
+    r"|夏|江|田|许多|康复|安|武|何|毛刺|叶状|钱)"
+)
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         "id",
@@ -43,7 +49,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("account", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     (
         "place",
-        r"[\u4e00-\u9fff]{2,12}(?:省|市|区|县)[\u4e00-\u9fff0-9]{2,20}(?:路|街|道|巷|村|小区|大厦)[0-9]*(?:号|弄|栋|室|单元)?[0-9]*(?:室|楼)?",
+        r"[\u4e00-\u9fff]{2,12}(?:省|市|区|县)[\u4e00-\u9fff0-9]{2,20}(?:路|街|道|巷|村|小区|大厦)"
+        r"[0-9]*(?:号|弄|栋|室|单元)?[0-9]*(?:室|楼)?",
     ),
     (
         "place",
@@ -53,14 +60,16 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ("place", r"(?:住址|地址|家住)\s*[:：]?\s*[^\s，,。;；]{4,40}"),
     (
         "name",
-        rf"(?:姓名|患者|病人|名字|我叫|报告医[生师]|审核医[生师]|诊断医[生师]|主治医[生师]|检查技师|技师|操作者|报告者|审核者|联系人)"
+        rf"(?:姓名|患者|病人|名字|我叫|报告医[生师]|审核医[生师]|诊断医[生师]"
+        rf"|主治医[生师]|检查技师|技师|操作者|报告者|审核者|联系人)"
         rf"\s*(?:[:：是为]\s*{_NAME}|{_NO_NAME}{_NAME}{_NAME_END})",
     ),
     ("name", rf"(?<![\u4e00-\u9fff]){_NAME}(?=医生|医师|主任|教授|护士长?|技师|女士|先生|大夫)"),
     ("name", rf"{_NO_NAME}[{_SURNAMES}](?=医生|医师|主任|教授|大夫|女士)"),
     (
         "name",
-        r"(?:reported by|signed(?: by)?|reviewed by|radiologist|dictated by|verified by|technologist|patient(?: name)?)\s*:\s*"
+        r"(?:reported by|signed(?: by)?|reviewed by|radiologist|dictated by"
+        r"|verified by|technologist|patient(?: name)?)\s*:\s*"
         r"(?:Dr\.?|Prof\.?|Mrs?\.?|Ms\.?)?\s*[A-Z][A-Za-z.'-]*(?:[ ,^]+[A-Z][A-Za-z.'-]*){0,3}",
     ),
     ("name", r"\b(?:Dr|Prof|Mrs|Mr|Ms)\b\.?\s+(?:[A-Z]\.\s*)*[A-Z][A-Za-z'-]+(?:\s+[A-Z][A-Za-z'-]+)?"),
@@ -74,7 +83,7 @@ _DATE = re.compile(
     r"(?P<y>(?:19|20)\d{2})\s*(?:年|[-/.])\s*(?P<m>0?[1-9]|1[0-2])(?:\s*(?:月|[-/.])\s*(?P<d>3[01]|[12]\d|0?[1-9])(?!\d)\s*日?|\s*月)"
     r"|(?<!\d)(?P<y8>(?:19|20)\d{2})(?P<m8>0[1-9]|1[0-2])(?P<d8>0[1-9]|[12]\d|3[01])(?!\d)"
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _ENGLISH_DATE = re.compile(
     r"\b(?:(?P<d1>\d{1,2})(?:st|nd|rd|th)?\s+(?P<m1>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s+(?P<y1>(?:19|20)\d{2})"
     r"|(?P<m2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+(?P<d2>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<y2>(?:19|20)\d{2}))\b",

@@ -35,7 +35,7 @@ def import_reports(
     """Import the rows of a reports table; one ImportItem per row, in a batch of its own."""
     batch = ImportBatch.objects.create(site=site, by_user=by_user, kind="reports", is_simulated=is_simulated)
     pseudonyms = installation()
-    counts: dict[str, int] = {outcome: 0 for outcome in Outcome.values}
+    counts: dict[str, int] = dict.fromkeys(Outcome.values, 0)
     for start in range(0, len(rows), 50):
         with transaction.atomic():
             for row in rows[start : start + 50]:

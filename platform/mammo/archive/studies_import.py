@@ -89,7 +89,7 @@ def clear_up() -> None:
 
 def finish_batch(batch: ImportBatch, *, interrupted: bool = False) -> None:
     """Count the outcomes of a batch and close it."""
-    counts: dict[str, Any] = {outcome: 0 for outcome in Outcome.values}
+    counts: dict[str, Any] = dict.fromkeys(Outcome.values, 0)
     for outcome in batch.items.values_list("outcome", flat=True):
         counts[outcome] += 1
     if interrupted:

@@ -126,7 +126,7 @@ def test_erasure_needs_two_persons_destroys_what_is_readable_and_leaves_rows(
     done = erase_patient(erasure, by_user=admin)
     assert done.still_held_in == [{"kind": "snapshot", "name": "first"}]
     assert Image.objects.count() == 5
-    assert not [path for path in storage.viewing_copies_root().rglob("*.dcm")]
+    assert not list(storage.viewing_copies_root().rglob("*.dcm"))
     assert not list(storage.originals_root().rglob("*.enc"))
     assert isinstance(Report.objects.get().cleaned, ErasedText)
     assert (Study.objects.get().age, Study.objects.get().birads_overall) == (None, "")

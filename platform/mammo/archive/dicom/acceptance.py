@@ -182,7 +182,8 @@ def _raster_header(label: dict[str, str], path: Path) -> Header:
     return Header(
         patient_number=label["patient"], accession=label["study"], study_uid=study, series_uid=study,
         sop_uid=f"{study}:{hashlib.sha256(path.read_bytes()).hexdigest()}", study_date="",
-        taken_at=0, names=[], doctors=[], reading_doctors=[], numbers=[label["patient"]], places=[], history="", indication="",
+        taken_at=0, names=[], doctors=[], reading_doctors=[], numbers=[label["patient"]], places=[],
+        history="", indication="",
         age=None, sex="", vendor="", spacing=None, spacing_estimated=True, implant="",
     )  # fmt: skip
 
