@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
+from django.utils import translation
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,6 +51,12 @@ def _home(tmp_path: Path, settings: object) -> None:
     settings.MAMMO_KEYS = home / "keys"  # type: ignore[attr-defined]
     settings.MAMMO_ORIGINALS = home / "originals"  # type: ignore[attr-defined]
     settings.MAMMO_VIEWING_COPIES = home / "viewing_copies"  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _begin_in_english() -> None:
+    """A request leaves its language behind in the thread: the next test begins in English."""
+    translation.activate("en")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,10 +8,11 @@ from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.services.export import export_training
 from annotation.services.picks import pick, return_to_juniors
 from annotation.services.proposals import queue_proposals
+from mammo.archive.models import Split
 from mammo.demo.questions import ImageFacts
 from mammo.demo.scripted import draw, junior_settles, senior_picks
 from mammo.demo.story.context import Story
-from mammo.demo.story.data import CAMPAIGN, campaign_questions
+from mammo.demo.story.data import CAMPAIGN, SPLIT, campaign_questions
 
 LEFT_TO_CORRECT = 10
 LEFT_TO_PICK = 5
@@ -112,6 +113,11 @@ def export(story: Story) -> dict[str, Any]:
     people = story.everybody
     campaign = Campaign.objects.get(site=people.site, name=CAMPAIGN)
     result = export_training(
-        campaign, story.folder / "export", format="llamafactory", by_user=people["rita"], preferences=True
+        campaign,
+        story.folder / "export",
+        format="llamafactory",
+        by_user=people["rita"],
+        preferences=True,
+        split=Split.objects.get(name=SPLIT, site=people.site),
     )
     return {"export": str(result.pk), "content_hash": result.content_hash, "counts": result.counts}

@@ -34,7 +34,7 @@ PAGES = (
     ("worklist", "june", "/annotation/correct/", ""),
     ("correct", "june", "/annotation/correct/", "table a, main ul a"),
     ("pick", "sena", "/annotation/pick/", "table a, main ul a"),
-    ("trial", "rita", "/evaluation/trials/", "table a, main ul a"),
+    ("trial", "rita", "/evaluation/", "table a, main ul a"),
     ("jobs", "rita", "/jobs/", ""),
     ("runs", "rita", "/modeling/runs/", ""),
     ("imports", "dana", "/archive/imports/", ""),
