@@ -42,7 +42,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         "number",
         r"(?:病历号|住院号|门诊号|检查号|影像号|病案号|登记号|就诊卡号?|医保卡号?|社保号|条码号|放射号|X线号|ID号?|No\.?"
-        r"|MRN|accession(?: number)?|patient (?:id|number|no\.?)|hospital (?:id|number|no\.?))\s*[:：是为#]?\s*[A-Za-z]{0,3}\d{4,}",
+        r"|MRN|accession(?: number)?|patient (?:id|number|no\.?)|hospital (?:id|number|no\.?))"
+        r"\s*[:：是为#]?\s*[A-Za-z]{0,3}\d{4,}",
     ),
     ("number", r"\d{1,3}\s*(?:号?病?床|床位)(?!旁)"),
     ("account", r"(?:微信|wechat|weixin|QQ|vx)\s*(?:号)?\s*[:：是]?\s*[A-Za-z0-9_-]{5,}"),

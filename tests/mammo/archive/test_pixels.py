@@ -1,0 +1,96 @@
+"""Normalised images show the same greys as the stored ones, whatever the vendor stored (PS3.3 C.11.2)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset
+
+from mammo.archive.dicom.pixels import Normalised, normalise, stored_values
+from mammo.archive.dicom.reading import read_dicom
+
+from .files import mammogram, picture
+
+
+def normalised(path: Path) -> Normalised:
+    dataset = read_dicom(path)
+    return normalise(dataset, stored_values(dataset))
+
+
+def grey(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
+    """Displayed grey 0..1 by the formulas of PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(-4 * (values - center) / width))
+    if function == "LINEAR":
+        return np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
+    return np.clip((values - center) / width + 0.5, 0, 1)
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(("slope", "intercept"), [("1", "0"), ("1", "-1024"), ("0.5", "-100")])
+def test_greys_are_those_of_the_stored_image(
+    tmp_path: Path, function: str, photometric: str, slope: str, intercept: str
+) -> None:
+    path = mammogram(
+        tmp_path / "a.dcm",
+        PhotometricInterpretation=photometric,
+        RescaleSlope=slope,
+        RescaleIntercept=intercept,
+        WindowCenter="700",
+        WindowWidth="900",
+        VOILUTFunction=function,
+    )
+    stored = picture().astype(float) * float(slope) + float(intercept)
+    expected = grey(stored, 700, 900, function)
+    if photometric == "MONOCHROME1":
+        expected = 1 - expected
+    found = normalised(path)
+    window = found.windows[0]
+    shown = grey(found.image.astype(float), window.center, window.width, found.voi_function)
+    assert np.abs(shown - expected).max() < 1 / 255
+
+
+def test_padding_becomes_the_minimum_in_monochrome1_too(tmp_path: Path) -> None:
+    image = picture()
+    image[image == 0] = 4095
+    image[:5, -5:] = 4000
+    path = mammogram(
+        tmp_path / "a.dcm",
+        image=image,
+        PhotometricInterpretation="MONOCHROME1",
+        PixelPaddingValue=4095,
+        PixelRepresentation=0,
+    )
+    found = normalised(path)
+    assert set(found.image[image == 4095]) == {found.image.min()}
+
+
+def test_a_voi_lut_is_applied_only_where_there_is_no_window(tmp_path: Path) -> None:
+    lut = Dataset()
+    lut.LUTDescriptor = [4096, 0, 16]
+    lut.LUTData = np.minimum(np.arange(4096) * 4, 65535).astype("<u2").tobytes()
+    lut["LUTData"].VR = "OW"
+    baked = normalised(
+        mammogram(tmp_path / "a.dcm", VOILUTSequence=[lut], drop=("WindowCenter", "WindowWidth"))
+    )
+    assert baked.voi_baked
+    assert np.array_equal(baked.image, picture() * 4)
+    kept = normalised(mammogram(tmp_path / "b.dcm", VOILUTSequence=[lut]))
+    assert not kept.voi_baked
+    assert np.array_equal(kept.image, picture())
+
+
+def test_bits_above_the_stored_ones_are_cleared(tmp_path: Path) -> None:
+    image = picture()
+    image[10:20, 10:20] |= 0x8000  # where old machines kept an overlay
+    found = normalised(mammogram(tmp_path / "a.dcm", image=image))
+    assert np.array_equal(found.image, image & 0x0FFF)
+
+
+def test_a_window_without_a_usable_width_is_none(tmp_path: Path) -> None:
+    found = normalised(mammogram(tmp_path / "a.dcm", WindowCenter=["2048", "100"], WindowWidth=["0", "200"]))
+    assert [(window.center, window.width) for window in found.windows] == [(100, 200)]
+    estimated = normalised(mammogram(tmp_path / "b.dcm", drop=("WindowWidth",)))
+    assert "window_estimated" in estimated.flags
+    assert estimated.windows[0].width > 100
