@@ -150,8 +150,8 @@ def weights_sha256(folder: str | Path) -> str:
 def limit_threads(model: Any) -> None:
     """Run a small model on one thread of the processor.
 
-    Its matrices are too small to share: measured beside other processes on two cores, a second thread made a
-    million-parameter GLM take six times the processor time.
+    Its matrices are too small to share, and threads that wait for each other burn the time of whatever runs
+    beside them.
     """
     if not torch.cuda.is_available() and sum(p.numel() for p in model.parameters()) < SMALL_MODEL:
         torch.set_num_threads(1)

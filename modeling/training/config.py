@@ -342,7 +342,8 @@ class SftConfig(ImagesConfig):
 
     @classmethod
     def demo(cls) -> Self:
-        # A million parameters are tuned whole: measured, adapters of rank 16 need twice the time for less.
+        # A million parameters are tuned whole: after 6 epochs of the same cost that stated the right density
+        # for .95 of 60 phantom studies, adapters of rank 16 at twice the rate for .57 (one seed each).
         return cls(
             image_size=DEMO_IMAGE_SIZE,
             tuning="full",
