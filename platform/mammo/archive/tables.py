@@ -57,7 +57,6 @@ LABELS = Columns(
         "birads",
         "birads_left",
         "birads_right",
-        "age",
     ),
 )
 PATHOLOGY = Columns(

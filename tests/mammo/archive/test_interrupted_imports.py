@@ -20,6 +20,7 @@ from mammo.archive.models import ImportBatch
 from .conftest import ROOT, Home
 from .files import mammogram, picture
 
+pytestmark = pytest.mark.slow
 FILES = 60
 
 

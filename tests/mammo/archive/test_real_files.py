@@ -20,6 +20,7 @@ def batch(real: Path, site: Site) -> ImportBatch:
     return import_studies([real], site=site, labels=real / "labels.csv", by_user=None)
 
 
+@pytest.mark.slow
 def test_every_real_file_has_its_accepted_outcome_side_and_view(batch: ImportBatch, real: Path) -> None:
     items = {
         str(Path(item.source).relative_to(real)): item
