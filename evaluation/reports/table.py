@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evaluation.statistics.results import Estimate
+if TYPE_CHECKING:
+    from evaluation.statistics.results import Estimate
 
 DISTRIBUTION = "mammovlm-platform"
 
@@ -29,7 +30,7 @@ class Cell:
         sources: ids of the database rows behind the number.
     """
 
-    estimate: Estimate | None = None
+    estimate: "Estimate | None" = None
     text: str = ""
     digits: int = 1
     sources: tuple[str, ...] = ()
