@@ -124,7 +124,7 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User]) -> No
     for hit in screening.blocking_hits(trial):
         screening.settle(
             trial,
-            hit.matched,
+            hit.finding.matched,
             "accept",
             "small random-weight models; nothing names an arm",
             by_user=researcher,
