@@ -51,7 +51,7 @@ def write_tables(story: Story) -> list[Path]:
     paths = []
     for kind in FORMATS:
         paths.append(folder / f"table_1.{kind}")
-        call_command("table", "1", trial=TRIAL, simulated=True, format=kind, out=str(paths[-1]))
+        call_command("table", "1", trial=TRIAL, simulated=True, format=kind, out=paths[-1])
     return paths
 
 
