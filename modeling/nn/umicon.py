@@ -15,6 +15,37 @@ LAYERS = 6
 Pooling = Literal["mean", "max", "mean_max"]
 
 
+class ResidualLayer(nn.Module):
+    """A layer whose output is added to its normalised input's origin, so that six of them train from few
+    cases: on phantoms plain layers stay at chance for as long as these take to learn."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(size)
+        self.linear = nn.Linear(size, size)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(n, size) -> (n, size)."""
+        return hidden + functional.gelu(self.linear(self.norm(hidden)))
+
+
+def _perceptron(hidden_size: int, vector_size: int, *, residual: bool) -> nn.Sequential:
+    """Six linear layers from the adapters' width to C."""
+    layers: list[nn.Module] = []
+    for _ in range(LAYERS - 1):
+        layers += (
+            [ResidualLayer(hidden_size)] if residual else [nn.Linear(hidden_size, hidden_size), nn.GELU()]
+        )
+    layers += [nn.LayerNorm(hidden_size)] if residual else []
+    perceptron = nn.Sequential(*layers, nn.Linear(hidden_size, vector_size))
+    for layer in perceptron:
+        if isinstance(layer, nn.Linear):
+            # torch's own start shrinks what six plain layers pass on to a fortieth; this one keeps its size.
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    return perceptron
+
+
 class UMiCon(nn.Module):
     """Pooling, flatten and a six-layer perceptron for images; a text encoder for reports; fusion and head.
 
@@ -34,14 +65,19 @@ class UMiCon(nn.Module):
         hidden_size: int = 768,
         pooling: Pooling = "mean",
         normalise: bool = True,
+        residual: bool = True,
     ) -> None:
-        """`feature_sizes` maps each expert's name to the depth D of its feature map."""
+        """`feature_sizes` maps each expert's name to the depth D of its feature map.
+
+        `residual` adds each layer of the perceptron to its input; without it the layers are plain.
+        """
         super().__init__()
         self.feature_sizes = dict(feature_sizes)
         self.vector_size = vector_size
         self.hidden_size = hidden_size
         self.pooling = pooling
         self.normalise = normalise
+        self.residual = residual
         poolings = 2 if pooling == "mean_max" else 1
         self.adapters = nn.ModuleDict(
             {
@@ -49,15 +85,7 @@ class UMiCon(nn.Module):
                 for name, size in feature_sizes.items()
             }
         )
-        layers: list[nn.Module] = []
-        for _ in range(LAYERS - 1):
-            layers += [nn.Linear(hidden_size, hidden_size), nn.GELU()]
-        self.perceptron = nn.Sequential(*layers, nn.Linear(hidden_size, vector_size))
-        for layer in self.perceptron:
-            if isinstance(layer, nn.Linear):
-                # torch's own start shrinks what six layers pass on to a fortieth; this one keeps its size.
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+        self.perceptron = _perceptron(hidden_size, vector_size, residual=residual)
         self.text = text
         self.fusion_norm = nn.LayerNorm((2, vector_size))
         self.head = nn.Linear(2 * vector_size, 1)
@@ -120,6 +148,7 @@ class UMiCon(nn.Module):
             "hidden_size": self.hidden_size,
             "pooling": self.pooling,
             "normalise": self.normalise,
+            "residual": self.residual,
         }
 
     @classmethod

@@ -25,7 +25,10 @@ PAPER_EXPERTS = {
     "convnext": "convnext_tiny",
 }
 PAPER_ROUTING = {"A": "clip", "B": "dinov2", "C": "convnext", "D": "convnext"}
-DEMO_EXPERTS = {"clip": "test_vit", "dinov2": "test_vit2", "convnext": "test_convnext"}
+# The selector's own architecture, so that its trained features stand in for pretrained weights: from 135
+# breasts small transformers and ConvNeXts without pretraining stay at chance (measured on phantoms).
+DEMO_SELECTOR = "test_resnet"
+DEMO_EXPERTS = {"clip": DEMO_SELECTOR, "dinov2": DEMO_SELECTOR, "convnext": DEMO_SELECTOR}
 PAPER_IMAGE_SIZE = (1008, 800)
 DEMO_IMAGE_SIZE = (126, 100)
 
@@ -179,7 +182,7 @@ class DensityConfig(ImagesConfig):
     def demo(cls) -> Self:
         return cls(
             image_size=DEMO_IMAGE_SIZE,
-            selector="test_resnet",
+            selector=DEMO_SELECTOR,
             batch_size=12,
             learning_rate=1e-3,
             epochs=6,
@@ -196,12 +199,17 @@ class UmiconConfig(ExpertsConfig):
     pooling: Literal["mean", "max", "mean_max"] = "mean"
     # Width of the six-layer perceptron.
     hidden_size: int = 768
+    # Add each layer of the perceptron to its input; plain layers learn too slowly from few cases.
+    residual: bool = True
     # Length C of the image and report vectors.
     vector_size: int = 128
     # Scale both vectors to unit L2 length.
     normalise: bool = True
     # Distance beyond which a pair of different class costs nothing.
     margin: float = 1.0
+    # Let experts of the selector's architecture start from its trained encoder: where no pretrained weights
+    # are at hand, features that already tell tissue apart learn lesions from few cases.
+    start_from_selector: bool = False
     # Which expert sees a training batch: one drawn per step, or always `single_expert`.
     expert_per_step: Literal["random", "single"] = "random"
     # The expert of `expert_per_step: single` (the paper trains ConvNeXt-Tiny only).
@@ -245,7 +253,12 @@ class UmiconUnsupervisedConfig(UmiconConfig):
     @classmethod
     def faithful(cls) -> Self:
         return cls(
-            flip_right=False, negatives="none", normalise=False, expert_per_step="single", route_by="image"
+            flip_right=False,
+            negatives="none",
+            normalise=False,
+            residual=False,
+            expert_per_step="single",
+            route_by="image",
         )
 
     @classmethod
@@ -266,6 +279,9 @@ class UmiconSupervisedConfig(UmiconConfig):
     report_dropout: float = 0.5
     # Chance that it is classified without its images, so that the report alone can be measured.
     image_dropout: float = 0.1
+    # Classify every training sample from its images alone and from its report alone as well: each modality
+    # learns at every step, not only where chance dropped the other.
+    each_alone: bool = False
     # How a high-risk lesion is labelled, or left out.
     high_risk: Literal["benign", "malignant", "exclude"] = "benign"
 
@@ -274,6 +290,7 @@ class UmiconSupervisedConfig(UmiconConfig):
         return cls(
             flip_right=False,
             normalise=False,
+            residual=False,
             expert_per_step="single",
             route_by="image",
             encoder_rate=1.0,
@@ -291,6 +308,7 @@ _DEMO_UMICON: dict[str, Any] = {
     "experts": dict(DEMO_EXPERTS),
     "pooling": "mean_max",
     "hidden_size": 192,
+    "start_from_selector": True,
     "text_pooling": "mean",
     "decay_after_epoch": None,
     "shift": 0.04,

@@ -50,6 +50,10 @@ def build_model(request: StageRequest[UmiconConfig]) -> tuple[UMiConWithExperts,
         )
         for name, model in config.experts.items()
     }
+    if config.start_from_selector:
+        for expert in experts.values():
+            if expert.name == selector.encoder.name:
+                expert.load_state_dict(selector.encoder.state_dict())
     visual = VisualMoE(selector=selector, experts=experts, mapping=config.routing, routing=config.route_by)
     text, tokenizer = _build_text(request)
     umicon = UMiCon(
@@ -59,6 +63,7 @@ def build_model(request: StageRequest[UmiconConfig]) -> tuple[UMiConWithExperts,
         hidden_size=config.hidden_size,
         pooling=config.pooling,
         normalise=config.normalise,
+        residual=config.residual,
     )
     return UMiConWithExperts(visual=visual, umicon=umicon), tokenizer
 

@@ -170,11 +170,13 @@ class SupervisedObjective(nn.Module):
         report = umicon.report_vectors(input_ids, attention_mask)
         if self.training:
             self._follow_means(image, report)
+        alone = [umicon.fuse(image, None), umicon.fuse(None, report)] if self.setting.each_alone else []
         image = torch.where(with_image[:, None], image, umicon.mean_image)
         report = torch.where(with_report[:, None], report, umicon.mean_report)
         fused = umicon.fuse(image, report)  # (B, 2, C)
         logits = umicon.malignancy_logit(fused)
-        entropy = functional.binary_cross_entropy_with_logits(logits, labels)
+        judged = torch.cat([logits, *(umicon.malignancy_logit(part) for part in alone)])
+        entropy = functional.binary_cross_entropy_with_logits(judged, labels.repeat(1 + len(alone)))
         contrast = label_loss(fused, labels, patients, margin=self.setting.margin)
         return {"loss": entropy + self.setting.contrast_weight * contrast, "logits": logits}
 
@@ -257,9 +259,11 @@ def _starting_model(
         raise BadRequestError(
             f"init.umicon: trained on images of {model.visual.image_size}, not {request.config.image_size}"
         )
-    unknown = set(request.config.experts) - set(model.visual.expert_names)
-    if unknown:
-        raise BadRequestError(f"init.umicon: has no expert {', '.join(sorted(unknown))}")
+    found = {**model.umicon.spec(), **model.visual.spec()}
+    for name in ("experts", "pooling", "hidden_size", "vector_size", "normalise", "residual"):
+        asked = getattr(request.config, name)
+        if found[name] != asked:
+            raise BadRequestError(f"{name}: {asked!r}, but init.umicon was trained with {found[name]!r}")
     return model, tokenizer
 
 

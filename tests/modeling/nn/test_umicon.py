@@ -73,8 +73,10 @@ def test_a_missing_view_changes_nothing(model, batch):
     torch.testing.assert_close(padded, bare, rtol=1e-4, atol=1e-5)
 
 
-def test_the_perceptron_has_six_layers(model):
-    assert sum(isinstance(layer, torch.nn.Linear) for layer in model.umicon.perceptron) == LAYERS == 6
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_perceptron_has_six_layers(model, residual):
+    umicon = UMiCon(feature_sizes={"convnext": 8}, text=model.umicon.text, residual=residual)
+    assert sum(isinstance(layer, torch.nn.Linear) for layer in umicon.perceptron.modules()) == LAYERS == 6
 
 
 def test_the_mean_report_stands_in_when_there_is_none(model, batch):

@@ -76,3 +76,11 @@ def test_resuming_with_another_setting(bench, capsys):
 
 def test_an_encoder_that_does_not_exist(bench, capsys):
     assert "no_such_net" in refused(bench, capsys, "net", selector="no_such_net")
+
+
+def test_a_setting_that_the_initial_checkpoint_was_not_built_with(bench, capsys):
+    init = {"density": bench.weights("selector")}
+    assert bench.run("umicon_unsupervised", "plain", init=init, epochs=1, residual=False) == 0
+    capsys.readouterr()
+    line = refused(bench, capsys, "mixed", "umicon_supervised", init={"umicon": bench.weights("plain")})
+    assert line == "residual: True, but init.umicon was trained with False"
