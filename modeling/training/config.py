@@ -263,7 +263,7 @@ class UmiconUnsupervisedConfig(UmiconConfig):
 
     @classmethod
     def demo(cls) -> Self:
-        return cls(**_DEMO_UMICON, batch_size=24, learning_rate=1e-3, epochs=20, checkpoint_every_epochs=5)
+        return cls(**_DEMO_UMICON, batch_size=24, learning_rate=5e-4, epochs=4, checkpoint_every_epochs=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,7 +300,16 @@ class UmiconSupervisedConfig(UmiconConfig):
 
     @classmethod
     def demo(cls) -> Self:
-        return cls(**_DEMO_UMICON, batch_size=24, learning_rate=2e-3, epochs=20, checkpoint_every_epochs=5)
+        return cls(
+            **{**_DEMO_UMICON, "decay_after_epoch": 18},
+            batch_size=12,
+            learning_rate=5e-3,
+            epochs=24,
+            checkpoint_every_epochs=6,
+            each_alone=True,
+            report_dropout=0.0,
+            image_dropout=0.0,
+        )
 
 
 _DEMO_UMICON: dict[str, Any] = {

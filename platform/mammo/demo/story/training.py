@@ -16,8 +16,6 @@ from modeling.training.config import DEMO_IMAGE_SIZE
 SNAPSHOT = "demo"
 CORPUS_SIZE = 4000
 QUICK_CORPUS_SIZE = 400
-# Long enough for the literal loss to shrink both vectors to a point.
-COLLAPSE_EPOCHS = 6
 
 
 def train_language(story: Story) -> dict[str, Any]:
@@ -68,7 +66,7 @@ def show_collapse(story: Story) -> dict[str, Any]:
         "umicon_unsupervised",
         variant="no negatives",
         starts_from=["density"],
-        config={"negatives": "none", "epochs": COLLAPSE_EPOCHS},
+        config={"negatives": "none"},
     )
 
 
