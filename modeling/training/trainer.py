@@ -24,6 +24,9 @@ Batch = dict[str, Any]
 CHECKPOINTS_FOLDER = "trainer"
 RUN_FILE = "run.json"
 
+# Parameters below which one thread of the processor is enough.
+SMALL_NETWORK = 5_000_000
+
 
 class ResumeError(ValueError):
     """A run that cannot be continued as asked; the message names what differs."""
@@ -201,6 +204,7 @@ def run_training(
     found = _prepare_folder(
         output, {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}, resume
     )
+    _limit_threads(model)
     callback = StageCallback(stage, stop=stop, checkpoint_every_epochs=config.checkpoint_every_epochs)
     trainer = StageTrainer(
         model=model, config=config, samples=samples, collate=collate, output=output, seed=seed,
@@ -210,6 +214,13 @@ def run_training(
     if callback.stopped:
         raise Stopped
     return callback.metrics
+
+
+def _limit_threads(model: nn.Module) -> None:
+    """One thread for networks too small to share: beside other work, threads that wait for each other cost the
+    density selector of the demo 2 s a step instead of 0.15 (measured on two cores)."""
+    if not torch.cuda.is_available() and sum(p.numel() for p in model.parameters()) < SMALL_NETWORK:
+        torch.set_num_threads(1)
 
 
 def last_checkpoint(output: Path) -> Path | None:

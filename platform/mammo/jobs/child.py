@@ -65,6 +65,8 @@ def environment(job: Job) -> dict[str, str]:
     paths = [str(base), str(base / "platform"), known.get("PYTHONPATH", "")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     known.setdefault("OMP_NUM_THREADS", str(max(1, min(cores, 16) // max(1, job.gpus))))
+    # Threads that wait sleep instead of spinning: the machine has other work.
+    known.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return known | {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONUNBUFFERED": "1",
