@@ -43,6 +43,7 @@ demo: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(PY) -m pytest --durations=15
+	OMP_NUM_THREADS=1 $(PY) -m tests.on_postgresql
 
 test-quick: setup
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and not browser and not services"

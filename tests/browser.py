@@ -1,7 +1,4 @@
-"""Fixtures of tests in a real Chromium that notes every violation of the policy.
-
-A folder of browser tests takes them by `from tests.browser import browser, page` in its conftest.py.
-"""
+"""Fixtures of tests in a real Chromium that notes every violation of the policy (named by tests/conftest.py)."""
 
 from collections.abc import Iterator
 

@@ -10,6 +10,8 @@ from django.db import connections
 from django.utils import translation
 
 ROOT = Path(__file__).resolve().parents[1]
+# One Chromium for the whole run: a second one inside the first is refused by playwright.
+pytest_plugins = ["tests.browser"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

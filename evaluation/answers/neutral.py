@@ -46,10 +46,9 @@ def _neutral_line(line: str) -> str:
     if _RULE.match(line):
         return ""
     line = _QUOTE.sub("", _HEADING.sub("", line))
-    if _BULLET.match(line):
-        line = "• " + _BULLET.sub("", line)
-    else:
-        line = _NUMBER.sub(lambda match: f"{match.group(1)}. ", line)
+    is_bullet = _BULLET.match(line)
+    numbered = _NUMBER.sub(lambda match: f"{match.group(1)}. ", line)
+    line = "• " + _BULLET.sub("", line) if is_bullet else numbered
     line = _LINK.sub(r"\1", line)
     line = _CODE.sub(r"\1", _EMPHASIS.sub(r"\1", _STRONG.sub(r"\2", line)))
     return re.sub(r"[ \t]+", " ", line).strip()

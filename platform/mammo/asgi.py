@@ -6,3 +6,7 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
 application = get_asgi_application()
+
+from mammo.core.append_only import require_triggers  # noqa: E402  (the apps are loaded by the line above)
+
+require_triggers()

@@ -39,7 +39,12 @@ def _secret_key() -> str:
         )
     path = MAMMO_HOME / "secret_key"
     if not path.exists():
-        MAMMO_HOME.mkdir(parents=True, exist_ok=True)
+        try:
+            MAMMO_HOME.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SystemExit(
+                f"MAMMO_HOME={MAMMO_HOME}: no folder can be made there ({error.strerror})"
+            ) from None
         fresh = path.with_name(f".secret_key.{os.getpid()}")
         fresh.write_text(secrets.token_urlsafe(60))
         fresh.chmod(0o600)

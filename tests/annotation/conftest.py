@@ -6,9 +6,6 @@ from annotation.models import Campaign, Question
 from mammo.accounts.models import User
 from mammo.archive.models import Study
 from tests.annotation import scene
-from tests.browser import browser, page
-
-__all__ = ["browser", "page"]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Making sites, accounts and roles; each an audit event."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from django.db import transaction
@@ -14,8 +15,10 @@ def create_site(code: str, name: str, *, by_user: User | None, is_simulated: boo
     """Make a hospital with a key of its own.
 
     Raises:
-        UserError: the code is taken.
+        UserError: the code is taken, or holds other characters than a short name may.
     """
+    if not re.fullmatch(r"[-a-zA-Z0-9_]{1,32}", code):
+        raise UserError(f"site code {code!r}: use up to 32 letters, digits, - and _")
     if Site.objects.filter(code=code).exists():
         raise UserError(f"site {code!r} exists already; choose another code")
     with transaction.atomic():

@@ -133,6 +133,17 @@ def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any
     return problems
 
 
+def require_triggers(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Let a web or worker process start only with the triggers in place.
+
+    Raises:
+        SystemExit: some are missing; names them and the mend.
+    """
+    problems = check_triggers(databases=[using])
+    if problems:
+        raise SystemExit(f"{problems[0].msg} {problems[0].hint}")
+
+
 def connect_signals() -> None:
     """Called once from CoreConfig.ready()."""
     post_migrate.connect(_after_migrate, dispatch_uid="mammo.core.append_only")

@@ -15,6 +15,8 @@ class Command(BaseCommand):
 
     reports = True
     example = ""
+    # What the process ends with when `run` returned: set it where the report tells of a failure.
+    exit_code = 0
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         kwargs.setdefault("epilog", f"Example: {self.example}" if self.example else None)
@@ -52,6 +54,8 @@ class Command(BaseCommand):
             raise
         if as_json:
             self.stdout.write(json.dumps(result or {}, ensure_ascii=False))
+        if self.exit_code:
+            raise SystemExit(self.exit_code)
 
     def say(self, text: str, **options: Any) -> None:
         """Print a line for a person, unless the command's output is JSON."""

@@ -10,6 +10,7 @@ from celery import signals
 from django.db import connection
 
 from mammo.celery import app
+from mammo.core.append_only import require_triggers
 from mammo.jobs import doorbell, runner, services
 from mammo.jobs.shutdown import stopped_softly, stopping
 from mammo.jobs.tether import die_with_parent
@@ -24,6 +25,11 @@ def run_job(*, job_id: str) -> None:
         job = services.claim(job_id, f"{socket.gethostname()}:{os.getpid()}")
         if job is not None:
             runner.run(job)
+
+
+@signals.worker_init.connect
+def _refuse_without_triggers(**kwargs: object) -> None:
+    require_triggers()
 
 
 @signals.worker_process_init.connect

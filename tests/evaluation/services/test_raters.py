@@ -95,7 +95,7 @@ def test_only_an_author_of_the_arm_writes_its_answers(
         with pytest.raises(NotAllowedError):
             record_human_answer(arm, question, "x", by_user=stranger)
     with pytest.raises(NotAllowedError):
-        record_human_answer(draft.arms.first(), question, "x", by_user=june)
+        record_human_answer(draft.arms.filter(kind="system").first(), question, "x", by_user=june)
     with pytest.raises(UserError, match="empty"):
         record_human_answer(arm, question, "  ", by_user=june)
     before = Answer.objects.count()

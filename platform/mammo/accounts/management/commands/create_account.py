@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -28,7 +29,11 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         site = site_by_code(options["site"])
-        password = os.environ.get("MAMMO_PASSWORD") or getpass.getpass("Password (12 characters or more): ")
+        password = os.environ.get("MAMMO_PASSWORD")
+        if not password:
+            if not sys.stdin.isatty():
+                raise UserError("no terminal to ask for the password; set MAMMO_PASSWORD")
+            password = getpass.getpass("Password (12 characters or more): ")
         if len(password) < 12:
             raise UserError("the password has fewer than 12 characters; choose a longer one")
         user = create_account(

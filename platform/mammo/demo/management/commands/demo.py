@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -43,16 +44,20 @@ class Command(BaseCommand):
                 "MAMMO_PRODUCTION is set: the demo makes accounts with public passwords; unset it"
             )
         settings.MAMMO_DEMO = True
-        call_command("migrate", verbosity=0)
-        story = self._story(**options)
-        run_steps(story, FIRST)
         serve = bool(options["serve"])
-        log = story.folder / "processes.log"
-        with (
-            _interruptible(),
-            log.open("a", encoding="utf-8") as lines,
-            Supervisor(web=serve, host=HOST, port=options["port"], log=lines),
-        ):
+        log = Path(settings.MAMMO_HOME) / "demo" / "processes.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with _interruptible(), log.open("a", encoding="utf-8") as lines:
+            supervisor = Supervisor(web=serve, host=HOST, port=options["port"], log=lines)
+            supervisor.reserve()  # a taken port is told before anything is built
+            call_command("migrate", verbosity=0)
+            story = self._story(**options)
+            run_steps(story, FIRST)
+            return self._go_on(story, supervisor, serve=serve, **options)
+        return {}
+
+    def _go_on(self, story: Story, supervisor: Supervisor, *, serve: bool, **options: Any) -> dict[str, Any]:
+        with supervisor:
             if serve:
                 self._say_address(options["port"], **options)
             run_steps(story, THEN)
@@ -67,8 +72,10 @@ class Command(BaseCommand):
     def _story(self, **options: Any) -> Story:
         found = load()
         usual = (36, 30) if options["quick"] else (300, 240)
-        options["studies"] = options["studies"] or usual[0]
-        options["patients"] = options["patients"] or usual[1]
+        for name, number in zip(("studies", "patients"), usual, strict=True):
+            options[name] = number if options[name] is None else options[name]
+        if not 30 <= options["patients"] <= options["studies"] <= 2 * options["patients"]:
+            raise UserError("--patients: at least 30; --studies: as many as patients, at most twice as many")
         size = {name: options[name] for name in ("seed", "studies", "patients", "quick")}
         if found is not None and found.notes.get("size", size) != size:
             raise UserError(

@@ -2,6 +2,7 @@
 
 import io
 import re
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,12 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         folder, written = Path(options["out"]), []
+        try:
+            urllib.request.urlopen(f"{options['address']}/healthz", timeout=10).close()  # noqa: S310  (our own site)
+        except OSError as error:
+            raise UserError(
+                f"--address {options['address']}: no site answers there ({error}); run `make demo`"
+            ) from None
         with _browser() as browser:
             for language, locale in LANGUAGES.items():
                 for name, account, address, link in PAGES:
