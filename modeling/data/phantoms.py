@@ -68,7 +68,7 @@ __all__ = [
 # A radiologist's description agrees with pathology this often, so the report alone cannot settle a case.
 DESCRIPTION_AGREEMENT = 0.8
 DENSITY_WEIGHTS = (0.18, 0.27, 0.30, 0.25)
-BIOPSIED_SHARE = 0.56
+BIOPSIED_SHARE = 0.78
 HIGH_RISK_SHARE = 0.04
 
 

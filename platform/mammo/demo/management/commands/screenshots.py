@@ -39,7 +39,7 @@ PAGES = (
     ("jobs", "rita", "/jobs/", ""),
     ("runs", "rita", "/modeling/runs/", ""),
     ("imports", "dana", "/archive/imports/", ""),
-    ("scoring", "sena", "/evaluation/score/", "table a, main ul a"),
+    ("scoring", "sena", "/evaluation/score/", "main a.btn, main table a, main ul a"),
 )
 
 
