@@ -44,19 +44,19 @@ class Command(BaseCommand):
                 "MAMMO_PRODUCTION is set: the demo makes accounts with public passwords; unset it"
             )
         settings.MAMMO_DEMO = True
-        serve = bool(options["serve"])
         log = Path(settings.MAMMO_HOME) / "demo" / "processes.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with _interruptible(), log.open("a", encoding="utf-8") as lines:
-            supervisor = Supervisor(web=serve, host=HOST, port=options["port"], log=lines)
+            supervisor = Supervisor(web=bool(options["serve"]), host=HOST, port=options["port"], log=lines)
             supervisor.reserve()  # a taken port is told before anything is built
             call_command("migrate", verbosity=0)
             story = self._story(**options)
             run_steps(story, FIRST)
-            return self._go_on(story, supervisor, serve=serve, **options)
+            return self._go_on(story, supervisor, **options)
         return {}
 
-    def _go_on(self, story: Story, supervisor: Supervisor, *, serve: bool, **options: Any) -> dict[str, Any]:
+    def _go_on(self, story: Story, supervisor: Supervisor, **options: Any) -> dict[str, Any]:
+        serve = bool(options["serve"])
         with supervisor:
             if serve:
                 self._say_address(options["port"], **options)
