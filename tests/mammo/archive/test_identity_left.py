@@ -11,6 +11,7 @@ import pytest
 
 from mammo.archive.deidentification import deidentify
 from mammo.core.errors import UserError
+from tests.conftest import missing
 
 from .conftest import ROOT, Home
 from .files import code, mammogram
@@ -20,7 +21,7 @@ from .files import code, mammogram
 def phi_left() -> Path:
     tool = ROOT.parent / "shared" / "tools" / "phi_left.py"
     if not tool.is_file():
-        pytest.skip(f"the counting tool is not at {tool}")
+        missing(f"the counting tool is not at {tool}")
     return tool
 
 
