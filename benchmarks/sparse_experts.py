@@ -9,8 +9,8 @@ from modeling.nn.density_selector import DensitySelector
 from modeling.nn.experts import build_encoder
 from modeling.nn.visual_moe import VisualMoE
 
-SIZE = (252, 200)
-STUDIES, VIEWS, ROUNDS = 8, 4, 7
+SIZE = (126, 100)
+STUDIES, VIEWS, ROUNDS = 4, 2, 5
 
 
 def measure() -> dict[str, float]:
