@@ -42,11 +42,10 @@ demo: setup
 	$(PY) manage.py demo --serve $(SERVE) --port $(PORT)
 
 test: setup
-	OMP_NUM_THREADS=1 $(PY) -m pytest --durations=15
-	OMP_NUM_THREADS=1 $(PY) -m tests.on_postgresql
+	$(PY) -m tests.everything
 
 test-quick: setup
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow and not browser and not services"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not services"
 
 lint: setup
 	$(VENV)/bin/ruff check .

@@ -1,12 +1,14 @@
 """Annotation: questions, three proposals, corrections, picks, training sets."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from mammo.core.navigation import Entry, register_entry
+from mammo.core.attention import register_notices
+from mammo.core.navigation import Entry, Start, register_entry
 
 
 class AnnotationConfig(AppConfig):
@@ -15,17 +17,33 @@ class AnnotationConfig(AppConfig):
     name = "annotation"
 
     def ready(self) -> None:
-        from annotation import job_kinds
+        from annotation import holders, job_kinds
+        from mammo.archive.erasure import register_eraser, register_holder
 
         job_kinds.register()
+        register_holder(holders.exports_that_hold)
+        register_eraser(holders.forget)
         for entry in _entries():
             register_entry(entry)
+        register_notices("annotation", _notices)
+
+
+def _notices(user: Any) -> Iterator[Any]:
+    from annotation.attention import notices  # models load after the registry of apps
+
+    return notices(user)
 
 
 def _waiting(user: Any, *, purpose: str) -> int:
     from annotation.models import Question
 
-    return Question.objects.waiting_for(user, purpose).count()
+    return Question.objects.count_waiting(user, purpose)
+
+
+def _unread(user: Any) -> int:
+    from annotation.models import Notification
+
+    return Notification.objects.unread(user).count()
 
 
 def _entries() -> list[Entry]:
@@ -37,6 +55,9 @@ def _entries() -> list[Entry]:
             order=20,
             description=_("Correct the proposed answers to patients' questions."),
             waiting=partial(_waiting, purpose="correct"),
+            start=Start(
+                label=_("Correct the next question"), url_name="annotation:correct-next", by_post=True
+            ),
         ),
         Entry(
             label=_("Pick"),
@@ -45,6 +66,23 @@ def _entries() -> list[Entry]:
             order=21,
             description=_("Pick the best of the corrected answers."),
             waiting=partial(_waiting, purpose="pick"),
+            start=Start(label=_("Pick for the next question"), url_name="annotation:pick-next", by_post=True),
+        ),
+        Entry(
+            label=_("Adjudicate"),
+            url_name="annotation:adjudicate-list",
+            roles=frozenset({"senior"}),
+            order=21,
+            description=_("Decide where two seniors chose differently."),
+            waiting=partial(_waiting, purpose="adjudicate"),
+        ),
+        Entry(
+            label=_("News"),
+            url_name="annotation:news",
+            roles=frozenset({"junior", "senior", "researcher"}),
+            order=23,
+            description=_("What was assigned or sent back to you, and remarks on your questions."),
+            waiting=_unread,
         ),
         Entry(
             label=_("Campaigns"),
@@ -52,5 +90,6 @@ def _entries() -> list[Entry]:
             roles=frozenset({"researcher", "admin"}),
             order=22,
             description=_("Collections of questions and how far each has come."),
+            group=_("Research"),
         ),
     ]

@@ -1,6 +1,8 @@
 """Kinds of job of this app."""
 
-from annotation.services import proposals
+from django.utils.translation import gettext_lazy as _
+
+from annotation.services import export, proposals
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
 
@@ -14,5 +16,15 @@ def register() -> None:
             build_request=proposals.build_request,
             ingest=proposals.ingest,
             queue="gpu",
+            label=_("Proposals"),
+        )
+    )
+    register_kind(
+        JobKind(
+            name=export.JOB_KIND,
+            module=export.MODULE,
+            build_request=export.build_request,
+            ingest=export.ingest,
+            label=_("Training set"),
         )
     )

@@ -9,11 +9,22 @@ from django.http import HttpRequest
 from django.http.request import QueryDict
 from django.utils.translation import gettext as _
 
-from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Question, Return
-from annotation.services.corrections import CorrectionItem, plain
+from annotation.markdown_text import sections_of
+from annotation.models import (
+    Campaign,
+    Correction,
+    Draft,
+    ErrorTag,
+    Proposal,
+    Purpose,
+    Question,
+    Return,
+)
+from annotation.services.corrections import CorrectionItem
 from annotation.services.drafts import draft_of
 from annotation.services.shown_orders import shown_order
-from annotation.services.study_context import newest_report
+from annotation.services.study_context import newest_report, prior_study
+from annotation.services.wording import plain
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
 
@@ -36,6 +47,8 @@ class ProposalCard:
     text: str
     no_change: bool
     tags: tuple[str, ...]
+    citation: str = ""
+    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,16 @@ def case_of(question: Question) -> dict[str, Any]:
     """What is shown of the study: the strip of facts and the report."""
     study = question.study
     report = newest_report(study) if study is not None else None
-    return {"study": study, "report": report.cleaned if report is not None else ""}
+    return {
+        "study": study,
+        "report": report.cleaned if report is not None else "",
+        "prior": prior_study(study) if study is not None else None,
+    }
+
+
+def guidance_of(campaign: Campaign) -> dict[str, Any]:
+    """The headings of the campaign's guideline that an error tag can cite."""
+    return {"sections": sections_of(campaign.guideline)}
 
 
 def correction_cards(question: Question, user: User) -> list[ProposalCard]:
@@ -83,18 +105,22 @@ def _proposal_card(
     proposed = plain(proposal.text)
     if drafted is not None:
         text, no_change, tags = drafted["text"], drafted["no_change"], drafted["tags"]
+        citation, notes = drafted.get("citation", ""), drafted.get("notes", "")
     elif earlier is not None:
         text, no_change, tags = earlier.text, earlier.no_change, earlier.error_tags
+        citation, notes = next(iter(earlier.citations.values()), ""), earlier.notes
     else:
-        text, no_change, tags = proposed, False, []
-    return ProposalCard(letter, proposal.pk, proposed, str(text), bool(no_change), tuple(tags))
+        text, no_change, tags, citation, notes = proposed, False, [], "", ""
+    return ProposalCard(
+        letter, proposal.pk, proposed, str(text), bool(no_change), tuple(tags), citation, str(notes)
+    )
 
 
-def candidate_cards(question: Question, user: User) -> list[CandidateCard]:
+def candidate_cards(question: Question, user: User, purpose: str = Purpose.PICK.value) -> list[CandidateCard]:
     """The corrected answers in this person's order; only those of the present round."""
     candidates = {row.pk: row for row in Correction.objects.candidates(question)}
-    order = shown_order(question, candidates, user=user, purpose=Purpose.PICK)
-    draft = draft_of(question, user=user, purpose=Purpose.PICK)
+    order = shown_order(question, candidates, user=user, purpose=purpose)
+    draft = draft_of(question, user=user, purpose=purpose)
     wordings: Mapping[str, str] = draft.content.get("wordings", {}) if draft is not None else {}
     ranks: Mapping[str, str] = draft.content.get("ranks", {}) if draft is not None else {}
     return [
@@ -119,16 +145,21 @@ def returns_of(question: Question) -> list[Return]:
 
 
 def posted_corrections(post: QueryDict, proposals: Sequence[uuid.UUID]) -> list[CorrectionItem]:
-    """The form's items. Fields: `text-<id>`, `no_change-<id>`, `tags-<id>`."""
-    return [
-        CorrectionItem(
-            proposal=pk,
-            text=post.get(f"text-{pk}", ""),
-            no_change=f"no_change-{pk}" in post,
-            error_tags=[tag for tag in post.getlist(f"tags-{pk}") if tag in ErrorTag.values],
-        )
-        for pk in proposals
-    ]
+    """The form's items. Fields: `text-<id>`, `no_change-<id>`, `tags-<id>`, `cite-<id>`, `notes-<id>`."""
+    return [_posted_item(post, pk) for pk in proposals]
+
+
+def _posted_item(post: QueryDict, pk: uuid.UUID) -> CorrectionItem:
+    tags = [tag for tag in post.getlist(f"tags-{pk}") if tag in ErrorTag.values]
+    cited = post.get(f"cite-{pk}", "")
+    return CorrectionItem(
+        proposal=pk,
+        text=post.get(f"text-{pk}", ""),
+        no_change=f"no_change-{pk}" in post,
+        error_tags=tags,
+        citations=dict.fromkeys(tags, cited) if cited else {},
+        notes=post.get(f"notes-{pk}", ""),
+    )
 
 
 def correction_draft(items: Sequence[CorrectionItem]) -> dict[str, Any]:
@@ -139,6 +170,8 @@ def correction_draft(items: Sequence[CorrectionItem]) -> dict[str, Any]:
                 "text": item.text.replace("\r\n", "\n"),
                 "no_change": item.no_change,
                 "tags": list(item.error_tags),
+                "citation": next(iter(item.citations.values()), ""),
+                "notes": item.notes.replace("\r\n", "\n"),
             }
             for item in items
         }

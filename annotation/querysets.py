@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, ExpressionWrapper, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import LessThan
 from django.utils import timezone
 
 if TYPE_CHECKING:
     # Named in quotes below, where ruff does not look.
-    from annotation.models import Campaign, Correction, Lease, Pick, Proposal, Question  # noqa: F401
-    from mammo.accounts.models import User
+    from annotation.models import (  # noqa: F401
+        Campaign,
+        Comment,
+        Correction,
+        EndpointApproval,
+        Lease,
+        Notification,
+        Phrase,
+        Pick,
+        Proposal,
+        Question,
+    )
+    from mammo.accounts.models import Site, User
 
+# Beyond this nobody plans a day by the exact number.
+MOST_COUNTED = 1000
 # Who may do what: the role that each purpose needs.
-ROLE_FOR = {"correct": "junior", "pick": "senior"}
+ROLE_FOR = {"correct": "junior", "pick": "senior", "adjudicate": "senior"}
+# Where a question stands while it waits for each purpose.
+STAGE_FOR = {"correct": "proposed", "pick": "corrected", "adjudicate": "adjudicate"}
 
 
 def _rows(name: str) -> models.Manager[Any]:
@@ -24,14 +42,21 @@ def _rows(name: str) -> models.Manager[Any]:
     return manager
 
 
-def _membership(user: User, purpose: str, campaign: str) -> Exists:
-    """Whether `user` is a member for `purpose`, and still holds its role at the campaign's site."""
+def _membership(user: User, purpose: str, campaign: str, pool: str = "") -> Exists:
+    """Whether `user` is a member for `purpose`, and still holds its role at the campaign's site.
+
+    Args:
+        pool: the outer row's field that names a pool; its questions are for the members of that pool alone.
+    """
     members = _rows("CampaignMember").filter(
         campaign=OuterRef(campaign),
         user=user,
         purpose=purpose,
         campaign__site__in=user.sites_as(ROLE_FOR[purpose]),
     )
+    if pool:
+        asked = ExpressionWrapper(OuterRef(pool), output_field=models.CharField())
+        members = members.annotate(asked_pool=asked).filter(Q(asked_pool="") | Q(pool=F("asked_pool")))
     return Exists(members)
 
 
@@ -40,8 +65,14 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
 
     def visible_to(self, user: User) -> CampaignQuerySet:
         """All campaigns of a researcher's sites; to others those they work on, once these are open."""
-        member = _membership(user, "correct", "pk") | _membership(user, "pick", "pk")
-        return self.filter(Q(site__in=user.sites_as("researcher", "admin")) | (Q(member) & ~Q(state="draft")))
+        member = Q()
+        for purpose in ROLE_FOR:
+            member |= Q(_membership(user, purpose, "pk"))
+        return self.filter(Q(site__in=user.sites_as("researcher", "admin")) | (member & ~Q(state="draft")))
+
+    def managed_by(self, user: User) -> CampaignQuerySet:
+        """Campaigns of the sites where `user` is researcher or administrator."""
+        return self.filter(site__in=user.sites_as("researcher", "admin"))
 
 
 class QuestionQuerySet(models.QuerySet["Question"]):
@@ -49,11 +80,14 @@ class QuestionQuerySet(models.QuerySet["Question"]):
 
     def visible_to(self, user: User) -> QuestionQuerySet:
         """All questions of a researcher's sites; to others those of the campaigns they work on."""
-        return self.filter(
-            Q(campaign__site__in=user.sites_as("researcher", "admin"))
-            | Q(self._open_to(user, "correct"))
-            | Q(self._open_to(user, "pick"))
-        )
+        visible = Q(campaign__site__in=user.sites_as("researcher", "admin"))
+        for purpose in ROLE_FOR:
+            visible |= self._open_to(user, purpose)
+        return self.filter(visible)
+
+    def managed_by(self, user: User) -> QuestionQuerySet:
+        """Questions of the sites where `user` is researcher or administrator."""
+        return self.filter(campaign__site__in=user.sites_as("researcher", "admin"))
 
     def open_to(self, user: User, purpose: str) -> QuestionQuerySet:
         """Questions of campaigns that are no drafts and that `user` works on for `purpose`."""
@@ -61,34 +95,79 @@ class QuestionQuerySet(models.QuerySet["Question"]):
 
     @staticmethod
     def _open_to(user: User, purpose: str) -> Q:
-        return Q(_membership(user, purpose, "campaign")) & ~Q(campaign__state="draft")
+        return Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
 
     def lacking_proposals(self) -> QuestionQuerySet:
         """Questions that no model has proposed answers to yet."""
         return self.filter(stage="new").filter(~Exists(_rows("Proposal").filter(question=OuterRef("pk"))))
 
     def waiting_for(self, user: User, purpose: str) -> QuestionQuerySet:
-        """The worklist of `user`: what may be corrected or picked now, returned questions first."""
-        found = self.open_to(user, purpose).filter(campaign__state="open")
-        found = found.filter(_stage_for(purpose)).exclude(_done_by(user, purpose))
-        if purpose == "pick":
-            found = found.exclude(
-                Exists(_rows("Correction").filter(proposal__question=OuterRef("pk"), by_user=user))
-            )
-        overlap = "campaign__overlap" if purpose == "correct" else "campaign__senior_overlap"
+        """The worklist of `user`: what may be worked on now, returned questions first; nothing skipped."""
+        found = self.open_to(user, purpose).filter(campaign__state="open", stage=STAGE_FOR[purpose])
+        found = found.exclude(_done_by(user, purpose)).exclude(_skipped_by(user, purpose))
+        if purpose != "correct":
+            found = found.exclude(_corrected_by(user))
+        if purpose == "adjudicate":
+            found = found.exclude(_done_by(user, "pick"))
+        held = _seat_of(user, purpose)
         return (
-            found.annotate(seats_of_others=_seats_of_others(user, purpose))
-            .filter(seats_of_others__lt=F(overlap))
+            found.filter(Q(held) | Q(LessThan(_seats_of_others(user, purpose), _seats(purpose))))
+            .filter(Q(held) | Q(campaign__is_assigned_only=False))
             .order_by("-round", "campaign", "position")
         )
+
+    def first_waiting(
+        self, user: User, purpose: str, *, most: int, without: Collection[UUID] = ()
+    ) -> list[Question]:
+        """The head of the worklist, in its order, found campaign by campaign along the worklist's index.
+
+        Ordered over all campaigns at once, the database would look at every waiting question's seats before it
+        could sort them (docs/benchmarks.md).
+        """
+        found: list[Question] = []
+        campaigns = _rows("Campaign").filter(members__user=user, members__purpose=purpose, state="open")
+        for campaign in campaigns.distinct().order_by("pk"):
+            rows = self.waiting_for(user, purpose).filter(campaign=campaign).exclude(pk__in=without)
+            rows = rows.select_related("campaign__site", "patient").order_by("-round", "position")
+            found += rows[:most]
+        # Campaigns stay in their order among questions of the same round: sorting is stable.
+        return sorted(found, key=lambda question: -question.round)[:most]
+
+    def count_waiting(self, user: User, purpose: str, *, most: int = MOST_COUNTED) -> int:
+        """How many questions wait, counted no further than `most`."""
+        total = 0
+        campaigns = _rows("Campaign").filter(members__user=user, members__purpose=purpose, state="open")
+        for campaign in campaigns.distinct():
+            rows = self.waiting_for(user, purpose).filter(campaign=campaign).order_by("-round", "position")
+            total += rows[: most - total].count()
+            if total >= most:
+                break
+        return total
+
+    def held_by(self, user: User, purpose: str) -> QuestionQuerySet:
+        """Of the worklist: what `user` was assigned or has begun."""
+        # Found from the person's seats, which are few: not by asking every waiting question for its seats.
+        seats = _rows("Lease").filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
+            user=user,
+            purpose=purpose,
+            question__stage=STAGE_FOR[purpose],
+            round=F("question__round"),
+        )
+        return self.waiting_for(user, purpose).filter(pk__in=list(seats.values_list("question", flat=True)))
+
+    def returned_to(self, user: User) -> QuestionQuerySet:
+        """Of the worklist: what `user` corrected in an earlier round and a senior sent back."""
+        return self.waiting_for(user, "correct").filter(_corrected_by(user), round__gt=1)
+
+    def skipped_by(self, user: User, purpose: str) -> QuestionQuerySet:
+        """What `user` left to others in the question's present round."""
+        found = self.open_to(user, purpose).filter(stage=STAGE_FOR[purpose])
+        return found.filter(_skipped_by(user, purpose)).order_by("campaign", "position")
 
     def done_by(self, user: User, purpose: str) -> QuestionQuerySet:
         """What `user` has settled in the question's present round."""
         return self.filter(_done_by(user, purpose)).order_by("campaign", "position")
-
-
-def _stage_for(purpose: str) -> Q:
-    return Q(stage="proposed") if purpose == "correct" else Q(stage="corrected")
 
 
 def _done_by(user: User, purpose: str) -> Exists:
@@ -97,18 +176,45 @@ def _done_by(user: User, purpose: str) -> Exists:
             proposal__question=OuterRef("pk"), by_user=user, round=OuterRef("round")
         )
     else:
-        rows = _rows("Pick").filter(question=OuterRef("pk"), by_user=user, round=OuterRef("round"))
+        rows = _rows("Pick").filter(
+            question=OuterRef("pk"),
+            by_user=user,
+            round=OuterRef("round"),
+            is_adjudication=purpose == "adjudicate",
+        )
     return Exists(rows)
 
 
-def _seats_of_others(user: User, purpose: str) -> Coalesce:
-    leases = _rows("Lease").filter(
+def _corrected_by(user: User) -> Exists:
+    return Exists(_rows("Correction").filter(proposal__question=OuterRef("pk"), by_user=user))
+
+
+def _skipped_by(user: User, purpose: str) -> Exists:
+    rows = _rows("Skip").filter(question=OuterRef("pk"), by_user=user, purpose=purpose)
+    return Exists(rows.filter(round=OuterRef("round"), lifted_at__isnull=True))
+
+
+def _standing_leases(purpose: str) -> models.QuerySet[Any]:
+    found: models.QuerySet[Any] = _rows("Lease").filter(
         Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()),
         question=OuterRef("pk"),
         purpose=purpose,
         round=OuterRef("round"),
     )
-    counted = leases.exclude(user=user).order_by().values("question").annotate(n=Count("pk")).values("n")
+    return found
+
+
+def _seat_of(user: User, purpose: str) -> Exists:
+    return Exists(_standing_leases(purpose).filter(user=user))
+
+
+def _seats(purpose: str) -> F | Value:
+    return {"correct": F("campaign__overlap"), "pick": F("campaign__senior_overlap")}.get(purpose, Value(1))
+
+
+def _seats_of_others(user: User, purpose: str) -> Coalesce:
+    leases = _standing_leases(purpose).exclude(user=user)
+    counted = leases.order_by().values("question").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted), 0, output_field=models.IntegerField())
 
 
@@ -147,3 +253,51 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
     def standing(self) -> LeaseQuerySet:
         """Named assignments, finished work, and pool work whose time is not over."""
         return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
+
+
+class CommentQuerySet(models.QuerySet["Comment"]):
+    """Remarks."""
+
+    def readable_by(self, user: User, question: Question) -> CommentQuerySet:
+        """What `user` may read of a question's remarks now.
+
+        A researcher reads all. A junior reads all of a question they work on. A senior reads, before the
+        choice, what researchers and they themselves wrote: a junior's remark would tell who changed what.
+        """
+        rows = self.filter(question=question).order_by("created_at", "pk")
+        if user.has_role("researcher", "admin", site=question.campaign.site):
+            return rows
+        if _rows("Correction").filter(proposal__question=question, by_user=user).exists():
+            return rows
+        has_chosen = _rows("Pick").filter(question=question, by_user=user, round=question.round).exists()
+        is_senior = _rows("CampaignMember").filter(
+            campaign=question.campaign, user=user, purpose__in=("pick", "adjudicate")
+        )
+        if has_chosen or not is_senior.exists():
+            return rows
+        return rows.filter(Q(role="research") | Q(by_user=user))
+
+
+class NotificationQuerySet(models.QuerySet["Notification"]):
+    """News."""
+
+    def unread(self, user: User) -> NotificationQuerySet:
+        """What this person has not seen yet."""
+        return self.filter(user=user, read_at__isnull=True)
+
+
+class PhraseQuerySet(models.QuerySet["Phrase"]):
+    """Phrases."""
+
+    def usable_by(self, user: User, campaign: Campaign) -> PhraseQuerySet:
+        """A person's own phrases and the shared ones, in alphabetical order."""
+        return self.filter(Q(by_user=user) | Q(is_shared=True), campaign=campaign).order_by("text")
+
+
+class EndpointApprovalQuerySet(models.QuerySet["EndpointApproval"]):
+    """Approvals of endpoints."""
+
+    def standing(self, site: Site, host: str) -> EndpointApprovalQuerySet:
+        """Approvals of this host that hold today."""
+        today = timezone.localdate()
+        return self.filter(site=site, host=host, state="approved", expires_on__gte=today)

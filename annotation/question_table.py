@@ -4,6 +4,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mammo.core.errors import UserError
 from mammo.core.jsonlines import read_jsonlines
 
 COLUMNS = Columns(
-    required=("source",), optional=("patient", "accession", "language", "turns", "text", "consent")
+    required=("source",), optional=("patient", "accession", "language", "turns", "text", "consent", "date")
 )
 LONGEST_QUESTION = 4000
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
@@ -30,6 +31,19 @@ class QuestionRow:
     turns: tuple[str, ...]
     source: str
     consent: str
+    asked_on: date | None = None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "QuestionRow":
+        """The row that `dataclasses.asdict` gave, after a passage through JSON."""
+        day = values.get("asked_on")
+        return cls(
+            **{
+                **values,
+                "turns": tuple(values["turns"]),
+                "asked_on": date.fromisoformat(day) if day else None,
+            }
+        )
 
 
 def read_question_table(path: Path) -> list[QuestionRow]:
@@ -37,7 +51,8 @@ def read_question_table(path: Path) -> list[QuestionRow]:
 
     Args:
         path: .csv, .jsonl or .xlsx with the columns patient, accession, language, turns or text, source,
-            consent; `turns` is a JSON list of texts; patient and accession may be empty (no study).
+            consent, date (when it was asked); `turns` is a JSON list of texts; patient and accession may be
+            empty (no study).
 
     Raises:
         UserError: names the file and the column or row that is wrong, and the mend.
@@ -85,8 +100,24 @@ def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
         if len(cells[name]) > limit:
             raise UserError(f"{where}: {name} is longer than {limit} characters; shorten it")
     return QuestionRow(
-        number, cells["patient"], cells["accession"], language, turns, cells["source"], cells["consent"]
+        number=number,
+        patient=cells["patient"],
+        accession=cells["accession"],
+        language=language,
+        turns=turns,
+        source=cells["source"],
+        consent=cells["consent"],
+        asked_on=_day(where, cells["date"]),
     )
+
+
+def _day(where: str, written: str) -> date | None:
+    if not written:
+        return None
+    try:
+        return date.fromisoformat(written[:10].replace("/", "-"))
+    except ValueError:
+        raise UserError(f"{where}: date {written!r} is no day such as 2027-01-31") from None
 
 
 def _turns(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:

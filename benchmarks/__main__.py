@@ -7,7 +7,7 @@ import os
 import platform
 from pathlib import Path
 
-from benchmarks import import_pool, sparse_experts
+from benchmarks import import_pool, plain_loop, sparse_experts, statistics_speed, studies_list, type_one_error
 
 
 def machine() -> str:
@@ -26,7 +26,14 @@ def machine() -> str:
 def main() -> None:
     """Run and print."""
     print(f"machine: {machine()}\n")
-    for benchmark in (sparse_experts, import_pool):
+    for benchmark in (
+        sparse_experts,
+        import_pool,
+        plain_loop,
+        studies_list,
+        statistics_speed,
+        type_one_error,
+    ):
         print((benchmark.__doc__ or "").splitlines()[0])
         for name, value in benchmark.measure().items():
             print(f"  {name:45s} {value:8.3f}")

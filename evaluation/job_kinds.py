@@ -1,5 +1,7 @@
 """Kinds of job of this app."""
 
+from django.utils.translation import gettext_lazy as _
+
 from evaluation.services import answers
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
@@ -14,5 +16,6 @@ def register() -> None:
             build_request=answers.build_request,
             ingest=answers.ingest,
             queue="gpu",
+            label=_("Answers of systems"),
         )
     )

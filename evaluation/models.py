@@ -3,7 +3,7 @@
 import uuid
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Question
@@ -252,6 +252,17 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return self.filter(
             rater__user=user, rater__withdrawn_at__isnull=True, rater__trial__state=Trial.State.SCORING
         )
+
+    def open_to(self, user: User) -> "SlotQuerySet":
+        """Forms of a consenting rater from the first to the one whose turn it is; `is_scored` tells which is done."""
+        scored = Exists(Score.objects.filter(slot=OuterRef("pk")))
+        turn = (
+            Slot.objects.filter(rater=OuterRef("rater"), scores__isnull=True)
+            .order_by("position")
+            .values("position")[:1]
+        )
+        mine = self.of(user).filter(rater__consented_at__isnull=False).annotate(is_scored=scored)
+        return mine.annotate(turn=Subquery(turn)).filter(Q(turn__isnull=True) | Q(position__lte=F("turn")))
 
     def unscored(self) -> "SlotQuerySet":
         """Slots without any score (a form is stored whole, so one score means all)."""

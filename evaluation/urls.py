@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from evaluation.views import scoring, trials
+from evaluation.views import scoring, tables, trials
 
 app_name = "evaluation"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("trials/<uuid:trial_id>/lock/", trials.lock, name="lock"),
     path("trials/<uuid:trial_id>/unblind/", trials.unblind, name="unblind"),
     path("trials/<uuid:trial_id>/table<int:number>.<slug:kind>", trials.table, name="table"),
+    path("tables/", tables.tables, name="tables"),
+    path("tables/<uuid:trial_id>/<int:number>/", tables.table_page, name="table-page"),
     path("score/", scoring.scoring, name="scoring"),
     path("score/conditions/<uuid:rater_id>/", scoring.conditions, name="consent"),
     path("score/break/<uuid:rater_id>/", scoring.pause, name="pause"),

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from mammo.core.navigation import Entry, register_entry
 
@@ -12,15 +13,18 @@ class ModelingConfig(AppConfig):
     name = "modeling"
 
     def ready(self) -> None:
-        from modeling import job_kinds
+        from mammo.archive.erasure import register_holder
+        from modeling import holders, job_kinds
 
         job_kinds.register()
+        register_holder(holders.snapshots_and_checkpoints_that_hold)
         register_entry(
             Entry(
-                label=_("Training"),
+                label=pgettext_lazy("place", "Training"),
                 url_name="modeling:run-list",
                 roles=frozenset({"researcher", "statistician", "admin"}),
-                order=40,
+                order=50,
+                group=_("Research"),
                 description=_("Frozen training sets, training runs and their checkpoints."),
             )
         )

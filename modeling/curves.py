@@ -1,40 +1,44 @@
-"""Curves of a run, drawn small: one line per metric."""
+"""Curves of a run: one chart per measure; a measure on training and on validation data share theirs."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from mammo.core.charts import Point, line_chart
 from modeling.models import Metric
 
-WIDTH, HEIGHT = 240, 48
+# Names of measures as the trainer writes them; others are shown as written.
+NAMES = {
+    "loss": gettext_lazy("Loss"),
+    "learning_rate": gettext_lazy("Learning rate"),
+    "grad_norm": gettext_lazy("Gradient norm"),
+    "accuracy": gettext_lazy("Accuracy"),
+    "auc": gettext_lazy("Area under the ROC curve"),
+}
+ON_VALIDATION = ("eval_", "validation_", "val_")
+# What is read first stands first.
+FIRST = ("loss", "auc", "accuracy")
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One metric over the steps; `points` is an SVG polyline in a box of 240 x 48."""
-
-    name: str
-    points: str
-    first: float
-    last: float
-    steps: int
-
-
-def curves_of(metrics: Iterable[Metric]) -> list[Curve]:
-    """The curves of a run's metrics, by name."""
-    series: dict[str, list[tuple[int, float]]] = defaultdict(list)
+def curves_of(metrics: Iterable[Metric]) -> list[SafeString]:
+    """The charts of a run's metrics: losses first, then by name."""
+    measures: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
     for metric in metrics:
-        series[metric.name].append((metric.step, metric.value))
-    return [_curve(name, sorted(series[name])) for name in sorted(series)]
+        measure, part = _split(metric.name)
+        measures[measure][part].append((metric.step, metric.value))
+    ordered = sorted(measures, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+    return [
+        line_chart(str(NAMES.get(name, name)), measures[name], x_label=_("Optimiser steps"))
+        for name in ordered
+    ]
 
 
-def _curve(name: str, points: list[tuple[int, float]]) -> Curve:
-    steps, values = [step for step, _ in points], [value for _, value in points]
-    across = max(steps[-1] - steps[0], 1)
-    low, high = min(values), max(values)
-    height = (high - low) or 1.0
-    drawn = " ".join(
-        f"{(step - steps[0]) / across * WIDTH:.1f},{(high - value) / height * HEIGHT:.1f}"
-        for step, value in points
-    )
-    return Curve(name, drawn, values[0], values[-1], steps[-1])
+def _split(name: str) -> tuple[str, str]:
+    """A metric's name -> the measure and the part of the data it was taken on."""
+    for prefix in ON_VALIDATION:
+        if name.startswith(prefix):
+            return name.removeprefix(prefix), _("validation")
+    return name.removeprefix("train_"), _("training")

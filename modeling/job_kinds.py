@@ -1,5 +1,8 @@
 """Kinds of job of this app: the freezing of a snapshot, and one kind per training stage."""
 
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
 from modeling.services import runs, snapshots
@@ -14,6 +17,7 @@ def register() -> None:
             module=snapshots.MODULE,
             build_request=snapshots.build_request,
             ingest=snapshots.ingest,
+            label=_("Freezing of a training set"),
         )
     )
     for spec in SPECS:
@@ -24,5 +28,6 @@ def register() -> None:
                 build_request=runs.build_request,
                 ingest=runs.ingest,
                 queue="gpu",
+                label=pgettext_lazy("place", "Training"),
             )
         )

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from mammo.accounts.models import User
+from mammo.jobs.models import Job
 from modeling.curves import curves_of
 from modeling.models import Run, Snapshot
 
@@ -42,11 +43,15 @@ def run_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """One run: setting, curves, checkpoints."""
+    """One run: setting, curves, checkpoints; while it trains, its state is asked for every few seconds."""
     rows = Run.objects.visible_to(_user(request)).select_related("job", "snapshot", "site", "by_user")
     run = get_object_or_404(rows, pk=run_id)
+    sees_job = run.job is not None and Job.objects.visible_to(_user(request)).contains(run.job)
+    if getattr(request, "htmx", False):
+        return _state_alone(request, run, sees_job=sees_job)
     context = {
         "run": run,
+        "sees_job": sees_job,
         "config": sorted(run.config.items()),
         "environment": sorted(run.environment.items()),
         "curves": curves_of(run.metric_points.all()),
@@ -54,3 +59,11 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "starts_from": run.starts_from.select_related("run"),
     }
     return render(request, "modeling/run.html", context)
+
+
+def _state_alone(request: HttpRequest, run: Run, *, sees_job: bool) -> HttpResponse:
+    response = render(request, "modeling/_run_state.html", {"run": run, "sees_job": sees_job})
+    if run.job is None or run.job.is_ended:
+        # Curves and checkpoints have come: the page is read anew.
+        response.headers["HX-Refresh"] = "true"
+    return response

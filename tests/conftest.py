@@ -61,6 +61,28 @@ def _begin_in_english() -> None:
     translation.activate("en")
 
 
+@pytest.fixture(autouse=True)
+def _second_factor_is_shown(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever signs in (`client.force_login` or the page) has shown a second factor.
+
+    Tests of signing in itself are marked `real_sign_in`: there nothing is given.
+    """
+    from django.contrib.auth.signals import user_logged_in
+
+    from mammo.accounts import second_factor
+
+    if request.node.get_closest_marker("real_sign_in"):
+        yield
+        return
+
+    def show(sender: object, request: object, user: object, **kwargs: object) -> None:
+        second_factor.mark(request, user, "totp")  # type: ignore[arg-type]
+
+    user_logged_in.connect(show, dispatch_uid="tests.second_factor")
+    yield
+    user_logged_in.disconnect(dispatch_uid="tests.second_factor")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flushes_may_empty_append_only_tables() -> Iterator[None]:
     """The one place where triggers are lifted: the flush at the end of a transactional test.

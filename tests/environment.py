@@ -8,8 +8,12 @@ import os
 import shutil
 import tempfile
 
-_HOME = tempfile.mkdtemp(prefix="mammo-tests-")
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+# A process of pytest-xdist works inside the folder of the one that started it, which removes it.
+_PARENT = os.environ.get("MAMMO_TESTS_HOME") if "PYTEST_XDIST_WORKER" in os.environ else None
+_HOME = tempfile.mkdtemp(prefix="mammo-tests-", dir=_PARENT)
+if _PARENT is None:
+    os.environ["MAMMO_TESTS_HOME"] = _HOME
+    atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 os.environ["MAMMO_HOME"] = _HOME
 for name in ("MAMMO_DEMO", "MAMMO_PRODUCTION", "MAMMO_KEYS", "MAMMO_MASTER_KEY"):

@@ -18,6 +18,16 @@ def require_researcher(site: Site, by_user: User | None) -> None:
         raise NotAllowedError(_("Only a researcher of this site may do this."))
 
 
+def require_table_keeper(site: Site, by_user: User) -> None:
+    """Let those pass who may bring in questions: researchers and data managers of `site`.
+
+    Raises:
+        NotAllowedError: the account holds neither role there.
+    """
+    if not by_user.has_role("researcher", "data_manager", "admin", site=site):
+        raise NotAllowedError(_("Only a researcher or data manager of this site may do this."))
+
+
 def require_member(campaign: Campaign, by_user: User, purpose: str) -> None:
     """Let members of the campaign pass who hold the purpose's role at its site.
 
@@ -27,6 +37,21 @@ def require_member(campaign: Campaign, by_user: User, purpose: str) -> None:
     is_member = CampaignMember.objects.filter(campaign=campaign, user=by_user, purpose=purpose).exists()
     if not is_member or not by_user.has_role(ROLE_FOR[purpose], site=campaign.site):
         raise NotAllowedError(_("This account does not work on this campaign in that way."))
+
+
+def require_in_pool(question: Question, by_user: User, purpose: str) -> None:
+    """Let people pass to whose pool the question belongs (a question without one is everybody's).
+
+    Raises:
+        NotAllowedError: it waits for another group of people.
+    """
+    if (
+        question.pool
+        and not CampaignMember.objects.filter(
+            campaign=question.campaign, user=by_user, purpose=purpose, pool=question.pool
+        ).exists()
+    ):
+        raise NotAllowedError(_("This question waits for another group of people."))
 
 
 def require_open(campaign: Campaign) -> None:

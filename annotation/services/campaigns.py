@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,12 +13,17 @@ from annotation.models import (
     Campaign,
     CampaignMember,
     InstructionVersion,
+    Lease,
+    NewsKind,
     Proposal,
     ProposerContext,
     Purpose,
+    Question,
 )
-from annotation.querysets import ROLE_FOR
+from annotation.querysets import ROLE_FOR, STAGE_FOR
 from annotation.services.access import require_researcher
+from annotation.services.campaign_settings import OTHER_SETTINGS, checked_settings
+from annotation.services.news import tell
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.core.choices import Language
@@ -46,6 +51,7 @@ def create_campaign(
     allow_small_edit: bool = True,
     proposals_per_question: int = 3,
     seed: int | None = None,
+    **others: Any,
 ) -> Campaign:
     """Make a draft campaign and the first version of its instructions.
 
@@ -53,6 +59,7 @@ def create_campaign(
         proposer: spec of the proposing system, as the answering module takes it; an optional `name` is what
             proposals are recorded under.
         seed: decides sampling and shown orders; drawn when not given.
+        others: any of `campaign_settings.OTHER_SETTINGS` (due_on, adjudication, …).
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -77,6 +84,7 @@ def create_campaign(
             proposals_per_question=proposals_per_question,
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
             is_simulated=site.is_simulated,
+            **checked_settings(others, among=OTHER_SETTINGS),
         )
         InstructionVersion.objects.create(campaign=campaign, number=1, text=instructions, by_user=by_user)
         audit.record("annotation.campaign_created", by_user=by_user, on=campaign, site=site)
@@ -136,6 +144,8 @@ def change_instructions(
 ) -> InstructionVersion:
     """Store a new wording of the instructions; judgements name the version they were made under.
 
+    Earlier versions stand as they were; members of a campaign that is not a draft are told.
+
     Raises:
         StaleVersionError: someone changed the campaign in between.
     """
@@ -146,10 +156,17 @@ def change_instructions(
         version = InstructionVersion.objects.create(
             campaign=campaign, number=number, text=text, by_user=by_user
         )
+        if campaign.state != Campaign.State.DRAFT:
+            tell(people_in(campaign), NewsKind.INSTRUCTIONS, campaign=campaign, by_user=by_user)
         audit.record(
             "annotation.instructions_changed", by_user=by_user, on=campaign, site=campaign.site, number=number
         )
     return version
+
+
+def people_in(campaign: Campaign) -> QuerySet[User]:
+    """Everybody who works on the campaign."""
+    return User.objects.filter(pk__in=campaign.members.values("user"), is_active=True)
 
 
 def current_instructions(campaign: Campaign) -> int:
@@ -158,8 +175,13 @@ def current_instructions(campaign: Campaign) -> int:
     return int(number or 0)
 
 
-def add_member(campaign: Campaign, user: User, purpose: str, *, by_user: User) -> CampaignMember:
-    """Let an account correct or pick in a campaign; nothing happens when it may already.
+def add_member(
+    campaign: Campaign, user: User, purpose: str, *, by_user: User, pool: str = ""
+) -> CampaignMember:
+    """Let an account correct, pick or adjudicate in a campaign; nothing happens when it may already.
+
+    Args:
+        pool: group of people that shares questions; empty is none.
 
     Raises:
         UserError: the account does not hold the role that the purpose needs at the campaign's site.
@@ -174,7 +196,9 @@ def add_member(campaign: Campaign, user: User, purpose: str, *, by_user: User) -
             % {"user": user.username, "role": role, "site": campaign.site.code}
         )
     with transaction.atomic():
-        member, made = CampaignMember.objects.get_or_create(campaign=campaign, user=user, purpose=purpose)
+        member, made = CampaignMember.objects.get_or_create(
+            campaign=campaign, user=user, purpose=purpose, defaults={"pool": pool.strip()[:40]}
+        )
         if made:
             audit.record(
                 "annotation.member_added",
@@ -185,6 +209,33 @@ def add_member(campaign: Campaign, user: User, purpose: str, *, by_user: User) -
                 purpose=purpose,
             )
     return member
+
+
+def remove_member(member: CampaignMember, *, by_user: User) -> None:
+    """Let an account work here no longer; what it did stays, what it holds is free again.
+
+    Drafts stay; a question that was assigned to the person goes back to the pool.
+    """
+    campaign = member.campaign
+    require_researcher(campaign.site, by_user)
+    with transaction.atomic():
+        held = Lease.objects.filter(
+            question__campaign=campaign,
+            user=member.user,
+            purpose=member.purpose,
+            question__stage=STAGE_FOR[member.purpose],
+        )
+        waiting = Question.objects.filter(campaign=campaign).done_by(member.user, member.purpose)
+        held.exclude(question__in=waiting).delete()
+        CampaignMember.objects.filter(pk=member.pk).delete()
+        audit.record(
+            "annotation.member_removed",
+            by_user=by_user,
+            on=campaign,
+            site=campaign.site,
+            user=str(member.user_id),
+            purpose=member.purpose,
+        )
 
 
 def change_proposer(
@@ -227,7 +278,10 @@ def open_campaign(campaign: Campaign, *, by_user: User) -> None:
     require_researcher(campaign.site, by_user)
     if campaign.state == Campaign.State.OPEN:
         raise WrongStateError(_("The campaign is open already."))
-    for purpose in Purpose:
+    needed = [Purpose.CORRECT, Purpose.PICK]
+    if campaign.adjudication:
+        needed.append(Purpose.ADJUDICATE)
+    for purpose in needed:
         if not CampaignMember.objects.filter(campaign=campaign, purpose=purpose).exists():
             raise WrongStateError(
                 _("Nobody may “%(purpose)s” in this campaign; add members first.")

@@ -8,27 +8,35 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.edit_distance import levenshtein
+from annotation.markdown_text import sections_of
 from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Question
 from annotation.services import leases, stages
 from annotation.services.access import is_simulated, require_member
+from annotation.services.campaign_settings import current_guideline
 from annotation.services.campaigns import current_instructions
 from annotation.services.drafts import require_draft_version
 from annotation.services.shown_orders import was_shown
+from annotation.services.study_context import facts_of
+from annotation.services.wording import LONGEST_REMARK, LONGEST_TEXT, plain
+from annotation.text_safety import kinds_of, warnings_in
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import StaleVersionError, UserError, WrongStateError
 
-LONGEST_TEXT = 8000
-
 
 @dataclass(frozen=True, kw_only=True)
 class CorrectionItem:
-    """What a junior says about one proposal: another text, or positively that none is needed."""
+    """What a junior says about one proposal: another text, or positively that none is needed.
+
+    Attributes:
+        citations: error tag: code of the guideline's heading that says otherwise.
+    """
 
     proposal: uuid.UUID
     text: str
     no_change: bool = False
     error_tags: Sequence[str] = ()
+    citations: Mapping[str, str] = field(default_factory=dict)
     notes: str = ""
 
 
@@ -40,11 +48,6 @@ class Settled:
     item: CorrectionItem
     text: str
     replaces: Correction | None = field(default=None)
-
-
-def plain(text: str) -> str:
-    """The text with one kind of line end (browsers send another) and no blanks around it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def submit_corrections(
@@ -74,6 +77,8 @@ def submit_corrections(
     """
     require_member(question.campaign, by_user, Purpose.CORRECT)
     given = {item.proposal: item for item in items}
+    # Looked through before the lock is taken: on SQLite everybody else's writing waits for it.
+    warned = _warned(question, given)
     with transaction.atomic():
         question = stages.locked(question)
         earlier = _earlier(question, by_user)
@@ -86,10 +91,11 @@ def submit_corrections(
                 raise WrongStateError(_("A senior has begun to choose: these corrections stand as they are."))
         else:
             stages.require_stage(question, Question.Stage.PROPOSED)
-        settled = [_settled(proposal, given, earlier) for proposal in Proposal.objects.current(question)]
+        proposals = Proposal.objects.current(question).select_related("question__campaign")
+        settled = [_settled(proposal, given, earlier) for proposal in proposals]
         _refuse_strangers(settled, given)
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.CORRECT))
-        rows = _store(question, settled, by_user, active_seconds)
+        rows = _store(question, settled, warned, by_user, active_seconds)
         Draft.objects.filter(question=question, user=by_user, purpose=Purpose.CORRECT).delete()
         _move_on(question)
         audit.record(
@@ -142,6 +148,7 @@ def _settled(
     unknown = sorted(set(item.error_tags) - set(ErrorTag.values))
     if unknown:
         raise UserError(f"error_tags: {unknown[0]!r} is unknown; known: {', '.join(ErrorTag.values)}")
+    _require_citations(proposal, item)
     if item.no_change and text != proposed:
         raise UserError(_("Proposal %(id)s: marked “no change needed”, but its text was changed.") % where)
     if item.no_change and item.error_tags:
@@ -153,6 +160,18 @@ def _settled(
     return Settled(proposal, item, text, earlier.get(proposal.pk))
 
 
+def _require_citations(proposal: Proposal, item: CorrectionItem) -> None:
+    known = {section.code for section in sections_of(proposal.question.campaign.guideline)}
+    for tag, code in item.citations.items():
+        if tag not in item.error_tags:
+            raise UserError(f"citations: {tag!r} is not among the error tags of this proposal")
+        if code not in known:
+            raise UserError(
+                _("citations: “%(code)s” is no heading of the guideline; open the page again")
+                % {"code": code}
+            )
+
+
 def _refuse_strangers(settled: Sequence[Settled], given: Mapping[uuid.UUID, CorrectionItem]) -> None:
     if not settled:
         raise WrongStateError(_("This question has no proposals yet."))
@@ -161,10 +180,23 @@ def _refuse_strangers(settled: Sequence[Settled], given: Mapping[uuid.UUID, Corr
         raise UserError(_("Proposal %(id)s does not belong to this question.") % {"id": sorted(strangers)[0]})
 
 
+def _warned(question: Question, given: Mapping[uuid.UUID, CorrectionItem]) -> dict[uuid.UUID, list[str]]:
+    """Kinds of warning that each text gets."""
+    facts, asked = facts_of(question), list(question.turns[::2])
+    return {
+        pk: kinds_of(warnings_in(plain(item.text)[:LONGEST_TEXT], facts, asked=asked))
+        for pk, item in given.items()
+    }
+
+
 def _store(
-    question: Question, settled: Sequence[Settled], by_user: User, active_seconds: float
+    question: Question,
+    settled: Sequence[Settled],
+    warned: Mapping[uuid.UUID, list[str]],
+    by_user: User,
+    active_seconds: float,
 ) -> list[Correction]:
-    instructions = current_instructions(question.campaign)
+    instructions, guideline = current_instructions(question.campaign), current_guideline(question.campaign)
     rows = []
     for one in settled:
         same_round = one.replaces is not None and one.replaces.round == question.round
@@ -178,7 +210,10 @@ def _store(
                 text=one.text,
                 no_change=one.item.no_change,
                 error_tags=sorted(set(one.item.error_tags)),
-                notes=plain(one.item.notes),
+                citations=dict(one.item.citations),
+                guideline_version=guideline,
+                warnings=warned[one.proposal.pk],
+                notes=plain(one.item.notes)[:LONGEST_REMARK],
                 edit_distance=levenshtein(plain(one.proposal.text), one.text),
                 active_seconds=max(active_seconds, 0.0) / len(settled),
                 instruction_version=instructions,

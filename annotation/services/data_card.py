@@ -14,11 +14,11 @@ def data_card(
     *,
     split: Split,
     format_name: str,
-    counts: Mapping[str, int],
     content_hash: str,
 ) -> str:
     """The card as Markdown; it names no person and holds no patient's text."""
     corrections = [sample.pick.correction for sample in samples if sample.pick.correction is not None]
+    counts = _counts(samples)
     juniors = len({row.by_user_id for row in corrections})
     seniors = len({sample.pick.by_user_id for sample in samples})
     unchanged = sum(row.no_change for row in corrections)
@@ -48,6 +48,18 @@ def data_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _counts(samples: Sequence[TrainingSample]) -> dict[str, int]:
+    sides = Counter(sample.split for sample in samples)
+    return {
+        "samples": len(samples),
+        **{side: sides[side] for side in ("train", "validation", "test")},
+        "pairs": sum(len(sample.rejected) for sample in samples),
+        "answers written by a senior": sum(sample.pick.correction_id is None for sample in samples),
+        "answers edited by a senior": sum(sample.pick.edited for sample in samples),
+        "answers decided by a third senior": sum(sample.pick.is_adjudication for sample in samples),
+    }
 
 
 def _listed(counted: Mapping[str, int]) -> str:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from annotation.models import Draft, Purpose, Question
+from annotation.querysets import STAGE_FOR
 from annotation.services import leases
 from annotation.services.access import require_member, require_not_own
 from mammo.accounts.models import User
@@ -35,7 +36,7 @@ def save_draft(
         StaleVersionError: another page saved in between; carries the draft as it stands.
     """
     require_member(question.campaign, by_user, purpose)
-    if purpose == Purpose.PICK:
+    if purpose != Purpose.CORRECT:
         require_not_own(question, by_user)
     if len(json.dumps(content)) > LARGEST_DRAFT:
         raise UserError(_("The draft is too large to be stored; shorten the texts."))
@@ -72,9 +73,9 @@ def _stale(stored: Draft) -> StaleVersionError:
 
 def _refuse_unless_stored(question: Question, by_user: User, purpose: str) -> None:
     """A person whose seat went to another may still save; what was sent or has moved on is over."""
-    stage = Question.Stage.PROPOSED if purpose == Purpose.CORRECT else Question.Stage.CORRECTED
     over = (
-        question.stage != stage or Question.objects.filter(pk=question.pk).done_by(by_user, purpose).exists()
+        question.stage != STAGE_FOR[purpose]
+        or Question.objects.filter(pk=question.pk).done_by(by_user, purpose).exists()
     )
     if over:
         raise WrongStateError(_("This question was sent already, or has moved on: nothing was saved."))

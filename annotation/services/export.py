@@ -1,34 +1,35 @@
-"""Training sets from picks: a folder that exists whole or not at all, with lineage, card and hashes."""
+"""Training sets from picks: asked for, written (here or by a job's child process), and put on record."""
 
-import hashlib
-import json
-import os
 import shutil
-from collections import Counter
-from collections.abc import Sequence
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import IO, Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import translation
+from django.utils.translation import gettext as _
 
+from annotation.exporting import formats
+from annotation.exporting.writing import HASH_PLACE, WrittenSet, check_choice, write_training_set
 from annotation.models import Campaign, TrainingExport
-from annotation.services import export_formats
 from annotation.services.access import require_researcher
 from annotation.services.data_card import data_card
-from annotation.services.export_images import png_of
 from annotation.services.splits import SHARES, create_split, extend_split
-from annotation.services.study_context import standard_views
+from annotation.services.study_context import standard_views, viewing_copy_path
 from annotation.services.training_samples import TrainingSample, lineage_of, patients_of, training_samples
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Split
 from mammo.core.errors import UserError
-from mammo.core.jsonlines import write_atomically
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
 
-FORMATS = tuple(export_formats.WRITERS)
-MANIFEST = "manifest.json"
-CARD = "README.md"
-LINEAGE = "lineage.jsonl"
+FORMATS = tuple(formats.WRITERS)
+JOB_KIND = "annotation.export"
+MODULE = "annotation.exporting.child"
 
 
 def campaign_split(campaign: Campaign, *, by_user: User | None) -> Split:
@@ -63,14 +64,16 @@ def export_training(
     by_user: User | None,
     preferences: bool = False,
     split: Split | None = None,
+    images: str = "reference",
 ) -> TrainingExport:
-    """Write the campaign's picked answers as a training set.
+    """Write the campaign's picked answers as a training set, now and here.
 
     Args:
         folder: made by this call; must not exist, or be empty.
         format: llamafactory, trl, swift or parquet.
         preferences: add pairs (picked over each other corrected answer, equal texts skipped).
         split: sides of patients; the campaign's own split when not given.
+        images: by reference (files beside the rows), or packed into the rows (Parquet).
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -78,98 +81,168 @@ def export_training(
             folder is not empty. Nothing is written then.
     """
     require_researcher(campaign.site, by_user)
-    if format not in export_formats.WRITERS:
-        raise UserError(f"--format {format}: unknown; known: {', '.join(FORMATS)}")
+    check_choice(format, images)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: exists and is not empty; give another folder")
     folder = folder.absolute()
     with transaction.atomic():
         chosen = split or campaign_split(campaign, by_user=by_user)
     samples = training_samples(campaign, chosen)
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    request = _request(campaign, samples, chosen, format, preferences, images)
+    # Outside the transaction: on SQLite it would keep everybody from writing while pictures are made.
+    written = write_training_set(request, folder)
     try:
-        # Outside the transaction: on SQLite it would keep everybody from writing while pictures are made.
-        digest, counts = _write(part, campaign, samples, format, preferences, chosen)
         with transaction.atomic():
-            export = _record(campaign, folder, samples, format, preferences, digest, counts, by_user)
-            if folder.exists():
-                folder.rmdir()
-            os.replace(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return export
+            return _record(campaign, folder, samples, request, written, by_user)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
-def _write(
-    part: Path,
+def queue_export(
+    campaign: Campaign,
+    *,
+    by_user: User,
+    format: str,  # noqa: A002
+    preferences: bool = False,
+    images: str = "reference",
+) -> Job:
+    """Queue a job that writes the training set into the server's folder of exports.
+
+    Raises:
+        As `export_training`, before anything is queued.
+    """
+    require_researcher(campaign.site, by_user)
+    check_choice(format, images)
+    with transaction.atomic():
+        split = campaign_split(campaign, by_user=by_user)
+        training_samples(campaign, split)
+        job = jobs.submit(
+            JOB_KIND,
+            by_user=by_user,
+            site=campaign.site,
+            about=campaign,
+            title=_("Training set of %(name)s") % {"name": campaign.name},
+            parameters={
+                "campaign": str(campaign.pk),
+                "split": str(split.pk),
+                "format": format,
+                "preferences": preferences,
+                "images": images,
+            },
+            is_simulated=campaign.is_simulated,
+        )
+        audit.record(
+            "annotation.export_queued", by_user=by_user, on=campaign, site=campaign.site, format=format
+        )
+    return job
+
+
+def build_request(job: Job) -> dict[str, Any]:
+    """The child's request: every record with its texts and the paths of its pictures."""
+    chosen = job.parameters
+    campaign = Campaign.objects.select_related("site").get(pk=chosen["campaign"])
+    split = Split.objects.get(pk=chosen["split"])
+    with transaction.atomic():
+        extend_split(split, patients_of(campaign))
+    samples = training_samples(campaign, split)
+    request = _request(campaign, samples, split, chosen["format"], chosen["preferences"], chosen["images"])
+    return {**request, "folder": str(exports_root() / f"{chosen['format']}-{job.pk}")}
+
+
+def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Put the written set on record, inside the transaction that ends the job.
+
+    Raises:
+        UserError: picks were added or changed while it was written: the record would not fit the files.
+    """
+    chosen = job.parameters
+    campaign = Campaign.objects.select_related("site").get(pk=chosen["campaign"])
+    (row,) = rows
+    samples = training_samples(campaign, Split.objects.get(pk=chosen["split"]))
+    if len(samples) != row["counts"]["samples"]:
+        shutil.rmtree(row["folder"], ignore_errors=True)
+        raise UserError(_("Answers were picked while the set was written; ask for it again."))
+    written = WrittenSet(row["content_hash"], row["export_id"], row["counts"])
+    export = _record(campaign, Path(row["folder"]), samples, chosen, written, job.by_user, job)
+    return {"export": export.export_id, "content_hash": export.content_hash, "samples": len(samples)}
+
+
+def exports_root() -> Path:
+    """Where exports lie that a job wrote."""
+    return Path(settings.MAMMO_HOME) / "exports"
+
+
+def packed_export(export: TrainingExport, *, by_user: User) -> IO[bytes]:
+    """The export as one zip file, to be carried away: on record as a download.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: its folder is gone.
+    """
+    require_researcher(export.campaign.site, by_user)
+    folder = Path(export.folder)
+    if not folder.is_dir():
+        raise UserError(_("The folder of this export is gone; make it again."))
+    target = tempfile.TemporaryFile()  # noqa: SIM115 (the answer closes it)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder).as_posix())
+    target.seek(0)
+    audit.record(
+        "annotation.export_downloaded",
+        by_user=by_user,
+        on=export,
+        site=export.campaign.site,
+        content_hash=export.content_hash,
+    )
+    return target
+
+
+def _request(
     campaign: Campaign,
     samples: Sequence[TrainingSample],
+    split: Split,
     format_name: str,
     preferences: bool,
-    split: Split,
-) -> tuple[str, dict[str, int]]:
-    part.mkdir(parents=True)
-    records = [_record_of(sample, part) for sample in samples]
-    files = export_formats.WRITERS[format_name](records, preferences=preferences)
-    for name, data in files.items():
-        write_atomically(part / name, data)
-    lineage = "".join(json.dumps(lineage_of(s), ensure_ascii=False, sort_keys=True) + "\n" for s in samples)
-    write_atomically(part / LINEAGE, lineage.encode())
-    hashes = _hashes(part)
-    lines = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items()))
-    digest = hashlib.sha256(lines.encode()).hexdigest()
-    counts = _counts(records)
-    manifest = {
+    images: str,
+) -> dict[str, Any]:
+    records = [_record_of(sample) for sample in samples]
+    with translation.override("en"):
+        card = data_card(campaign, samples, split=split, format_name=format_name, content_hash=HASH_PLACE)
+    return {
         "campaign": campaign.name,
+        "campaign_id": str(campaign.pk),
         "split": split.name,
         "format": format_name,
         "preferences": preferences,
-        "counts": counts,
-        "content_hash": digest,
-        "files": hashes,
+        "images": images,
         "simulated": any(sample.is_simulated for sample in samples),
-    }
-    write_atomically(part / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
-    with translation.override("en"):
-        card = data_card(
-            campaign, samples, split=split, format_name=format_name, counts=counts, content_hash=digest
-        )
-    write_atomically(part / CARD, card.encode())
-    return digest, counts
-
-
-def _record_of(sample: TrainingSample, part: Path) -> export_formats.Record:
-    images = []
-    for image in standard_views(sample.question.study) if sample.question.study else ():
-        name = f"images/{image.pk}.png"
-        if not (part / name).exists():
-            write_atomically(part / name, png_of(image))
-        images.append(name)
-    return export_formats.Record(
-        id=str(sample.question.pk),
-        split=sample.split,
-        turns=sample.turns,
-        answer=sample.answer,
-        rejected=sample.rejected,
-        images=tuple(images),
-    )
-
-
-def _hashes(part: Path) -> dict[str, str]:
-    return {
-        path.relative_to(part).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(part.rglob("*"))
-        if path.is_file()
+        "card": card,
+        "lineage": [lineage_of(sample) for sample in samples],
+        "records": records,
     }
 
 
-def _counts(records: Sequence[export_formats.Record]) -> dict[str, int]:
-    sides = Counter(record.split for record in records)
+def _record_of(sample: TrainingSample) -> dict[str, Any]:
+    study = sample.question.study
     return {
-        "samples": len(records),
-        **{split: sides[split] for split in export_formats.SPLITS},
-        "pairs": sum(len(record.rejected) for record in records),
-        "images": len({name for record in records for name in record.images}),
+        "id": str(sample.question.pk),
+        "split": sample.split,
+        "turns": list(sample.turns),
+        "answer": sample.answer,
+        "rejected": list(sample.rejected),
+        "images": [
+            {
+                "name": f"images/{image.pk}.png",
+                "path": str(viewing_copy_path(image)),
+                "center": image.window_center,
+                "width": image.window_width,
+                "function": image.voi_function,
+            }
+            for image in (standard_views(study) if study is not None else ())
+        ],
     }
 
 
@@ -177,20 +250,22 @@ def _record(
     campaign: Campaign,
     folder: Path,
     samples: Sequence[TrainingSample],
-    format_name: str,
-    preferences: bool,
-    digest: str,
-    counts: dict[str, int],
+    chosen: dict[str, Any],
+    written: WrittenSet,
     by_user: User | None,
+    job: Job | None = None,
 ) -> TrainingExport:
     export = TrainingExport.objects.create(
         campaign=campaign,
-        format=format_name,
-        preferences=preferences,
+        format=chosen["format"],
+        preferences=chosen["preferences"],
+        images=chosen["images"],
         folder=str(folder),
-        content_hash=digest,
-        counts=counts,
+        content_hash=written.content_hash,
+        export_id=written.export_id,
+        counts=written.counts,
         by_user=by_user,
+        job=job,
         is_simulated=any(sample.is_simulated for sample in samples),
     )
     patients = {sample.question.patient_id for sample in samples if sample.question.patient_id}
@@ -200,8 +275,8 @@ def _record(
         by_user=by_user,
         on=export,
         site=campaign.site,
-        format=format_name,
-        content_hash=digest,
-        counts=counts,
+        format=export.format,
+        content_hash=written.content_hash,
+        counts=written.counts,
     )
     return export

@@ -1,34 +1,43 @@
 """Leases: a question is held by as many people as it needs, each for a while; expiry never drops a draft."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from annotation.models import Lease, Purpose, Question
+from annotation.models import Lease, Purpose, Question, Skip
 from annotation.services import stages
-from annotation.services.access import require_member, require_researcher
-from mammo.accounts import audit
+from annotation.services.access import require_in_pool, require_member
+from annotation.services.practice import must_practise, require_practice
 from mammo.accounts.models import User
 from mammo.core.errors import WrongStateError
 
 POOL_TIME = timedelta(minutes=30)
+# How many questions at the head of a worklist are tried before the list is read again.
+HEAD = 20
 
 
 def seats(question: Question, purpose: str) -> int:
     """How many people a question needs for a purpose."""
+    if purpose == Purpose.ADJUDICATE:
+        return 1
     return question.campaign.overlap if purpose == Purpose.CORRECT else question.campaign.senior_overlap
 
 
-def hold(question: Question, *, by_user: User, purpose: str) -> Lease:
+def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool = False) -> Lease:
     """Take a seat at a question, or renew one's own for half an hour. Named assignments stay without end.
 
+    Args:
+        is_assigned: a researcher gives the seat, so a campaign that knows no pool lets it pass.
+
     Raises:
-        NotAllowedError: the account does not work on this campaign for that purpose.
-        WrongStateError: all seats are taken.
+        NotAllowedError: the account does not work on this campaign, or this pool, for that purpose.
+        WrongStateError: all seats are taken, the campaign gives seats by name only, or practice comes first.
     """
     require_member(question.campaign, by_user, purpose)
+    require_in_pool(question, by_user, purpose)
     with transaction.atomic():
         question = stages.locked(question)
         rows = Lease.objects.filter(question=question, purpose=purpose, round=question.round)
@@ -38,62 +47,76 @@ def hold(question: Question, *, by_user: User, purpose: str) -> Lease:
             if mine.expires_at is not None:
                 rows.filter(pk=mine.pk).update(expires_at=until)
             return mine
-        # A seat whose time is over is free for the next person, also for the one who had it.
-        rows.filter(expires_at__lte=timezone.now()).delete()
-        taken = set(rows.values_list("seat", flat=True))
-        free = next((seat for seat in range(seats(question, purpose)) if seat not in taken), None)
-        if free is None:
+        if question.campaign.is_assigned_only and not is_assigned:
             raise WrongStateError(
-                _("Someone else works on this question now. What you wrote is kept as your draft.")
+                _("Questions of this campaign are assigned by name; this one is not yours.")
             )
-        try:
-            with transaction.atomic():
-                return Lease.objects.create(
-                    question=question,
-                    user=by_user,
-                    purpose=purpose,
-                    round=question.round,
-                    seat=free,
-                    expires_at=until,
-                )
-        except IntegrityError:
-            raise WrongStateError(
-                _("Someone else works on this question now. What you wrote is kept as your draft.")
-            ) from None
+        if not is_assigned:
+            require_practice(question.campaign, by_user, purpose)
+        return _take(question, by_user, purpose)
+
+
+def _take(question: Question, by_user: User, purpose: str) -> Lease:
+    """A free seat of a locked question; a seat whose time is over is free for the next person."""
+    rows = Lease.objects.filter(question=question, purpose=purpose, round=question.round)
+    rows.filter(expires_at__lte=timezone.now()).delete()
+    taken = set(rows.values_list("seat", flat=True))
+    free = next((seat for seat in range(seats(question, purpose)) if seat not in taken), None)
+    refused = WrongStateError(
+        _("Someone else works on this question now. What you wrote is kept as your draft.")
+    )
+    if free is None:
+        raise refused
+    try:
+        with transaction.atomic():
+            return Lease.objects.create(
+                question=question,
+                user=by_user,
+                purpose=purpose,
+                round=question.round,
+                seat=free,
+                expires_at=timezone.now() + POOL_TIME,
+            )
+    except IntegrityError:
+        raise refused from None
 
 
 def next_question(*, by_user: User, purpose: str) -> Question | None:
-    """Hold and return the first question that waits for this account; None when there is none."""
-    waiting = Question.objects.waiting_for(by_user, purpose).select_related("campaign__site")
-    for question in waiting[:50]:
-        try:
-            hold(question, by_user=by_user, purpose=purpose)
-        except WrongStateError:
-            continue  # taken since the list was read
-        return question
-    return None
+    """Hold and return the first question that waits for this account; None when there is none.
 
-
-def assign(question: Question, user: User, purpose: str, *, by_user: User) -> Lease:
-    """Give a question to a named person; the assignment does not expire.
-
-    Raises:
-        NotAllowedError: `by_user` is no researcher of the site, or `user` does not work on the campaign.
-        WrongStateError: all seats are taken.
+    What the account holds comes first (assigned, begun, returned), then the pool. Rows that another person is
+    taking at this moment are stepped over (FOR UPDATE SKIP LOCKED; SQLite has one writer at a time).
     """
-    require_researcher(question.campaign.site, by_user)
+    held = Question.objects.held_by(by_user, purpose).select_related("campaign__site").first()
+    if held is not None:
+        hold(held, by_user=by_user, purpose=purpose)
+        return held
+    tried: set[UUID] = set()
+    while True:
+        head = Question.objects.first_waiting(by_user, purpose, most=HEAD, without=tried)
+        if not head:
+            return None
+        for waiting in head:
+            tried.add(waiting.pk)
+            question = _taken_from_pool(waiting.pk, by_user, purpose)
+            if question is not None:
+                return question
+
+
+def _taken_from_pool(pk: UUID, by_user: User, purpose: str) -> Question | None:
     with transaction.atomic():
-        lease = hold(question, by_user=user, purpose=purpose)
-        keep(lease)
-        audit.record(
-            "annotation.assigned",
-            by_user=by_user,
-            on=question,
-            site=question.campaign.site,
-            user=str(user.pk),
-            purpose=purpose,
-        )
-    return lease
+        rows = Question.objects.select_for_update(skip_locked=True, of=("self",))
+        locked = rows.select_related("campaign__site").filter(pk=pk).first()
+        # Read again behind the lock: another person may have taken the last seat since the list was read.
+        if locked is None or must_practise(locked.campaign, by_user, purpose):
+            return None
+        if not Question.objects.waiting_for(by_user, purpose).filter(pk=pk).exists():
+            return None
+        try:
+            _take(locked, by_user, purpose)
+        except WrongStateError:
+            return None
+        return locked
 
 
 def release(question: Question, *, by_user: User, purpose: str) -> None:
@@ -107,3 +130,10 @@ def keep(lease: Lease) -> None:
     """Make a seat permanent: a named assignment, or work that is done."""
     Lease.objects.filter(pk=lease.pk).update(expires_at=None)
     lease.expires_at = None
+
+
+def lift_skips(question: Question, user: User, purpose: str, *, by_user: User) -> None:
+    """A person who skipped a question gets it back."""
+    Skip.objects.filter(
+        question=question, by_user=user, purpose=purpose, round=question.round, lifted_at__isnull=True
+    ).update(lifted_at=timezone.now(), lifted_by=by_user)

@@ -7,13 +7,25 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.edit_distance import levenshtein
-from annotation.models import Correction, Draft, Lease, Pick, Purpose, Question, Return
+from annotation.models import (
+    Correction,
+    Draft,
+    Lease,
+    NewsKind,
+    Pick,
+    PickEdit,
+    Purpose,
+    Question,
+    Return,
+)
+from annotation.querysets import STAGE_FOR
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services import leases, stages
 from annotation.services.access import is_simulated, require_member, require_not_own
 from annotation.services.campaigns import current_instructions
-from annotation.services.corrections import LONGEST_TEXT, plain
 from annotation.services.drafts import require_draft_version
+from annotation.services.news import members_of, tell
+from annotation.services.wording import LONGEST_TEXT, plain
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError, WrongStateError
@@ -50,12 +62,7 @@ def pick(
     """
     require_member(question.campaign, by_user, Purpose.PICK)
     with transaction.atomic():
-        question = stages.locked(question)
-        require_not_own(question, by_user)
-        stages.require_stage(question, Question.Stage.CORRECTED)
-        if Pick.objects.filter(question=question, by_user=by_user, round=question.round).exists():
-            raise WrongStateError(_("You have picked an answer to this question already."))
-        require_draft_version(question, by_user=by_user, purpose=Purpose.PICK, version=draft_version)
+        question = begun(question, by_user, Purpose.PICK, draft_version)
         candidates = {row.pk: row for row in Correction.objects.candidates(question)}
         chosen = candidates.get(correction)
         if chosen is None:
@@ -69,8 +76,76 @@ def pick(
             text=wording,
             edited=wording != chosen.text,
             ranking=_ranking(question, set(candidates), chosen, ranking),
-            reason_codes=_codes(reason_codes, PickReason.values),
+            reason_codes=checked_codes(reason_codes, PickReason.values),
             reason=plain(reason),
+            active_seconds=max(active_seconds, 0.0),
+            instruction_version=current_instructions(question.campaign),
+            is_simulated=is_simulated(question, by_user),
+        )
+        if row.edited:
+            _keep_edit(row, chosen)
+        leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
+        _finish(question, by_user)
+        audit.record(
+            "annotation.picked", by_user=by_user, on=question, site=question.campaign.site, pick=str(row.pk)
+        )
+    return row
+
+
+def begun(question: Question, by_user: User, purpose: str, draft_version: int | None) -> Question:
+    """The question, locked, when this senior may decide on it now.
+
+    Raises:
+        NotAllowedError: they corrected answers to it.
+        WrongStateError: it is not to be decided now, or they have decided already.
+        StaleVersionError: another page saved a newer draft.
+    """
+    question = stages.locked(question)
+    require_not_own(question, by_user)
+    stages.require_stage(question, STAGE_FOR[purpose])
+    if Pick.objects.filter(question=question, by_user=by_user, round=question.round).exists():
+        raise WrongStateError(_("You have picked an answer to this question already."))
+    require_draft_version(question, by_user=by_user, purpose=purpose, version=draft_version)
+    return question
+
+
+def write_answer(
+    question: Question,
+    *,
+    by_user: User,
+    text: str,
+    reason: str,
+    reason_codes: Sequence[str] = (),
+    active_seconds: float = 0.0,
+    draft_version: int | None = None,
+) -> Pick:
+    """None is acceptable and the senior writes the answer: a pick without a correction.
+
+    Args:
+        reason: why none of the corrected answers would do.
+        reason_codes: of ReturnReason: what is wrong with them.
+
+    Raises:
+        As `pick`; UserError when text or reason is empty, or the text equals a corrected answer.
+    """
+    require_member(question.campaign, by_user, Purpose.PICK)
+    wording, said = plain(text), plain(reason)
+    if not wording or len(wording) > LONGEST_TEXT:
+        raise UserError(_("text: write an answer of 1 to %(limit)s characters") % {"limit": LONGEST_TEXT})
+    if not said:
+        raise UserError(_("reason: empty; say why none of the answers is acceptable"))
+    codes = checked_codes(reason_codes, ReturnReason.values)
+    with transaction.atomic():
+        question = begun(question, by_user, Purpose.PICK, draft_version)
+        if any(row.text == wording for row in Correction.objects.candidates(question)):
+            raise UserError(_("text: one of the corrected answers says exactly this; pick it"))
+        row = Pick.objects.create(
+            question=question,
+            by_user=by_user,
+            round=question.round,
+            text=wording,
+            reason_codes=codes,
+            reason=said,
             active_seconds=max(active_seconds, 0.0),
             instruction_version=current_instructions(question.campaign),
             is_simulated=is_simulated(question, by_user),
@@ -78,9 +153,25 @@ def pick(
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
         _finish(question, by_user)
         audit.record(
-            "annotation.picked", by_user=by_user, on=question, site=question.campaign.site, pick=str(row.pk)
+            "annotation.answer_written",
+            by_user=by_user,
+            on=question,
+            site=question.campaign.site,
+            pick=str(row.pk),
         )
     return row
+
+
+def _keep_edit(row: Pick, chosen: Correction) -> None:
+    PickEdit.objects.create(
+        question=row.question,
+        pick=row,
+        correction=chosen,
+        by_user=row.by_user,
+        text=row.text,
+        edit_distance=levenshtein(chosen.text, row.text),
+        is_simulated=row.is_simulated,
+    )
 
 
 def _wording(question: Question, chosen: Correction, text: str | None) -> str:
@@ -112,7 +203,8 @@ def _ranking(
     return [str(i) for i in ranking]
 
 
-def _codes(given: Sequence[str], known: Sequence[str]) -> list[str]:
+def checked_codes(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The codes, each once, sorted. Raises UserError naming the one that is unknown."""
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise UserError(f"reason_codes: {unknown[0]!r} is unknown; known: {', '.join(known)}")
@@ -121,29 +213,46 @@ def _codes(given: Sequence[str], known: Sequence[str]) -> list[str]:
 
 def _finish(question: Question, by_user: User) -> None:
     Draft.objects.filter(question=question, user=by_user, purpose=Purpose.PICK).delete()
-    picks = Pick.objects.standing().filter(question=question, round=question.round)
-    if picks.values("by_user").distinct().count() >= question.campaign.senior_overlap:
+    picks = list(Pick.objects.standing().filter(question=question, round=question.round))
+    if len({row.by_user_id for row in picks}) < question.campaign.senior_overlap:
+        return
+    # An answer that a senior wrote agrees with nobody's choice.
+    choices = {row.correction_id or row.pk for row in picks}
+    if question.campaign.adjudication and len(choices) > 1:
+        stages.move(question, Question.Stage.ADJUDICATE)
+        chosen_by = [row.by_user_id for row in picks]
+        people = members_of(question.campaign, Purpose.ADJUDICATE).exclude(pk__in=chosen_by)
+        tell(people, NewsKind.ADJUDICATE, question=question, by_user=by_user)
+    else:
         stages.move(question, Question.Stage.PICKED)
 
 
 def return_to_juniors(
-    question: Question, *, by_user: User, reason: str, reason_codes: Sequence[str] = ()
+    question: Question,
+    *,
+    by_user: User,
+    reason: str,
+    reason_codes: Sequence[str] = (),
+    purpose: str = Purpose.PICK,
 ) -> Return:
     """None is acceptable: the question goes back, in a new round, to the juniors who corrected it.
+
+    Args:
+        purpose: pick, or adjudicate for the senior who decides between two others.
 
     Raises:
         NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
         WrongStateError: the question is not to be picked now.
         UserError: no reason is given (the juniors need one to do better).
     """
-    require_member(question.campaign, by_user, Purpose.PICK)
+    require_member(question.campaign, by_user, purpose)
     if not plain(reason):
         raise UserError(_("reason: empty; tell the junior what to do better"))
-    codes = _codes(reason_codes, ReturnReason.values)
+    codes = checked_codes(reason_codes, ReturnReason.values)
     with transaction.atomic():
         question = stages.locked(question)
         require_not_own(question, by_user)
-        stages.require_stage(question, Question.Stage.CORRECTED)
+        stages.require_stage(question, STAGE_FOR[purpose])
         row = Return.objects.create(
             question=question,
             by_user=by_user,
@@ -152,13 +261,14 @@ def return_to_juniors(
             reason=plain(reason),
             is_simulated=is_simulated(question, by_user),
         )
-        leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
+        leases.keep(leases.hold(question, by_user=by_user, purpose=purpose))
         juniors = (
             Correction.objects.candidates(question).order_by().values_list("by_user", flat=True).distinct()
         )
         _assign_next_round(question, list(juniors))
         stages.move(question, Question.Stage.PROPOSED, round=question.round + 1)
-        Draft.objects.filter(question=question, user=by_user, purpose=Purpose.PICK).delete()
+        Draft.objects.filter(question=question, user=by_user, purpose=purpose).delete()
+        tell(User.objects.filter(pk__in=juniors), NewsKind.RETURNED, question=question, by_user=by_user)
         audit.record(
             "annotation.returned", by_user=by_user, on=question, site=question.campaign.site, round=row.round
         )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from annotation.models import Campaign, Proposal, ProposerContext, Question
 from annotation.services import stages
 from annotation.services.access import require_researcher
+from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
 from annotation.services.study_context import context_text, image_requests
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -34,10 +35,13 @@ def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int = 0) 
     Raises:
         NotAllowedError: not a researcher of the site.
         WrongStateError: the campaign is closed.
+        UserError: the proposer is an endpoint that no approval stands for.
     """
     require_researcher(campaign.site, by_user)
     if campaign.state == Campaign.State.CLOSED:
         raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
+    if campaign.proposer.get("kind") == ENDPOINT_KIND:
+        standing_approval(campaign.site, campaign.proposer, with_images=_sends_images(campaign))
     with transaction.atomic():
         Campaign.objects.select_for_update().get(pk=campaign.pk)
         running = unfinished_job(campaign)
@@ -69,22 +73,35 @@ def unfinished_job(campaign: Campaign) -> Job | None:
 
 
 def build_request(job: Job) -> dict[str, Any]:
-    """The answering module's request: every question of the campaign that lacks proposals now."""
-    campaign = Campaign.objects.get(pk=job.parameters["campaign"])
+    """The answering module's request: every question of the campaign that lacks proposals now.
+
+    An endpoint's approval is looked at again, and what is handed over is put on record.
+    """
+    campaign = Campaign.objects.select_related("site").get(pk=job.parameters["campaign"])
     questions = Question.objects.filter(campaign=campaign).lacking_proposals().order_by("position")
     proposer = {key: value for key, value in campaign.proposer.items() if key != "name"}
+    requests = [
+        _question_request(question, campaign)
+        for question in questions.select_related("study__patient", "patient", "campaign__site")
+    ]
+    if proposer["kind"] == ENDPOINT_KIND:
+        approval = standing_approval(campaign.site, proposer, with_images=_sends_images(campaign))
+        transmit(job, approval, requests)
+        # Set by the approval alone: what the campaign's spec says of it counts for nothing.
+        proposer["remote_allowed"] = True
     return {
         "systems": [{"key": SYSTEM_KEY, "spec": proposer}],
-        "questions": [
-            _question_request(question, campaign)
-            for question in questions.select_related("study__patient", "patient", "campaign__site")
-        ],
+        "questions": requests,
         "n": campaign.proposals_per_question,
         # Endpoints take 31 bits.
         "seed": campaign.seed % (2**31),
         "parameters": campaign.parameters,
         "distinct": True,
     }
+
+
+def _sends_images(campaign: Campaign) -> bool:
+    return campaign.proposer_context == ProposerContext.IMAGES
 
 
 def _question_request(question: Question, campaign: Campaign) -> dict[str, Any]:

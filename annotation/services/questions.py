@@ -14,7 +14,7 @@ from annotation.models import Campaign, Question
 from annotation.question_table import QuestionRow
 from annotation.services.question_cleaning import cleaned_turns
 from mammo.accounts import audit
-from mammo.accounts.models import User
+from mammo.accounts.models import Site, User
 from mammo.archive.models import ImportBatch, ImportItem, Patient, Study
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
@@ -45,7 +45,12 @@ class ImportResult:
 
 
 def import_questions(
-    campaign: Campaign, rows: Sequence[QuestionRow], *, by_user: User | None, table_name: str
+    campaign: Campaign,
+    rows: Sequence[QuestionRow],
+    *,
+    by_user: User | None,
+    table_name: str,
+    about: tuple[Patient | None, Study | None] | None = None,
 ) -> ImportResult:
     """Add the questions of a table; one that the campaign holds already is a duplicate: this can be repeated.
 
@@ -56,6 +61,7 @@ def import_questions(
         rows: as `read_question_table` gives them.
         by_user: a researcher or data manager of the site; None is the operator at the command line.
         table_name: kept, encrypted, with each row's outcome.
+        about: patient and study where they are known already; else each row's numbers are looked up.
 
     Raises:
         NotAllowedError: the account holds neither role at the site.
@@ -68,7 +74,7 @@ def import_questions(
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("site").get(pk=campaign.pk)
         if campaign.state == Campaign.State.CLOSED:
             raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
-        adding = _Adding(campaign, by_user)
+        adding = _Adding(campaign, by_user, about)
         items = [adding.add(row) for row in rows]
         result = ImportResult(items)
         _keep_outcomes(campaign, by_user, table_name, result)
@@ -81,8 +87,13 @@ def import_questions(
 class _Adding:
     """One import under way: the installation's keys, the next position, and what the campaign holds."""
 
-    def __init__(self, campaign: Campaign, by_user: User | None) -> None:
-        self.campaign, self.by_user = campaign, by_user
+    def __init__(
+        self,
+        campaign: Campaign,
+        by_user: User | None,
+        about: tuple[Patient | None, Study | None] | None = None,
+    ) -> None:
+        self.campaign, self.by_user, self.about = campaign, by_user, about
         self.keys: Pseudonyms = installation()
         held = Question.objects.filter(campaign=campaign)
         self.position = int(held.aggregate(last=Max("position"))["last"] or 0)
@@ -91,7 +102,7 @@ class _Adding:
     def add(self, row: QuestionRow) -> ItemOutcome:
         """Add one row, or say why not."""
         try:
-            patient, study = self._match(row)
+            patient, study = self.about or matched(self.campaign.site, row.patient, row.accession)
         except UserError as error:
             return ItemOutcome(row.number, Outcome.REJECTED, str(error))
         about = [str(study.pk) if study else "", str(patient.pk) if patient else "", list(row.turns)]
@@ -108,6 +119,7 @@ class _Adding:
             language=row.language,
             source=row.source,
             consent_reference=row.consent,
+            asked_on=row.asked_on,
             wording_received=json.dumps(row.turns, ensure_ascii=False),
             turns_hash=turns_hash,
             is_simulated=bool(patient.is_simulated if patient else self.campaign.is_simulated),
@@ -116,31 +128,36 @@ class _Adding:
         question.save(force_insert=True)
         return ItemOutcome(row.number, Outcome.IMPORTED)
 
-    def _match(self, row: QuestionRow) -> tuple[Patient | None, Study | None]:
-        site = self.campaign.site
-        if not row.patient and not row.accession:
-            return None, None
-        patient = None
-        if row.patient:
-            number_hash = self.keys.number_hash(site.code, row.patient)
-            patient = Patient.objects.filter(site=site, number_hash=number_hash).first()
-            if patient is None:
-                raise UserError(_("no patient of this number is in the archive; import her study first"))
-            if patient.erased_at is not None:
-                raise UserError(_("this patient withdrew; her questions are not taken in"))
-        if not row.accession:
-            return patient, None
-        studies = Study.objects.filter(
-            site=site, accession_hash=self.keys.accession_hash(site.code, row.accession)
-        ).select_related("patient")
-        found = list(studies.filter(patient=patient) if patient else studies)
-        if len(found) != 1:
-            raise UserError(
-                _("no study of this accession number is in the archive; import it first")
-                if not found
-                else _("several studies have this accession number; add the patient's number")
-            )
-        return found[0].patient, found[0]
+
+def matched(site: Site, patient_number: str, accession: str) -> tuple[Patient | None, Study | None]:
+    """The patient and study of a hospital number and an accession number; empty numbers name nobody.
+
+    Raises:
+        UserError: the archive does not know them, they withdrew, or several studies have the number.
+    """
+    if not patient_number and not accession:
+        return None, None
+    keys, patient = installation(), None
+    if patient_number:
+        number_hash = keys.number_hash(site.code, patient_number)
+        patient = Patient.objects.filter(site=site, number_hash=number_hash).first()
+        if patient is None:
+            raise UserError(_("no patient of this number is in the archive; import her study first"))
+        if patient.erased_at is not None:
+            raise UserError(_("this patient withdrew; her questions are not taken in"))
+    if not accession:
+        return patient, None
+    studies = Study.objects.filter(
+        site=site, accession_hash=keys.accession_hash(site.code, accession)
+    ).select_related("patient")
+    found = list(studies.filter(patient=patient) if patient else studies)
+    if len(found) != 1:
+        raise UserError(
+            _("no study of this accession number is in the archive; import it first")
+            if not found
+            else _("several studies have this accession number; add the patient's number")
+        )
+    return found[0].patient, found[0]
 
 
 def _keep_outcomes(campaign: Campaign, by_user: User | None, table_name: str, result: ImportResult) -> None:

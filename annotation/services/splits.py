@@ -11,6 +11,7 @@ from annotation.services.access import require_researcher
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Patient, Split, SplitMembership
+from mammo.archive.splits import require_open
 from mammo.core.choices import PathologyClass
 from mammo.core.errors import UserError
 
@@ -70,10 +71,16 @@ def create_split(
 
 
 def extend_split(split: Split, patients: Iterable[Patient]) -> int:
-    """Give a side to patients who have none in this split; nobody moves. Returns how many were added."""
+    """Give a side to patients who have none in this split; nobody moves. Returns how many were added.
+
+    Raises:
+        WrongStateError: the split is frozen, and some of them have no side in it.
+    """
     counts = {side: split.members.filter(side=side).count() for side in SplitMembership.Side.values}
     placed = set(split.members.values_list("patient", flat=True))
     new = {patient.pk: patient for patient in patients if patient.pk not in placed}
+    if new:
+        require_open(split)
     strata = _strata(new)
     shares = _shares(split)
     rows = []

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from annotation.models import ProposerContext
+from annotation.models import ProposerContext, Question
+from annotation.text_safety import StudyFacts
 from mammo.archive.models import Image, Report, Study
 from mammo.archive.storage import viewing_copies_root
 from mammo.core.choices import Laterality, View
@@ -83,3 +84,28 @@ def fields_text(study: Study, language: str) -> str:
     return "\n".join(
         f"{names[name]}{colon}{value}" for name, value in values.items() if value not in (None, "")
     )
+
+
+def facts_of(question: Question) -> StudyFacts:
+    """What an answer to the question can contradict, and what identifies its patient."""
+    study, patient = question.study, question.patient
+    known = patient.roster if patient is not None else {}
+    # Of a patient who was erased nothing is known any more.
+    roster = dict(known) if isinstance(known, dict) else {}
+    if study is None:
+        return StudyFacts(roster=roster)
+    return StudyFacts(
+        birads_right=study.birads_right,
+        birads_left=study.birads_left,
+        birads_overall=study.birads_overall,
+        density=study.density,
+        roster=roster,
+    )
+
+
+def prior_study(study: Study) -> Study | None:
+    """The newest earlier study of the same patient; None where dates are not on record."""
+    if study.date is None:
+        return None
+    earlier = Study.objects.filter(patient=study.patient, date__lt=study.date)
+    return earlier.order_by("-date", "-pk").first()

@@ -109,15 +109,18 @@ def _sample(question: Question, split: Split, sides: dict[UUID, str]) -> Trainin
 
 
 def deciding_pick(question: Question) -> Pick:
-    """The pick that counts: the correction most seniors chose; of several such, the one picked first."""
+    """The pick that counts: the adjudicator's; else the correction most seniors chose, the first such pick.
+
+    An answer that a senior wrote stands alone: it shares its votes with no other one.
+    """
     picks = list(
         Pick.objects.standing()
         .filter(question=question, round=question.round)
         .select_related("correction__proposal", "by_user")
         .order_by("created_at", "pk")
     )
-    votes = Counter(pick.correction_id for pick in picks)
-    return max(picks, key=lambda pick: votes[pick.correction_id])
+    votes = Counter(pick.correction_id or pick.pk for pick in picks)
+    return max(picks, key=lambda pick: (pick.is_adjudication, votes[pick.correction_id or pick.pk]))
 
 
 def lineage_of(sample: TrainingSample) -> dict[str, Any]:
@@ -132,6 +135,8 @@ def lineage_of(sample: TrainingSample) -> dict[str, Any]:
         "pick": str(pick.pk),
         "picked_by": str(pick.by_user_id),
         "edited_by_senior": pick.edited,
+        "written_by_senior": correction is None,
+        "adjudicated": pick.is_adjudication,
         "reason_codes": pick.reason_codes,
         "instruction_version": pick.instruction_version,
         "rejected_corrections": [str(row.pk) for row in sample.others],
@@ -144,6 +149,8 @@ def lineage_of(sample: TrainingSample) -> dict[str, Any]:
             "corrected_by": str(correction.by_user_id),
             "no_change": correction.no_change,
             "error_tags": correction.error_tags,
+            "citations": correction.citations,
+            "warnings": correction.warnings,
             "edit_distance": correction.edit_distance,
             "proposal": str(proposal.pk),
             "system": proposal.system,

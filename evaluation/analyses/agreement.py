@@ -1,4 +1,4 @@
-"""`analyse agreement`: intraclass correlations and Krippendorff's alpha of units scored by raters."""
+"""`analyse agreement`: intraclass correlations, alpha, kappas and concordance of units scored by raters."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,12 @@ import numpy as np
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.statistics.fleiss import several_raters
 from evaluation.statistics.intraclass import intraclass
+from evaluation.statistics.kappa import WEIGHTS, cross_table, kappa
+from evaluation.statistics.kendall_w import kendall_w
 from evaluation.statistics.krippendorff import LEVELS, alpha
+from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 from mammo.core.errors import UserError
 
@@ -52,11 +56,16 @@ def _from_long(table: CsvTable) -> FloatArray:
     return values
 
 
-def analyse_agreement(path: Path, *, level: float = 0.95) -> AnalysisResult:
-    """Six intraclass correlations (units that every rater scored) and alpha on four levels (all units).
+def analyse_agreement(path: Path, *, level: float = 0.95, b: int = 1000, seed: int = 1) -> AnalysisResult:
+    """Intraclass correlations, kappas and concordance (units that every rater scored), alpha (all units).
+
+    Args:
+        b: bootstrap replicates of the intervals of alpha.
 
     Returns:
-        data with keys `icc` (form -> {"value","ci"}), `alpha` (level -> value), `units`, `raters`, `notes`.
+        data with keys `icc` (form -> {"value","ci"}), `alpha` (level -> value), `alpha_ci` (level -> limits), `kappa`
+        (two raters: weights -> {"value","se","ci"}; always `fleiss`, `conger`, `light`), `kendall_w`, `units`,
+        `raters`, `notes`.
 
     Raises:
         UserError: the file is unfit, or agreement is not defined for it.
@@ -76,17 +85,81 @@ def analyse_agreement(path: Path, *, level: float = 0.95) -> AnalysisResult:
             lines.append([estimate.method, shown(estimate)])
     except ValueError as error:
         notes.append(f"ICC: {error}")
-    try:
-        alphas = {name: alpha(ratings, level=name).value for name in LEVELS}
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
-    lines += [[f"alpha ({name})", f"{value:.4f}"] for name, value in alphas.items()]
+    alphas = _alphas(path, ratings, level, b, seed, notes)
+    lines += [[f"alpha ({name})", shown(estimate)] for name, estimate in alphas.items()]
+    kappas = _kappas(whole, level, lines, notes)
     data = {
         "icc": icc,
-        "alpha": {name: number(value) for name, value in alphas.items()},
+        "alpha": {name: number(estimate.value) for name, estimate in alphas.items()},
+        "alpha_ci": {name: limits(estimate.interval) for name, estimate in alphas.items()},
+        "kappa": kappas,
+        "kendall_w": _concordance(whole, lines, notes),
         "units": int(ratings.shape[0]),
         "raters": int(ratings.shape[1]),
         "level": level,
         "notes": notes,
     }
     return AnalysisResult(data, [*columns(lines), *(f"note: {note}" for note in notes)])
+
+
+def _alphas(
+    path: Path, ratings: FloatArray, level: float, b: int, seed: int, notes: list[str]
+) -> dict[str, Estimate]:
+    """Alpha on every level that the values allow.
+
+    Raises:
+        UserError: it is defined on none.
+    """
+    found: dict[str, Estimate] = {}
+    problem = ""
+    for name in LEVELS:
+        try:
+            found[name] = alpha(ratings, level=name, b=b, seed=seed, confidence=level)
+        except ValueError as error:
+            problem = str(error)
+            notes.append(f"alpha ({name}): {error}")
+    if not found:
+        raise UserError(f"{path}: {problem}")
+    return found
+
+
+def _kappas(whole: FloatArray, level: float, lines: list[list[str]], notes: list[str]) -> dict[str, Any]:
+    """Kappas that take the values as categories; where they are many (a scale of 1 to 100) they say little."""
+    found: dict[str, Any] = {}
+    try:
+        several = several_raters(whole, level=level)
+    except ValueError as error:
+        notes.append(f"kappa: {error}")
+        return found
+    found["fleiss"] = {
+        "value": number(several.fleiss.value),
+        "se": number(several.fleiss.se),
+        "ci": limits(several.fleiss.interval),
+        "z": number(several.z),
+        "p": several.p,
+    }
+    found |= {"conger": number(several.conger), "light": number(several.light)}
+    lines.append(["Fleiss' kappa", shown(several.fleiss)])
+    if whole.shape[1] == 2:
+        categories = np.unique(whole)
+        table = cross_table(whole[:, 0], whole[:, 1], categories)
+        for weights in WEIGHTS:
+            estimate = kappa(table, weights=weights, level=level)
+            found[weights] = {
+                "value": number(estimate.value),
+                "se": number(estimate.se),
+                "ci": limits(estimate.interval),
+            }
+            lines.append([estimate.method, shown(estimate)])
+        notes.append("weighted kappas take the categories that occur, in their order, as equally far apart")
+    return found
+
+
+def _concordance(whole: FloatArray, lines: list[list[str]], notes: list[str]) -> dict[str, Any] | None:
+    try:
+        w, chi2, p = kendall_w(whole)
+    except ValueError as error:
+        notes.append(f"concordance: {error}")
+        return None
+    lines.append([w.method, shown(w)])
+    return {"value": number(w.value), "chi2": number(chi2), "p": p}

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.analyses.csv_table import CsvRow, read_csv
-from evaluation.analyses.results import AnalysisResult, columns, limits, shown
+from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.statistics.fourfold import Fourfold, likelihood_ratios
 from evaluation.statistics.proportions import clopper_pearson, wilson
 from mammo.core.errors import UserError
 
@@ -41,8 +42,8 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
         )
     found: list[dict[str, Any]] = []
     shown_rows = [["name", "events/total", "Wilson", "Clopper-Pearson"]]
-    for number, row in enumerate(table, start=1):
-        label = row.cells.get("name") or f"row {number}"
+    for place, row in enumerate(table, start=1):
+        label = row.cells.get("name") or f"row {place}"
         counts = (
             [(label, row.count(pair[0]), row.count(pair[1]))]
             if pair is not None
@@ -58,4 +59,31 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
                 | {"wilson": limits(score.interval), "clopper_pearson": limits(exact.interval)}
             )
             shown_rows.append([name, f"{x}/{n}", shown(score), shown(exact)])
-    return AnalysisResult({"proportions": found, "level": level, "notes": []}, columns(shown_rows))
+    data: dict[str, Any] = {"proportions": found, "level": level, "notes": []}
+    lines = columns(shown_rows)
+    if pair is None:
+        data["likelihood_ratios"] = _ratios(table.rows, level)
+        lines += [
+            f"{row['name']} {kind}: {row[kind]['value']}"
+            for row in data["likelihood_ratios"]
+            for kind in ("lr_positive", "lr_negative")
+        ]
+    return AnalysisResult(data, lines)
+
+
+def _ratios(rows: list[CsvRow], level: float) -> list[dict[str, Any]]:
+    """Likelihood ratios of each fourfold table that has positive and negative cases."""
+    made = []
+    for place, row in enumerate(rows, start=1):
+        counts = Fourfold(*(row.count(name) for name in FOURFOLD))
+        if not counts.positives or not counts.negatives:
+            continue
+        both = likelihood_ratios(counts, level=level)
+        made.append(
+            {"name": row.cells.get("name") or f"row {place}", "prevalence": counts.prevalence}
+            | {
+                key: {"value": number(e.value), "ci": limits(e.interval)}
+                for key, e in zip(("lr_positive", "lr_negative"), both, strict=True)
+            }
+        )
+    return made

@@ -24,8 +24,10 @@ def number(value: float | None) -> float | None:
 
 
 def limits(interval: Interval | None) -> list[float] | None:
-    """An interval as a JSON list."""
-    return None if interval is None else [float(interval[0]), float(interval[1])]
+    """An interval as a JSON list; None where there is none or a limit is not finite."""
+    if interval is None or not all(map(math.isfinite, interval)):
+        return None
+    return [float(interval[0]), float(interval[1])]
 
 
 def shown(estimate: Estimate, digits: int = 4) -> str:

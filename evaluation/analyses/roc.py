@@ -7,8 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
-from evaluation.analyses.results import AnalysisResult, limits, shown
-from evaluation.statistics import delong
+from evaluation.analyses.results import AnalysisResult, limits, number, shown
+from evaluation.statistics import clustered_roc, delong
+from evaluation.statistics.fixed_sensitivity import specificity_at_sensitivity
+from evaluation.statistics.fourfold import at_threshold, likelihood_ratios, rates
+from evaluation.statistics.partial_auc import partial_auc
 from evaluation.statistics.results import Estimate
 from mammo.core.errors import UserError
 
@@ -47,24 +50,35 @@ def analyse_roc(
     compare: str | None = None,
     positive: str | None = None,
     level: float = 0.95,
+    cluster: str | None = None,
+    threshold: float | None = None,
+    at_sensitivity: float | None = None,
+    partial: float | None = None,
 ) -> AnalysisResult:
     """DeLong analysis of the columns `score` (and `compare`); higher scores mean positive.
 
+    Args:
+        cluster: column that names clusters (breasts of one patient): Obuchowski's variance in place of DeLong's.
+        threshold: scores from here on are positive calls: rates and likelihood ratios.
+        at_sensitivity: specificity at this sensitivity.
+        partial: partial area over specificities from here to 1.
+
     Returns:
         data with keys `auc`, `se`, `ci`, `n_positive`, `n_negative`, `method`, `notes` and, with `compare`,
-        `compare` (difference = score - compare).
+        `compare` (difference = score - compare); with the options `operating_point`, `at_sensitivity`, `partial`.
 
     Raises:
         UserError: a column is missing, a cell is not a number, or a class has fewer than two cases.
     """
     table = read_csv(path)
-    table.require([truth, score, *([compare] if compare else [])])
+    table.require([truth, score, *(name for name in (compare, cluster) if name)])
     labels = read_truth(table, truth, positive)
     first = np.array([row.number(score) for row in table])
     second = np.array([row.number(compare) for row in table]) if compare else None
     try:
-        area = delong.auc(labels, first, level=level)
-        pair = delong.compare(labels, first, second, level=level) if second is not None else None
+        area, pair = _areas(
+            labels, first, second, [row.text(cluster) for row in table] if cluster else None, level
+        )
     except ValueError as error:
         raise UserError(f"{path}, column {truth!r}: {error}") from None
     notes = [*area.notes, *([BINARY_SCORE] if len(np.unique(first)) == 2 else [])]
@@ -84,8 +98,75 @@ def analyse_roc(
         lines.append(f"AUC of {compare}: {shown(pair.second)}")
         test = "" if pair.z is None else f", z = {pair.z:.4f}, p = {pair.p:.4g}"
         lines.append(f"difference {score} - {compare}: {shown(pair.difference)}{test}")
+    if cluster is not None:
+        data["n_clusters"] = area.n
+    try:
+        lines += _further(data, labels, first, threshold, at_sensitivity, partial, level)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
     data["notes"] = list(dict.fromkeys(notes))
     return AnalysisResult(data, [*lines, *(f"note: {note}" for note in data["notes"])])
+
+
+def _areas(
+    labels: npt.NDArray[np.bool_],
+    first: npt.NDArray[np.float64],
+    second: npt.NDArray[np.float64] | None,
+    clusters: list[str] | None,
+    level: float,
+) -> tuple[Estimate, delong.PairedAuc | None]:
+    if clusters is None:
+        pair = delong.compare(labels, first, second, level=level) if second is not None else None
+        return delong.auc(labels, first, level=level), pair
+    clustered = (
+        clustered_roc.compare_clustered(labels, first, second, clusters, level=level)
+        if second is not None
+        else None
+    )
+    return clustered_roc.clustered_auc(labels, first, clusters, level=level), clustered
+
+
+def _further(
+    data: dict[str, Any],
+    labels: npt.NDArray[np.bool_],
+    score: npt.NDArray[np.float64],
+    threshold: float | None,
+    at_sensitivity: float | None,
+    partial: float | None,
+    level: float,
+) -> list[str]:
+    """Operating point, specificity at a sensitivity and partial area, where they were asked for."""
+    lines = []
+    if threshold is not None:
+        counts = at_threshold(labels, score, threshold)
+        found = rates(counts, level=level)
+        plus, minus = likelihood_ratios(counts, level=level)
+        named = found | {"lr_positive": plus, "lr_negative": minus}
+        data["operating_point"] = {"threshold": threshold, **vars(counts)} | {
+            name: {"value": number(e.value), "ci": limits(e.interval)} for name, e in named.items()
+        }
+        data["operating_point"]["prevalence"] = counts.prevalence
+        lines += [f"{name} at {threshold:g}: {shown(e)}" for name, e in named.items()]
+    if at_sensitivity is not None:
+        point = specificity_at_sensitivity(labels, score, at_sensitivity, level=level)
+        data["at_sensitivity"] = {
+            "specificity": point.estimate.value,
+            "ci": limits(point.estimate.interval),
+            "threshold": point.threshold,
+            "sensitivity": point.reached,
+            "method": point.estimate.method,
+        }
+        lines.append(f"specificity: {shown(point.estimate)} ({point.estimate.method})")
+    if partial is not None:
+        area = partial_auc(labels, score, low=partial, level=level)
+        data["partial"] = {
+            "auc": area.estimate.value,
+            "ci": limits(area.estimate.interval),
+            "mcclish": area.corrected,
+            "method": area.estimate.method,
+        }
+        lines.append(f"partial AUC: {shown(area.estimate)} ({area.estimate.method})")
+    return lines
 
 
 def _area(estimate: Estimate) -> dict[str, Any]:

@@ -7,9 +7,18 @@ import numpy as np
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.statistics.equivalence import equivalence, non_inferiority
+from evaluation.statistics.mixed_model import mixed_model
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
+from evaluation.statistics.score_sensitivity import (
+    agreement_within,
+    ceiling_shares,
+    contrasts_on,
+    ranked,
+    standardised,
+)
 from mammo.core.errors import UserError
 
 COLUMNS = ("rater", "question", "system", "aspect", "score")
@@ -45,19 +54,36 @@ def read_scores(table: CsvTable) -> dict[str, ScoreCube]:
 
 
 def analyse_scores(
-    path: Path, *, level: float = 0.95, rater_by_question: bool = False, b: int = 10_000, seed: int = 1
+    path: Path,
+    *,
+    level: float = 0.95,
+    rater_by_question: bool = False,
+    b: int = 10_000,
+    seed: int = 1,
+    margin: float | None = None,
+    maximum: float | None = None,
+    mixed: bool = False,
 ) -> AnalysisResult:
     """Means, contrasts and agreement per aspect, raters and questions (patients) both random.
 
+    Args:
+        margin: test every contrast for non-inferiority (one-sided .025) and equivalence (TOST .05) within it.
+        maximum: top of the scale, for the share of scores there; by default the largest score of the file.
+        mixed: fit the linear mixed model too (it uses every score of an incomplete design).
+
     Returns:
-        data with keys `means`, `contrasts`, `agreement`, `overall`, `notes`.
+        data with keys `means`, `contrasts`, `agreement`, `within_systems`, `ceiling`, `sensitivity` (contrasts on
+        ranks and on z-scores within raters), `mixed_model` (with `mixed`), `overall`, `notes`.
 
     Raises:
         UserError: names file, line and column of what is wrong.
     """
     by_aspect = read_scores(read_csv(path))
     data: dict[str, Any] = {"means": [], "contrasts": [], "agreement": {}, "overall": None, "notes": []}
+    data |= {"within_systems": {}, "ceiling": {}, "sensitivity": {"ranks": [], "z_scores": []}}
+    data |= {"mixed_model": {}} if mixed else {}
     lines: list[str] = []
+    top = max(float(np.nanmax(cube.values, initial=-np.inf)) for cube in by_aspect.values())
 
     def run(cube: ScoreCube) -> AspectAnalysis:
         return analyse_aspect(cube, level=level, rater_by_question=rater_by_question, b=b, seed=seed)
@@ -68,10 +94,13 @@ def analyse_scores(
         except ValueError as error:
             raise UserError(f"{path}: aspect {aspect}: {error}") from None
         data["means"] += _means(found, aspect)
-        data["contrasts"] += [_contrast(contrast, aspect) for contrast in found.contrasts]
+        data["contrasts"] += [_contrast(contrast, aspect, margin) for contrast in found.contrasts]
         data["agreement"][aspect] = _agreement(found)
         data["notes"] += [f"{aspect}: {note}" for note in _notes(found)]
         lines += _lines(aspect, found)
+        _beside(data, aspect, cube, level=level, seed=seed, maximum=top if maximum is None else maximum)
+        if mixed:
+            data["mixed_model"][aspect] = _mixed(path, aspect, cube, level)
     if len(by_aspect) > 1:
         data["overall"] = _overall(by_aspect, run)
     return AnalysisResult(data, [*lines, *(f"note: {note}" for note in data["notes"])])
@@ -111,16 +140,70 @@ def _means(found: AspectAnalysis, aspect: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _contrast(contrast: Contrast, aspect: str) -> dict[str, Any]:
+def _beside(
+    data: dict[str, Any], aspect: str, cube: ScoreCube, *, level: float, seed: int, maximum: float
+) -> None:
+    """Agreement within systems, share at the maximum, and contrasts on ranks and z-scores."""
+    data["within_systems"][aspect] = {
+        arm.system: {
+            "icc_a1": number(arm.icc_a1.value) if arm.icc_a1 else None,
+            "icc_ak": number(arm.icc_ak.value) if arm.icc_ak else None,
+            "alpha": number(arm.alpha.value) if arm.alpha else None,
+            "notes": list(arm.notes),
+        }
+        for arm in agreement_within(cube, level=level)
+    }
+    shares = ceiling_shares(cube, maximum, level=level)
+    data["ceiling"][aspect] = {
+        system: {"share": number(share.value), "ci": limits(share.interval), "maximum": maximum}
+        for system, share in zip(cube.systems, shares, strict=True)
+    }
+    data["notes"] += [f"{aspect}: {note}" for share in shares for note in share.notes]
+    for name, changed in (("ranks", ranked(cube)), ("z_scores", standardised(cube))):
+        found = contrasts_on(changed, level=level, seed=seed)
+        data["sensitivity"][name] += [_contrast(contrast, aspect) for contrast in found]
+
+
+def _mixed(path: Path, aspect: str, cube: ScoreCube, level: float) -> dict[str, Any]:
+    try:
+        found = mixed_model(cube, level=level)
+    except ValueError as error:
+        raise UserError(f"{path}: aspect {aspect}: {error}") from None
     return {
-        "aspect": aspect,
-        "system": contrast.first,
-        "minus": contrast.second,
-        "difference": number(contrast.estimate.value),
-        "t": number(contrast.statistic),
-        "p": contrast.p,
-        "p_holm": contrast.p_holm,
-    } | _estimate(contrast.estimate)
+        "means": [
+            {"system": system, "mean": number(mean.value)} | _estimate(mean)
+            for system, mean in zip(cube.systems, found.means, strict=True)
+        ],
+        "contrasts": [_contrast(contrast, aspect) for contrast in found.contrasts],
+        "components": found.components,
+        "reml": found.criterion,
+        "notes": list(found.notes),
+    }
+
+
+def _margins(contrast: Contrast, margin: float | None) -> dict[str, Any]:
+    if margin is None:
+        return {}
+    return {
+        test.hypothesis: {"margin": margin, "p": test.p, "ci": limits(test.interval), "shown": test.is_shown}
+        for test in (non_inferiority(contrast.estimate, margin), equivalence(contrast.estimate, margin))
+    }
+
+
+def _contrast(contrast: Contrast, aspect: str, margin: float | None = None) -> dict[str, Any]:
+    return (
+        _margins(contrast, margin)
+        | {
+            "aspect": aspect,
+            "system": contrast.first,
+            "minus": contrast.second,
+            "difference": number(contrast.estimate.value),
+            "t": number(contrast.statistic),
+            "p": contrast.p,
+            "p_holm": contrast.p_holm,
+        }
+        | _estimate(contrast.estimate)
+    )
 
 
 def _agreement(found: AspectAnalysis) -> dict[str, Any]:

@@ -141,4 +141,5 @@ def _cell_json(cell: Cell) -> dict[str, Any] | str | None:
         "ci": list(estimate.interval) if estimate.interval else None,
         "n": estimate.n,
         "method": estimate.method,
+        "rows": len(cell.sources),
     }

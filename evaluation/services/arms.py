@@ -14,9 +14,9 @@ from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
+from modeling.inference.spec_files import KINDS
 from modeling.models import Checkpoint, Stage
 
-SYSTEM_KINDS = ("transformers", "openai", "mammovlm", "file")
 # How the checkpoint of a stage answers; checkpoints of other stages answer nothing.
 ANSWERING_STAGES = {
     Stage.SFT: "mammovlm",
@@ -54,8 +54,8 @@ def add_system_arm(
         if kind is None:
             raise UserError(f"checkpoint {checkpoint}: stage {checkpoint.run.stage} answers no questions")
         given = {"kind": kind, "path": checkpoint.folder}
-    if given.get("kind") not in SYSTEM_KINDS:
-        raise UserError(f"spec: kind {given.get('kind')!r} is unknown; known: {', '.join(SYSTEM_KINDS)}")
+    if given.get("kind") not in KINDS:
+        raise UserError(f"spec: kind {given.get('kind')!r} is unknown; known: {', '.join(KINDS)}")
     simulated = is_simulated or (checkpoint is not None and checkpoint.is_simulated)
     return _add(trial, name, Arm.Kind.SYSTEM, given, by_user, checkpoint=checkpoint, is_simulated=simulated)
 

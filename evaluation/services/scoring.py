@@ -14,7 +14,7 @@ from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.freezing import require_unchanged
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.core.versions import save_versioned
 
 # A form left open over lunch is not hours of work.
@@ -93,13 +93,19 @@ def standing_scores(slot: Slot) -> dict[str, Score]:
 
 
 def record_scores(
-    slot: Slot, *, by_user: User, values: Mapping[str, int], active_seconds: float = 0.0
+    slot: Slot,
+    *,
+    by_user: User,
+    values: Mapping[str, int],
+    active_seconds: float = 0.0,
+    expected_revision: int | None = None,
 ) -> list[Score]:
     """Store a whole form: every aspect, within the scale. A changed value is a new row.
 
     Args:
         values: a whole number for each aspect key of the trial.
         active_seconds: time the rater worked on it.
+        expected_revision: highest revision of the form that the caller has seen (0: none); None does not ask.
 
     Returns:
         the new rows; none where nothing changed.
@@ -107,6 +113,7 @@ def record_scores(
     Raises:
         NotAllowedError: the form is another rater's, or the rater withdrew.
         WrongStateError: the trial is not open for scoring, consent is missing, or an earlier form is empty.
+        StaleVersionError: the form was scored anew meanwhile; carries the scores that stand.
         UserError: an aspect is missing or unknown, or a value is no whole number within the scale.
     """
     with transaction.atomic():
@@ -121,6 +128,7 @@ def record_scores(
         _check_values(values, set(aspects), trial)
         seconds = _seconds(active_seconds)
         standing = standing_scores(row)
+        _refuse_stale(standing, expected_revision)
         made = []
         for key, aspect in aspects.items():
             before = standing.get(key)
@@ -142,6 +150,16 @@ def record_scores(
             revision = max(score.revision for score in made)
             audit.record("evaluation.scored", by_user=by_user, on=row, site=trial.site, revision=revision)
     return made
+
+
+def _refuse_stale(standing: Mapping[str, Score], expected_revision: int | None) -> None:
+    revision = max((score.revision for score in standing.values()), default=0)
+    if expected_revision is not None and revision != expected_revision:
+        raise StaleVersionError(
+            _("This form was scored anew since you opened it: compare the values and save again."),
+            current=list(standing.values()),
+            current_version=revision,
+        )
 
 
 def _check_turn(slot: Slot, by_user: User) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evaluation.statistics.results import Estimate
+from evaluation.statistics.results import Estimate, t_interval
 from evaluation.statistics.score_cube import FloatArray
 
 METHOD = "empirical AUC, DeLong"
@@ -112,3 +112,29 @@ def compare(
         z,
         float(2 * stats.norm.sf(abs(z))) if z is not None else None,
     )
+
+
+def compare_unpaired(
+    first: tuple[npt.NDArray[np.bool_], FloatArray],
+    second: tuple[npt.NDArray[np.bool_], FloatArray],
+    *,
+    level: float = 0.95,
+) -> PairedAuc:
+    """Compare AUCs of two different sets of cases, each (truth, score): Welch's t on DeLong's variances.
+
+    `z` holds the t statistic; the degrees of freedom are those of `difference`.
+
+    Raises:
+        ValueError: as for `auc`.
+    """
+    a, b = auc(*first, level=level), auc(*second, level=level)
+    variances = (a.se or 0.0) ** 2, (b.se or 0.0) ** 2
+    se, gap, total = float(np.sqrt(sum(variances))), a.value - b.value, a.n + b.n
+    if se == 0:
+        point = Estimate(gap, (gap, gap), "unpaired DeLong, Welch t", level, total, 0.0, None, (SAME_CURVE,))
+        return PairedAuc(a, b, point, None, None)
+    df = sum(variances) ** 2 / (variances[0] ** 2 / (a.n - 1) + variances[1] ** 2 / (b.n - 1))
+    interval = t_interval(gap, se, df, level)
+    t = gap / se
+    difference = Estimate(gap, interval, "unpaired DeLong, Welch t", level, total, se, df)
+    return PairedAuc(a, b, difference, t, float(2 * stats.t.sf(abs(t), df)))

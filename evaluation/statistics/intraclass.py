@@ -88,18 +88,35 @@ def _consistent(ms_units: float, ms_error: float, n: int, k: int, level: float) 
 def _absolute(
     ms_units: float, ms_raters: float, ms_error: float, n: int, k: int, level: float
 ) -> tuple[Estimate, Estimate]:
-    value = (ms_units - ms_error) / (ms_units + (k - 1) * ms_error + k * (ms_raters - ms_error) / n)
+    below = ms_units + (k - 1) * ms_error + k * (ms_raters - ms_error) / n
+    if below <= 0:
+        raise ValueError("the variance components cancel each other: ICC(A) is not defined")
+    value = (ms_units - ms_error) / below
     # Satterthwaite df of the denominator (McGraw & Wong 1996, table 7).
     a = k * value / (n * (1 - value)) if value != 1 else float("inf")
     b = 1 + k * value * (n - 1) / (n * (1 - value)) if value != 1 else float("inf")
     if not np.isfinite(a):
         return _pair("A,", value, 1.0, 1.0, n, k, level)
-    v = (a * ms_raters + b * ms_error) ** 2 / (
-        (a * ms_raters) ** 2 / (k - 1) + (b * ms_error) ** 2 / ((n - 1) * (k - 1))
-    )
+    spread = (a * ms_raters) ** 2 / (k - 1) + (b * ms_error) ** 2 / ((n - 1) * (k - 1))
+    if spread == 0:
+        notes = ("the degrees of freedom of its interval are not defined",)
+        return (
+            Estimate(value, None, "ICC(A,1)", level, n, notes=notes),
+            Estimate(step_up(value, k), None, "ICC(A,k)", level, n, notes=notes),
+        )
+    v = (a * ms_raters + b * ms_error) ** 2 / spread
     tail = (1 - level) / 2
     f_lower, f_upper = float(stats.f.isf(tail, n - 1, v)), float(stats.f.isf(tail, v, n - 1))
     rest = k * ms_raters + (k * n - k - n) * ms_error
     lower = n * (ms_units - f_lower * ms_error) / (f_lower * rest + n * ms_units)
     upper = n * (f_upper * ms_units - ms_error) / (rest + n * f_upper * ms_units)
     return _pair("A,", value, lower, upper, n, k, level)
+
+
+def cronbach_alpha(table: FloatArray) -> float:
+    """Cronbach's alpha of `table` (units, items): ICC(C,k) of raters as items.
+
+    Raises:
+        ValueError: as for `intraclass`.
+    """
+    return intraclass(table).icc_ck.value

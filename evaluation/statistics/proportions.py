@@ -1,4 +1,4 @@
-"""Confidence intervals of one proportion."""
+"""Confidence intervals of one proportion: Wilson is the default of every table, the others are for comparison."""
 
 import numpy as np
 from scipy import stats
@@ -38,3 +38,33 @@ def clopper_pearson(x: int, n: int, *, level: float = 0.95) -> Estimate:
     lower = 0.0 if x == 0 else float(stats.beta.ppf(tail, x, n - x + 1))
     upper = 1.0 if x == n else float(stats.beta.isf(tail, x + 1, n - x))
     return Estimate(x / n, (lower, upper), "Clopper-Pearson", level, n)
+
+
+def jeffreys(x: int, n: int, *, level: float = 0.95) -> Estimate:
+    """Equal-tailed interval of the beta posterior under Jeffreys' prior.
+
+    Raises:
+        ValueError: x is not between 0 and n, or n is 0.
+    """
+    _check(x, n)
+    tail = (1 - level) / 2
+    a, b = x + 0.5, n - x + 0.5
+    return Estimate(
+        x / n, (float(stats.beta.ppf(tail, a, b)), float(stats.beta.isf(tail, a, b))), "Jeffreys", level, n
+    )
+
+
+def wilson_corrected(x: int, n: int, *, level: float = 0.95) -> Estimate:
+    """Wilson's interval with continuity correction (Newcombe 1998, method 4).
+
+    Raises:
+        ValueError: x is not between 0 and n, or n is 0.
+    """
+    _check(x, n)
+    z = float(stats.norm.isf((1 - level) / 2))
+    p, below = x / n, 2 * (n + z**2)
+    low = z * float(np.sqrt(z**2 - 2 - 1 / n + 4 * p * (n * (1 - p) + 1)))
+    high = z * float(np.sqrt(z**2 + 2 - 1 / n + 4 * p * (n * (1 - p) - 1)))
+    lower = 0.0 if x == 0 else max(0.0, (2 * n * p + z**2 - 1 - low) / below)
+    upper = 1.0 if x == n else min(1.0, (2 * n * p + z**2 + 1 + high) / below)
+    return Estimate(p, (lower, upper), "Wilson, continuity corrected", level, n)

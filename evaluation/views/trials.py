@@ -1,21 +1,22 @@
 """Trials as researchers and statisticians see them: state, progress by count, the steps, the table."""
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from evaluation.models import Trial
+from evaluation.models import Aspect, Trial
 from evaluation.reports.options import TableOptions
-from evaluation.reports.tables import BUILDERS, build_table
+from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.reports.writers.comma_separated import write_sources
-from evaluation.reports.writers.html_page import html_fragment
 from evaluation.services.access import DESIGNERS
 from evaluation.services.answers import queue_answers, unfinished_job
 from evaluation.services.freezing import freeze_trial, obstacles
@@ -24,6 +25,7 @@ from evaluation.services.protocols import freeze_protocol
 from evaluation.services.scoring import lock_trial, open_forms, open_scoring
 from evaluation.services.screening import screen_trial, settle
 from evaluation.services.unblinding import confirm_unblinding, pending_request, request_unblinding
+from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.idempotency import once
 
@@ -64,17 +66,13 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     user = user_of(request)
     is_draft = row.state == Trial.State.DRAFT
     is_designer = user.has_role(*DESIGNERS, site=row.site)
-    with_simulated = "simulated" in request.GET
-    table = None
-    if row.state in TABULATED:
-        table = build_table(1, TableOptions(row, simulated=with_simulated, paper="paper" in request.GET))
     context = {
         "trial": row,
         "is_designer": is_designer,
         "arms": row.arms.order_by("position"),
         # Names are for those who designed the trial, until they are for all.
         "names_arms": is_designer or row.state == Trial.State.UNBLINDED,
-        "aspects": row.aspects.all(),
+        "aspects": [aspect_name(aspect) for aspect in row.aspects.all()],
         "questions": row.trial_questions.count(),
         "progress": trial_progress(row),
         "open_forms": open_forms(row) if row.state == Trial.State.SCORING else 0,
@@ -82,14 +80,29 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
         "hits": screen_trial(row) if is_draft and is_designer else [],
         "answering": unfinished_job(row) if is_draft else None,
         "pending": pending_request(row),
-        "events": row.events.select_related("by_user").order_by("created_at"),
-        "table": table,
-        # html_fragment escapes every text it is given.
-        "table_html": mark_safe(html_fragment(table)) if table else "",  # noqa: S308
-        "with_simulated": with_simulated,
-        "formats": sorted(WRITERS),
+        "events": _events(row),
+        "has_tables": row.state in TABULATED,
     }
     return render(request, "evaluation/trial.html", context)
+
+
+def aspect_name(aspect: Aspect) -> str:
+    """The aspect's name in the reader's language."""
+    in_chinese = (get_language() or "").startswith("zh")
+    return (aspect.name_zh if in_chinese else "") or aspect.name
+
+
+def _events(row: Trial) -> list[dict[str, Any]]:
+    labels = {
+        "frozen": _("frozen"),
+        "opened": _("opened"),
+        "locked": _("locked"),
+        "unblind_requested": _("unblinding asked for"),
+        "unblinded": _("unblinded"),
+        "amended": _("amended"),
+    }
+    events = row.events.select_related("by_user").order_by("created_at")
+    return [{"row": event, "label": labels.get(event.kind, event.kind)} for event in events]
 
 
 @login_required
@@ -175,7 +188,7 @@ def unblind(request: HttpRequest, trial_id: UUID) -> HttpResponse:
 def table(request: HttpRequest, trial_id: UUID, number: int, kind: str) -> HttpResponse:
     """A table of the trial as a file; `rows` gives the companion file of its sources."""
     row = visible_trial(request, trial_id)
-    if kind not in WRITERS or number not in BUILDERS:
+    if kind not in WRITERS or number not in TRIAL_TABLES:
         raise Http404
     options = TableOptions(row, simulated="simulated" in request.GET, paper="paper" in request.GET)
     built = build_table(number, options)
@@ -187,6 +200,15 @@ def table(request: HttpRequest, trial_id: UUID, number: int, kind: str) -> HttpR
         )
     else:
         content, content_type, name = WRITERS[kind](built), CONTENT_TYPES[kind], f"table{number}.{kind}"
+    with transaction.atomic():
+        audit.record(
+            "evaluation.table_downloaded",
+            by_user=user_of(request),
+            on=row,
+            site=row.site,
+            table=number,
+            kind="rows" if "rows" in request.GET else kind,
+        )
     response = HttpResponse(content, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

@@ -25,11 +25,11 @@ from modeling.data.exchange import (
     report_progress,
 )
 from modeling.inference.distinct import repeated
+from modeling.inference.spec_files import KINDS, located, without_description
 from modeling.inference.systems import Answer, AnsweringSystem, Draw, Question, draw_seed, read_questions
 
 # Draws after which a question's answers are handed over as they are, marked as not distinct.
 MOST_ATTEMPTS = 12
-KINDS = ("transformers", "openai", "mammovlm", "file")
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answ
     """The system that a spec describes. Raises BadRequestError naming the field or file that is wrong.
 
     Args:
-        spec: {"kind": "transformers|mammovlm|file", "path": ...} or {"kind": "openai", "base_url", "model",
-            ...}; its own "parameters" are laid over the request's.
+        spec: {"kind": "transformers|vision_language|mammovlm|file", "path": ...} or {"kind": "openai",
+            "base_url", "model", ...}; its own "parameters" are laid over the request's.
         parameters: temperature, top_p, max_new_tokens.
     """
     kind = spec.get("kind")
@@ -58,13 +58,14 @@ def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answ
     if kind == "openai":
         from modeling.inference.endpoint import EndpointSpec, EndpointSystem
 
-        return EndpointSystem(EndpointSpec.from_mapping(spec), chosen)
+        return EndpointSystem(EndpointSpec.from_mapping(without_description(spec)), chosen)
     if not isinstance(spec.get("path"), str):
         raise BadRequestError(f"spec.path: a system of kind {kind} needs the path of its files")
+    path = located(spec["path"])
     if kind == "file":
         from modeling.inference.answers_file import FileSystem
 
-        return FileSystem(spec["path"])
+        return FileSystem(path)
     from modeling.nn.generation import Sampling
 
     try:
@@ -74,10 +75,14 @@ def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answ
     if kind == "transformers":
         from modeling.inference.native import TransformersSystem
 
-        return TransformersSystem(spec["path"], sampling, spec.get("batch_size"))
+        return TransformersSystem(path, sampling, spec.get("batch_size"))
+    if kind == "vision_language":
+        from modeling.inference.vision_language import VisionLanguageSystem
+
+        return VisionLanguageSystem(path, sampling, spec.get("layout", "each"))
     from modeling.inference.mammovlm_system import MammoVLMSystem
 
-    return MammoVLMSystem(spec["path"], sampling, spec.get("batch_size"))
+    return MammoVLMSystem(path, sampling, spec.get("batch_size"))
 
 
 def write_answers(

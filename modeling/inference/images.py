@@ -12,7 +12,7 @@ from PIL import Image
 from modeling.data.augmentation import orient
 from modeling.data.preprocessing import ViewError, load_view, read_dicom, windowed
 from modeling.data.snapshot import Images
-from modeling.inference.systems import ImageFile, SystemUnavailableError
+from modeling.inference.systems import VIEWS, ImageFile, SystemUnavailableError
 
 
 def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_right: bool) -> Images:
@@ -26,10 +26,45 @@ def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_righ
 
 def png_data_url(image: ImageFile) -> str:
     """The image at full size as a data URL; only pixels leave, no header of the file."""
+    stream = io.BytesIO()
+    _grey(image).save(stream, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def grey_picture(image: ImageFile) -> Image.Image:
+    """The image at full size as a picture of three equal channels."""
+    return _grey(image).convert("RGB")
+
+
+def montage(images: Sequence[ImageFile], height: int = 672) -> Image.Image:
+    """All views of a study in one picture as they are hung: R before L, CC above MLO, chest walls together.
+
+    Args:
+        images: in any order; each scaled to `height` pixels, its aspect kept.
+        height: of one view, in pixels.
+    """
+    hung = [
+        sorted((i for i in images if i.view == view), key=lambda i: i.laterality != "R") for view in VIEWS
+    ]
+    rows = [[_scaled(_grey(image), height) for image in row] for row in hung if row]
+    width = max(sum(part.width for part in row) for row in rows)
+    sheet = Image.new("L", (width, height * len(rows)))
+    for number, row in enumerate(rows):
+        left = (width - sum(part.width for part in row)) // 2
+        for part in row:
+            sheet.paste(part, (left, number * height))
+            left += part.width
+    return sheet.convert("RGB")
+
+
+def _grey(image: ImageFile) -> Image.Image:
     try:
         grey = windowed(read_dicom(image.path))
     except ViewError as error:
         raise SystemUnavailableError(str(error)) from error
-    stream = io.BytesIO()
-    Image.fromarray(np.round(grey * 255).astype(np.uint8)).save(stream, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+    return Image.fromarray(np.round(grey * 255).astype(np.uint8))
+
+
+def _scaled(picture: Image.Image, height: int) -> Image.Image:
+    width = max(1, round(picture.width * height / picture.height))
+    return picture.resize((width, height), Image.Resampling.BILINEAR)

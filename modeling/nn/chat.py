@@ -8,7 +8,7 @@ ids appear only where the template puts them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,8 +49,9 @@ class ChatEncoder:
             raise ValueError("the tokenizer has no chat template: add chat_template.jinja to its folder")
         self.tokenizer = tokenizer
         self._added: dict[str, int] = dict(tokenizer.get_added_vocab())
-        self._control = self._control_tokens()
-        self.control_ids = frozenset(self._control.values())
+        control = control_tokens(tokenizer)
+        self._control_pattern = _pattern(control)
+        self.control_ids = frozenset(control.values())
         self.visual_token_id = self._find_visual_token(visual_token)
         self.closing_id = self._find_closing_id()
         self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.closing_id)
@@ -165,17 +166,6 @@ class ChatEncoder:
             start = found.start() + 1
         return [*pieces, text[start:]]
 
-    def _control_tokens(self) -> dict[str, int]:
-        special = {str(token) for token in self.tokenizer.all_special_tokens}
-        control = {
-            text: index
-            for text, index in self._added.items()
-            if len(text) > 1 and (text in special or re.fullmatch(r"[<\[].*[>\]]", text, re.DOTALL))
-        }
-        longest_first = sorted(control, key=len, reverse=True)
-        self._control_pattern = re.compile("|".join(re.escape(text) for text in longest_first) or "(?!)")
-        return control
-
     def _find_visual_token(self, wanted: str | None) -> int | None:
         if wanted is not None and wanted not in self._added:
             raise ValueError(f"visual_token {wanted!r} is not among the tokenizer's added tokens")
@@ -200,3 +190,36 @@ class ChatEncoder:
             return len(_SENTINEL.findall(self._render(["system", "user"]))) == 2
         except (TemplateError, ValueError):
             return False
+
+
+def control_tokens(tokenizer: Any) -> dict[str, int]:
+    """The added tokens of a tokenizer that steer a dialogue, with their ids."""
+    special = {str(token) for token in tokenizer.all_special_tokens}
+    return {
+        text: index
+        for text, index in tokenizer.get_added_vocab().items()
+        if len(text) > 1 and (text in special or re.fullmatch(r"[<\[].*[>\]]", text, re.DOTALL))
+    }
+
+
+def disarm(tokenizer: Any, text: str) -> str:
+    """The text with a space inside every control token that it spells.
+
+    For processors that tokenise a whole rendered dialogue at once, where a person's text can't be kept apart
+    from the template's.
+
+    Raises:
+        ValueError: the tokenizer would make a control token of the text all the same.
+    """
+    control = control_tokens(tokenizer)
+    pattern = _pattern(control)
+    while pattern.search(text):
+        text = pattern.sub(lambda found: found.group()[0] + " " + found.group()[1:], text)
+    if set(control.values()).intersection(tokenizer.encode(text, add_special_tokens=False)):
+        raise ValueError("the tokenizer turns plain text into a control token; the text is refused")
+    return text
+
+
+def _pattern(control: Mapping[str, int]) -> re.Pattern[str]:
+    longest_first = sorted(control, key=len, reverse=True)
+    return re.compile("|".join(re.escape(text) for text in longest_first) or "(?!)")

@@ -130,7 +130,7 @@ def _generate_batch(
     )
     output = model.generate(**inputs, generation_config=settings, logits_processor=processors)
     return [
-        _until_stop(row, frozenset(stop_ids)) for row in output[:, inputs["input_ids"].shape[1] :].tolist()
+        until_stop(row, frozenset(stop_ids)) for row in output[:, inputs["input_ids"].shape[1] :].tolist()
     ]
 
 
@@ -161,7 +161,8 @@ def stack_views(vectors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
     return stacked, mask
 
 
-def _until_stop(ids: Sequence[int], stops: frozenset[int]) -> Continuation:
+def until_stop(ids: Sequence[int], stops: frozenset[int]) -> Continuation:
+    """The ids before the first stop token."""
     for position, token in enumerate(ids):
         if token in stops:
             return Continuation(list(ids[:position]), "stop")

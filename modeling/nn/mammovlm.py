@@ -34,9 +34,10 @@ from transformers import (
 
 from modeling.nn.density_selector import DENSITIES
 from modeling.nn.umicon import UMiConWithExperts
-from modeling.nn.visual_moe import VisualMoE
+from modeling.nn.visual_moe import VisualMoE, mean_features
 
 PER_VIEW, PER_STUDY = "per_view", "per_study"
+UMICON, LINEAR = "umicon", "linear"
 # Low-rank adapters sit on the attention of the language model alone.
 LORA_TARGETS = r"language_model\..*\.(q_proj|k_proj|v_proj|query_key_value)"
 PROJECTION = "embed_projection"
@@ -58,6 +59,9 @@ class MammoVLMConfig(PreTrainedConfig):
     tokens_per_vector: int = 1
     # The density selector's probabilities of A-D join each visual vector.
     with_density: bool = True
+    # What a visual vector is: UMiCon's, or the expert's mean feature, which the map alone brings to the
+    # language model (rows of Table 3).
+    mapping: str = UMICON
     # The reserved token id that a visual vector replaces.
     visual_token_id: int = 0
     # Right views are flipped to left before the encoder, as they were in training.
@@ -66,6 +70,8 @@ class MammoVLMConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         if self.visual_tokens not in (PER_VIEW, PER_STUDY):
             raise ValueError(f"visual_tokens is {self.visual_tokens!r}, expected {PER_VIEW} or {PER_STUDY}")
+        if self.mapping not in (UMICON, LINEAR):
+            raise ValueError(f"mapping is {self.mapping!r}, expected {UMICON} or {LINEAR}")
         if isinstance(self.text_config, dict):
             given = dict(self.text_config)
             self.text_config = AutoConfig.for_model(given.pop("model_type"), **given)
@@ -112,7 +118,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         if language_model is None:
             language_model = AutoModelForCausalLM.from_config(config.text_config)
         self.language_model = language_model
-        size = int(self.vision.umicon.vector_size) + (len(DENSITIES) if config.with_density else 0)
+        size = self._vector_size()
         hidden = int(language_model.config.hidden_size)
         self.embed_projection = nn.Linear(size, hidden * config.tokens_per_vector)
         self.register_buffer("vector_mean", torch.zeros(size))
@@ -130,6 +136,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         visual_tokens: str = PER_VIEW,
         tokens_per_vector: int = 1,
         with_density: bool = True,
+        mapping: str = UMICON,
         flip_right: bool = True,
     ) -> Self:
         """A model whose visual side and language model are trained and whose map is new."""
@@ -139,6 +146,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             visual_tokens=visual_tokens,
             tokens_per_vector=tokens_per_vector,
             with_density=with_density,
+            mapping=mapping,
             visual_token_id=visual_token_id,
             flip_right=flip_right,
         )
@@ -155,18 +163,31 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             view_mask: (B, V) true where a view exists; all of them when not given.
 
         Returns:
-            vectors (B, V, C) and their mask (B, V); with per_study (B, 1, C) and (B, 1). With density C is
-            UMiCon's 128 and 4 probabilities of the study's density, the same in each of its views.
+            vectors (B, V, C) and their mask (B, V); with per_study (B, 1, C) and (B, 1). C is UMiCon's 128, or
+            the experts' features with the linear mapping; with density 4 probabilities of the study's density
+            follow, the same in each of its views.
         """
         if view_mask is None:
             view_mask = torch.ones(pixel_values.shape[:2], dtype=torch.bool, device=pixel_values.device)
-        vectors, studies, routed = self.vision.encode(pixel_values, view_mask)  # (B, V, C), (B, C)
+        if self.config.mapping == LINEAR:
+            routed = self.vision.visual(pixel_values, view_mask)
+            vectors = mean_features(routed, self.vision.visual.feature_sizes())  # (B, V, sum of D)
+            weights = view_mask.to(vectors)[..., None]
+            studies = (vectors * weights).sum(1) / weights.sum(1).clamp(min=1)
+        else:
+            vectors, studies, routed = self.vision.encode(pixel_values, view_mask)  # (B, V, C), (B, C)
         if self.config.visual_tokens == PER_STUDY:
             vectors, view_mask = studies[:, None], view_mask.any(1, keepdim=True)
         if self.config.with_density:
             density = cast(Tensor, routed.density_logits).exp().to(vectors)[:, None]  # (B, 1, 4)
             vectors = torch.cat([vectors, density.expand(-1, vectors.shape[1], -1)], dim=-1)
         return vectors, view_mask
+
+    def _vector_size(self) -> int:
+        """C: of UMiCon, or of all experts' features side by side; 4 more with density."""
+        features = sum(self.vision.visual.feature_sizes().values())
+        size = features if self.config.mapping == LINEAR else int(self.vision.umicon.vector_size)
+        return size + (len(DENSITIES) if self.config.with_density else 0)
 
     def fit_standardisation(self, vectors: Tensor) -> None:
         """Set mean and deviation from training vectors (n, C); done once, before the map is trained."""

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modeling.nn.fusion import CrossAttentionFusion
 from modeling.nn.text_encoder import TextEncoder
 from modeling.nn.visual_moe import RoutedFeatures, VisualMoE
 
 LAYERS = 6
 Pooling = Literal["mean", "max", "mean_max"]
+Fusion = Literal["concat", "attention"]
 
 
 class ResidualLayer(nn.Module):
@@ -66,10 +68,12 @@ class UMiCon(nn.Module):
         pooling: Pooling = "mean",
         normalise: bool = True,
         residual: bool = True,
+        fusion: Fusion = "concat",
     ) -> None:
         """`feature_sizes` maps each expert's name to the depth D of its feature map.
 
-        `residual` adds each layer of the perceptron to its input; without it the layers are plain.
+        `residual` adds each layer of the perceptron to its input; without it the layers are plain. `fusion`
+        lets image and report vectors attend to each other before they are concatenated (a row of Table 8).
         """
         super().__init__()
         self.feature_sizes = dict(feature_sizes)
@@ -87,11 +91,23 @@ class UMiCon(nn.Module):
         )
         self.perceptron = _perceptron(hidden_size, vector_size, residual=residual)
         self.text = text
+        self.cross_attention: CrossAttentionFusion | None = None
+        self.use_fusion(fusion)
         self.fusion_norm = nn.LayerNorm((2, vector_size))
         self.head = nn.Linear(2 * vector_size, 1)
         # Stand in for the missing modality; measured on the training split at the end of a stage.
         self.register_buffer("mean_image", torch.zeros(vector_size))
         self.register_buffer("mean_report", torch.zeros(vector_size))
+
+    @property
+    def fusion(self) -> Fusion:
+        """How image and report vectors are brought together."""
+        return "concat" if self.cross_attention is None else "attention"
+
+    def use_fusion(self, fusion: Fusion) -> None:
+        """Change the fusion; new attention starts at random, and none is left when it is not asked for."""
+        if fusion != self.fusion:
+            self.cross_attention = CrossAttentionFusion(self.vector_size) if fusion == "attention" else None
 
     def image_vectors(self, routed: RoutedFeatures) -> Tensor:
         """Features by expert -> (B, V, C); zero where no view exists, unit length if `normalise`."""
@@ -121,6 +137,8 @@ class UMiCon(nn.Module):
             image = self.mean_image.expand_as(report)  # type: ignore[arg-type]
         if report is None:
             report = self.mean_report.expand_as(image)
+        if self.cross_attention is not None:
+            image, report = self.cross_attention(image, report)
         return self.fusion_norm(torch.stack([image, report], 1))
 
     def malignancy_logit(self, fused: Tensor) -> Tensor:
@@ -149,6 +167,7 @@ class UMiCon(nn.Module):
             "pooling": self.pooling,
             "normalise": self.normalise,
             "residual": self.residual,
+            "fusion": self.fusion,
         }
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal, Self
 
 import torch
@@ -63,6 +64,13 @@ class VisualMoE(nn.Module):
     def image_size(self) -> tuple[int, int]:
         """(H, W) of the images."""
         return self.selector.encoder.image_size
+
+    def route_all_to(self, expert: str) -> None:
+        """Send every density to one expert (rows of Table 3). Raises ValueError when there is none such."""
+        if expert not in self.expert_names:
+            raise ValueError(f"no expert {expert!r}; experts are {', '.join(self.expert_names)}")
+        self.mapping = dict.fromkeys(DENSITIES, expert)
+        self._expert_of_density.fill_(self.expert_names.index(expert))  # type: ignore[operator]
 
     def feature_sizes(self) -> dict[str, int]:
         """Expert name -> D of its feature map."""
@@ -139,3 +147,19 @@ class VisualMoE(nn.Module):
         size = selector.encoder.image_size
         experts = {name: build_encoder(model, image_size=size) for name, model in spec["experts"].items()}
         return cls(selector=selector, experts=experts, mapping=spec["mapping"], routing=spec["routing"])
+
+
+def mean_features(routed: RoutedFeatures, sizes: Mapping[str, int]) -> Tensor:
+    """Each view's features, averaged over its map, in its expert's place: (B, V, sum of D_e).
+
+    A linear layer on them is one linear map per expert, whatever their widths. Zero elsewhere. The places
+    follow the experts' names in order: a configuration that was saved comes back with its keys sorted.
+    """
+    batch, count = routed.view_mask.shape
+    names = sorted(sizes)
+    start = dict(zip(names, [0, *accumulate(sizes[name] for name in names)], strict=False))
+    first = next(iter(routed.features.values()))
+    flat = first.new_zeros((batch * count, sum(sizes.values())))
+    for name, features in routed.features.items():
+        flat[routed.rows[name], start[name] : start[name] + sizes[name]] = features.mean((2, 3))
+    return flat.unflatten(0, (batch, count))

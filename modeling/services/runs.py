@@ -19,7 +19,7 @@ from mammo.jobs.models import Job
 from modeling.models import Checkpoint, Run, Snapshot
 from modeling.services.results import store_results
 from modeling.services.stages import StageSpec, stage_spec
-from modeling.training.config import ConfigError
+from modeling.training.typed_fields import ConfigError
 
 # Recorded with each run, so that it can be repeated.
 PACKAGES = ("torch", "transformers", "timm", "peft", "accelerate", "numpy")
@@ -130,6 +130,10 @@ def _init(
     folders: dict[str, str] = {}
     for checkpoint in starts_from:
         gives = stage_spec(checkpoint.run.stage).gives
+        if not gives:
+            raise UserError(
+                f"stage {checkpoint.run.stage}: no stage starts from its checkpoints; name another"
+            )
         if gives in folders:
             raise UserError(f"stage {spec.stage.value}: two checkpoints are given for its {gives}; name one")
         folders[gives] = checkpoint.folder
@@ -138,9 +142,9 @@ def _init(
             raise UserError(f"language model {language_model}: no such folder")
         folders["language_model"] = str(Path(language_model).absolute())
     for need in spec.needs:
-        if need not in folders:
+        if need not in folders and spec.instead.get(need) not in folders:
             raise UserError(f"stage {spec.stage.value}: starts from a {need} checkpoint; name one")
-    strangers = sorted(set(folders) - {*spec.needs, *spec.takes})
+    strangers = sorted(set(folders) - {*spec.needs, *spec.instead.values(), *spec.takes})
     if strangers:
         raise UserError(
             f"stage {spec.stage.value}: does not start from a {strangers[0]} checkpoint; leave it out"

@@ -1,6 +1,7 @@
 """The training stages that can be run: module, setting, what each starts from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mammo.core.errors import UserError
 from modeling.models import Stage
@@ -14,6 +15,8 @@ class StageSpec:
     Attributes:
         settings: its frozen dataclass; reading it needs no torch.
         needs: names of checkpoints it must start from.
+        instead: for a need, what may stand in for it (the supervised stage alone, a row of Table 8, starts
+            from the selector).
         takes: names of checkpoints it may start from besides.
         gives: the name under which later stages take its checkpoint; empty when none does.
         reads_snapshot: whether it trains on a snapshot (the language stage reads a corpus).
@@ -22,6 +25,7 @@ class StageSpec:
     stage: Stage
     settings: type[config.StageConfig]
     needs: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)
     takes: tuple[str, ...] = ()
     gives: str = ""
     reads_snapshot: bool = True
@@ -42,6 +46,7 @@ SPECS = (
         stage=Stage.LANGUAGE, settings=config.LanguageConfig, gives="language_model", reads_snapshot=False
     ),
     StageSpec(stage=Stage.DENSITY, settings=config.DensityConfig, gives="density"),
+    StageSpec(stage=Stage.ENCODER_PROBE, settings=config.EncoderProbeConfig),
     StageSpec(
         stage=Stage.UMICON_UNSUPERVISED,
         settings=config.UmiconUnsupervisedConfig,
@@ -52,6 +57,7 @@ SPECS = (
         stage=Stage.UMICON_SUPERVISED,
         settings=config.UmiconSupervisedConfig,
         needs=("umicon",),
+        instead={"umicon": "density"},
         gives="umicon",
     ),
     StageSpec(

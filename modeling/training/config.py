@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, TypeVar, get_type_hints
+
+from modeling.training.typed_fields import ConfigError, typed
 
 PRESETS = ("default", "faithful", "demo")
 CONFIG_FILE = "config.json"
@@ -31,10 +31,6 @@ DEMO_SELECTOR = "test_resnet"
 DEMO_EXPERTS = {"clip": DEMO_SELECTOR, "dinov2": DEMO_SELECTOR, "convnext": DEMO_SELECTOR}
 PAPER_IMAGE_SIZE = (1008, 800)
 DEMO_IMAGE_SIZE = (126, 100)
-
-
-class ConfigError(ValueError):
-    """A training configuration that names an unknown field or gives a value of the wrong type."""
 
 
 def _paper_experts() -> dict[str, str]:
@@ -117,7 +113,7 @@ class StageConfig:
             if name not in known:
                 fields = ", ".join(sorted(known))
                 raise ConfigError(f"{name}: {cls.__name__} has no such field; known are {fields}")
-        values = {name: _typed(value, hints[name], name) for name, value in given.items()}
+        values = {name: typed(value, hints[name], name) for name, value in given.items()}
         return dataclasses.replace(base, **values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -203,6 +199,8 @@ class UmiconConfig(ExpertsConfig):
     residual: bool = True
     # Length C of the image and report vectors.
     vector_size: int = 128
+    # How image and report vectors meet: side by side, or by cross-attention (a row of Table 8).
+    fusion: Literal["concat", "attention"] = "concat"
     # Scale both vectors to unit L2 length.
     normalise: bool = True
     # Distance beyond which a pair of different class costs nothing.
@@ -335,8 +333,13 @@ class SftConfig(ImagesConfig):
     epochs: int = 3
     decay_after_epoch: int | None = None
     checkpoint_every_epochs: int = 1
-    # Train low-rank adapters beside the frozen model, or every weight of the language model.
-    tuning: Literal["lora", "full"] = "lora"
+    # Train low-rank adapters beside the frozen model, every weight of the language model, or none: then the
+    # map alone learns (the rows of Table 3 with a frozen language model).
+    tuning: Literal["lora", "full", "none"] = "lora"
+    # What a visual vector is: UMiCon's, or an expert's mean feature as it is (rows of Table 3).
+    mapping: Literal["umicon", "linear"] = "umicon"
+    # Send every image to this one expert, whatever its density (rows of Table 3); null routes by density.
+    only_expert: str | None = None
     # Rank, scale and dropout of the adapters.
     lora_rank: int = 8
     lora_alpha: int = 32
@@ -414,8 +417,19 @@ class LanguageConfig(StageConfig):
         return cls()
 
 
+@dataclass(frozen=True, kw_only=True)
+class EncoderProbeConfig(DensityConfig):
+    """One encoder of Table 6: how well it tells the densities apart, tuned or as a frozen feature."""
+
+    # timm model name of the encoder that is probed.
+    selector: str = "convnext_tiny"
+    # Train the linear layer alone, on the encoder's features as they are.
+    frozen: bool = False
+
+
 STAGES: dict[str, type[StageConfig]] = {
     "density": DensityConfig,
+    "encoder_probe": EncoderProbeConfig,
     "umicon_unsupervised": UmiconUnsupervisedConfig,
     "umicon_supervised": UmiconSupervisedConfig,
     "sft": SftConfig,
@@ -429,35 +443,3 @@ def read_config(kind: type[_Config], folder: Path | str) -> _Config:
     """The setting saved beside a checkpoint's weights."""
     saved = json.loads((Path(folder) / CONFIG_FILE).read_text("utf-8"))
     return kind.from_overrides(saved["training"])
-
-
-def _typed(value: Any, hint: Any, name: str) -> Any:
-    """`value` as the annotated type, or ConfigError naming the field."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return _typed(value, next(a for a in arguments if a is not type(None)), name)
-    if origin is Literal:
-        if value in arguments:
-            return value
-        raise ConfigError(f"{name}: {value!r} is not one of {', '.join(map(repr, arguments))}")
-    if origin is tuple:
-        if isinstance(value, (list, tuple)) and len(value) == len(arguments):
-            return tuple(_typed(item, part, name) for item, part in zip(value, arguments, strict=True))
-        raise ConfigError(f"{name}: {value!r} is not a list of {len(arguments)} values")
-    if origin is dict:
-        if isinstance(value, Mapping):
-            return {_typed(k, arguments[0], name): _typed(v, arguments[1], name) for k, v in value.items()}
-        raise ConfigError(f"{name}: {value!r} is not an object")
-    return _scalar(value, hint, name)
-
-
-def _scalar(value: Any, hint: type, name: str) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is float and number and math.isfinite(value):
-        return float(value)
-    if hint is not float and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
-        return value
-    expected = "a number" if hint is float else f"of type {hint.__name__}"
-    raise ConfigError(f"{name}: {value!r} is not {expected}")

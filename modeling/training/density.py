@@ -39,13 +39,21 @@ class DensityObjective(nn.Module):
 
 def train(request: StageRequest[DensityConfig], answer: AnswerWriter) -> None:
     """Train, save the selector, measure it on held-out patients and write their predictions."""
-    config, snapshot = request.config, request.snapshot
+    config = request.config
     selector = DensitySelector(
         config.selector, image_size=config.image_size, pretrained_folder=config.pretrained_folder
     )
+    train_classifier(request, answer, DensityObjective(selector), stage="density")
+
+
+def train_classifier(
+    request: StageRequest[DensityConfig], answer: AnswerWriter, objective: DensityObjective, *, stage: str
+) -> None:
+    """Train an encoder with its linear layer on single images, save it, and measure it by study and image."""
+    config, snapshot, selector = request.config, request.snapshot, objective.selector
     metrics = run_training(
-        stage="density",
-        model=DensityObjective(selector),
+        stage=stage,
+        model=objective,
         config=config,
         samples=DensityImages(
             snapshot, seed=request.seed, flip_right=config.flip_right, shift_part=config.shift

@@ -100,6 +100,11 @@ def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
     if vision.visual.image_size != request.snapshot.image_size:
         raise BadRequestError(f"init.umicon: trained on images of {vision.visual.image_size}")
     vision.visual.routing = config.route_by
+    if config.only_expert is not None:
+        try:
+            vision.visual.route_all_to(config.only_expert)
+        except ValueError as error:
+            raise BadRequestError(f"only_expert: {error}") from error
     try:
         encoder = ChatEncoder(load_tokenizer(init["language_model"]))
         language_model = load_language_model(init["language_model"])
@@ -114,16 +119,17 @@ def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
         visual_tokens=config.visual_tokens,
         tokens_per_vector=config.tokens_per_vector,
         with_density=config.with_density,
+        mapping=config.mapping,
         flip_right=config.flip_right,
     )
     return model, encoder
 
 
 def prepare_tuning(model: MammoVLM, config: SftConfig) -> Any:
-    """Gradients where the setting wants them: on the map, and on adapters or the whole language model."""
+    """Gradients where the setting wants them: on the map, and on adapters, all of the language model or none."""
     model.freeze_vision()
-    if config.tuning == "full":
-        model.language_model.requires_grad_(True)
+    if config.tuning in ("full", "none"):
+        model.language_model.requires_grad_(config.tuning == "full")
         model.embed_projection.requires_grad_(True)
         return model
     adapters = LoraConfig(

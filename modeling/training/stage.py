@@ -26,8 +26,9 @@ from modeling.data.snapshot import Snapshot, SnapshotError, file_sha256, open_sn
 from modeling.nn.checkpoint import WEIGHTS_FILE, CheckpointError
 from modeling.nn.experts import EncoderError
 from modeling.training.callbacks import StopRequest
-from modeling.training.config import ConfigError, ImagesConfig, StageConfig
+from modeling.training.config import ImagesConfig, StageConfig
 from modeling.training.trainer import ResumeError, Stopped
+from modeling.training.typed_fields import ConfigError
 
 WEIGHTS_FOLDER = "model"
 

@@ -64,6 +64,7 @@ def build_model(request: StageRequest[UmiconConfig]) -> tuple[UMiConWithExperts,
         pooling=config.pooling,
         normalise=config.normalise,
         residual=config.residual,
+        fusion=config.fusion,
     )
     return UMiConWithExperts(visual=visual, umicon=umicon), tokenizer
 

@@ -22,7 +22,7 @@ from modeling.data.snapshot import Images, Snapshot, Study, View
 from modeling.nn.checkpoint import load_umicon, save_checkpoint
 from modeling.nn.losses import label_loss
 from modeling.nn.text_encoder import encode_reports
-from modeling.nn.umicon import UMiConWithExperts
+from modeling.nn.umicon import UMiCon, UMiConWithExperts
 from modeling.training.config import UmiconSupervisedConfig
 from modeling.training.measures import Floats, auc
 from modeling.training.samples import stack_views, view_images
@@ -130,6 +130,12 @@ def collate_breasts(
     return collate
 
 
+def _new_parts(umicon: UMiCon) -> list[nn.Module]:
+    """What the unsupervised stage left untrained: the head, its normalisation and any attention."""
+    attention = [] if umicon.cross_attention is None else [umicon.cross_attention]
+    return [umicon.head, umicon.fusion_norm, *attention]
+
+
 class SupervisedObjective(nn.Module):
     """Cross-entropy of the head plus the cross-modal contrastive head between patients."""
 
@@ -138,13 +144,12 @@ class SupervisedObjective(nn.Module):
         self.model = model
         self.setting = config
         model.visual.selector.requires_grad_(False)
-        model.umicon.head.requires_grad_(True)
-        model.umicon.fusion_norm.requires_grad_(True)
+        for part in _new_parts(model.umicon):
+            part.requires_grad_(True)
 
     def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
         """The head at the full rate; experts and UMiCon at their share, or they forget density."""
-        umicon = self.model.umicon
-        head = [*umicon.head.parameters(), *umicon.fusion_norm.parameters()]
+        head = [p for part in _new_parts(self.model.umicon) for p in part.parameters()]
         names = {id(parameter) for parameter in head}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in names]
         return [
@@ -264,6 +269,7 @@ def _starting_model(
         asked = getattr(request.config, name)
         if found[name] != asked:
             raise BadRequestError(f"{name}: {asked!r}, but init.umicon was trained with {found[name]!r}")
+    model.umicon.use_fusion(request.config.fusion)
     return model, tokenizer
 
 

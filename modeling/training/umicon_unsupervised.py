@@ -90,6 +90,8 @@ class UnsupervisedObjective(nn.Module):
         # The classification head belongs to the supervised stage.
         model.umicon.head.requires_grad_(False)
         model.umicon.fusion_norm.requires_grad_(False)
+        if model.umicon.cross_attention is not None:
+            model.umicon.cross_attention.requires_grad_(False)
 
     def forward(
         self,

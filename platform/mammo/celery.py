@@ -21,6 +21,10 @@ app.conf.task_queues = [Queue(name, Exchange(name, type="direct"), routing_key=n
 app.conf.task_create_missing_queues = False
 # A page that submits a job must not hang on a broker that is away: the row stands, the reaper rings again.
 app.conf.broker_connection_timeout = 2.0
+# A worker outlives its broker: it asks for ever, and a closed channel (RabbitMQ's consumer_timeout, while a
+# second message waits behind a long training) must not end the training.
+app.conf.broker_connection_max_retries = None
+app.conf.broker_channel_error_retry = True
 # Workers are steered by their job rows and by signals, not by messages.
 app.conf.worker_enable_remote_control = False
 app.conf.worker_send_task_events = False

@@ -20,7 +20,20 @@ MAMMO_HOME = Path(env.str("MAMMO_HOME", default=str(BASE_DIR / "var"))).expandus
 MAMMO_KEYS = Path(env.str("MAMMO_KEYS", default=str(MAMMO_HOME / "keys")))
 MAMMO_MASTER_KEY = env.str("MAMMO_MASTER_KEY", default="")
 MAMMO_ORIGINALS = Path(env.str("MAMMO_ORIGINALS", default=str(MAMMO_HOME / "originals")))
+# How reports are read: the edition of BI-RADS they follow (5 or 4), and the rule that makes the category of an
+# exam from those of its breasts (zero-unless-4 or acr-hierarchy). Both are stored with every label.
+MAMMO_BIRADS_EDITION = env.str("MAMMO_BIRADS_EDITION", default="5")
+MAMMO_BIRADS_OVERALL_RULE = env.str("MAMMO_BIRADS_OVERALL_RULE", default="zero-unless-4")
+if MAMMO_BIRADS_EDITION not in ("5", "4"):
+    raise ImproperlyConfigured(f"MAMMO_BIRADS_EDITION={MAMMO_BIRADS_EDITION}: give 5 or 4")
+if MAMMO_BIRADS_OVERALL_RULE not in ("zero-unless-4", "acr-hierarchy"):
+    raise ImproperlyConfigured(
+        f"MAMMO_BIRADS_OVERALL_RULE={MAMMO_BIRADS_OVERALL_RULE}: give zero-unless-4 or acr-hierarchy"
+    )
 MAMMO_VIEWING_COPIES = Path(env.str("MAMMO_VIEWING_COPIES", default=str(MAMMO_HOME / "viewing_copies")))
+# What a PACS sent waits here, encrypted; beyond these limits it is told to come again later.
+MAMMO_INBOX_FILES = env.int("MAMMO_INBOX_FILES", default=20_000)
+MAMMO_INBOX_RESERVE_BYTES = env.int("MAMMO_INBOX_RESERVE_BYTES", default=2 * 1024**3)
 PRODUCTION = env.bool("MAMMO_PRODUCTION", default=False)
 MAMMO_DEMO = env.bool("MAMMO_DEMO", default=False) or (MAMMO_HOME / "demo" / "signins.json").exists()
 if PRODUCTION and MAMMO_DEMO:
@@ -67,13 +80,14 @@ ALLOWED_HOSTS = env.list(
 INSTALLED_APPS = [
     "mammo.core",
     "mammo.accounts",
+    "mammo.api",
     "mammo.jobs",
     "mammo.archive",
     "annotation",
     "modeling",
     "evaluation",
     "mammo.demo",
-    "django.contrib.admin",
+    "mammo.core.admin_apps.SuperuserAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -82,28 +96,34 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "axes",
     "csp",
     "django_htmx",
     "rest_framework",
+    "django_filters",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "mammo.core.middleware.SecurityHeadersMiddleware",  # first: also what the others answer by themselves
     "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "mammo.accounts.middleware.SessionLimitsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "mammo.core.middleware.UserErrorMiddleware",
     "mammo.core.middleware.NoStoreMiddleware",
+    "mammo.accounts.middleware.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -163,12 +183,22 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
+# Whoever holds one of these roles (or is a superuser) reaches nothing without a second factor.
+MAMMO_SECOND_FACTOR_ROLES = env.list(
+    "MAMMO_SECOND_FACTOR_ROLES", default=["data_manager", "researcher", "admin"]
+)
+MFA_ADAPTER = "mammo.accounts.adapter.SealedMFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # a phone's clock half a minute off
 ACCOUNT_ADAPTER = "mammo.accounts.adapter.ClosedAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
+# Passwords are counted by axes below, in the database; allauth's own counts guard the codes of the second step.
+# A hospital's people share one address.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "120/m/ip,10/5m/key"}
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -176,7 +206,12 @@ AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "account/locked_out.html"
 
-SESSION_COOKIE_AGE = 12 * 3600
+# Minutes without a person's act after which a session ends: for roles of MAMMO_SECOND_FACTOR_ROLES, and for
+# others; hours after which it ends whatever happens.
+MAMMO_SESSION_IDLE_MINUTES = env.float("MAMMO_SESSION_IDLE_MINUTES", default=30)
+MAMMO_SESSION_IDLE_MINUTES_OTHERS = env.float("MAMMO_SESSION_IDLE_MINUTES_OTHERS", default=120)
+MAMMO_SESSION_HOURS = env.float("MAMMO_SESSION_HOURS", default=12)
+SESSION_COOKIE_AGE = int(MAMMO_SESSION_HOURS * 3600)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -230,6 +265,13 @@ def WHITENOISE_ADD_HEADERS_FUNCTION(headers: Any, path: str, url: str) -> None: 
     static_headers(headers, path, url)
 
 
+# News of annotation leave the site only where an administrator switches it on (manage.py deliver_news).
+MAMMO_NEWS_EMAIL = env.bool("MAMMO_NEWS_EMAIL", default=False)
+MAMMO_NEWS_WEBHOOK = env.str("MAMMO_NEWS_WEBHOOK", default="")
+if MAMMO_NEWS_EMAIL:
+    vars().update(env.email_url("EMAIL_URL"))
+    DEFAULT_FROM_EMAIL = env.str("MAMMO_NEWS_FROM", default="mammo@localhost")
+
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 
 BROKER_URL = env.str("BROKER_URL", default="filesystem://")
@@ -255,12 +297,57 @@ if BROKER_URL.startswith("filesystem"):
     }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "mammo.api.authentication.TokenAuthentication",
+        "mammo.api.authentication.SignedInSession",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "mammo.api.throttling.TokenThrottle",
+        "mammo.api.throttling.AccountThrottle",
+        "mammo.api.throttling.AnonymousThrottle",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "mammo.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "mammo.api.errors.answer_error",
+    "URL_FORMAT_OVERRIDE": None,
+    "NUM_PROXIES": env.int("MAMMO_PROXIES", default=1 if PRODUCTION else 0),
 }
-SPECTACULAR_SETTINGS = {"TITLE": "MammoVLM platform", "VERSION": "0.1.0", "SERVE_INCLUDE_SCHEMA": False}
+# Calls per caller; counted in the cache, so several web processes count together only with a shared CACHE_URL.
+MAMMO_API_RATES = {
+    "token": env.str("MAMMO_API_RATE_TOKEN", default="600/min"),
+    "account": env.str("MAMMO_API_RATE_ACCOUNT", default="600/min"),
+    "anonymous": env.str("MAMMO_API_RATE_ANONYMOUS", default="30/min"),
+}
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "MammoVLM platform",
+    "DESCRIPTION": "Annotation, training and blinded evaluation. See docs/api.md for the first call.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "JobState": "mammo.jobs.models.JobState",
+        "CampaignState": "annotation.models.Campaign.State",
+        "TrialState": "evaluation.models.Trial.State",
+        "TrialOrder": "evaluation.models.Trial.Order",
+        "ArmKind": "evaluation.models.Arm.Kind",
+        "ImportOutcome": "mammo.archive.models.ImportItem.Outcome",
+        "ProposerContext": "annotation.models.ProposerContext",
+        "QuestionStage": "annotation.models.Question.Stage",
+        "TrainingStage": "modeling.models.Stage",
+        "Birads": "mammo.core.choices.Birads",
+        "Density": "mammo.core.choices.Density",
+        "Laterality": "mammo.core.choices.Laterality",
+        "View": "mammo.core.choices.View",
+        "Vendor": "mammo.core.choices.Vendor",
+        "Language": "mammo.core.choices.Language",
+        "AccountLanguage": "mammo.settings.LANGUAGES",
+    },
+}
 
 LOGGING = {
     "version": 1,

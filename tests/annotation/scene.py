@@ -174,3 +174,15 @@ def items_for(question: Question) -> list[CorrectionItem]:
         for p in found[:-1]
     ]
     return [*changed, CorrectionItem(proposal=found[-1].pk, text=found[-1].text, no_change=True)]
+
+
+def plain_row(text: str, number: int = 2, **other: Any) -> QuestionRow:
+    """A question without patient or study: the cheapest one."""
+    return row(text, number, patient="", accession="", **other)
+
+
+def proposed(campaign: Campaign, count: int) -> list[Question]:
+    """`count` questions without a study, with their proposals."""
+    questions = ask(campaign, *[plain_row(f"第{i + 1}个问题？", i + 2) for i in range(count)])
+    propose(campaign, questions)
+    return questions

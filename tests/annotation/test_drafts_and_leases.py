@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from annotation.models import Campaign, Draft, Lease, Question
 from annotation.services import leases
+from annotation.services.assignments import assign
 from annotation.services.drafts import save_draft
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
@@ -93,12 +94,12 @@ def test_nothing_left_gives_nothing(question: Question, june: User, jack: User) 
 
 
 def test_a_named_assignment_does_not_expire(question: Question, june: User, jack: User, rita: User) -> None:
-    leases.assign(question, june, "correct", by_user=rita)
+    assign(question, june, "correct", by_user=rita)
     assert Lease.objects.get().expires_at is None
     with pytest.raises(WrongStateError):
         leases.hold(question, by_user=jack, purpose="correct")
     with pytest.raises(NotAllowedError):
-        leases.assign(question, june, "correct", by_user=jack)
+        assign(question, june, "correct", by_user=jack)
 
 
 def test_a_seat_given_back_is_free(question: Question, june: User, jack: User) -> None:

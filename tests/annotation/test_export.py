@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from annotation.exporting.pictures import windowed
 from annotation.models import Campaign, Correction, Question, TrainingExport
 from annotation.services import export as exporting
 from annotation.services.export import campaign_split, export_training
-from annotation.services.export_images import windowed
 from annotation.services.picks import pick
 from annotation.services.splits import create_split
 from mammo.accounts.models import User

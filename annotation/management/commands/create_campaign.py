@@ -22,8 +22,8 @@ class Command(BaseCommand):
     example = "manage.py create_campaign spring --site north --by rita --proposer glm4.json --correct june --pick sena"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name")
-        parser.add_argument("--site", required=True)
+        parser.add_argument("name", metavar="NAME", help="of the campaign, once per site")
+        parser.add_argument("--site", required=True, help="code of the site")
         parser.add_argument("--by", required=True, metavar="ACCOUNT", help="a researcher of the site")
         parser.add_argument(
             "--proposer",
@@ -31,10 +31,19 @@ class Command(BaseCommand):
             metavar="SPEC.json",
             help='such as {"kind": "transformers", "path": "/models/glm-4-9b-chat-hf"}',
         )
-        parser.add_argument("--context", choices=ProposerContext.values, default=ProposerContext.NONE)
+        parser.add_argument(
+            "--context",
+            choices=ProposerContext.values,
+            default=ProposerContext.NONE,
+            help="what the proposing model sees beside the question (none)",
+        )
         parser.add_argument("--overlap", type=int, default=1, help="juniors per question")
-        parser.add_argument("--correct", action="append", default=[], metavar="ACCOUNT")
-        parser.add_argument("--pick", action="append", default=[], metavar="ACCOUNT")
+        parser.add_argument(
+            "--correct", action="append", default=[], metavar="ACCOUNT", help="a junior; may be repeated"
+        )
+        parser.add_argument(
+            "--pick", action="append", default=[], metavar="ACCOUNT", help="a senior; may be repeated"
+        )
 
     def run(self, **options: Any) -> dict[str, Any]:
         site = site_by_code(options["site"])

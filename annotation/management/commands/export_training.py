@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from annotation.exporting.writing import IMAGES
 from annotation.services.campaigns import campaign_by_name
 from annotation.services.export import FORMATS, export_training
 from mammo.accounts.services import site_by_code
@@ -22,10 +23,15 @@ class Command(BaseCommand):
     example = "manage.py export_training 'Spring' out/spring --format llamafactory --preferences"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("campaign")
-        parser.add_argument("folder", type=Path, metavar="DIR")
-        parser.add_argument("--format", required=True, choices=FORMATS)
+        parser.add_argument("campaign", metavar="CAMPAIGN", help="its name")
+        parser.add_argument(
+            "folder", type=Path, metavar="DIR", help="folder to make; must not exist, or be empty"
+        )
+        parser.add_argument("--format", required=True, choices=FORMATS, help="of the training set")
         parser.add_argument("--preferences", action="store_true", help="add pairs for preference tuning")
+        parser.add_argument(
+            "--images", choices=IMAGES, default="reference", help="files beside the rows, or packed (Parquet)"
+        )
         parser.add_argument("--split", help="name of a split; the campaign's own when not given")
         parser.add_argument("--site", help="code of the site, where several have a campaign of this name")
 
@@ -38,6 +44,7 @@ class Command(BaseCommand):
             format=options["format"],
             by_user=None,
             preferences=options["preferences"],
+            images=options["images"],
             split=_split(options["split"]) if options["split"] else None,
         )
         self.say(
@@ -46,6 +53,7 @@ class Command(BaseCommand):
         )
         return {
             "export": str(export.pk),
+            "export_id": export.export_id,
             "folder": export.folder,
             "content_hash": export.content_hash,
             "counts": export.counts,

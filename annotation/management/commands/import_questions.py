@@ -20,7 +20,9 @@ class Command(BaseCommand):
     example = "manage.py import_questions questions.csv --campaign 'Spring' --site north"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "file", type=Path, help="columns patient, accession, language, turns or text, source, consent"
+        )
         parser.add_argument("--campaign", required=True, help="name of the campaign")
         parser.add_argument("--site", required=True, help="code of the site")
 

@@ -20,7 +20,7 @@ class Command(BaseCommand):
     example = "manage.py propose 'Spring' --wait"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("campaign")
+        parser.add_argument("campaign", metavar="CAMPAIGN", help="its name")
         parser.add_argument("--site", help="code of the site, where several have a campaign of this name")
         parser.add_argument("--gpus", type=int, default=0, help="GPUs that the proposer may use")
         parser.add_argument("--wait", action="store_true", help="stay until the job has ended")

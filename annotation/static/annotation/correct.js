@@ -1,6 +1,7 @@
 // The page where a junior settles the proposals: live difference, "no change needed", and a form that can be sent
 // only when every answer is settled.
 import { difference, show } from "./difference.js";
+import { applied, replacements } from "./shared_sentences.js";
 import { countActiveSeconds, guardDrafts, sendOnlyByButton, toViewer, watchKeys } from "./work.js";
 
 const form = document.getElementById("work");
@@ -12,6 +13,7 @@ const answers = [...form.querySelectorAll("[data-answer]")].map((card) => ({
   place: card.querySelector("[data-difference]"),
   settled: card.querySelector("[data-settled]"),
   tags: [...card.querySelectorAll("[data-tags] input")],
+  applyAll: card.querySelector("[data-apply-all]"),
 }));
 
 const plain = (text) => text.replaceAll("\r\n", "\n").trim();
@@ -32,7 +34,36 @@ function refresh(answer) {
   for (const tag of answer.tags) tag.disabled = answer.noChange.checked;
   answer.place.hidden = !isChanged;
   if (isChanged) show(answer.place, difference(plain(answer.proposed), plain(answer.text.value), form.lang || "zh"));
+  for (const one of answers) one.applyAll.hidden = !othersThatChange(one).length;
   form.querySelector("[data-still-open]").hidden = answers.every((one) => stateOf(one) !== "open");
+}
+
+// Other texts that still hold a sentence which this one replaced.
+function othersThatChange(answer) {
+  const changes = replacements(plain(answer.proposed), plain(answer.text.value));
+  if (!changes.length) return [];
+  return answers
+    .filter((other) => other !== answer && !other.noChange.checked)
+    .map((other) => ({ other, text: applied(other.text.value, changes) }))
+    .filter(({ other, text }) => text !== other.text.value);
+}
+
+// Written as if typed, so that the browser's own undo takes it back.
+function write(area, text) {
+  area.focus();
+  area.setSelectionRange(0, area.value.length);
+  if (!document.execCommand("insertText", false, text)) {
+    area.value = text;
+    changed(area);
+  }
+}
+
+function insert(area, text) {
+  area.focus();
+  if (!document.execCommand("insertText", false, text)) {
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+    changed(area);
+  }
 }
 
 function changed(element) {
@@ -50,8 +81,23 @@ for (const answer of answers) {
     changed(answer.text);
     answer.text.focus();
   });
-  refresh(answer);
+  answer.applyAll.addEventListener("click", () => {
+    for (const { other, text } of othersThatChange(answer)) write(other.text, text);
+    answer.text.focus();
+  });
+  for (const button of answer.card.querySelectorAll("[data-copy-from]")) {
+    button.addEventListener("click", () => {
+      const source = answers[Number(button.dataset.copyFrom)];
+      if (!answer.noChange.checked) write(answer.text, source.text.value);
+    });
+  }
+  const phrases = answer.card.querySelector("[data-phrases]");
+  phrases?.addEventListener("change", () => {
+    if (phrases.value && !answer.noChange.checked) insert(answer.text, phrases.value);
+    phrases.selectedIndex = 0;
+  });
 }
+for (const answer of answers) refresh(answer);
 
 // Asked before htmx: an answer that is not settled keeps the form here and takes the focus.
 form.addEventListener(
@@ -67,7 +113,7 @@ form.addEventListener(
   { capture: true },
 );
 
-const keys = { KeyV: toViewer };
+const keys = { KeyV: toViewer, KeyL: () => document.querySelector("[data-guideline]")?.click() };
 for (const [index, answer] of answers.slice(0, 9).entries()) {
   keys[`Digit${index + 1}`] = () => answer.text.focus();
   keys[`Shift+Digit${index + 1}`] = () => answer.noChange.click();

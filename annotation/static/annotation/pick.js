@@ -33,7 +33,7 @@ function edit() {
 
 form.addEventListener("change", refresh);
 refresh();
-const keys = { KeyV: toViewer, KeyE: edit };
+const keys = { KeyV: toViewer, KeyE: edit, KeyL: () => document.querySelector("[data-guideline]")?.click() };
 for (const [index, candidate] of candidates.slice(0, 9).entries()) {
   keys[`Digit${index + 1}`] = () => choose(candidate);
 }

@@ -25,6 +25,7 @@ export function watchKeys(form, keys) {
     }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (isWriting(event.target) || event.target.closest?.("mammo-viewer, dialog")) return;
+    if (document.documentElement.dataset.keys === "off") return;
     const action = keys[event.shiftKey ? `Shift+${event.code}` : event.code];
     if (!action) return;
     event.preventDefault();

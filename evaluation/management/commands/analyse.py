@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from evaluation.analyses.agreement import analyse_agreement
+from evaluation.analyses.mrmc import MrmcOptions, run_mrmc
 from evaluation.analyses.proportions import analyse_proportions
 from evaluation.analyses.results import AnalysisResult
 from evaluation.analyses.roc import analyse_roc
@@ -13,7 +14,19 @@ from evaluation.analyses.scores import analyse_scores
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 
-KINDS = ("agreement", "proportions", "roc", "scores")
+ROC_OPTIONS = ("truth", "score", "compare", "cluster", "threshold", "at_sensitivity", "partial")
+MRMC_OPTIONS = (
+    "endpoint",
+    "covariance",
+    "threshold",
+    "at_specificity",
+    "readers",
+    "cases",
+    "standalone",
+    "group",
+    "positive",
+)
+KINDS = ("agreement", "mrmc", "proportions", "roc", "scores")
 
 
 class Command(BaseCommand):
@@ -25,12 +38,31 @@ class Command(BaseCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
-        parser.add_argument("file", metavar="FILE.csv", type=Path)
+        parser.add_argument(
+            "file", metavar="FILE.csv", type=Path, help="one row per observation, with a heading"
+        )
         parser.add_argument("--level", type=float, default=0.95, help="confidence level (0.95)")
         parser.add_argument("--truth", help="roc: column of the truth (0 or 1)")
         parser.add_argument("--score", help="roc: column of the score; higher means positive")
+        parser.add_argument(
+            "--cluster",
+            metavar="COLUMN",
+            help="roc: units of one name (breasts) belong together",
+        )
+        parser.add_argument("--at-sensitivity", type=float, help="roc: specificity at this sensitivity")
+        parser.add_argument(
+            "--partial", type=float, help="roc: partial area over specificities from here to 1"
+        )
+        parser.add_argument(
+            "--margin", type=float, help="scores: test contrasts for non-inferiority and equivalence"
+        )
+        parser.add_argument("--maximum", type=float, help="scores: top of the scale (the largest score)")
+        parser.add_argument("--mixed", action="store_true", help="scores: fit the linear mixed model too")
         parser.add_argument("--compare", help="roc: column of a second score of the same cases")
-        parser.add_argument("--positive", help="roc: value of the truth column that is the positive class")
+        parser.add_argument(
+            "--positive", help="roc, mrmc: value of the truth column that is the positive class"
+        )
+        self._mrmc_arguments(parser)
         parser.add_argument(
             "--rater-by-question",
             action="store_true",
@@ -40,6 +72,29 @@ class Command(BaseCommand):
             "--replicates", type=int, default=10_000, help="scores: bootstrap replicates (10000)"
         )
         parser.add_argument("--seed", type=int, default=1, help="scores: seed of the bootstrap (1)")
+
+    def _mrmc_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--endpoint", default="auc", help="mrmc: auc (default), sensitivity or specificity"
+        )
+        parser.add_argument(
+            "--covariance",
+            help="mrmc: delong, jackknife or unbiased; by default delong where the design fits",
+        )
+        parser.add_argument(
+            "--threshold", type=float, help="mrmc, roc: ratings from here on are positive calls"
+        )
+        parser.add_argument(
+            "--at-specificity",
+            type=float,
+            help="mrmc: with --endpoint sensitivity, read off the ROC curve at this specificity",
+        )
+        parser.add_argument("--readers", default="random", help="mrmc: random (default) or fixed")
+        parser.add_argument("--cases", default="random", help="mrmc: random (default) or fixed")
+        parser.add_argument(
+            "--standalone", metavar="NAME", help="mrmc: modality or reader that is a system alone"
+        )
+        parser.add_argument("--group", metavar="COLUMN", help="mrmc: column with the group of each reader")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Run the analysis; the result is what `--json` prints.
@@ -58,19 +113,26 @@ class Command(BaseCommand):
         if kind == "scores":
             if options["replicates"] < 100:
                 raise UserError(f"--replicates {options['replicates']}: give at least 100")
+            if options["margin"] is not None and not options["margin"] > 0:
+                raise UserError(
+                    f"--margin {options['margin']:g}: give a margin above zero, in points of the scale"
+                )
             return analyse_scores(
                 file,
                 level=level,
                 rater_by_question=options["rater_by_question"],
                 b=options["replicates"],
                 seed=options["seed"],
+                **{name: options[name] for name in ("margin", "maximum", "mixed")},
             )
         if kind == "roc":
             for name in ("truth", "score"):
                 if not options[name]:
                     raise UserError(f"analyse roc: --{name} is missing; name the column")
-            names = ("truth", "score", "compare", "positive")
+            names = (*ROC_OPTIONS, "positive")
             return analyse_roc(file, level=level, **{name: options[name] for name in names})
+        if kind == "mrmc":
+            return run_mrmc(file, MrmcOptions(level=level, **{name: options[name] for name in MRMC_OPTIONS}))
         if kind == "proportions":
             return analyse_proportions(file, level=level)
         if kind == "agreement":

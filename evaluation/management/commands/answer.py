@@ -12,7 +12,7 @@ from django.core.management.base import CommandParser
 
 from evaluation.models import Arm, Trial
 from evaluation.services.answers import DEFAULT_PARAMETERS, MODULE, queue_answers
-from evaluation.services.arms import SYSTEM_KINDS, add_system_arm
+from evaluation.services.arms import add_system_arm
 from evaluation.services.trials import trial_by_name
 from mammo.accounts.models import User
 from mammo.core.command import Command as BaseCommand
@@ -21,6 +21,8 @@ from mammo.core.jsonlines import read_jsonlines, write_atomically
 from mammo.jobs import services as jobs
 from mammo.jobs.models import JobState
 from mammo.jobs.runner import run_here
+from modeling.data.exchange import BadRequestError
+from modeling.inference import spec_files
 
 EXIT_BAD_REQUEST = 2
 
@@ -38,7 +40,10 @@ class Command(BaseCommand):
             "target", metavar="TRIAL|FILE", help="a trial's name or id, or questions as JSON lines"
         )
         parser.add_argument(
-            "--system", type=Path, required=True, metavar="SPEC.json", help="the answering system"
+            "--system",
+            required=True,
+            metavar="SPEC.json",
+            help=f"the answering system: a file, or a ready spec ({', '.join(spec_files.ready_specs())})",
         )
         parser.add_argument("--name", help="trial: name of the arm (by default `name` in the spec)")
         parser.add_argument("--by", metavar="USERNAME", help="trial: researcher in whose name this is done")
@@ -65,7 +70,7 @@ class Command(BaseCommand):
     def _answer_trial(self, trial: Trial, spec: dict[str, Any], **options: Any) -> dict[str, Any]:
         user = _researcher(trial, options["by"])
         name = options["name"] or spec.get("name") or ""
-        given = {key: value for key, value in spec.items() if key != "name"}
+        given = spec_files.without_description(spec)
         arm = next(
             (a for a in trial.arms.filter(kind=Arm.Kind.SYSTEM) if name in ("", a.name) and a.spec == given),
             None,
@@ -117,21 +122,16 @@ class Command(BaseCommand):
         return {"questions": len(questions), "answers": count, "out": str(out)}
 
 
-def read_spec(path: Path) -> dict[str, Any]:
-    """Read the JSON object that describes a system.
+def read_spec(name: str) -> dict[str, Any]:
+    """Read the JSON object that describes a system, or a ready one.
 
     Raises:
         UserError: the file is missing, is no JSON object, or names no known kind.
     """
     try:
-        spec = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing file") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if not isinstance(spec, dict) or spec.get("kind") not in SYSTEM_KINDS:
-        raise UserError(f"{path}: give an object whose `kind` is one of {', '.join(SYSTEM_KINDS)}")
-    return spec
+        return spec_files.read_spec(name)
+    except BadRequestError as error:
+        raise UserError(f"--system {error}") from None
 
 
 def _researcher(trial: Trial, username: str | None) -> User:

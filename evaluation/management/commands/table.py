@@ -6,9 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from evaluation.reports.lookup import reader_study_by_name, run_by_name, snapshot_by_name
 from evaluation.reports.options import TableOptions
+from evaluation.reports.strata import STRATA, require_stratum
 from evaluation.reports.table import Table
-from evaluation.reports.tables import BUILDERS, build_table
+from evaluation.reports.tables import BUILDERS, build_table, require_builder
 from evaluation.reports.writers import TEXT_FORMATS, WRITERS
 from evaluation.reports.writers.comma_separated import write_sources
 from evaluation.services.trials import trial_by_name
@@ -28,6 +30,19 @@ class Command(BaseCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", metavar="N", help="number of the table in the paper")
         parser.add_argument("--trial", metavar="T", help="name or id of the trial")
+        parser.add_argument("--reader-study", metavar="R", help="name or id of the reader study (table 7)")
+        parser.add_argument(
+            "--run", metavar="RUN", nargs="+", default=[], help="names or ids of runs (tables 5 to 8 and 10)"
+        )
+        parser.add_argument("--snapshot", metavar="S", help="name or id of the snapshot (tables 4 and 9)")
+        parser.add_argument("--by", metavar="STRATUM", help=f"one row per stratum: {', '.join(STRATA)}")
+        parser.add_argument(
+            "--threshold",
+            type=float,
+            default=0.5,
+            help="chance from which a classifier calls malignant (0.5)",
+        )
+        parser.add_argument("--prevalence", type=float, help="table 7: PPV and NPV at this prevalence too")
         parser.add_argument("--simulated", action="store_true", help="take rows marked as simulated too")
         parser.add_argument("--paper", action="store_true", help="add the paper's figures, marked as such")
         parser.add_argument("--format", default="md", help=f"{', '.join(WRITERS)} (md)")
@@ -66,6 +81,23 @@ class Command(BaseCommand):
         number = options["number"]
         if not str(number).isdecimal():
             raise UserError(f"table {number}: give the number of a table, such as 1")
+        require_builder(int(number))  # a table that there is not is told before a trial that there is not
         trial = trial_by_name(options["trial"]) if options["trial"] else None
-        chosen = TableOptions(trial, simulated=options["simulated"], paper=options["paper"])
+        if options["by"]:
+            require_stratum(options["by"])
+        if options["prevalence"] is not None and not 0 < options["prevalence"] < 1:
+            raise UserError(
+                f"--prevalence {options['prevalence']:g}: give a share between 0 and 1, such as 0.006"
+            )
+        chosen = TableOptions(
+            trial,
+            simulated=options["simulated"],
+            paper=options["paper"],
+            reader_study=reader_study_by_name(options["reader_study"]) if options["reader_study"] else None,
+            runs=tuple(run_by_name(name) for name in options["run"]),
+            snapshot=snapshot_by_name(options["snapshot"]) if options["snapshot"] else None,
+            by=options["by"],
+            threshold=options["threshold"],
+            prevalence=options["prevalence"],
+        )
         return build_table(int(number), chosen)

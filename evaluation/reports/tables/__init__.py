@@ -7,7 +7,24 @@ from evaluation.reports.table import Table
 from mammo.core.errors import UserError
 
 # Named, not imported: the statistics behind a table cost two seconds that no page and no command should pay.
-BUILDERS: dict[int, str] = {1: "evaluation.reports.tables.table_1"}
+BUILDERS: dict[int, str] = {number: f"evaluation.reports.tables.table_{number}" for number in range(1, 11)}
+
+
+# Computed from one trial, whose pages check who may see it; the others read the archive and its runs.
+TRIAL_TABLES = (1, 2, 3)
+
+
+def require_builder(number: int) -> str:
+    """The module that builds this table.
+
+    Raises:
+        UserError: there is none; lists those that there are.
+    """
+    module = BUILDERS.get(number)
+    if module is None:
+        known = ", ".join(str(known) for known in sorted(BUILDERS))
+        raise UserError(f"table {number}: this version computes table {known}")
+    return module
 
 
 def build_table(number: int, options: TableOptions) -> Table:
@@ -16,9 +33,8 @@ def build_table(number: int, options: TableOptions) -> Table:
     Raises:
         UserError: this number has no builder, or the options do not fit it.
     """
-    module = BUILDERS.get(number)
-    if module is None:
-        known = ", ".join(str(known) for known in sorted(BUILDERS))
-        raise UserError(f"table {number}: this version computes table {known}")
+    module = require_builder(number)
+    if options.trial is not None and number not in TRIAL_TABLES:
+        raise UserError(f"table {number}: not computed from a trial; leave the trial out")
     table: Table = import_module(module).build(options)
     return table

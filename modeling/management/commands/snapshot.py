@@ -20,14 +20,16 @@ class Command(BaseCommand):
     example = "manage.py snapshot spring --site north --split spring --height 1008 --width 800 --wait"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name")
+        parser.add_argument("name", metavar="NAME", help="of the training set; it never changes")
         parser.add_argument("--site", required=True, help="code of the site")
         parser.add_argument(
             "--split", required=True, help="name of the split; made by patient if there is none"
         )
         parser.add_argument("--campaign", help="whose picked answers go in")
-        parser.add_argument("--height", type=int, default=1008)
-        parser.add_argument("--width", type=int, default=800)
+        parser.add_argument(
+            "--height", type=int, default=1008, help="pixels that images are brought to (1008)"
+        )
+        parser.add_argument("--width", type=int, default=800, help="pixels that images are brought to (800)")
         parser.add_argument("--seed", type=int, default=0, help="of a split that is made")
         parser.add_argument("--wait", action="store_true", help="stay until the job has ended")
 

@@ -13,7 +13,7 @@ from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
 from modeling.models import Checkpoint
 from modeling.services import snapshot_by_name, start_run
-from modeling.services.stages import SPECS
+from modeling.services.stages import SPECS, stage_spec
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     example = "manage.py train density --snapshot spring --config density.json --wait"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("stage")
+        parser.add_argument("stage", metavar="STAGE", help="what to train; the stages are named above")
         parser.add_argument("--snapshot", help="name of a frozen training set")
         parser.add_argument("--site", help="code of the site; the snapshot's when not given")
         parser.add_argument("--config", type=Path, help="JSON file with fields of the stage's setting")
@@ -40,11 +40,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--language-model", type=Path, help="folder of a pretrained language model")
         parser.add_argument("--corpus", type=Path, help="dialogues (JSON lines) for the language stage")
-        parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--gpus", type=int, default=0)
+        parser.add_argument("--seed", type=int, default=0, help="of the run (0)")
+        parser.add_argument(
+            "--gpus", type=int, default=0, help="how many GPUs it sees; 0 trains on the processor"
+        )
         parser.add_argument("--wait", action="store_true", help="stay until the job has ended")
 
     def run(self, **options: Any) -> dict[str, Any]:
+        stage_spec(options["stage"])  # a wrong stage is told before anything that depends on it
         site = site_by_code(options["site"]) if options["site"] else None
         config = _config(options["config"])
         if options["preset"]:

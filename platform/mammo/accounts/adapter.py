@@ -1,12 +1,51 @@
-"""Accounts are made by an administrator; nobody signs up."""
+"""Accounts are made by an administrator; nobody signs up. Secrets of second factors are encrypted at rest."""
 
+import base64
+import os
+import time
+
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.http import HttpRequest
+
+from mammo.core.keys import NONCE_BYTES, derived_secret
+
+ISSUER = "MammoVLM"
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Sign-up is closed."""
+    """Sign-up is closed; signing in counts as having confirmed oneself for the next five minutes."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Always closed."""
         return False
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: object) -> bool:
+        """Not for whoever typed their password (and code) a moment ago."""
+        records = context.request.session.get(AUTHENTICATION_METHODS_SESSION_KEY) or []
+        last = max((float(record["at"]) for record in records), default=0.0)
+        return time.time() - last > float(account_settings.REAUTHENTICATION_TIMEOUT)
+
+
+class SealedMFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
+    """Keeps authenticator secrets under a key that is derived from the installation's master key."""
+
+    def get_totp_issuer(self) -> str:
+        """The name an authenticator app shows."""
+        return ISSUER
+
+    def encrypt(self, text: str) -> str:
+        """Return base64 of nonce and AES-256-GCM ciphertext."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = AESGCM(derived_secret("accounts.authenticators")).encrypt(nonce, text.encode(), None)
+        return base64.b64encode(nonce + sealed).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Reverse of `encrypt`."""
+        raw = base64.b64decode(encrypted_text)
+        cipher = AESGCM(derived_secret("accounts.authenticators"))
+        return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None).decode()

@@ -1,6 +1,9 @@
 """Accounts: users, roles by site, audit trail."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from mammo.core.navigation import Entry, register_entry
 
 
 class AccountsConfig(AppConfig):
@@ -11,3 +14,13 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from mammo.accounts import signals  # noqa: F401  (registers the sign-in receivers)
+
+        register_entry(
+            Entry(
+                label=_("Audit trail"),
+                url_name="accounts:audit",
+                roles=frozenset({"auditor", "admin"}),
+                order=90,
+                description=_("Who did what to which object, when and why."),
+            )
+        )

@@ -1,6 +1,7 @@
 """Who may do what, at which site; and the hash-chained trail of what was done."""
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -73,6 +74,11 @@ class User(AbstractUser):
         """All roles held anywhere."""
         return set(Membership.objects.filter(user=self).values_list("role", flat=True))
 
+    def role_names(self) -> list[str]:
+        """The roles held anywhere in the reader's language, in the order of `Role`."""
+        held = self.roles
+        return [str(role.label) for role in Role if role in held]
+
 
 class Membership(TimedModel):
     """One role of one account at one site."""
@@ -99,6 +105,41 @@ class AuditHead(models.Model):
         return f"head at {self.sequence}"
 
 
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "AuditEventQuerySet":
+        """Events of the sites where the account is auditor or administrator, and those of no site."""
+        sites = user.sites_as(Role.AUDITOR, Role.ADMIN)
+        return self.filter(models.Q(site__in=sites) | models.Q(site__isnull=True))
+
+    def narrowed(
+        self,
+        *,
+        action: str = "",
+        actor: str = "",
+        about: str = "",
+        site: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> "AuditEventQuerySet":
+        """Events whose action begins so, by this account name, about this object, at this site, in this time."""
+        found = self
+        if action:
+            found = found.filter(action__startswith=action)
+        if actor:
+            found = found.filter(actor__username=actor)
+        if about:
+            found = found.filter(object_id=about)
+        if site:
+            found = found.filter(site__code=site)
+        if since is not None:
+            found = found.filter(at__gte=since)
+        if until is not None:
+            found = found.filter(at__lte=until)
+        return found
+
+
 class AuditEvent(OpaqueModel):
     """Who did what to which object, when and why; each row holds the hash of the one before. Append-only."""
 
@@ -115,6 +156,8 @@ class AuditEvent(OpaqueModel):
     details = models.JSONField(default=dict)
     previous_sha256 = models.CharField(max_length=64)
     sha256 = models.CharField(max_length=64)
+
+    objects: ClassVar[models.Manager["AuditEvent"]] = AuditEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["sequence"]

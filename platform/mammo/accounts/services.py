@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 
 from mammo.accounts import audit
@@ -90,3 +91,24 @@ def grant_role(user: User, role: str, site: Site, *, by_user: User | None) -> Me
         if made:
             audit.record("accounts.role_granted", by_user=by_user, on=user, site=site, role=role)
     return membership
+
+
+def revoke_role(membership: Membership, *, by_user: User | None) -> None:
+    """Take a role away from an account at a site."""
+    with transaction.atomic():
+        user, site, role = membership.user, membership.site, membership.role
+        membership.delete()
+        audit.record("accounts.role_revoked", by_user=by_user, on=user, site=site, role=role)
+
+
+def remove_second_factors(user: User, *, by_user: User | None, reason: str = "") -> int:
+    """Remove all second factors of an account (phone or key lost); returns how many.
+
+    Where the role demands one, the next sign-in leads to setting it up anew.
+    """
+    with transaction.atomic():
+        removed: int = Authenticator.objects.filter(user_id=user.pk).delete()[0]
+        audit.record(
+            "accounts.second_factors_removed", by_user=by_user, on=user, reason=reason, removed=removed
+        )
+    return removed

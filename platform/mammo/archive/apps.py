@@ -1,5 +1,7 @@
 """Archive: DICOM in, identity out, viewing copies, reports, pathology."""
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -13,7 +15,12 @@ class ArchiveConfig(AppConfig):
     label = "archive"
 
     def ready(self) -> None:
-        """Register the data manager's place in the navigation."""
+        """Register the data manager's place in the navigation, and the kinds of job."""
+        from mammo.archive import job_kinds
+
+        job_kinds.register()
+        for entry in _data_entries():
+            register_entry(entry)
         register_entry(
             Entry(
                 label=_("Imports"),
@@ -24,6 +31,64 @@ class ArchiveConfig(AppConfig):
                 waiting=_quarantined,
             )
         )
+        register_entry(
+            Entry(
+                label=_("Withdrawals"),
+                url_name="archive:erasures",
+                roles=frozenset({"data_manager", "admin"}),
+                order=95,
+                description=_(
+                    "Patients who withdrew: asking for an erasure, confirming it, what still holds them."
+                ),
+                waiting=_erasures_to_confirm,
+            )
+        )
+
+
+def _data_entries() -> list[Entry]:
+    readers = frozenset({"data_manager", "researcher"})
+    return [
+        Entry(
+            label=_("Studies"),
+            url_name="archive:studies",
+            roles=readers,
+            order=50,
+            description=_("Mammograms with their reports, labels and pathology; readings to confirm."),
+            group=_("Data"),
+        ),
+        Entry(
+            label=_("Data overview"),
+            url_name="archive:overview",
+            roles=readers | {"statistician"},
+            order=51,
+            description=_("Counts of the archive as the paper gives them."),
+            group=_("Data"),
+        ),
+        Entry(
+            label=_("Cohorts"),
+            url_name="archive:cohorts",
+            roles=readers,
+            order=52,
+            description=_("Saved selections with their patient flow and baseline table."),
+            group=_("Data"),
+        ),
+        Entry(
+            label=_("Splits"),
+            url_name="archive:splits",
+            roles=readers,
+            order=53,
+            description=_("Divisions of patients into training, validation and test."),
+            group=_("Data"),
+        ),
+    ]
+
+
+def _erasures_to_confirm(user: Any) -> int:
+    from mammo.archive.models import Erasure
+
+    sites = user.sites_as("data_manager", "admin")
+    waiting = Erasure.objects.filter(patient__site__in=sites, confirmed_at=None)
+    return waiting.exclude(requested_by=user).count()
 
 
 def _quarantined(user: object) -> int:

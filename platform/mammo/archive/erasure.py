@@ -15,6 +15,9 @@ from mammo.core.keys import key_store
 # Each names where her data lives on: {"kind": "snapshot", "name": ...}. Later rooms register theirs.
 Holder = Callable[[Patient], list[dict[str, str]]]
 _holders: list[Holder] = []
+# Each empties her rows of what stands in plain columns; called inside the transaction of the erasure.
+Eraser = Callable[[Patient], None]
+_erasers: list[Eraser] = []
 ROLES = ("data_manager", "admin")
 
 
@@ -22,6 +25,17 @@ def register_holder(holder: Holder) -> None:
     """Make a room's snapshots, checkpoints or exports known to erasures (in AppConfig.ready)."""
     if holder not in _holders:
         _holders.append(holder)
+
+
+def register_eraser(eraser: Eraser) -> None:
+    """Let a room empty its own rows when a patient is erased (in AppConfig.ready)."""
+    if eraser not in _erasers:
+        _erasers.append(eraser)
+
+
+def held_in(patient: Patient) -> list[dict[str, str]]:
+    """What outside her rows still holds her: snapshots, checkpoints, exports, trials."""
+    return [held for holder in _holders for held in holder(patient)]
 
 
 def request_erasure(patient: Patient, *, reason: str, by_user: User) -> Erasure:
@@ -63,10 +77,12 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
         if erasure.confirmed_at is not None:
             raise WrongStateError("this patient is erased already")
         patient = erasure.patient
-        erasure.still_held_in = [held for holder in _holders for held in holder(patient)]
+        erasure.still_held_in = held_in(patient)
         erasure.confirmed_by, erasure.confirmed_at = by_user, timezone.now()
         erasure.save()
         _empty_rows(patient)
+        for eraser in _erasers:
+            eraser(patient)
         audit.record(
             "archive.patient_erased",
             by_user=by_user,

@@ -28,6 +28,13 @@ class Labels:
                 )
             self._by_name[name] = label
 
+    @classmethod
+    def of(cls, by_name: dict[str, dict[str, str]]) -> "Labels":
+        """Labels that were checked elsewhere, by the file's whole path."""
+        labels = cls([], None)
+        labels._by_name = {name.replace("\\", "/").strip("/"): label for name, label in by_name.items()}
+        return labels
+
     def of_file(self, source: str) -> dict[str, str] | None:
         """The label of a source: the row whose `file` is the end of its path (whole folder names only)."""
         parts = re.split(r"[/\\!]", source)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from mammo.accounts.models import Site, User
 from mammo.core.choices import Birads, Density, Language, Laterality, PathologyClass, Vendor, View
 from mammo.core.encryption import EncryptedJSONField, EncryptedTextField
-from mammo.core.models import TimedModel, VersionedModel
+from mammo.core.models import AppendOnlyModel, TimedModel, VersionedModel
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
@@ -59,6 +59,25 @@ class StudyQuerySet(models.QuerySet["Study"]):
         """Studies of the account's sites."""
         return self.filter(site__in=user.sites_as())
 
+    def needing(self, what: str) -> "StudyQuerySet":
+        """Studies at which a person should look: doubtful, quarantine, incomplete or unlabelled."""
+        from mammo.archive.study_search import doubtful_reports, quarantined_beside
+
+        if what == "doubtful":
+            return self.exclude(label_source="person").filter(models.Exists(doubtful_reports()))
+        if what == "quarantine":
+            return self.filter(models.Exists(quarantined_beside()))
+        if what == "unlabelled":
+            return self.filter(Q(density="") | Q(birads_overall=""))
+        counts = {
+            f"{laterality}{view}": models.Count("pk", filter=Q(laterality=laterality, view=view))
+            for laterality in "LR"
+            for view in ("CC", "MLO")
+        }
+        # One pass over the images: an Exists per view takes ten times as long.
+        whole = Image.objects.filter(is_extra=False).order_by().values("study").annotate(**counts)
+        return self.exclude(pk__in=whole.filter(**{f"{name}__gt": 0 for name in counts}).values("study"))
+
 
 class Study(VersionedModel):
     """One mammography examination; dates are shifted by a secret number of days per patient."""
@@ -97,7 +116,10 @@ class Study(VersionedModel):
     class Meta:
         verbose_name_plural = "studies"
         constraints = [models.UniqueConstraint(fields=["site", "study_uid_hash"], name="study_once_per_site")]
-        indexes = [models.Index(fields=["site", "accession_hash"], name="study_accession")]
+        indexes = [
+            models.Index(fields=["site", "accession_hash"], name="study_accession"),
+            models.Index(fields=["-created_at", "-id"], name="study_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.patient} {self.date or ''}".strip()
@@ -159,6 +181,9 @@ class Image(TimedModel):
     )
     flags = models.JSONField(default=list, help_text="what a person should look at")
     procedure_version = models.CharField(max_length=40, help_text="of the de-identification")
+    training_fit = models.JSONField(
+        default=dict, help_text="how the viewing copy becomes the training array, so that boxes map back"
+    )
     is_simulated = models.BooleanField(default=False)
 
     objects: ClassVar[models.Manager["Image"]] = ImageQuerySet.as_manager()
@@ -262,6 +287,46 @@ class Pathology(TimedModel):
         return f"{self.laterality} {self.result or 'negative by follow-up'}"
 
 
+class SplitQuerySet(models.QuerySet["Split"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "SplitQuerySet":
+        """Splits of the account's sites, and those over several sites."""
+        return self.filter(Q(site__in=user.sites_as()) | Q(site=None))
+
+
+class CohortQuerySet(models.QuerySet["Cohort"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "CohortQuerySet":
+        """Cohorts of the account's sites."""
+        return self.filter(site__in=user.sites_as())
+
+
+class LabelCorrection(AppendOnlyModel):
+    """What a person read in a study's report: all four labels as they stand from then on, under her key."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="label_corrections")
+    labels = EncryptedJSONField(default=dict, help_text="density and BI-RADS as the person states them")
+    before = EncryptedJSONField(default=dict, help_text="the labels it replaced, and where they came from")
+    reason = EncryptedTextField()
+    by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
+    is_simulated = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"labels of {self.study_id}"
+
+    def encryption_key_id(self) -> uuid.UUID:
+        """Key of her patient."""
+        return self.study.patient.key_id
+
+
 class Split(TimedModel):
     """A named division of patients; a patient never stands on both sides of one."""
 
@@ -271,19 +336,32 @@ class Split(TimedModel):
     rule = models.CharField(
         max_length=20,
         default="random",
-        choices=[("random", "random"), ("window", "window"), ("after", "after"), ("site", "site")],
+        choices=[
+            ("random", _("by patient, at random")),
+            ("stratified", _("by patient, balanced over density and pathology")),
+            ("window", _("test is a calendar window")),
+            ("after", _("test is from a date on")),
+            ("site", _("test is another site")),
+        ],
     )
     parameters = models.JSONField(default=dict)
     seed = models.PositiveBigIntegerField(default=0)
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    frozen_at = models.DateTimeField(null=True, editable=False)
+    frozen_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    members_sha256 = models.CharField(max_length=64, blank=True, help_text="of the sides at freezing")
     is_simulated = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["Split"]] = SplitQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
 
 
 class SplitMembership(models.Model):
-    """Side of one patient in one split."""
+    """Side of one patient in one split; nobody is ever moved or taken out (database triggers)."""
+
+    append_only = True
 
     class Side(models.TextChoices):
         """Sides of a split."""
@@ -311,8 +389,11 @@ class Cohort(TimedModel):
     query = models.JSONField(default=dict)
     exclusions = models.JSONField(default=list, help_text="rule and count, in order")
     studies = models.ManyToManyField(Study, related_name="cohorts", blank=True)
+    members_sha256 = models.CharField(max_length=64, blank=True, help_text="of its studies when it was saved")
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["Cohort"]] = CohortQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -338,7 +419,19 @@ class ImportBatch(TimedModel):
         PATHOLOGY = "pathology", _("Pathology")
         QUESTIONS = "questions", _("Questions")
 
+    class Origin(models.TextChoices):
+        """How the data arrived."""
+
+        FILES = "files", _("Files of this machine")
+        UPLOAD = "upload", _("Uploaded")
+        C_STORE = "c_store", _("Sent by DICOM C-STORE")
+        STOW_RS = "stow_rs", _("Sent by DICOMweb")
+        DICOMWEB = "dicomweb", _("Fetched by DICOMweb")
+        DATASET = "dataset", _("Public data set")
+        QUARANTINE = "quarantine", _("Decided in quarantine")
+
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="import_batches")
+    origin = models.CharField(max_length=12, choices=Origin, default=Origin.FILES)
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20, help_text="studies, reports, labels, pathology or questions")
     finished_at = models.DateTimeField(null=True)
@@ -365,10 +458,22 @@ class ImportItemQuerySet(models.QuerySet["ImportItem"]):
 
     def waiting_for(self, user: User) -> "ImportItemQuerySet":
         """Quarantined files, each content once, that this data manager has not looked at."""
-        waiting = self.filter(
+        waiting = self.undecided_of(user)
+        return waiting.values("quarantine_file").distinct()  # type: ignore[return-value]
+
+    def undecided_of(self, user: User) -> "ImportItemQuerySet":
+        """Quarantined files of this data manager's sites that nobody decided about; the same file perhaps twice."""
+        undecided = self.filter(
             batch__site__in=user.sites_as("data_manager"), outcome="quarantined", resolved_at=None
         )
-        return waiting.exclude(quarantine_file="").values("quarantine_file").distinct()  # type: ignore[return-value]
+        return undecided.exclude(quarantine_file="")
+
+    def one_per_file(self) -> "ImportItemQuerySet":
+        """Of files that came several times the first item."""
+        earlier = ImportItem.objects.filter(
+            quarantine_file=models.OuterRef("quarantine_file"), created_at__lt=models.OuterRef("created_at")
+        )
+        return self.filter(~models.Exists(earlier))
 
 
 class ImportItem(TimedModel):
@@ -382,6 +487,13 @@ class ImportItem(TimedModel):
         QUARANTINED = "quarantined", _("Quarantined")
         REJECTED = "rejected", _("Rejected")
 
+    class Decision(models.TextChoices):
+        """What a data manager decided about a quarantined file."""
+
+        RELEASED = "released", _("Released as it is")
+        MASKED = "masked", _("Released with boxes blacked out")
+        REJECTED = "rejected", _("Refused and destroyed")
+
     batch = models.ForeignKey(ImportBatch, on_delete=models.PROTECT, related_name="items")
     source = EncryptedTextField(help_text="path as given: may identify, shown to data managers only")
     outcome = models.CharField(max_length=12, choices=Outcome)
@@ -394,6 +506,8 @@ class ImportItem(TimedModel):
     )
     resolved_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     resolved_at = models.DateTimeField(null=True)
+    decision = models.CharField(max_length=10, choices=Decision, blank=True)
+    decision_reason = EncryptedTextField(blank=True, help_text="may name what was seen on the image")
 
     objects: ClassVar[models.Manager["ImportItem"]] = ImportItemQuerySet.as_manager()
 
@@ -429,3 +543,48 @@ class Erasure(TimedModel):
 
     def __str__(self) -> str:
         return f"erasure of {self.patient}"
+
+
+class SendingSystemQuerySet(models.QuerySet["SendingSystem"]):
+    """Queries named as the domain says them."""
+
+    def active(self) -> "SendingSystemQuerySet":
+        """Systems that may send now."""
+        return self.filter(revoked_at=None)
+
+
+class SendingSystem(TimedModel):
+    """A PACS or modality that may send to a site: by DICOMweb with a token, by C-STORE with its AE title."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="sending_systems")
+    name = models.SlugField(max_length=40, unique=True)
+    ae_title = models.CharField(max_length=16, blank=True, help_text="calling AE title of its C-STORE")
+    token_sha256 = models.CharField(max_length=64, help_text="of a random token of 256 bits")
+    by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[models.Manager["SendingSystem"]] = SendingSystemQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TableMapping(TimedModel):
+    """How a site names the columns of one kind of table; remembered, so that it is asked once."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="table_mappings")
+    kind = models.CharField(max_length=20, help_text="reports, labels or pathology")
+    header_sha256 = models.CharField(max_length=64, help_text="of the table's column names, sorted")
+    columns = models.JSONField(
+        default=dict, help_text="column of the table -> column of ours; '' leaves it out"
+    )
+    by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "kind", "header_sha256"], name="table_mapping_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.site}: {self.kind}"

@@ -2,7 +2,7 @@
 
 It has limited memory and CPU, knows no Django and no database, and may be killed at any moment: whatever a
 hostile or damaged file does to a decoder ends here. First line in: `{"secret": hex}`; then requests
-`{"task": "import"|"release", "path", "target", "site", "label"}`; one answer line for each.
+`{"task": "import"|"release"|"preview", "path", "target", "site", "label", "judged"}`; one answer line for each.
 """
 
 import json
@@ -13,10 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from mammo.archive.dicom.acceptance import PROCEDURE, Accepted, examine
+from mammo.archive.dicom.acceptance import Accepted, examine
+from mammo.archive.dicom.judged import Judged
 from mammo.archive.dicom.limits import LIMITS
+from mammo.archive.dicom.preview import write_preview
+from mammo.archive.dicom.profile import profile
 from mammo.archive.dicom.refusal import REJECTED, Refusal
 from mammo.archive.dicom.release import write_release
+from mammo.archive.dicom.training_fit import thumbnail, training_fit, windowed
 from mammo.archive.dicom.viewing_copy import write_viewing_copy
 from mammo.archive.pseudonyms import Pseudonyms
 
@@ -57,7 +61,10 @@ def _start_clock() -> None:
 def answer_request(request: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str, Any]:
     """Examine one file and write its viewing copy or its release to `target`."""
     try:
-        found = examine(Path(request["path"]), request.get("label"))
+        if request["task"] == "preview":
+            return {"outcome": "previewed", **write_preview(Path(request["path"]), Path(request["target"]))}
+        judged = Judged.from_json(request.get("judged"))
+        found = examine(Path(request["path"]), request.get("label"), judged)
         if request["task"] == "release":
             write_release(Path(request["target"]), found, pseudonyms, request["site"])
             return {"outcome": "released"}
@@ -90,8 +97,14 @@ def _imported(found: Accepted, target: Path, pseudonyms: Pseudonyms) -> dict[str
             "series": pseudonyms.remap_uid(header.series_uid or header.study_uid),
             "sop": pseudonyms.remap_uid(header.sop_uid),
         },
+        windows=normalised.windows,
+        voi_function=normalised.voi_function,
     )
     first = normalised.windows[0]
+    greys = windowed(
+        normalised.image, center=first.center, width=first.width, function=normalised.voi_function
+    )
+    thumbnail(greys).save(target.with_suffix(".png"), "PNG")
     return {
         "outcome": "imported",
         "header": header.as_dict(),
@@ -110,7 +123,8 @@ def _imported(found: Accepted, target: Path, pseudonyms: Pseudonyms) -> dict[str
             "voi_baked": normalised.voi_baked,
             "presets": [{"wc": w.center, "ww": w.width, "label": w.label} for w in normalised.windows],
             "flags": sorted({*found.side.flags, *normalised.flags}),
-            "procedure_version": PROCEDURE,
+            "procedure_version": profile().version,
+            "training_fit": training_fit(normalised.image, laterality=found.side.side).as_dict(),
         },
     }
 

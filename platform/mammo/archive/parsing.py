@@ -108,6 +108,8 @@ class ParsingPool(Generic[Key]):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders print pieces of what they read
             env=environment,
+            # Ctrl-C ends the import, not the file in hand: a child ends when its input closes.
+            start_new_session=True,
         )
         child: _Child[Key] = _Child(process)
         self._children.append(child)

@@ -1,13 +1,10 @@
 """Import of pathology: matched by hashed number and accession, or by a date window; what matches nothing comes back."""
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -16,10 +13,10 @@ from mammo.accounts.models import Site, User
 from mammo.archive.models import ImportBatch, ImportItem, Pathology, Study
 from mammo.archive.parsed_values import parse_day
 from mammo.archive.pseudonyms import Pseudonyms, installation
-from mammo.archive.tables import PATHOLOGY, Row, read_table
+from mammo.archive.tables import PATHOLOGY, Mapping, Row, read_table
+from mammo.archive.unmatched import write_unmatched
 from mammo.core.choices import PathologyClass
 from mammo.core.errors import UserError
-from mammo.core.jsonlines import write_atomically
 
 Outcome = ImportItem.Outcome
 Method = Pathology.Method
@@ -71,15 +68,27 @@ class PathologyImport:
 
 
 def import_pathology(
-    path: Path, *, site: Site, by_user: User | None, is_simulated: bool = False
+    path: Path,
+    *,
+    site: Site,
+    by_user: User | None,
+    is_simulated: bool = False,
+    mapping: Mapping | None = None,
 ) -> PathologyImport:
-    """Import a table of results by breast or lesion (CSV, JSON lines or XLSX).
+    """Import a table of results by breast or lesion (CSV, TSV, JSON lines or XLSX).
 
     Raises:
         UserError: the file is missing or a column is wrong; nothing was changed.
     """
     path = Path(path)
-    rows = read_table(path, PATHOLOGY, "pathology file")
+    rows = read_table(path, PATHOLOGY, "pathology file", mapping)
+    return import_pathology_rows(rows, path, site=site, by_user=by_user, is_simulated=is_simulated)
+
+
+def import_pathology_rows(
+    rows: list[Row], path: Path, *, site: Site, by_user: User | None, is_simulated: bool = False
+) -> PathologyImport:
+    """Import rows that were read before; `path` names them in items and messages."""
     pseudonyms = installation()
     is_simulated = is_simulated or site.is_simulated
     refused: list[tuple[Row, str]] = []
@@ -97,7 +106,7 @@ def import_pathology(
             ImportItem.objects.create(batch=batch, source=source, outcome=outcome, reason=reason)
         batch.counts, batch.finished_at = counts, timezone.now()
         batch.save(update_fields=["counts", "finished_at"])
-        unmatched = _write_unmatched(path, refused, batch) if refused else None
+        unmatched = write_unmatched(refused, batch.pk) if refused else None
         audit.record(
             "archive.imported", by_user=by_user, on=batch, site=site, kind="pathology", counts=counts
         )
@@ -186,17 +195,3 @@ def _in_window(study: Study, specimen_date: date | None) -> bool:
     if specimen_date is None or study.date is None:
         return True
     return study.date - WINDOW_BEFORE <= specimen_date <= study.date + WINDOW_AFTER
-
-
-def _write_unmatched(path: Path, refused: list[tuple[Row, str]], batch: ImportBatch) -> Path:
-    """Give the refused rows back, as they came, with the reason; the file identifies patients."""
-    columns = [*dict.fromkeys(name for row, _ in refused for name in row.cells), "line", "reason"]
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, columns)
-    writer.writeheader()
-    for row, reason in refused:
-        writer.writerow({**row.cells, "line": row.number, "reason": reason})
-    target = Path(settings.MAMMO_HOME) / "imports" / f"unmatched-{batch.pk}.csv"
-    write_atomically(target, buffer.getvalue().encode("utf-8-sig"))
-    target.chmod(0o600)
-    return target

@@ -1,11 +1,13 @@
 """Import of reports: matched to a study, cleaned of identity, read, blanked; labels go to the study."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from mammo.accounts import audit
@@ -17,12 +19,15 @@ from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.report_reading import ReportReading, read_report
 from mammo.archive.roster import KINDS
 from mammo.archive.tables import Row
+from mammo.archive.unmatched import write_unmatched
 from mammo.archive.vendors import vendor_of
 from mammo.core.choices import Language, Vendor
 from mammo.core.errors import UserError
 from mammo.core.versions import save_versioned
 
 Outcome = ImportItem.Outcome
+# A report without an accession number belongs to the patient's study nearest to its date, this far away at most.
+DATE_WINDOW = timedelta(days=14)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 # A person's label stands above a table's, a table's above what was read from a report.
@@ -36,13 +41,18 @@ def import_reports(
     batch = ImportBatch.objects.create(site=site, by_user=by_user, kind="reports", is_simulated=is_simulated)
     pseudonyms = installation()
     counts: dict[str, int] = dict.fromkeys(Outcome.values, 0)
+    refused: list[tuple[Row, str]] = []
     for start in range(0, len(rows), 50):
         with transaction.atomic():
             for row in rows[start : start + 50]:
                 outcome, reason = _take(row, site, pseudonyms, is_simulated)
                 counts[outcome] += 1
+                if outcome == Outcome.REJECTED:
+                    refused.append((row, reason))
                 source = f"{path.name}, line {row.number}"
                 ImportItem.objects.create(batch=batch, source=source, outcome=outcome, reason=reason)
+    if refused:
+        write_unmatched(refused, batch.pk)
     with transaction.atomic():
         batch.counts, batch.finished_at = counts, timezone.now()
         batch.save(update_fields=["counts", "finished_at"])
@@ -59,21 +69,37 @@ def matching_studies(row: Row, site: Site, pseudonyms: Pseudonyms) -> list[Study
         studies = studies.filter(patient__number_hash=pseudonyms.number_hash(site.code, row["patient"]))
     if row["accession"] and (row["patient"] and not row["study_uid"]):
         studies = studies.filter(accession_hash=pseudonyms.accession_hash(site.code, row["accession"]))
-    if not row["study_uid"] and not (row["patient"] and row["accession"]):
-        return []
-    return list(studies[:2])
+    if row["study_uid"] or (row["patient"] and row["accession"]):
+        return list(studies[:2])
+    if row["patient"] and row["date"]:
+        shift = pseudonyms.date_shift(site.code, row["patient"])
+        return _nearest(studies, parse_day(row["date"], "date") + shift)
+    return []
+
+
+def _nearest(studies: QuerySet[Study], day: date) -> list[Study]:
+    """The studies nearest to a (shifted) day, within the window; two when they are equally near."""
+    near = studies.filter(date__range=(day - DATE_WINDOW, day + DATE_WINDOW))
+    distances = [(abs((study.date - day).days), study) for study in near if study.date]
+    least = min((distance for distance, _ in distances), default=0)
+    return [study for distance, study in distances if distance == least][:2]
 
 
 def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> tuple[str, str]:
     if not row["text"]:
         return Outcome.REJECTED, "column 'text' is empty"
-    if not row["study_uid"] and not (row["patient"] and row["accession"]):
-        return Outcome.REJECTED, "nothing to match by: give study_uid, or patient and accession"
-    found = matching_studies(row, site, pseudonyms)
+    if not row["study_uid"] and not (row["patient"] and (row["accession"] or row["date"])):
+        return Outcome.REJECTED, "nothing to match by: give study_uid, or patient with accession or date"
+    try:
+        found = matching_studies(row, site, pseudonyms)
+    except UserError as error:
+        return Outcome.REJECTED, str(error)
     if len(found) != 1:
         return (
             Outcome.REJECTED,
-            "no study matches its patient and accession, or study_uid" if not found else "two studies match",
+            "no study matches its patient and accession, date or study_uid"
+            if not found
+            else "two studies match",
         )
     study = found[0]
     if study.patient.erased_at is not None:
@@ -93,14 +119,16 @@ def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> t
     _save_changes(study, {**details, **_labels(study, reading), "reporting_doctors": doctors})
     return (
         Outcome.IMPORTED,
-        "" if reading.confidence >= 0.5 else "labels are uncertain: a person should read it",
+        "" if not reading.is_doubtful else "labels are uncertain: a person should read it",
     )
 
 
 def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> ReportReading:
     text = row["text"]
     cleaned = clean_text(text, _roster_of(row, study), studied=_day(row["date"])).text
-    reading = read_report(cleaned)
+    reading = read_report(
+        cleaned, edition=settings.MAMMO_BIRADS_EDITION, overall_rule=settings.MAMMO_BIRADS_OVERALL_RULE
+    )
     Report.objects.create(
         study=study,
         language=language_of(text),

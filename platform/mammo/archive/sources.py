@@ -1,10 +1,11 @@
-"""What an import is given: files, folders and zip archives, as a stream of single files."""
+"""What an import is given, as a stream of single files: here files, folders and zip archives of this machine."""
 
 import os
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from mammo.archive.dicom.limits import LIMITS
 from mammo.core.errors import UserError
@@ -25,12 +26,46 @@ class Source:
         path: where the bytes are; None when `problem` says why there are none.
         is_temporary: the file was unpacked for this import and is removed after it.
         problem: why it can't be read.
+        spent: what it was unpacked from, removed once its rows stand.
+        judged: what a person decided about this one file (`dicom.acceptance.Judged`, as JSON).
     """
 
     name: str
     path: Path | None
     is_temporary: bool = False
     problem: str = ""
+    spent: Path | None = None
+    judged: dict[str, Any] = field(default_factory=dict)
+
+
+class Sources(Protocol):
+    """Where the files of an import come from."""
+
+    def count(self) -> int:
+        """About how many there are, for a progress bar; 0 when nobody knows."""
+
+    def files(self, unpack_into: Path) -> Iterator[Source]:
+        """Yield every file; what has to be unpacked or fetched is written below `unpack_into`."""
+
+
+@dataclass(frozen=True)
+class LocalFiles:
+    """Files, folders and zip archives of this machine.
+
+    Attributes:
+        skip: files that are tables of this import.
+    """
+
+    paths: list[Path]
+    skip: frozenset[Path] = frozenset()
+
+    def count(self) -> int:
+        """Files and members of archives."""
+        return count_files([path for path in self.paths if path.resolve() not in self.skip])
+
+    def files(self, unpack_into: Path) -> Iterator[Source]:
+        """Every file, archives unpacked one member at a time."""
+        return iter_sources(self.paths, unpack_into, set(self.skip))
 
 
 def check_paths(paths: list[Path]) -> None:

@@ -4,9 +4,11 @@ A file is written before the row that names it; what a killed import left withou
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +57,15 @@ def read_original(name: str, key_id: uuid.UUID) -> bytes:
 
 
 def remove(root: Path, name: str) -> None:
-    """Remove a stored file if it is there."""
+    """Remove a stored file if it is there, and the thumbnail that belongs to it."""
     (root / name).unlink(missing_ok=True)
+    if name.endswith(".dcm"):
+        thumbnail_path(name).unlink(missing_ok=True)
+
+
+def thumbnail_path(viewing_copy: str) -> Path:
+    """Where the thumbnail of a viewing copy is."""
+    return (viewing_copies_root() / viewing_copy).with_suffix(".png")
 
 
 def adopt_viewing_copy(staged: Path) -> str:
@@ -64,8 +73,21 @@ def adopt_viewing_copy(staged: Path) -> str:
     name = new_name(".dcm")
     target = viewing_copies_root() / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(staged, target)
+    if staged.with_suffix(".png").exists():
+        _move(staged.with_suffix(".png"), target.with_suffix(".png"))
+    _move(staged, target)
     return name
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename, or copy where the two are on different disks."""
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        write_atomically(target, source.read_bytes())
+        source.unlink()
 
 
 @contextlib.contextmanager
@@ -101,11 +123,25 @@ class RunningImport:
         return self
 
     def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock."""
         self._lock.close()
 
     def admit_others(self) -> None:
         """Go over to a shared lock (waits while another import sweeps)."""
         fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+def remove_stale(older_than_seconds: float = 3600.0) -> None:
+    """Remove folders with decrypted files that a killed process left: of a look into quarantine, of a push."""
+    limit = time.time() - older_than_seconds
+    left = [*viewing_copies_root().glob(".look-*"), *(Path(settings.MAMMO_HOME) / "inbox").glob("*/stow-*")]
+    for folder in left:
+        with contextlib.suppress(FileNotFoundError):
+            if folder.is_dir() and folder.stat().st_mtime < limit:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep() -> int:
@@ -115,9 +151,9 @@ def sweep() -> int:
     named = set(Image.objects.values_list("original", flat=True))
     named |= set(ImportItem.objects.exclude(quarantine_file="").values_list("quarantine_file", flat=True))
     removed = _sweep_root(originals_root(), named)
-    return removed + _sweep_root(
-        viewing_copies_root(), set(Image.objects.values_list("viewing_copy", flat=True))
-    )
+    copies = set(Image.objects.values_list("viewing_copy", flat=True))
+    copies |= {str(Path(name).with_suffix(".png")) for name in copies}
+    return removed + _sweep_root(viewing_copies_root(), copies)
 
 
 def _sweep_root(root: Path, named: set[str]) -> int:

@@ -4,6 +4,7 @@ Results are stored a few at a time: files first, then all their rows in one tran
 whole rows and perhaps files without a row, which the next import sweeps; running it again goes on where it ended.
 """
 
+import contextlib
 import errno
 import hashlib
 import uuid
@@ -22,7 +23,7 @@ from mammo.archive.models import ImportBatch, ImportItem, Patient
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.reports_import import import_reports
-from mammo.archive.sources import check_paths, count_files, iter_sources
+from mammo.archive.sources import LocalFiles, Sources, check_paths
 from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows
 from mammo.archive.tables import LABELS, REPORTS, read_table
 from mammo.core.keys import KeyDestroyedError, key_store
@@ -58,22 +59,72 @@ def import_studies(
     check_paths(paths)
     label_rows = Labels(read_table(labels, LABELS, "--labels"), labels) if labels else Labels([], None)
     report_rows = read_table(reports, REPORTS, "--reports") if reports else []
+    skip = frozenset(path.resolve() for path in (reports, labels) if path)
+    batch = run_import(
+        LocalFiles(paths, skip),
+        site=site,
+        labels=label_rows,
+        by_user=by_user,
+        is_simulated=is_simulated,
+        progress=progress,
+    )
+    if reports:
+        import_reports(report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated)
+    return batch
+
+
+def run_import(
+    sources: Sources,
+    *,
+    site: Site,
+    by_user: User | None,
+    origin: str = ImportBatch.Origin.FILES,
+    labels: Labels | None = None,
+    is_simulated: bool = False,
+    progress: Progress | None = None,
+    batch_id: uuid.UUID | None = None,
+    pool: ParsingPool[Found] | None = None,
+) -> ImportBatch:
+    """Import every file of `sources` as one batch; what a killed import left is cleared first.
+
+    Args:
+        batch_id: goes on with this batch, or makes it.
+        pool: children that stay for the next batch; this one's own when not given.
+
+    Raises:
+        OSError: the disk is full; what was stored before stays whole.
+    """
     with storage.RunningImport() as running:
         if running.is_alone:
             clear_up()
+            storage.remove_stale()
         running.admit_others()
-        batch = ImportBatch.objects.create(
-            site=site, by_user=by_user, kind="studies", is_simulated=is_simulated or site.is_simulated
-        )
-        run = _StudyImport(batch, label_rows, progress)
-        skip = {path.resolve() for path in (reports, labels) if path}
+        batch = open_batch(site, origin, by_user=by_user, is_simulated=is_simulated, batch_id=batch_id)
+        run = StudyImport(batch, labels or Labels([], None), progress)
         with _full_disk_is_an_os_error(), storage.incoming(batch.pk) as folder:
-            run.take_all(paths, folder, skip)
+            with contextlib.nullcontext(pool) if pool else ParsingPool[Found](run.pseudonyms) as children:
+                run.take_all(sources, folder, children)
             finish_batch(batch)
-            if reports:
-                import_reports(
-                    report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated
-                )
+    return batch
+
+
+def open_batch(
+    site: Site, origin: str, *, by_user: User | None, is_simulated: bool, batch_id: uuid.UUID | None
+) -> ImportBatch:
+    """The batch of this number, open again, or a new one."""
+    values = {
+        "site": site,
+        "origin": origin,
+        "by_user": by_user,
+        "kind": "studies",
+        "is_simulated": is_simulated or site.is_simulated,
+    }
+    if batch_id is None:
+        return ImportBatch.objects.create(**values)
+    batch, is_new = ImportBatch.objects.get_or_create(pk=batch_id, site=site, defaults=values)
+    if not is_new and batch.finished_at is not None:
+        batch.finished_at = None
+        batch.save(update_fields=["finished_at"])
     return batch
 
 
@@ -118,7 +169,7 @@ class _full_disk_is_an_os_error:  # noqa: N801 (reads as a statement)
             raise OSError(errno.ENOSPC, "No space left on device", "the database") from error
 
 
-class _StudyImport:
+class StudyImport:
     """One run over all sources of a batch."""
 
     def __init__(self, batch: ImportBatch, labels: Labels, progress: Progress | None) -> None:
@@ -129,22 +180,19 @@ class _StudyImport:
         self.waiting: list[Found] = []
         self.done = self.total = 0
 
-    def take_all(self, paths: list[Path], folder: Path, skip: set[Path]) -> None:
-        """Import every file under `paths`."""
-        self.total = count_files([path for path in paths if path.resolve() not in skip])
-        with ParsingPool[Found](self.pseudonyms) as pool:
-            for found, answer in pool.answers(self._requests(paths, folder, skip)):
-                found.answer = answer
-                if answer["outcome"] == "failed":
-                    raise OSError(answer["errno"], answer["reason"], str(folder))
-                self._wait(found)
+    def take_all(self, sources: Sources, folder: Path, pool: ParsingPool[Found]) -> None:
+        """Import every file of `sources`."""
+        self.total = sources.count()
+        for found, answer in pool.answers(self._requests(sources, folder)):
+            found.answer = answer
+            if answer["outcome"] == "failed":
+                raise OSError(answer["errno"], answer["reason"], str(folder))
+            self._wait(found)
         self._store()
 
-    def _requests(
-        self, paths: list[Path], folder: Path, skip: set[Path]
-    ) -> Iterator[tuple[Found, dict[str, Any]]]:
+    def _requests(self, sources: Sources, folder: Path) -> Iterator[tuple[Found, dict[str, Any]]]:
         """Requests for the children; files that need none are answered here."""
-        for number, source in enumerate(iter_sources(paths, folder, skip)):
+        for number, source in enumerate(sources.files(folder)):
             found = Found(source)
             if source.path is None:
                 found.answer = {"outcome": Outcome.REJECTED, "reason": source.problem}
@@ -165,6 +213,7 @@ class _StudyImport:
                     "target": str(found.staged),
                     "site": self.site.code,
                     "label": found.label,
+                    "judged": source.judged,
                 },
             )
 
@@ -174,8 +223,12 @@ class _StudyImport:
             self._store()
 
     def _store(self) -> None:
-        """Store what waits: files, then rows."""
+        """Store what waits."""
         waiting, self.waiting = self.waiting, []
+        self.store(waiting)
+
+    def store(self, waiting: list[Found]) -> None:
+        """Store answered files: files first, then all their rows in one transaction."""
         for attempt in range(STORE_ATTEMPTS):
             try:
                 self._store_once(waiting)
@@ -191,6 +244,8 @@ class _StudyImport:
         for found in waiting:
             if found.source.is_temporary and found.source.path is not None:
                 found.source.path.unlink(missing_ok=True)
+            if found.source.spent is not None:
+                found.source.spent.unlink(missing_ok=True)
         self.done += len(waiting)
         if self.progress and waiting:
             self.progress(self.done, max(self.total, self.done))
@@ -201,8 +256,17 @@ class _StudyImport:
             self._write_files(found, keys)
         with transaction.atomic():
             unused = [name for found in waiting for name in self.rows.write(found, keys)]
+            self._count(waiting)
         for root, name in unused:
             storage.remove(root, name)
+
+    def _count(self, waiting: list[Found]) -> None:
+        """Counts so far, for the page that shows the import while it runs."""
+        counts = {**dict.fromkeys(Outcome.values, 0), **self.batch.counts}
+        for found in waiting:
+            counts[found.outcome] += 1
+        ImportBatch.objects.filter(pk=self.batch.pk).update(counts=counts)
+        transaction.on_commit(lambda: setattr(self.batch, "counts", counts))
 
     def _keys(self, waiting: list[Found]) -> dict[str, uuid.UUID]:
         """Key of each patient by hash of her number; new patients get one before their row exists."""

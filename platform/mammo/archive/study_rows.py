@@ -18,12 +18,14 @@ from mammo.archive.sources import Source
 from mammo.core.versions import save_versioned
 
 Outcome = ImportItem.Outcome
+REFUSED_EARLIER = "a data manager refused this file earlier"
 WITHDREW = "this patient withdrew: her data was erased and is not imported again"
 # A file to remove after the transaction: root and name.
 Unused = tuple[Path, str]
 _IMAGE_FIELDS = (
     "laterality", "laterality_source", "view", "view_modifiers", "is_extra", "rows", "columns", "bits_stored",
     "window_center", "window_width", "voi_function", "voi_baked", "presets", "flags", "procedure_version",
+    "training_fit",
 )  # fmt: skip
 _LABEL_FIELDS = (
     ("density", "density"),
@@ -52,6 +54,9 @@ class Found:
     viewing_copy_sha256: str = ""
     quarantine_file: str = ""
     quarantine_is_new: bool = False
+    outcome: str = ""
+    reason: str = ""
+    image: Image | None = None
 
     @property
     def header(self) -> dict[str, Any]:
@@ -86,6 +91,12 @@ class StudyRows:
         """Join key of the file's patient."""
         return self.pseudonyms.number_hash(self.site.code, _identity(header))
 
+    def was_refused(self, sha256: str) -> bool:
+        """Whether a data manager refused these bytes."""
+        return ImportItem.objects.filter(
+            batch__site=self.site, sha256=sha256, decision=ImportItem.Decision.REJECTED
+        ).exists()
+
     def quarantine(self, found: Found) -> tuple[str, bool]:
         """Keep the file for a person, once per content; returns its name and whether it was written now."""
         kept = (
@@ -106,6 +117,9 @@ class StudyRows:
             self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
             return []
         if outcome != Outcome.IMPORTED:
+            if outcome == Outcome.QUARANTINED and self.was_refused(found.sha256):
+                self._item(found, Outcome.REJECTED, REFUSED_EARLIER)
+                return [(storage.originals_root(), found.quarantine_file)] if found.quarantine_is_new else []
             self._item(found, outcome, found.answer["reason"], details=found.answer.get("found"))
             return []
         unused = [
@@ -120,7 +134,10 @@ class StudyRows:
         sop_uid_hash = self.pseudonyms.uid_hash(header["sop_uid"])
         if Image.objects.filter(study__site=self.site, sop_uid_hash=sop_uid_hash).exists():
             return self._quarantined(
-                found, "an image with this SOPInstanceUID but other bytes was imported earlier", unused
+                found,
+                "an image with this SOPInstanceUID but other bytes was imported earlier",
+                "known_uid",
+                unused,
             )
         patient = self._patient(found, keys)
         if patient.erased_at is not None:
@@ -128,15 +145,18 @@ class StudyRows:
             return unused
         study = self._study(patient, header)
         if study.patient_id != patient.pk:
-            return self._quarantined(found, "its StudyInstanceUID belongs to another patient", unused)
+            return self._quarantined(
+                found, "its StudyInstanceUID belongs to another patient", "other_patient", unused
+            )
         image = self._image(found, study, sop_uid_hash)
         self._label(image, found)
         self._item(found, Outcome.IMPORTED, ", ".join(image.flags), image=image)
         return []
 
-    def _quarantined(self, found: Found, reason: str, unused: list[Unused]) -> list[Unused]:
+    def _quarantined(self, found: Found, reason: str, kind: str, unused: list[Unused]) -> list[Unused]:
         found.quarantine_file, found.quarantine_is_new = self.quarantine(found)
-        self._item(found, Outcome.QUARANTINED, reason, details=_shown(found.answer["image"]))
+        details = {**_shown(found.answer["image"]), "kind": kind}
+        self._item(found, Outcome.QUARANTINED, reason, details=details)
         return unused
 
     def _item(
@@ -148,6 +168,9 @@ class StudyRows:
         image: Image | None = None,
         details: dict[str, Any] | None = None,
     ) -> None:
+        found.outcome, found.image, found.reason = outcome, image, reason
+        if details and found.label and outcome == Outcome.QUARANTINED:
+            details = {**details, "label": found.label}  # whoever decides needs no table again
         ImportItem.objects.create(
             batch=self.batch,
             source=found.source.name,
@@ -232,6 +255,8 @@ class StudyRows:
             for column, field_name in _LABEL_FIELDS
             if label.get(column) and getattr(study, field_name) != label[column]
         }
+        if label.get("age") and study.age is None:
+            changes["age"] = min(int(label["age"]), 90)
         if changes:
             save_versioned(
                 study, expected_version=study.version, changes={**changes, "label_source": "table"}

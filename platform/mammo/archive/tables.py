@@ -1,10 +1,11 @@
-"""Tables beside the images: CSV, JSON lines or XLSX with the columns named in the manual; others are refused by name."""
+"""Tables beside the images: CSV, TSV, JSON lines or XLSX; columns that are unknown and not mapped are refused by name."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -42,8 +43,8 @@ class Columns:
 
 REPORTS = Columns(
     required=("text",),
-    optional=("date", "age", "vendor", "symptom", "indication", "history", "doctor"),
-    one_of=(("patient", "accession"), ("study_uid",)),
+    optional=("age", "vendor", "symptom", "indication", "history", "doctor"),
+    one_of=(("patient", "accession"), ("study_uid",), ("patient", "date")),
 )
 LABELS = Columns(
     required=("file",),
@@ -76,23 +77,60 @@ class Row:
         return self.cells.get(column, "")
 
 
-def read_table(path: Path, columns: Columns, option: str) -> list[Row]:
+Mapping = dict[str, str]
+Check = Callable[[list[str]], None]
+
+
+def read_table(path: Path, columns: Columns, option: str, mapping: Mapping | None = None) -> list[Row]:
     """Read a whole table.
 
     Args:
         option: how the user named it (`--reports`), for messages.
+        mapping: the table's own column names -> ours; '' leaves a column out. Others keep their names.
 
     Raises:
         UserError: the file is missing or unreadable, a column is unknown or missing, a row is malformed.
     """
     if not path.is_file():
         raise UserError(f"{option} {path}: no such file")
-    readers = {".jsonl": _jsonl_rows, ".json": _jsonl_rows, ".xlsx": _xlsx_rows}
-    reader = readers.get(path.suffix.lower(), _csv_rows)
-    rows = [Row(number, cells) for number, cells in reader(path, columns) if any(cells.values())]
+    named = mapping or {}
+    rows = []
+    for number, written in _rows(
+        path, lambda names: _check_columns(path, _mapped(path, names, named), columns)
+    ):
+        cells = {named.get(name, name): value for name, value in written.items() if named.get(name, name)}
+        if any(cells.values()):
+            rows.append(Row(number, cells))
     if not rows:
         raise UserError(f"{option} {path}: holds no rows; known columns: {', '.join(columns.known)}")
     return rows
+
+
+def header_and_rows(path: Path, count: int = 5) -> tuple[list[str], list[list[str]]]:
+    """The columns of a table as it names them, and its first rows, for a preview.
+
+    Raises:
+        UserError: the file is missing or unreadable.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    first = list(islice(_rows(path, lambda names: None), count))
+    header = list(dict.fromkeys(name for _, cells in first for name in cells))
+    return header, [[cells.get(name, "") for name in header] for _, cells in first]
+
+
+def _rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows by number; `check` sees the columns before any row is read."""
+    readers = {".jsonl": _jsonl_rows, ".json": _jsonl_rows, ".xlsx": _xlsx_rows}
+    return readers.get(path.suffix.lower(), _csv_rows)(path, check)
+
+
+def _mapped(path: Path, found: list[str], mapping: Mapping) -> list[str]:
+    names = [named for name in found if (named := mapping.get(name, name))]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"{path}: two columns are mapped to {twice!r}; leave one out")
+    return names
 
 
 def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
@@ -120,11 +158,24 @@ def _decoded(path: Path) -> str:
     raise UserError(f"{path}: neither UTF-8 nor GB18030; save it as UTF-8")
 
 
-def _csv_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
+def _delimiter(path: Path, text: str) -> str:
+    """Of a table of text: tabs where the name or the first line says so, semicolons as some spreadsheets write."""
+    first = text.split("\n", 1)[0]
+    if path.suffix.lower() in (".tsv", ".tab") or ("\t" in first and "," not in first):
+        return "\t"
+    return ";" if ";" in first and "," not in first else ","
+
+
+def _csv_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
     csv.field_size_limit(MAX_FIELD)
-    reader = csv.DictReader(io.StringIO(_decoded(path), newline=""), strict=True)
+    text = _decoded(path)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(path, text))
     try:
-        _check_columns(path, [(name or "").strip() for name in reader.fieldnames or []], columns)
+        names = [(name or "").strip() for name in reader.fieldnames or []]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UserError(f"{path}: column {twice!r} stands in it twice; rename one")
+        check(names)
         for cells in reader:
             if None in cells:
                 raise UserError(
@@ -138,7 +189,7 @@ def _csv_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str
         raise UserError(f"{path}, line {reader.line_num}: {error}; mend this line") from None
 
 
-def _jsonl_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
+def _jsonl_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
     for number, line in enumerate(_decoded(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -148,11 +199,11 @@ def _jsonl_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, s
             raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
         if not isinstance(row, dict):
             raise UserError(f"{path}, line {number}: expected one JSON object per line")
-        _check_columns(path, list(row), columns)
+        check(list(row))
         yield number, {name: "" if value is None else str(value).strip() for name, value in row.items()}
 
 
-def _xlsx_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, str]]]:
+def _xlsx_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
     from openpyxl import load_workbook  # imported where it is needed: it costs a second
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -163,7 +214,7 @@ def _xlsx_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, st
     try:
         rows = book.worksheets[0].iter_rows(values_only=True)
         names = [str(cell or "").strip() for cell in next(rows, ())]
-        _check_columns(path, [name for name in names if name], columns)
+        check([name for name in names if name])
         for number, cells in enumerate(rows, start=2):
             yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
     finally:

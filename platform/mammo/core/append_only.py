@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -18,6 +18,7 @@ from django.db.models.signals import post_migrate
 from django.db.utils import OperationalError
 
 FUNCTION = "mammo_refuse_change"
+LEDGER = "core_guardedtable"
 VERBS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 
 
@@ -60,10 +61,24 @@ def install(connection: BaseDatabaseWrapper) -> None:
                 f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
                 "RAISE EXCEPTION '% on % refused: its rows are append-only', TG_OP, TG_TABLE_NAME; END $$"
             )
-        for table in append_only_tables():
-            if table in present:
-                for verb in VERBS[connection.vendor]:
-                    cursor.execute(_create_sql(connection.vendor, table, verb))
+        guarded = [table for table in append_only_tables() if table in present]
+        for table in guarded:
+            for verb in VERBS[connection.vendor]:
+                cursor.execute(_create_sql(connection.vendor, table, verb))
+    if LEDGER in present:
+        rows = _ledger().objects.using(connection.alias)
+        rows.bulk_create([_ledger()(name=table) for table in guarded], ignore_conflicts=True)
+
+
+def _ledger() -> Any:
+    return apps.get_app_config("core").get_model("GuardedTable")
+
+
+def guarded_before(connection: BaseDatabaseWrapper, present: set[str]) -> set[str]:
+    """Tables whose triggers were installed in this database at some time."""
+    if LEDGER not in present:
+        return set()
+    return set(_ledger().objects.using(connection.alias).values_list("name", flat=True))
 
 
 def _create_sql(vendor: str, table: str, verb: str) -> str:
@@ -110,26 +125,42 @@ def _on_connect(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
             cursor.execute("PRAGMA recursive_triggers = ON")
 
 
+def missing_triggers(connection: BaseDatabaseWrapper) -> tuple[list[str], list[str]]:
+    """Names of the triggers that someone dropped, and of those that the next migrate will install first.
+
+    A table that becomes append-only by an upgrade has none yet, and that upgrade must be able to run.
+    """
+    present = set(connection.introspection.table_names())
+    before, standing = guarded_before(connection, present), standing_triggers(connection)
+    dropped: list[str] = []
+    to_come: list[str] = []
+    for table in append_only_tables():
+        if table in present:
+            names = {_name(table, verb) for verb in VERBS[connection.vendor]} - standing
+            (dropped if table in before else to_come).extend(sorted(names))
+    return dropped, to_come
+
+
 def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """System check (tag `database`): every append-only table has its triggers."""
+    """System check (tag `database`): no append-only table has lost its triggers."""
     problems: list[CheckMessage] = []
     for alias in databases or []:
-        connection = connections[alias]
         try:
-            present = set(connection.introspection.table_names())
+            dropped, to_come = missing_triggers(connections[alias])
         except OperationalError:
             continue  # no database yet: migrate makes it
-        tables = [t for t in append_only_tables() if t in present]
-        wanted = {_name(t, verb) for t in tables for verb in VERBS[connection.vendor]}
-        missing = sorted(wanted - standing_triggers(connection))
-        if missing:
-            problems.append(
-                Error(
-                    f"Append-only triggers are missing in database {alias!r}: {', '.join(missing)}",
-                    hint="Run `python manage.py migrate`, which installs them; find out who dropped them.",
-                    id="mammo.E001",
+        for kind, names, number in ((Error, dropped, "E001"), (Warning, to_come, "W001")):
+            if names:
+                problems.append(
+                    kind(
+                        f"Append-only triggers are missing in database {alias!r}: {', '.join(names)}",
+                        hint="Find out who dropped them, then run `python manage.py migrate --skip-checks`, which "
+                        "installs them."
+                        if kind is Error
+                        else "Run `python manage.py migrate`, which installs them.",
+                        id=f"mammo.{number}",
+                    )
                 )
-            )
     return problems
 
 

@@ -4,10 +4,17 @@ import errno
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError
 
 from mammo.core.errors import UserError
+
+
+class HelpFormatter(DjangoHelpFormatter):
+    """Keeps the example on one line, so that it can be copied."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if text.startswith("Example:") else super()._fill_text(text, width, indent)
 
 
 class Command(BaseCommand):
@@ -19,7 +26,9 @@ class Command(BaseCommand):
     exit_code = 0
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        kwargs.setdefault("epilog", f"Example: {self.example}" if self.example else None)
+        shown = self.example if self.example.startswith("python ") else f"python {self.example}"
+        kwargs.setdefault("epilog", f"Example: {shown}" if self.example else None)
+        kwargs.setdefault("formatter_class", HelpFormatter)
         return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:

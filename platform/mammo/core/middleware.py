@@ -47,6 +47,43 @@ class NoStoreMiddleware:
         return response
 
 
+# What no page of the platform needs; security keys are used on our own pages alone.
+PERMISSIONS_POLICY = ", ".join(
+    [
+        *(
+            f"{feature}=()"
+            for feature in (
+                "accelerometer", "browsing-topics", "camera", "display-capture", "geolocation", "gyroscope",
+                "magnetometer", "microphone", "midi", "payment", "usb",
+            )
+        ),
+        "publickey-credentials-create=(self)",
+        "publickey-credentials-get=(self)",
+    ]
+)  # fmt: skip
+HEADERS = {
+    "Permissions-Policy": PERMISSIONS_POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class SecurityHeadersMiddleware:
+    """Every answer carries the headers: pages, static files, images, downloads, errors, data."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
 def static_headers(headers: Any, path: str, url: str) -> None:
     """Static files carry the page's Content-Security-Policy: a worker obeys its own response's."""
     directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]

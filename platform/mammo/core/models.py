@@ -61,3 +61,12 @@ class IdempotentPost(models.Model):
 
     def __str__(self) -> str:
         return f"{self.view} {self.key}"
+
+
+class GuardedTable(models.Model):
+    """A table whose append-only triggers were installed once: from then on a missing one was dropped."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -6,7 +6,19 @@ from typing import Any
 
 from django.core import checks
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
+
+# More places than this are gathered under menus, so that the bar fits 1280 pixels in both languages.
+MOST_SIDE_BY_SIDE = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A button of the home page that leads straight into the work of a place."""
+
+    label: str | Promise
+    url_name: str
+    by_post: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +35,13 @@ class Entry:
     description: str | Promise = ""
     # How many things wait there for this account; shown on the home page.
     waiting: Callable[[Any], int] | None = field(default=None, compare=False)
+    # Straight into the work, shown while something waits.
+    start: Start | None = None
+    # Heading of the menu that holds the entry where an account has many places.
+    group: str | Promise = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Link:
     """An entry as a page shows it."""
 
@@ -34,10 +50,28 @@ class Link:
     is_current: bool
     user: Any
 
-    @property
+    @cached_property
     def waiting(self) -> int | None:
         """How many things wait there; asked of the database only where a page shows it."""
         return self.entry.waiting(self.user) if self.entry.waiting else None
+
+    @property
+    def start_url(self) -> str:
+        """Address of the entry's start; empty where it has none."""
+        return reverse(self.entry.start.url_name) if self.entry.start else ""
+
+
+@dataclass(frozen=True)
+class Menu:
+    """Places side by side in the bar: one alone, or several under a heading."""
+
+    label: str
+    links: list[Link]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the page belongs to one of its places."""
+        return any(link.is_current for link in self.links)
 
 
 _entries: list[Entry] = []
@@ -69,20 +103,33 @@ def links_for(user: Any, path: str) -> list[Link]:
     return [Link(entry, url, url == current, user) for entry, url in found]
 
 
+def menus_of(links: list[Link]) -> list[Menu]:
+    """The bar: each place by itself, or gathered by group where they are too many; a group of one stands alone."""
+    if len(links) <= MOST_SIDE_BY_SIDE:
+        return [Menu("", [link]) for link in links]
+    groups: dict[str, list[Link]] = {}
+    for link in links:
+        groups.setdefault(str(link.entry.group) or link.url, []).append(link)
+    return [Menu(label if len(held) > 1 else "", held) for label, held in groups.items()]
+
+
 @checks.register()
 def check_entries(**kwargs: Any) -> list[checks.CheckMessage]:
     """Name the entries that lead nowhere."""
     problems: list[checks.CheckMessage] = []
     for entry in _entries:
-        try:
-            reverse(entry.url_name)
-        except NoReverseMatch:
-            problems.append(
-                checks.Warning(
-                    f"the navigation entry {str(entry.label)!r} is left out: "
-                    f"there is no address named {entry.url_name!r}",
-                    hint="name an address of urls.py that needs no arguments",
-                    id="core.W101",
-                )
-            )
+        names = [entry.url_name, *([entry.start.url_name] if entry.start else [])]
+        for name in names:
+            try:
+                reverse(name)
+            except NoReverseMatch:
+                problems.append(_leads_nowhere(entry, name))
     return problems
+
+
+def _leads_nowhere(entry: Entry, name: str) -> checks.CheckMessage:
+    return checks.Warning(
+        f"the navigation entry {str(entry.label)!r} is left out: there is no address named {name!r}",
+        hint="name an address of urls.py that needs no arguments",
+        id="core.W101",
+    )

@@ -38,9 +38,9 @@ def _panel(user: Any) -> Any:
         "steps": steps,
         "finished": len(state.seconds),
         "count": len(steps),
-        "percent": round(100 * len(state.seconds) / len(steps)),
         "done": state.done,
         "total": state.total,
         "failed": state.failed,
+        "running": bool(state.running),
     }
     return Panel("demo/_story.html", context, running=bool(state.running) and not state.failed)

@@ -11,10 +11,11 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
+        from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, register_entry
         from mammo.core.panels import register_panel
         from mammo.jobs.models import JOB_ROLES
-        from mammo.jobs.panel import running_jobs
+        from mammo.jobs.panel import notices, running_jobs
 
         register_entry(
             Entry(
@@ -28,3 +29,4 @@ class JobsConfig(AppConfig):
             )
         )
         register_panel("jobs", running_jobs)
+        register_notices("jobs", notices)

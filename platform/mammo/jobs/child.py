@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from mammo.jobs.attempt_files import AttemptFiles
-from mammo.jobs.devices import devices_for
+from mammo.jobs.devices import JOB_VARIABLE, devices_for
 from mammo.jobs.models import Job
 from mammo.jobs.pulse import Pulse
 from mammo.jobs.shutdown import stopping
@@ -26,7 +26,6 @@ from mammo.jobs.transitions import StaleAttemptError
 
 LOOK_SECONDS = 0.2
 LONGEST_LINE = 1 << 20
-JOB_VARIABLE = "MAMMO_JOB"
 # A child gets its work by file: it needs no way to the database, the broker or the master key.
 WITHHELD = (
     "DATABASE_URL",
@@ -70,7 +69,7 @@ def environment(job: Job) -> dict[str, str]:
     return known | {
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONUNBUFFERED": "1",
-        "CUDA_VISIBLE_DEVICES": devices_for(job.gpus),
+        "CUDA_VISIBLE_DEVICES": devices_for(job),
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",

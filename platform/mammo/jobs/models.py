@@ -1,7 +1,7 @@
 """The Job row is the truth about every long piece of work; a Celery message is only a doorbell."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -56,6 +56,14 @@ class JobQuerySet(models.QuerySet["Job"]):
     def unfinished(self) -> "JobQuerySet":
         """Queued or being worked on."""
         return self.exclude(state__in=ENDED)
+
+    def in_states(self, *states: str) -> "JobQuerySet":
+        """Jobs in one of `states`; all where none is named."""
+        return self.filter(state__in=states) if states else self
+
+    def failed_lately(self, now: datetime) -> "JobQuerySet":
+        """Failed in the last two weeks, and nobody has asked for another try."""
+        return self.filter(state=JobState.FAILED, finished_at__gt=now - timedelta(days=14))
 
     def lapsed(self, now: datetime) -> "JobQuerySet":
         """Being worked on by a worker that has been silent for longer than its lease."""
@@ -148,6 +156,13 @@ class Job(TimedModel):
             return None
         return max(0, min(100, int(100 * done / total)))
 
+    def seconds_left(self, now: datetime) -> float | None:
+        """What is left at the pace so far; None before a tenth of it is done."""
+        percent = self.percent
+        if self.state != JobState.RUNNING or self.started_at is None or percent is None or percent < 10:
+            return None
+        return (now - self.started_at).total_seconds() * (100 - percent) / percent
+
     def log_is_readable_by(self, user: User) -> bool:
         """Whether the account may read the log, which may hold patients' texts of the job's site."""
         if self.site is None:
@@ -167,6 +182,22 @@ class Job(TimedModel):
         if key_id is None:
             raise RuntimeError(f"job {self.pk} has neither a site nor a key")
         return key_id
+
+
+class GpuHold(models.Model):
+    """A GPU of a host that belongs to one running job: the row is the lock, and goes when the attempt ends."""
+
+    host = models.CharField(max_length=120)
+    device = models.CharField(max_length=60, help_text="as CUDA_VISIBLE_DEVICES names it")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="gpu_holds")
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "device"], name="gpu_held_once")]
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.host} GPU {self.device}"
 
 
 class Beat(models.Model):

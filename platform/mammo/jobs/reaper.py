@@ -43,7 +43,11 @@ class Reaped:
 def reap() -> Reaped:
     """One pass over all of it, and the reaper's own beat."""
     lapsed = sum(_release(pk) for pk in Job.objects.lapsed(timezone.now()).values_list("pk", flat=True))
-    removed = queue_folder.tidy()
+    try:
+        removed = queue_folder.tidy()
+    except OSError as error:  # a folder that is away stops nothing else
+        log.warning("the queue folder can't be tidied (%s)", error)
+        removed = {"processed": 0, "unreadable": 0}
     result = Reaped(lapsed, doorbell.ring_overdue(), removed["processed"], removed["unreadable"])
     Beat.objects.update_or_create(name=NAME, defaults={"at": timezone.now(), "details": asdict(result)})
     return result

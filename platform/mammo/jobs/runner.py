@@ -12,9 +12,10 @@ from django.db import DatabaseError, OperationalError
 
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.jsonlines import read_jsonlines
-from mammo.jobs import kinds, services
+from mammo.jobs import devices, kinds, services
 from mammo.jobs.attempt_files import AttemptFiles
-from mammo.jobs.child import JOB_VARIABLE, Child, Ending
+from mammo.jobs.child import Child, Ending
+from mammo.jobs.devices import JOB_VARIABLE
 from mammo.jobs.models import Job
 from mammo.jobs.pulse import Pulse
 from mammo.jobs.timing import timing
@@ -76,10 +77,12 @@ def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
     with Pulse(job, threaded=threaded) as pulse:
         if job.attempt > 1:
             end_leftovers(job)
+        devices.end_strangers_on(devices.devices_for(job))
         files.write_request(kind.build_request(job))
-        if services.is_cancel_requested(job):
-            return Ending(EXIT_STOPPED, "cancel")
         progress = _Progress(job)
+        # A worker that was held up until now may have lost the job, and with it the right to start a child.
+        if services.heartbeat(job):
+            return Ending(EXIT_STOPPED, "cancel")
         child = Child(job, kind.module, files, progress.take)
         services.heartbeat(job, child_pid=child.pid)
         ending = child.watch(pulse)

@@ -18,13 +18,15 @@ from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.keys import key_store
-from mammo.jobs import kinds
+from mammo.jobs import devices, kinds
 from mammo.jobs.doorbell import ring
 from mammo.jobs.models import ACTIVE, ENDED, Job, JobState
 from mammo.jobs.timing import timing
 from mammo.jobs.transitions import StaleAttemptError, move, write
 
 POLL_SECONDS = 0.25
+# How many waiting jobs a worker tries to take before it goes back to sleep: others may be faster.
+LOOK_AHEAD = 20
 
 
 def submit(
@@ -79,26 +81,46 @@ def submit(
 
 
 def claim(job_id: uuid.UUID | str, worker: str) -> Job | None:
-    """Take a queued job for this worker; None when it is not queued any more (someone else has it)."""
+    """Take a queued job, and the GPUs it asks for, for this worker.
+
+    Returns None when the job is not queued any more (someone else has it), or when GPUs of this host that it
+    needs are in use: it stays queued then.
+    """
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return None
+    visible = devices.visible_gpus() if job.gpus else []
     now = timezone.now()
-    try:
-        return move(
-            job,
-            JobState.RUNNING,
-            where=Q(cancel_requested_at__isnull=True),
-            attempt=F("attempt") + 1,
-            worker=worker[:120],
-            lease_until=now + timing().lease_time,
-            heartbeat_at=now,
-            started_at=now,
-            progress={},
-            error="",
-        )
-    except WrongStateError:
-        return None
+    with transaction.atomic():
+        try:
+            claimed = move(
+                job,
+                JobState.RUNNING,
+                where=Q(cancel_requested_at__isnull=True),
+                attempt=F("attempt") + 1,
+                worker=worker[:120],
+                lease_until=now + timing().lease_time,
+                heartbeat_at=now,
+                started_at=now,
+                progress={},
+                error="",
+            )
+        except WrongStateError:
+            return None
+        if claimed.gpus and not devices.hold(claimed, visible):
+            transaction.set_rollback(True)
+            return None
+    return claimed
+
+
+def claim_next(queue: str, worker: str) -> Job | None:
+    """Take the job of a queue that has waited longest; None when none waits."""
+    waiting = Job.objects.filter(state=JobState.QUEUED, queue=queue).order_by("created_at")
+    for pk in waiting.values_list("pk", flat=True)[:LOOK_AHEAD]:
+        job = claim(pk, worker)
+        if job is not None:
+            return job
+    return None
 
 
 def heartbeat(job: Job, *, child_pid: int | None = None) -> bool:

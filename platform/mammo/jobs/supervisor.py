@@ -21,10 +21,10 @@ from django.conf import settings
 from mammo.celery import QUEUES, make_queue_folders
 from mammo.core.errors import UserError
 from mammo.jobs.tether import tethered
+from mammo.jobs.timing import timing
 
 LOOK_SECONDS = 0.2
 STOP_SECONDS = 10.0
-LONGEST_PAUSE = 30.0
 # A process that lived this long is started again at once when it ends.
 HEALTHY_SECONDS = 60.0
 # Said at each start and to no use here: messages are JSON, so root is no door (`up` warns in one line); the
@@ -50,7 +50,7 @@ class Service:
     @property
     def pause(self) -> float:
         """Seconds before the next start, after `failures` quick ends."""
-        return min(LONGEST_PAUSE, 0.5 * 2.0 ** max(self.failures - 1, 0))
+        return min(timing().restart_cap, 0.5 * 2.0 ** max(self.failures - 1, 0))
 
 
 class Supervisor:
@@ -61,6 +61,7 @@ class Supervisor:
     All of them die with this process, however it dies. One supervisor serves a MAMMO_HOME at a time.
 
     Args:
+        gpu_workers: how many trainings this machine runs at once; one for each GPU makes sense.
         log: where the processes' lines go, each with the name of its process.
 
     Raises (on entering):
@@ -68,7 +69,13 @@ class Supervisor:
     """
 
     def __init__(
-        self, *, web: bool = True, host: str = "127.0.0.1", port: int = 8000, log: TextIO | None = None
+        self,
+        *,
+        web: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        gpu_workers: int = 1,
+        log: TextIO | None = None,
     ) -> None:
         self.host, self.port = host, port
         self._log = log or sys.stderr
@@ -78,7 +85,7 @@ class Supervisor:
         self._lock: TextIO | None = None
         # The tether holds to the thread that starts a process: this one starts them all and lives to the end.
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
-        self.services = _services(host, port, web=web)
+        self.services = _services(host, port, web=web, gpu_workers=gpu_workers)
 
     @property
     def address(self) -> str:
@@ -212,22 +219,24 @@ def require_free_port(host: str, port: int) -> None:
             raise UserError(f"--port {port} on {host}: {reason}; choose another with --port") from None
 
 
-def _services(host: str, port: int, *, web: bool) -> list[Service]:
+def _services(host: str, port: int, *, web: bool, gpu_workers: int) -> list[Service]:
     python = [sys.executable, "-m"]
     found = [Service("reaper", [*python, "django", "reap"])]
-    for queue in QUEUES:
+    more = [f"gpu-{number}" for number in range(2, gpu_workers + 1)]
+    for name in [*QUEUES, *more]:
+        queue = name.partition("-")[0]
         worker = [*python, "celery", "--quiet", "-A", "mammo.celery", "worker", "-Q", queue, "-c", "1"]
         options = [
             "-P",
             "prefork",
             "-n",
-            f"{queue}@%h",
+            f"{name}@%h",
             "--without-gossip",
             "--without-mingle",
             "-l",
             "WARNING",
         ]
-        found.append(Service(f"worker-{queue}", [*worker, *options]))
+        found.append(Service(f"worker-{name}", [*worker, *options]))
     if web:
         server = [*python, "uvicorn", "mammo.asgi:application", "--host", host, "--port", str(port)]
         quiet = ["--lifespan", "off", "--no-access-log", "--no-server-header", "--log-level", "warning"]

@@ -1,13 +1,14 @@
 """The one Celery task, and what a worker process does when it starts and stops."""
 
+import logging
 import os
 import signal
 import socket
 from typing import Any
 
 import psutil
-from celery import signals
-from django.db import connection
+from celery import bootsteps, signals
+from django.db import DatabaseError, close_old_connections, connection
 
 from mammo.celery import app
 from mammo.core.append_only import require_triggers
@@ -15,16 +16,22 @@ from mammo.jobs import doorbell, runner, services
 from mammo.jobs.shutdown import stopped_softly, stopping
 from mammo.jobs.tether import die_with_parent
 
+log = logging.getLogger(__name__)
+
 
 @app.task(name="mammo.jobs.tasks.run_job", ignore_result=True)
 def run_job(*, job_id: str) -> None:
-    """Answer a doorbell: claim the job and run it, or do nothing when someone else has it."""
-    if stopping.is_set():
-        return
+    """Answer a doorbell: run the job, then what else waits in its queue; nothing if someone else has it.
+
+    So one message that arrives empties the queue, though the messages of the other jobs were lost.
+    """
+    worker = f"{socket.gethostname()}:{os.getpid()}"
     with stopped_softly():
-        job = services.claim(job_id, f"{socket.gethostname()}:{os.getpid()}")
-        if job is not None:
+        job = None if stopping.is_set() else services.claim(job_id, worker)
+        while job is not None:
             runner.run(job)
+            close_old_connections()
+            job = None if stopping.is_set() else services.claim_next(job.queue, worker)
 
 
 @signals.worker_init.connect
@@ -37,10 +44,22 @@ def _pool_process_starts(**kwargs: Any) -> None:
     die_with_parent()
 
 
-@signals.worker_ready.connect
-def _worker_is_ready(sender: Any, **kwargs: Any) -> None:
-    doorbell.ring_for_all(set(sender.app.amqp.queues.consume_from))
-    connection.close()
+class RingWhenConnected(bootsteps.StartStopStep):
+    """Each time a worker has reached the broker (again): what waits may have lost its messages meanwhile."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, parent: Any) -> None:
+        """Ring for what waits in the queues of this worker."""
+        try:
+            doorbell.ring_for_all(set(parent.app.amqp.queues.consume_from))
+        except DatabaseError as error:
+            log.warning("a worker that starts could not look for jobs (%s)", type(error).__name__)
+        finally:
+            connection.close()
+
+
+app.steps["consumer"].add(RingWhenConnected)
 
 
 @signals.worker_shutting_down.connect

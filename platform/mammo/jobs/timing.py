@@ -29,6 +29,8 @@ class Timing:
     grace_at_shutdown: float = 6.0
     # Progress lines reach the row at most this often.
     progress: float = 1.0
+    # A process of `up` that ends again and again is started again after at most this.
+    restart_cap: float = 30.0
     # A message file that is still unreadable after this is removed from the queue folder.
     unreadable_message: float = 5.0
 

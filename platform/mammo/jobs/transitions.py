@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mammo.core.errors import WrongStateError
+from mammo.jobs import devices
 from mammo.jobs.models import ACTIVE, ENDED, TRANSITIONS, Job, JobState
 
 
@@ -47,6 +48,8 @@ def move(
             _("The job is “%(now)s”; it can't become “%(to)s”.") % {"now": now, "to": to.label}
         )
     job.refresh_from_db()
+    if to not in ACTIVE:
+        devices.release(job)
     return job
 
 

@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -16,10 +17,17 @@ from mammo.core.idempotency import once
 from mammo.core.keys import KeyDestroyedError
 from mammo.jobs import reaper, services
 from mammo.jobs.attempt_files import AttemptFiles
-from mammo.jobs.models import JOB_ROLES, Job
+from mammo.jobs.models import ACTIVE, JOB_ROLES, Job, JobState
 
 JOBS_PER_PAGE = 50
 LOG_LINES = 200
+# What the list can be narrowed to: the key in the address -> states.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "unfinished": (JobState.QUEUED, *ACTIVE),
+    "failed": (JobState.FAILED,),
+    "succeeded": (JobState.SUCCEEDED,),
+    "cancelled": (JobState.CANCELLED,),
+}
 
 
 @login_required
@@ -30,10 +38,13 @@ def job_list(request: HttpRequest) -> HttpResponse:
     if not user.has_role(*JOB_ROLES):
         raise NotAllowedError(_("This account sees no jobs."))
     jobs = Job.objects.visible_to(user)
-    page = Paginator(jobs.select_related("site", "by_user"), JOBS_PER_PAGE).get_page(request.GET.get("page"))
+    chosen = request.GET.get("state", "")
+    listed = jobs.in_states(*CHOICES.get(chosen, ())).select_related("site", "by_user")
     is_unfinished = jobs.unfinished().exists()
     context = {
-        "page": page,
+        "page": Paginator(listed, JOBS_PER_PAGE).get_page(request.GET.get("page")),
+        "choices": _choices(),
+        "chosen": chosen if chosen in CHOICES else "",
         "is_unfinished": is_unfinished,
         "is_silent": is_unfinished and reaper.is_silent(),
     }
@@ -46,8 +57,12 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """State, progress and log of one job; asked for again every two seconds until it has ended."""
     user = cast(User, request.user)
     job = _visible_job(user, job_id)
+    seconds_left = job.seconds_left(timezone.now())
     context = {
         "job": job,
+        "seconds_left": seconds_left,
+        "minutes_left": round(seconds_left / 60) if seconds_left is not None else None,
+        "sees_list": user.has_role(*JOB_ROLES),
         "log": _log_tail(job) if job.log_is_readable_by(user) else None,
         "measures": {k: v for k, v in job.progress.items() if k not in ("done", "total", "message")},
         "result": {k: v for k, v in job.result.items() if isinstance(v, str | int | float)},
@@ -73,6 +88,17 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = _visible_job(cast(User, request.user), job_id)
     services.retry(job, by_user=cast(User, request.user))
     return redirect("jobs:job", job_id)
+
+
+def _choices() -> list[dict[str, str]]:
+    labels = {
+        "": _("All"),
+        "unfinished": _("Unfinished"),
+        "failed": _("Failed"),
+        "succeeded": _("Done"),
+        "cancelled": _("Cancelled"),
+    }
+    return [{"key": key, "label": label} for key, label in labels.items()]
 
 
 def _visible_job(user: User, job_id: uuid.UUID) -> Job:

@@ -122,7 +122,7 @@ def test_result_is_the_same_whatever_the_order_of_rows(score_file: Path, tmp_pat
 
 
 def test_unknown_analysis_lists_those_that_exist(score_file: Path) -> None:
-    assert "known: agreement, proportions, roc, scores" in refusal("mrmx", score_file)
+    assert "known: agreement, mrmc, proportions, roc, scores" in refusal("mrmx", score_file)
 
 
 @pytest.mark.parametrize(
@@ -162,3 +162,68 @@ def test_binary_ratings_are_told_that_their_auc_is_one_operating_point(tmp_path:
     result = analyse("roc", path, "--truth", "truth", "--score", "call")
     assert result["auc"] == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert any("one operating point" in note for note in result["notes"])
+
+
+def test_roc_with_its_options_gives_operating_point_clusters_and_partial_area(shared_data: Path) -> None:
+    folder = shared_data / "statistics"
+    expected = json.loads((folder / "proc_asah.json").read_text())["markers"]["wfns"]
+    result = analyse(
+        *("roc", folder / "asah.csv", "--truth", "y", "--score", "wfns", "--threshold", 3.5),
+        *("--at-sensitivity", 0.9, "--partial", 0.9),
+    )
+    point = result["operating_point"]
+    assert point["specificity"]["value"] == pytest.approx(expected["youden"][0]["specificity"])
+    assert point["tp"] + point["fn"] == 41
+    assert result["partial"]["mcclish"] == pytest.approx(expected["partial_auc"]["spec_100_90_mcclish"])
+    assert result["at_sensitivity"]["sensitivity"] >= 0.9
+    assert "highest threshold" in result["at_sensitivity"]["method"]
+
+
+def test_breasts_of_one_patient_are_no_independent_cases(tmp_path: Path) -> None:
+    rows = [f"p{i // 2},{int((i * 7) % 5 < 2)},{(i * 13) % 17}" for i in range(40)]
+    path = write(tmp_path / "breasts.csv", "patient,truth,ai\n" + "\n".join(rows) + "\n")
+    apart = analyse("roc", path, "--truth", "truth", "--score", "ai")
+    together = analyse("roc", path, "--truth", "truth", "--score", "ai", "--cluster", "patient")
+    assert together["auc"] == pytest.approx(apart["auc"])
+    assert together["se"] != pytest.approx(apart["se"])
+    assert together["n_clusters"] == 20
+    assert "Obuchowski" in together["method"]
+
+
+def test_scores_with_a_margin_and_the_mixed_model(score_file: Path) -> None:
+    result = analyse("scores", score_file, "--replicates", 200, "--margin", 20, "--mixed", "--maximum", 100)
+    contrast = result["contrasts"][0]
+    assert contrast["non_inferiority"]["margin"] == 20
+    assert contrast["equivalence"]["p"] >= contrast["non_inferiority"]["p"] - 1e-12
+    assert result["mixed_model"]["clarity"]["contrasts"][0]["difference"] == pytest.approx(
+        contrast["difference"]
+    )
+    assert set(result["within_systems"]["clarity"]) == {"ours", "theirs"}
+    assert result["ceiling"]["clarity"]["ours"]["share"] == 0
+    assert len(result["sensitivity"]["ranks"]) == len(result["sensitivity"]["z_scores"]) == 1
+    assert "margin" in refusal("scores", score_file, "--margin", 0, "--replicates", 200)
+
+
+def test_agreement_brings_kappas_and_concordance(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "statistics"
+    expected = json.loads((folder / "irr.json").read_text())
+
+    def with_unit(name: str, columns: int) -> Path:
+        rows = list(csv.reader((folder / name).open(encoding="utf-8")))
+        lines = [
+            ",".join([f"u{i}" if i else "unit", *(cell.strip(". ") if i else cell for cell in row[:columns])])
+            for i, row in enumerate(rows)
+        ]
+        return write(tmp_path / f"{columns}_{name}", "\n".join(lines) + "\n")
+
+    diagnoses = analyse("agreement", with_unit("irr_diagnoses.csv", 6))
+    assert diagnoses["kappa"]["fleiss"]["value"] == pytest.approx(expected["fleiss_diagnoses"]["kappa"])
+    assert diagnoses["kappa"]["conger"] == pytest.approx(expected["fleiss_diagnoses"]["exact_conger"])
+    anxiety = analyse("agreement", with_unit("irr_anxiety.csv", 3))
+    assert anxiety["kendall_w"]["value"] == pytest.approx(expected["kendallW_anxiety"]["W"])
+    low, high = anxiety["alpha_ci"]["interval"]
+    assert low < expected["kripp_anxiety"]["interval"] < high
+    two = analyse("agreement", with_unit("irr_anxiety.csv", 2))
+    kappa = expected["kappa2_anxiety_r1r2"]
+    assert two["kappa"]["none"]["value"] == pytest.approx(kappa["unweighted"]["kappa"])
+    assert two["kappa"]["quadratic"]["value"] == pytest.approx(kappa["squared"]["kappa"])

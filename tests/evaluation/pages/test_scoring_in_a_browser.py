@@ -121,8 +121,10 @@ def test_a_researcher_takes_a_trial_to_table_1(
     page.get_by_role("link", name="First trial").click()
     picture(page, "trial_scoring")
     page.get_by_role("button", name="Lock the scores").click()
+    page.get_by_role("link", name="Table 1").click()
     expect(page.locator("#table-1")).to_be_visible()
     expect(page.locator("#table-1")).not_to_contain_text("MammoVLM")
+    page.go_back()
     page.get_by_label("Reason").fill("scoring is over")
     page.get_by_role("button", name="Ask for unblinding").click()
     expect(page.get_by_text("has to confirm").first).to_be_visible()
@@ -131,6 +133,7 @@ def test_a_researcher_takes_a_trial_to_table_1(
     second = other.new_page()
     sign_in(second, live_server.url, "stan", f"/evaluation/trials/{open_trial.pk}/")
     second.get_by_role("button", name="Confirm and unblind").click()
+    second.get_by_role("link", name="Table 1").click()
     expect(second.locator("#table-1")).to_contain_text("MammoVLM")
     picture(second, "trial_unblinded")
     with second.expect_download() as download:

@@ -196,7 +196,7 @@ def test_unlocked_unknown_and_absent_tables_get_one_clear_line(trial: Trial, tmp
     assert "once the scores are locked" in refusal(1, "--trial", trial.name)
     assert "known: First trial" in refusal(1, "--trial", "Nobody's")
     assert "--trial" in refusal(1)
-    assert "this version computes table 1" in refusal(7, "--trial", trial.name)
+    assert "this version computes table 1, 2" in refusal(11, "--trial", trial.name)
     assert "give the number" in refusal("one")
     assert "known: csv" in refusal(1, "--trial", trial.name, "--format", "pdf")
     out = tmp_path / "t.csv"
@@ -210,3 +210,49 @@ def test_a_table_is_the_same_every_time(locked: Trial, tmp_path: Path) -> None:
         table(1, "--trial", locked.name, "--format", kind, "--out", one)
         table(1, "--trial", locked.name, "--format", kind, "--out", two)
         assert one.read_bytes() == two.read_bytes()
+
+
+def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User) -> None:
+    from evaluation.services.freezing import design_hash
+
+    scene.score_all(trial)
+    arms = list(trial.arms.order_by("position"))
+    Arm.objects.filter(pk=arms[0].pk).update(spec=arms[0].spec | {"tables": [1, 2]})
+    Arm.objects.filter(pk=arms[1].pk).update(spec=arms[1].spec | {"tables": [2]})
+    Arm.objects.filter(pk=arms[2].pk).update(spec={"tables": [1]})
+    # The design's hash would notice: it is taken anew, as if the arms had said so before freezing.
+    Trial.objects.filter(pk=trial.pk).update(design_sha256=design_hash(Trial.objects.get(pk=trial.pk)))
+    lock_trial(Trial.objects.get(pk=trial.pk), by_user=rita)
+    codes = {number: {arms[place].code for place in places} for number, places in ((1, (0, 2)), (2, (0, 1)))}
+    for number in (1, 2):
+        found = table(number, "--trial", trial.name)
+        assert {row["label"] for row in found["rows"]} == codes[number]
+        assert found["caption"].startswith(f"Table {number}. Mean score")
+        assert "of 2 arms" in found["caption"]
+    assert "no arm of trial First trial belongs to it" in refusal(3, "--trial", trial.name)
+
+
+def test_strata_of_questions_have_their_own_means_and_rows(locked: Trial) -> None:
+    from mammo.archive.models import Study
+
+    questions = list(locked.trial_questions.order_by("position").select_related("question"))
+    for question in questions[:4]:
+        Study.objects.filter(pk=question.question.study_id).update(density="B")
+    found = table(1, "--trial", locked.name, "--by", "density")
+    assert len(found["rows"]) == 6
+    code = locked.arms.order_by("code").first().code
+    row = next(r for r in found["rows"] if r["label"] == f"{code} · density B")
+    values = [
+        score.value
+        for score in Score.objects.filter(
+            slot__answer__arm__code=code, aspect__key="correctness", slot__answer__question__in=questions[:4]
+        )
+    ]
+    assert row["cells"]["correctness"]["value"] == pytest.approx(np.mean(values))
+    assert row["cells"]["correctness"]["n"] == 8
+    language = table(1, "--trial", locked.name, "--by", "language")
+    assert all("language" in r["label"] for r in language["rows"])
+
+
+def test_a_table_of_the_archive_is_not_computed_from_a_trial(locked: Trial) -> None:
+    assert "not computed from a trial" in refusal(9, "--trial", locked.name)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.statistics.intraclass import intraclass
-from evaluation.statistics.krippendorff import alpha
+from evaluation.statistics.intraclass import cronbach_alpha, intraclass
+from evaluation.statistics.krippendorff import alpha, coincidences
 from evaluation.statistics.score_analysis import units_by_raters
 from evaluation.statistics.score_cube import ScoreCube
 
@@ -90,3 +90,29 @@ def test_perfect_agreement_is_one_and_equal_scores_are_refused() -> None:
         alpha(np.ones((4, 3)))
     with pytest.raises(ValueError, match="twice"):
         alpha(np.array([[1.0, np.nan], [np.nan, 2.0]]))
+
+
+def test_interval_alpha_of_continuous_scores_needs_no_table_of_values() -> None:
+    rng = np.random.default_rng(4)
+    table = rng.normal(80, 8, (4000, 30)) + rng.normal(0, 3, (4000, 1))
+    table[rng.random(table.shape) < 0.1] = np.nan
+    small = table[:40, :4]
+    values, matrix = coincidences(small)
+    counts, gaps = matrix.sum(1), (values[:, None] - values[None]) ** 2
+    expected = 1 - (matrix * gaps).sum() * (counts.sum() - 1) / (np.outer(counts, counts) * gaps).sum()
+    assert alpha(small).value == pytest.approx(expected, rel=1e-10)
+    assert 0 < alpha(table).value < 1
+    with pytest.raises(ValueError, match="too many for the ordinal level"):
+        alpha(table, level="ordinal")
+
+
+def test_cronbach_alpha_equals_psych(reference: Reference, shared_data: Path) -> None:
+    table = _table(shared_data / "statistics" / "shrout_fleiss_1979.csv")
+    assert cronbach_alpha(table) == pytest.approx(reference("irr.json")["cronbach_SF"], rel=1e-8)
+
+
+def test_components_that_cancel_are_refused_and_not_divided_by() -> None:
+    with pytest.raises(ValueError, match="not defined"):
+        intraclass(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    found = intraclass(np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert found.icc_a1.interval is None or all(np.isfinite(found.icc_a1.interval))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from evaluation.statistics.proportions import clopper_pearson, wilson
+from evaluation.statistics.proportions import clopper_pearson, jeffreys, wilson, wilson_corrected
 
 
 def test_wilson_and_clopper_pearson_equal_r(reference: Callable[[str], Any]) -> None:
@@ -29,3 +29,11 @@ def test_exact_limits_put_half_of_alpha_in_each_binomial_tail() -> None:
 def test_impossible_counts_are_refused(x: int, n: int) -> None:
     with pytest.raises(ValueError, match="not a proportion"):
         wilson(x, n)
+
+
+def test_jeffreys_and_the_corrected_interval_equal_r(reference: Callable[[str], Any]) -> None:
+    for row in reference("tests.json")["proportion_ci"]:
+        assert jeffreys(row["x"], row["n"]).interval == pytest.approx(row["jeffreys"], rel=1e-8, abs=1e-12)
+        assert wilson_corrected(row["x"], row["n"]).interval == pytest.approx(
+            row["wilson_cc"], rel=1e-8, abs=1e-12
+        )

@@ -39,7 +39,7 @@ class Home:
     def run(self, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
         """Run `manage.py ARGUMENTS` to its end."""
         process = self.start(*arguments, **more)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def json(self, *arguments: str) -> dict[str, Any]:

@@ -1,8 +1,12 @@
 """Cut, damaged, huge and hostile files: refused with a reason, in a child that may die, never an image."""
 
 import io
+import json
 import os
 import random
+import struct
+import subprocess
+import sys
 import threading
 import zlib
 from pathlib import Path
@@ -23,6 +27,7 @@ from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms
 from mammo.archive.services import import_studies
 
+from .conftest import ROOT
 from .files import mammogram, picture, zipped
 
 
@@ -193,3 +198,53 @@ def test_burned_in_lines_are_quarantined_and_markers_pass(tmp_path: Path, size: 
     assert found[line]["outcome"] == "quarantined"
     assert "burned-in" in found[line]["reason"]
     assert found[marker]["outcome"] == "imported"
+
+
+def _cost(path: Path, tmp_path: Path) -> tuple[str, float, int]:
+    """Outcome, CPU seconds and peak memory (bytes) of reading one file in a fresh child."""
+    request = {"task": "import", "path": str(path), "target": str(tmp_path / "out.dcm"), "site": "north"}
+    lines = json.dumps({"secret": "00" * 32}) + "\n" + json.dumps(request) + "\n"
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mammo.archive.parse_child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}"},
+    )  # fmt: skip
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(lines.encode())
+    child.stdin.close()
+    answer = json.loads(child.stdout.readline())
+    _, _, used = os.wait4(child.pid, 0)
+    return answer["outcome"], used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+
+def test_bombs_cost_less_than_five_seconds_and_a_gigabyte(tmp_path: Path) -> None:
+    bombs = [
+        mammogram(tmp_path / "header.dcm", Rows=65535, Columns=65535, NumberOfFrames=1000),
+        _nested(mammogram(tmp_path / "deep.dcm"), 4000),
+        _deflate_bomb(tmp_path / "deflated.dcm"),
+        _png_bomb(tmp_path / "huge.png"),
+    ]
+    (tmp_path / "words.dcm").write_text("no image")
+    _, starting, _ = _cost(
+        tmp_path / "words.dcm", tmp_path
+    )  # processor time of a child that has nothing to do
+    for bomb in bombs:
+        outcome, seconds, memory = _cost(bomb, tmp_path)
+        assert outcome == "rejected", bomb.name
+        assert seconds - starting < 5, bomb.name
+        assert memory < 1 << 30, bomb.name
+
+
+def _png_bomb(path: Path) -> Path:
+    """30,000 x 30,000 black pixels in a file of about 100 kB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(b"\0" * 30_001) for _ in range(3000)) + packer.flush()
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    )
+    return path

@@ -48,7 +48,8 @@ def test_the_viewing_copy_shows_the_same_pixels_and_no_one(tmp_path: Path, site:
     allowed = {
         "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "PresentationIntentType",
         "ImageLaterality", "ViewPosition", "PatientIdentityRemoved", "SamplesPerPixel", "PhotometricInterpretation",
-        "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData",
+        "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData", "WindowCenter",
+        "WindowWidth", "VOILUTFunction",
     }  # fmt: skip
     assert {element.keyword for element in copy} == allowed
 

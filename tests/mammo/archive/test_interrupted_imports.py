@@ -63,7 +63,8 @@ def _assert_finished(home: Home, folder: Path) -> None:
     assert _rows(home, "SELECT count(*) FROM archive_image") == [(FILES,)]
     _assert_whole(home)
     named = {f"originals/{o}" for (o,) in _rows(home, "SELECT original FROM archive_image")}
-    named |= {f"viewing_copies/{c}" for (c,) in _rows(home, "SELECT viewing_copy FROM archive_image")}
+    copies = [c for (c,) in _rows(home, "SELECT viewing_copy FROM archive_image")]
+    named |= {f"viewing_copies/{name}" for c in copies for name in (c, c.replace(".dcm", ".png"))}
     assert {str(path.relative_to(home.folder)) for path in home.files()} == named
 
 
@@ -149,3 +150,17 @@ def test_bad_arguments_end_in_one_line_and_change_nothing(tmp_path: Path, site: 
         assert len(str(raised.value).splitlines()) == 1
     assert not ImportBatch.objects.exists()
     assert not storage.originals_root().exists()
+
+
+def test_ten_imports_of_one_file_at_once_store_one(home: Home, tmp_path: Path) -> None:
+    source = mammogram(tmp_path / "in" / "a.dcm")
+    running = [home.start("import_studies", str(source), "--site", "north", "--json") for _ in range(10)]
+    outcomes = []
+    for process in running:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+        outcomes += [item["outcome"] for item in json.loads(out)["items"]]
+    assert sorted(outcomes) == ["duplicate"] * 9 + ["imported"]
+    assert _rows(home, "SELECT count(*) FROM archive_image") == [(1,)]
+    assert _rows(home, "SELECT count(*) FROM archive_patient") == [(1,)]
+    assert len([path for path in home.files() if path.suffix == ".enc"]) == 1

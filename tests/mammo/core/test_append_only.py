@@ -7,11 +7,13 @@ import pytest
 from django.apps import apps
 from django.core.checks import Tags, run_checks
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, models, transaction
 
 from mammo.accounts import audit
 from mammo.accounts.models import AuditEvent
 from mammo.core import append_only
+from mammo.core.models import GuardedTable
 
 pytestmark = pytest.mark.django_db
 TABLE = AuditEvent._meta.db_table
@@ -175,3 +177,26 @@ def test_the_rebuild_really_drops_them() -> None:
         with connection.constraint_checks_disabled(), connection.schema_editor() as editor:
             editor.alter_field(AuditEvent, new, field, strict=False)
         append_only.install(connection)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upgrade_that_makes_a_table_append_only_can_run() -> None:
+    """Such a table has no triggers yet: migrate, with its checks, must install them and not refuse."""
+    GuardedTable.objects.filter(name=TABLE).delete()
+    for verb in append_only.VERBS[connection.vendor]:
+        drop(f"append_only_{TABLE}_{verb.lower()}")
+    assert [error for error in database_errors() if error.startswith("mammo.W001")]
+    with pytest.raises(SystemExit, match=r"manage\.py migrate"):
+        append_only.require_triggers()
+    call_command("migrate", verbosity=0, interactive=False, skip_checks=False)
+    assert append_only.standing_triggers(connection) == append_only.expected_triggers(connection)
+    append_only.require_triggers()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate_refuses_where_a_trigger_was_dropped_until_told_otherwise() -> None:
+    drop(f"append_only_{TABLE}_update")
+    with pytest.raises(SystemCheckError, match="E001"):
+        call_command("migrate", verbosity=0, interactive=False, skip_checks=False)
+    call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+    append_only.require_triggers()

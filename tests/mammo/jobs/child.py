@@ -48,7 +48,13 @@ def main() -> None:
         sys.exit(2)
     if mode == "grandchild" and os.fork() == 0:
         time.sleep(600)
+    began = time.time()
     _work(request.get("seconds", 0.1))
+    if "use_file" in request:
+        attempt = Path.cwd().name.removeprefix("attempt-")
+        use = (os.environ["MAMMO_JOB"], attempt, os.environ["CUDA_VISIBLE_DEVICES"], began, time.time())
+        with open(request["use_file"], "a") as uses:
+            uses.write(" ".join(map(str, use)) + "\n")
     if mode == "silent":
         return
     names = ("CUDA_VISIBLE_DEVICES", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "DATABASE_URL", "MAMMO_MASTER_KEY")

@@ -1,5 +1,6 @@
 """The test kind: its effects are audit events, which can be counted."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +25,8 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     audit.record(EFFECT, by_user=None, on=job, attempt=job.attempt)
     if job.parameters.get("mode") == "uningestible":
         raise KeyError("a column that is not there")
+    # Rows of a real kind take a moment too: a kill must be able to strike between them and the commit.
+    time.sleep(job.parameters.get("ingest_seconds", 0))
     return {"total": sum(row["value"] for row in found), "environment": found[0]["environment"]}
 
 

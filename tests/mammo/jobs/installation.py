@@ -14,7 +14,8 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[3]
 # Starting processes takes long on a busy machine; nothing here measures it.
-PATIENCE = 120.0
+PATIENCE = 240.0
+ENDED = ("succeeded", "failed", "cancelled")
 
 
 class Installation:
@@ -44,16 +45,23 @@ class Installation:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=2 * PATIENCE,
         )
 
-    def up(self) -> "subprocess.Popen[str]":
+    def up(self, *, web: bool = True) -> "subprocess.Popen[str]":
         """`manage.py up`, started when it is not running."""
         if self._up is None or self._up.poll() is not None:
             log = self.home / "up.txt"
             with log.open("w") as output:
                 self._up = subprocess.Popen(
-                    [sys.executable, "manage.py", "up", "--port", str(self.port)],
+                    [
+                        sys.executable,
+                        "manage.py",
+                        "up",
+                        "--port",
+                        str(self.port),
+                        *([] if web else ["--no-web"]),
+                    ],
                     env=self.environment,
                     cwd=ROOT,
                     stdout=output,
@@ -61,8 +69,33 @@ class Installation:
                     text=True,
                     start_new_session=True,
                 )
-            eventually(lambda: "The site is up" in log.read_text(), what=f"`up` is up: {log.read_text()}")
+            said = "The site is up" if web else "Workers and reaper are up"
+            eventually(
+                lambda: said in log.read_text() or self._up.poll() is not None, what=f"`up` is up: {log}"
+            )
+            assert self._up.poll() is None, log.read_text()
         return self._up
+
+    def down(self) -> None:
+        """Stop `up` softly."""
+        if self._up is not None and self._up.poll() is None:
+            self._up.send_signal(signal.SIGINT)
+            self._up.wait(PATIENCE)
+
+    def another_worker(self, number: int) -> psutil.Popen:
+        """One more worker of the queue `cpu`, as on a second host."""
+        command = [sys.executable, "-m", "celery", "--quiet", "-A", "mammo.celery", "worker", "-Q", "cpu"]
+        with (self.home / f"another-{number}.txt").open("w") as output:
+            process = psutil.Popen(
+                [*command, "-c", "1", "-n", f"another-{number}@%h", "--without-gossip", "--without-mingle"],
+                env=self.environment,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        eventually(lambda: process.children(), what="a second worker has its pool process")
+        return process
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """Call a function of remote.py in this installation."""
@@ -90,6 +123,15 @@ class Installation:
         """Rows of these jobs, and how often the results of each became rows (`effects`)."""
         rows: list[dict[str, Any]] = self.ask("look", *ids)
         return rows
+
+    def settled(self, ids: list[str], *, within: float = PATIENCE) -> list[dict[str, Any]]:
+        """Wait until all these jobs have ended, but not longer than `within` seconds; their rows."""
+        deadline = time.monotonic() + within
+        while True:
+            rows = self.jobs(ids)
+            if all(row["state"] in ENDED for row in rows) or time.monotonic() > deadline:
+                return rows
+            time.sleep(0.3)
 
     def until(self, ids: list[str], *states: str) -> list[dict[str, Any]]:
         """Wait until all these jobs are in one of the states; their rows."""

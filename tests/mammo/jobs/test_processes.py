@@ -1,4 +1,4 @@
-"""Real processes: the supervisor's workers on a SQLite file and the filesystem broker."""
+"""Real processes: the supervisor's workers on a SQLite file and the filesystem broker (kills: test_chaos.py)."""
 
 import signal
 import socket
@@ -24,20 +24,6 @@ def started_child(installation: Installation, tmp_path: Path, **parameters: Any)
     return job, int(text)
 
 
-def test_five_jobs_are_each_done_once_though_the_workers_are_killed(installation: Installation) -> None:
-    installation.up()
-    ids = installation.submit(*[{"mode": "count", "seconds": 1.5} for _ in range(5)])
-    eventually(lambda: any(row["state"] == "running" for row in installation.jobs(ids)), what="a job runs")
-    killed = installation.processes("celery")
-    for process in killed:
-        process.kill()
-    assert len(killed) >= 4, "two workers and their pool processes"
-    rows = installation.until(ids, "succeeded")
-    assert [row["effects"] for row in rows] == [1] * 5
-    assert [row["result"]["total"] for row in rows] == [6] * 5
-    assert max(row["attempt"] for row in rows) > 1, "the kill met no running job: the test proves nothing"
-
-
 def test_broken_message_files_stop_nothing(installation: Installation) -> None:
     installation.up()
     messages = installation.home / "queue" / "messages"
@@ -49,43 +35,6 @@ def test_broken_message_files_stop_nothing(installation: Installation) -> None:
     eventually(lambda: not list(messages.glob("*")), within=20, what="the queue folder is tidy")
     processed = installation.home / "queue" / "processed"
     eventually(lambda: not list(processed.glob("*")), within=20, what="processed messages are gone")
-
-
-def test_a_running_job_is_cancelled_even_if_it_will_not_stop(
-    installation: Installation, tmp_path: Path
-) -> None:
-    installation.up()
-    job, pid = started_child(installation, tmp_path, mode="stubborn")
-    assert installation.ask("cancel", job) == "running"
-    (row,) = installation.until([job], "cancelled")
-    assert row["effects"] == 0
-    assert not psutil.pid_exists(pid)
-
-
-def test_a_worker_that_slept_past_its_lease_loses_its_child_and_writes_nothing(
-    installation: Installation, tmp_path: Path
-) -> None:
-    installation.up()
-    job, pid = started_child(installation, tmp_path, mode="count", seconds=5)
-    (row,) = installation.jobs([job])
-    sleeping = psutil.Process(int(row["worker"].rpartition(":")[2]))
-    sleeping.suspend()
-    eventually(lambda: installation.jobs([job])[0]["failed_attempts"] == 1, what="the reaper takes it back")
-    sleeping.resume()
-    (row,) = installation.until([job], "succeeded")
-    assert (row["attempt"], row["effects"]) == (2, 1)
-    assert not psutil.pid_exists(pid)
-
-
-def test_a_child_that_always_dies_fails_its_job_after_three_attempts_and_others_go_on(
-    installation: Installation,
-) -> None:
-    installation.up()
-    poison, healthy = installation.submit({"mode": "die"}, {"mode": "count"})
-    (row,) = installation.until([poison], "failed")
-    assert (row["attempt"], row["failed_attempts"], row["effects"]) == (3, 3, 0)
-    assert "signal 9" in row["error"]
-    installation.until([healthy], "succeeded")
 
 
 def test_what_a_child_leaves_running_ends_with_it(installation: Installation) -> None:
@@ -146,14 +95,4 @@ def test_up_ends_softly_and_leaves_nobody_behind(installation: Installation, tmp
     eventually(lambda: not installation.processes(), within=5, what="all processes are gone")
     (row,) = installation.jobs([job])
     assert (row["state"], row["failed_attempts"], row["error"]) == ("queued", 0, "its worker was stopped")
-    installation.ask("cancel", job)
-
-
-def test_when_up_is_killed_everything_dies_with_it(installation: Installation, tmp_path: Path) -> None:
-    running = installation.up()
-    job, _pid = started_child(installation, tmp_path, mode="stubborn")
-    assert len(installation.processes()) >= 7
-    running.kill()
-    running.wait()
-    eventually(lambda: not installation.processes(), within=5, what="all processes are gone")
     installation.ask("cancel", job)

@@ -1,7 +1,10 @@
 """One attempt with a real child process: protocol, endings, and what is left on disk."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,7 @@ from mammo.core.keys import key_store
 from mammo.jobs import doorbell, runner, services
 from mammo.jobs.attempt_files import AttemptFiles, shred
 from mammo.jobs.child import command_line
-from mammo.jobs.devices import devices_for
-from mammo.jobs.models import Job
+from mammo.jobs.models import GpuHold, Job
 from tests.mammo.jobs.counting import KIND, effects
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,10 @@ def ran(mode: str, site: Site | None = None, **parameters: Any) -> Job:
     return runner.run_here(
         services.submit(KIND, by_user=None, site=site, parameters={"mode": mode, **parameters})
     )
+
+
+def submitted(**changes: Any) -> Job:
+    return services.submit(KIND, by_user=None, parameters={"mode": "count"}, **changes)
 
 
 def test_a_child_that_answers_ends_its_job_with_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,10 +145,62 @@ def test_several_gpus_run_under_torchrun(tmp_path: Path) -> None:
     assert four[5:7] == ["-m", "modeling.training.sft"]
 
 
-def test_a_job_gets_the_gpus_it_asked_for_or_a_clear_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_asks_for_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3,5")
-    assert devices_for(2) == "2,3"
-    assert devices_for(0) == ""
     job = runner.run_here(services.submit(KIND, by_user=None, parameters={"mode": "count"}, gpus=4))
     assert job.state == "failed"
-    assert "4 GPUs" in job.error
+    assert "4 GPUs and its worker has 3" in job.error
+
+
+def test_a_child_sees_the_gpus_its_job_holds_and_they_are_free_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3,5")
+    other = services.claim(submitted(gpus=1).pk, "w:1")
+    assert other is not None
+    job = runner.run_here(submitted(gpus=2))
+    assert job.result["environment"]["CUDA_VISIBLE_DEVICES"] == "3,5"
+    assert list(GpuHold.objects.values_list("device", "job")) == [("2", other.pk)]
+    assert runner.run_here(submitted()).result["environment"]["CUDA_VISIBLE_DEVICES"] == ""
+
+
+def test_a_job_waits_while_its_gpus_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    first, second, small = submitted(gpus=1), submitted(gpus=2), submitted()
+    held = services.claim(first.pk, "w:1")
+    assert held is not None
+    assert services.claim(second.pk, "w:2") is None
+    second.refresh_from_db()
+    assert (second.state, second.attempt, GpuHold.objects.count()) == ("queued", 0, 1)
+    assert services.claim_next("cpu", "w:2") == small, "one that needs no GPU goes first"
+    services.requeue(held, "its worker was lost", where=None)
+    assert services.claim(second.pk, "w:2") is not None
+    assert sorted(GpuHold.objects.values_list("device", flat=True)) == ["0", "1"]
+
+
+@pytest.mark.parametrize("end", [services.confirm_cancelled, lambda job: services.fail(job, "broken")])
+def test_every_end_gives_the_gpus_back(end: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    job = services.claim(submitted(gpus=1).pk, "w:1")
+    assert job is not None
+    assert GpuHold.objects.count() == 1
+    end(job)
+    assert not GpuHold.objects.exists()
+
+
+def test_a_child_left_on_a_gpu_is_ended_before_the_next_one_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    environment = {**os.environ, "MAMMO_JOB": "another", "CUDA_VISIBLE_DEVICES": "6,7"}
+    beside = {**environment, "CUDA_VISIBLE_DEVICES": "70"}
+    command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+    with (
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as left,
+        subprocess.Popen(command, env=beside, stdout=subprocess.PIPE) as harmless,
+    ):
+        for process in (left, harmless):
+            assert process.stdout is not None
+            process.stdout.readline()  # it runs under its environment
+        assert runner.run_here(submitted(gpus=1)).state == "succeeded"
+        assert left.wait(10) == -signal.SIGKILL
+        assert harmless.poll() is None
+        harmless.kill()

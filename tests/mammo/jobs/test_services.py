@@ -3,6 +3,7 @@
 import itertools
 import threading
 import uuid
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,9 @@ from django.utils import timezone
 
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
-from mammo.jobs import doorbell, reaper, services
+from mammo.jobs import doorbell, reaper, runner, services, tasks
 from mammo.jobs.models import ENDED, TRANSITIONS, Beat, Job, JobState
-from mammo.jobs.timing import timing
+from mammo.jobs.timing import Timing, timing
 from mammo.jobs.transitions import StaleAttemptError, move
 from tests.mammo.jobs.counting import KIND, effects
 
@@ -235,6 +236,12 @@ def test_a_running_job_is_asked_to_stop_and_never_queued_again(rita: User, site:
     assert services.requeue(job, "it stopped").state == "cancelled"
 
 
+def test_by_default_a_cancelled_job_has_stopped_and_freed_its_gpu_within_ninety_seconds() -> None:
+    given = Timing()
+    assert given.poll + given.grace < 90
+    assert given.reap + given.lease < 120, "also when its worker was killed while it was asked to stop"
+
+
 def test_what_has_ended_cannot_be_cancelled(rita: User, site: Site) -> None:
     job = services.finish(running(rita, site=site), ROWS)
     with pytest.raises(WrongStateError):
@@ -283,6 +290,7 @@ def test_the_reaper_ends_what_was_cancelled_and_then_lost(rita: User, site: Site
 def test_the_reaper_rings_for_what_nobody_claimed_ever_more_seldom(
     rung: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    running()  # the queue's worker is busy; the other job can only wait
     queued()
     now, pauses = timezone.now(), []
     monkeypatch.setattr(timezone, "now", lambda: now)
@@ -293,6 +301,53 @@ def test_the_reaper_rings_for_what_nobody_claimed_ever_more_seldom(
     waits = [b - a for a, b in itertools.pairwise(pauses)]
     assert waits[:4] == [30, 60, 120, 240]
     assert set(waits[4:]) == {300}
+
+
+def test_where_nobody_works_the_oldest_job_is_rung_for_steadily(
+    rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest, _second, _third = queued(), queued(), queued()
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    for _ in range(200):
+        now = now + timedelta(seconds=5)
+        doorbell.ring_overdue()
+    times = Counter(rung)
+    assert times.pop(str(oldest.pk)) == 1 + 990 // 30
+    assert max(times.values()) < 10, "the others' messages would fill the queue"
+
+
+def test_a_ring_that_no_broker_took_does_not_count(rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Job] = []
+
+    def away(job: Job) -> None:
+        asked.append(job)
+        raise ConnectionRefusedError("no broker")
+
+    queued()
+    queued()
+    with monkeypatch.context() as broken:
+        broken.setattr(doorbell, "_publish", away)
+        for _ in range(50):  # a long outage
+            assert doorbell.ring_overdue() == 0
+    assert len(asked) == 50, "one question each time, not one for each job"
+    assert doorbell.ring_overdue() == 2, "back at the next pass"
+
+
+def test_a_worker_goes_on_with_what_waited_longest_in_its_queue() -> None:
+    first, second = queued(), queued()
+    Job.objects.filter(pk=queued().pk).update(queue="gpu")
+    claimed = [services.claim_next("cpu", "w:1") for _ in range(3)]
+    assert [job and job.pk for job in claimed] == [first.pk, second.pk, None]
+
+
+@pytest.mark.django_db(transaction=True)  # the task lets connections go between jobs, as a worker must
+def test_one_message_empties_a_queue_that_lost_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [queued() for _ in range(3)]
+    monkeypatch.setattr(runner, "run", lambda job: services.finish(job, ROWS))
+    tasks.run_job(job_id=str(jobs[1].pk))
+    assert [Job.objects.get(pk=job.pk).state for job in jobs] == ["succeeded"] * 3
+    assert [effects(job) for job in jobs] == [1, 1, 1]
 
 
 def test_waiting_returns_the_ended_job_or_gives_up_in_time() -> None:

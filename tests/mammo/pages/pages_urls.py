@@ -83,6 +83,12 @@ def slow(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
+def slower(request: HttpRequest) -> HttpResponse:
+    """Let the visitor wait."""
+    time.sleep(2)
+    return HttpResponse("done")
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     """Fail as a view with a defect does."""
     raise RuntimeError("a defect")
@@ -93,6 +99,7 @@ urlpatterns = [
     path("test/reading", reading_page),
     path("test/save", save),
     path("test/slow", slow),
+    path("test/slower", slower),
     path("test/broken", broken),
     *site_patterns,
 ]

@@ -61,9 +61,7 @@ def test_a_password_can_be_changed(client: Client, june) -> None:
 
 
 def test_nobody_signs_up(client: Client, db: None) -> None:
-    page = client.get("/accounts/signup/").content.decode()
-    assert "made by an administrator" in page
-    assert "<form" not in page.split("<main")[1].split("</main>")[0]
+    assert client.get("/accounts/signup/").status_code == 404
 
 
 def test_demo_sign_ins_are_shown_in_the_demo_only(client: Client, db: None, settings) -> None:
@@ -96,7 +94,7 @@ def test_the_deepest_entry_that_holds_the_page_is_current(june, entries: list[En
 def test_home_tells_what_waits_for_me(client: Client, june, entries: list[Entry]) -> None:
     navigation.register_entry(Entry(label="Corrections", url_name="about", waiting=lambda user: 7))
     client.force_login(june)
-    assert "7 waiting for you" in client.get("/").content.decode()
+    assert re.search(r">7</span>\s*waiting for you", client.get("/").content.decode())
 
 
 def test_an_entry_that_leads_nowhere_is_named_by_the_system_check(june, entries: list[Entry]) -> None:

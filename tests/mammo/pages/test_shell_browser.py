@@ -193,3 +193,72 @@ def test_the_page_turns_chinese_by_its_switch(form: Page) -> None:
     form.click("button[lang=zh-hans]")
     form.wait_for_selector("html[lang=zh-hans]")
     expect(form.locator(".site-foot")).to_contain_text("研究用软件")
+
+
+def test_the_card_of_keys_opens_by_its_key_but_never_while_someone_writes(form: Page) -> None:
+    card = form.locator("#keys-card")
+    form.focus("#answer")
+    form.keyboard.type("what? g1")
+    expect(card).to_be_hidden()
+    assert form.input_value("#answer") == "what? g1"
+    form.focus("#send")
+    form.keyboard.press("?")
+    expect(card).to_be_visible()
+    form.keyboard.press("Escape")
+    expect(card).to_be_hidden()
+    assert form.evaluate("document.activeElement.id") == "send"
+
+
+def test_no_key_fires_while_an_input_method_composes(form: Page) -> None:
+    form.focus("#send")
+    form.evaluate(
+        """() => document.activeElement.dispatchEvent(
+             new KeyboardEvent("keydown", {key: "?", bubbles: true, isComposing: true}))"""
+    )
+    expect(form.locator("#keys-card")).to_be_hidden()
+
+
+def test_single_keys_can_be_switched_off_and_the_browser_remembers_it(form: Page) -> None:
+    form.click("[data-open-keys]")
+    form.uncheck("#single-keys")
+    form.keyboard.press("Escape")
+    form.reload()
+    form.focus("#send")
+    form.keyboard.press("?")
+    expect(form.locator("#keys-card")).to_be_hidden()
+    form.click("[data-open-keys]")
+    expect(form.locator("#keys-card")).to_be_visible()
+    form.check("#single-keys")
+
+
+def test_g_and_a_digit_lead_to_a_place_and_g_and_h_lead_home(form: Page, live_server) -> None:
+    form.focus("#send")
+    form.keyboard.press("g")
+    form.keyboard.press("1")
+    form.wait_for_url(f"{live_server.url}/annotation/correct/")
+    form.keyboard.press("g")
+    form.keyboard.press("h")
+    form.wait_for_url(f"{live_server.url}/")
+
+
+def test_the_first_tab_of_a_page_skips_to_its_content(form: Page, live_server) -> None:
+    form.goto(f"{live_server.url}/about/")
+    form.keyboard.press("Tab")
+    assert form.evaluate("document.activeElement.className") == "skip-link"
+    form.keyboard.press("Enter")
+    assert form.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_slow_answer_is_said_to_be_on_its_way(form: Page) -> None:
+    # The page is left while the sign stands, so it is remembered for the next one.
+    form.evaluate(
+        """() => {
+          document.getElementById("plain").action = "/test/slower";
+          const sign = document.getElementById("busy");
+          const note = () => sessionStorage.setItem("busy", String(!sign.hidden));
+          new MutationObserver(note).observe(sign, {attributes: true});
+        }"""
+    )
+    form.click("#send")
+    form.wait_for_selector("text=done")
+    assert form.evaluate("sessionStorage.getItem('busy')") == "true"

@@ -202,3 +202,30 @@ def test_the_command_refuses_by_name(
     said = json.loads(capsys.readouterr().out)
     assert said["run"] == str(Run.objects.get().pk)
     assert (said["state"], said["checkpoints"]) == ("queued", [])
+
+
+def checkpoint_of_stage(stage: str, frozen: Snapshot) -> Checkpoint:
+    run = Run.objects.create(site=frozen.site, stage=stage, snapshot=frozen)
+    return Checkpoint.objects.create(run=run, folder=f"/runs/{stage}", sha256="a" * 64)
+
+
+def test_the_supervised_stage_starts_from_umicon_or_from_the_selector_alone(
+    frozen: Snapshot, rita: User
+) -> None:
+    for stage, name in (("umicon_unsupervised", "umicon"), ("density", "density")):
+        given = [checkpoint_of_stage(stage, frozen)]
+        run = start_run("umicon_supervised", snapshot=frozen, by_user=rita, starts_from=given)
+        assert run.job is not None
+        assert set(build_request(run.job)["init"]) == {name}
+    with pytest.raises(UserError, match="starts from a umicon checkpoint"):
+        start_run("umicon_supervised", snapshot=frozen, by_user=rita)
+
+
+def test_nothing_starts_from_a_probed_encoder(frozen: Snapshot, rita: User) -> None:
+    with pytest.raises(UserError, match="stage encoder_probe: no stage starts from its checkpoints"):
+        start_run(
+            "umicon_unsupervised",
+            snapshot=frozen,
+            by_user=rita,
+            starts_from=[checkpoint_of_stage("encoder_probe", frozen)],
+        )

@@ -4,9 +4,12 @@ import uuid
 
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from mammo.accounts.models import User
-from modeling.curves import HEIGHT, WIDTH, curves_of
+from mammo.accounts.models import Site, User
+from mammo.accounts.services import create_account
+from mammo.jobs.models import Job
+from modeling.curves import curves_of
 from modeling.models import Checkpoint, Metric, Run, Snapshot
 from modeling.services import start_run
 
@@ -32,7 +35,7 @@ def test_the_list_and_the_page_show_a_run(frozen: Snapshot, rita: User) -> None:
         "macro_auc",
         "0.975",
         "e" * 64,
-        "0.5000",
+        "2 → 0.5",
         "image_size",
         reverse("jobs:job", args=[run.job_id]),
     ):
@@ -50,12 +53,44 @@ def test_others_see_no_runs(frozen: Snapshot, rita: User, june: User, otto: User
     assert str(run.pk) not in listed
 
 
-def test_a_curve_fills_its_box_from_left_to_right(frozen: Snapshot, rita: User) -> None:
+def test_a_measure_on_training_and_on_validation_data_shares_one_chart() -> None:
     run = Run(stage="density")
     points = [
-        Metric(run=run, step=step, name="loss", value=value)
-        for step, value in ((30, 1.0), (10, 3.0), (20, 2.0))
+        Metric(run=run, step=step, name=name, value=value)
+        for step, name, value in (
+            (30, "loss", 1.0),
+            (10, "loss", 3.0),
+            (10, "eval_loss", 4.0),
+            (30, "grad_norm", 2.0),
+        )
     ]
-    (curve,) = curves_of(points)
-    assert curve.points == f"0.0,0.0 {WIDTH / 2},{HEIGHT / 2} {WIDTH}.0,{HEIGHT}.0"
-    assert (curve.first, curve.last, curve.steps) == (3.0, 1.0, 30)
+    loss, gradient = curves_of(points)
+    assert "<figcaption>Loss</figcaption>" in loss
+    assert "training from 3 to 1; validation from 4 to 4" in loss
+    assert "<figcaption>Gradient norm</figcaption>" in gradient
+
+
+def test_a_run_at_work_is_asked_for_news_and_read_anew_when_it_has_ended(
+    frozen: Snapshot, rita: User
+) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita)
+    client, address = signed_in(rita), reverse("modeling:run", args=[run.pk])
+    assert "every 3s" in client.get(address).content.decode()
+    news = client.get(address, headers={"HX-Request": "true"})
+    assert "<html" not in news.content.decode()
+    assert "HX-Refresh" not in news.headers
+    Job.objects.filter(pk=run.job_id).update(state="cancelled", finished_at=timezone.now())
+    ended = client.get(address, headers={"HX-Request": "true"})
+    assert ended.headers["HX-Refresh"] == "true"
+    assert "every 3s" not in ended.content.decode()
+
+
+def test_only_who_sees_the_job_is_led_to_it(frozen: Snapshot, rita: User, site: Site) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita)
+    stan = create_account(
+        "stan", password="correct horse battery", roles={"statistician": [site]}, by_user=None
+    )
+    address, job = reverse("modeling:run", args=[run.pk]), reverse("jobs:job", args=[run.job_id])
+    assert job in signed_in(rita).get(address).content.decode()
+    assert job not in signed_in(stan).get(address).content.decode()
+    assert signed_in(stan).get(job).status_code == 404

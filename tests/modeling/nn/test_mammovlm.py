@@ -284,3 +284,45 @@ def test_it_never_writes_a_placeholder_itself(model_and_encoder):
     inputs = inputs_of(model, encoder)
     written = model.generate(**inputs, **GREEDY)[0, inputs["input_ids"].shape[1] :]
     assert token not in written.tolist()
+
+
+def test_with_the_linear_mapping_each_expert_has_its_own_place_in_the_vector():
+    model, _ = small_mammovlm(mapping="linear", with_density=False)
+    visual = model.vision.visual
+    sizes = visual.feature_sizes()
+    images = random_images(3)
+    vectors, mask = model.encode_images(images)
+    assert vectors.shape == (3, 4, sum(sizes.values()))
+    assert mask.all()
+    routed = visual(images)
+    start = 0
+    for name, size in sorted(sizes.items()):
+        mine = routed.expert_index == visual.expert_names.index(name)
+        part = vectors[..., start : start + size]
+        assert part[~mine].abs().max() == 0 if (~mine).any() else True
+        if mine.any():
+            torch.testing.assert_close(part[mine], visual.experts[name](images[mine]).mean((2, 3)))
+        start += size
+
+
+def test_the_places_of_a_linear_mapping_survive_saving_whatever_expert_saw_the_images(tmp_path):
+    model, _ = small_mammovlm(mapping="linear", with_density=False)
+    model.save_pretrained(tmp_path)
+    loaded = MammoVLM.from_pretrained(tmp_path).eval()
+    assert loaded.vision.visual.expert_names != model.vision.visual.expert_names, "keys are sorted on saving"
+    images = random_images(2)
+    for expert in model.vision.visual.expert_names:
+        for each in (model, loaded):
+            each.vision.visual.route_all_to(expert)
+        before, after = (each.encode_images(images)[0] for each in (model, loaded))
+        assert before.abs().sum() > 0
+        torch.testing.assert_close(after, before)
+
+
+def test_a_study_of_the_linear_mapping_is_the_mean_of_its_views():
+    model, _ = small_mammovlm(mapping="linear", visual_tokens="per_study")
+    images, mask = random_images(1), torch.tensor([[True, True, False, False]])
+    one, present = model.encode_images(images, mask)
+    each, _ = small_mammovlm(mapping="linear")[0].encode_images(images, mask)
+    assert present.tolist() == [[True]]
+    torch.testing.assert_close(one[0, 0], each[0, :2].mean(0))

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from modeling.training import density, umicon_supervised, umicon_unsupervised
+from modeling.training import density, encoder_probe, umicon_supervised, umicon_unsupervised
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
 from modeling.training.stage import run_stage
 
 TRAIN = {
     "density": density.train,
+    "encoder_probe": encoder_probe.train,
     "umicon_unsupervised": umicon_unsupervised.train,
     "umicon_supervised": umicon_supervised.train,
 }
@@ -49,7 +50,7 @@ class Bench:
 
     def run(self, stage, name, *, stop=None, init=None, resume=False, seed=3, snapshot=None, **config):
         """The exit code; the answer's rows are at `rows(name)`, the weights in `weights(name)`."""
-        small = SMALL if stage == "density" else SMALL_UMICON
+        small = SMALL if stage in ("density", "encoder_probe") else SMALL_UMICON
         request = {
             "snapshot": str(snapshot or self.snapshot), "output": str(self.folder / name), "seed": seed,
             "config": {**small, **config}, "resume": resume,

@@ -16,6 +16,7 @@ from modeling.nn.language import save_language_model, weights_sha256
 from modeling.nn.mammovlm import PROJECTION, MammoVLM
 from modeling.nn.text_encoder import corpus_tokenizer
 from modeling.training import sft
+from modeling.training.ablations import TABLE_3
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import SftConfig
 from modeling.training.dialogues import SeenDialogues
@@ -214,3 +215,29 @@ def test_a_snapshot_of_another_image_size_is_refused(parts, tmp_path, capsys):
     code, _ = run(parts, tmp_path, image_size=[32, 32])
     assert code == 2
     assert "64 x 50" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", ["clip", "convnext", "moe", "moe_umicon"])
+def test_the_rows_with_a_frozen_language_model_train_the_map_alone(parts, tmp_path, row):
+    _, rows = run(parts, tmp_path, **TABLE_3[row].sft)
+    saved = load_file(f"{rows[-1]['path']}/model.safetensors")
+    before = load_file(parts / "glm" / "model.safetensors")
+    for name, value in before.items():
+        assert torch.equal(saved[f"language_model.{name}"], value), name
+    loaded = MammoVLM.from_pretrained(rows[-1]["path"])
+    widths = {"clip": 64, "convnext": 64, "moe_umicon": 128}
+    assert loaded.config.mapping == ("umicon" if row == "moe_umicon" else "linear")
+    assert loaded.embed_projection.in_features >= widths.get(row, 128)
+
+
+def test_one_expert_alone_sees_every_image_also_after_loading(parts, tmp_path):
+    _, rows = run(parts, tmp_path, **TABLE_3["clip"].sft)
+    visual = MammoVLM.from_pretrained(rows[-1]["path"]).vision.visual
+    routed = visual(torch.zeros(4, 1, *SIZE, dtype=torch.uint8), density=torch.tensor([0, 1, 2, 3]))
+    assert list(routed.features) == ["clip"]
+
+
+def test_an_unknown_expert_is_named(parts, tmp_path, capsys):
+    code, _ = run(parts, tmp_path, only_expert="resnet")
+    assert code == 2
+    assert "only_expert: no expert 'resnet'; experts are clip, convnext, dinov2" in capsys.readouterr().err

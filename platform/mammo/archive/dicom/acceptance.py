@@ -5,7 +5,7 @@ digitised film and other image kinds are kept for a person; what holds no image 
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ from pydicom.uid import (
 from mammo.archive.dicom import raster
 from mammo.archive.dicom.burned_in import text_lines
 from mammo.archive.dicom.header import Header, read_header
+from mammo.archive.dicom.judged import Judged, masked
 from mammo.archive.dicom.laterality import SideFound, chest_wall_edge, find_side, stated_side
 from mammo.archive.dicom.pixels import Normalised, Window, check_header, normalise, stored_values
 from mammo.archive.dicom.reading import is_dicom, number, read_dicom, text, texts
 from mammo.archive.dicom.refusal import Refusal, quarantined, rejected
 from mammo.archive.dicom.view import ViewFound, find_view
 
-PROCEDURE = "mammo-deid-1"  # of the de-identification; change it with every change of what is kept
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
@@ -44,39 +44,45 @@ class Accepted:
     stored: NDArray[Any] | None = None
 
 
-def examine(path: Path, label: dict[str, str] | None = None) -> Accepted:
+def examine(path: Path, label: dict[str, str] | None = None, judged: Judged | None = None) -> Accepted:
     """Examine one file.
 
     Args:
         label: row of the labels table for it: laterality, view, mirrored, patient, study.
+        judged: what a person decided after a look at it.
 
     Raises:
         Refusal: with outcome, reason and what was found all the same.
     """
+    judged = judged or Judged()
     if is_dicom(path):
-        return _examine_dicom(path, label or {})
+        return _examine_dicom(path, judged.over(label or {}), judged)
     kind = raster.raster_kind(path)
     if kind:
-        return _examine_raster(path, kind, label)
+        return _examine_raster(path, kind, label if label is None else judged.over(label), judged)
     raise rejected("neither DICOM (no DICM mark) nor PNG nor PGM")
 
 
-def _examine_dicom(path: Path, label: dict[str, str]) -> Accepted:
+def _examine_dicom(path: Path, label: dict[str, str], judged: Judged) -> Accepted:
     dataset = read_dicom(path)
     try:
         check_header(dataset)
         _check_kind(dataset)
         stored = stored_values(dataset)
-        _check_use(dataset)
-        header, view = read_header(dataset), _with_label(find_view(dataset), label)
+        _check_use(dataset, judged)
+        header = read_header(dataset)
+        if "identity" in judged.accepts:
+            header = _labelled_header(header, label)
+        view = _view(dataset, label, judged)
         normalised = normalise(dataset, stored)
-        side = _side(dataset, view, normalised, label)
+        side = _side(dataset, view, normalised, label, judged)
     except Refusal as refusal:
         refusal.found = {**_known(dataset), **refusal.found}
         raise
     if not view.view:
-        raise quarantined("nothing says which view it is", laterality=side.side)
-    _check_burned_in(normalised.image, side, view)
+        raise quarantined("nothing says which view it is", kind="no_view", laterality=side.side)
+    normalised.image = masked(normalised.image, judged.masks)
+    _check_burned_in(normalised.image, side, view, judged)
     if side.mirrored:
         normalised.image = np.ascontiguousarray(normalised.image[:, ::-1])
     return Accepted(header, side, view, normalised, dataset, stored)
@@ -86,25 +92,36 @@ def _check_kind(dataset: FileDataset) -> None:
     """Volumes are not decoded at all: their frames would cost minutes."""
     sop_class = UID(text(dataset, "SOPClassUID"))
     if sop_class == BreastTomosynthesisImageStorage or (number(dataset, "NumberOfFrames") or 1) > 1:
-        raise quarantined("a tomosynthesis volume: only two-dimensional views are read here")
+        raise quarantined(
+            "a tomosynthesis volume: only two-dimensional views are read here", kind="tomosynthesis"
+        )
 
 
-def _check_use(dataset: FileDataset) -> None:
+def _check_use(dataset: FileDataset, judged: Judged) -> None:
     """What was decoded, but is not for reading."""
     sop_class = UID(text(dataset, "SOPClassUID"))
     image_type = {value.upper() for value in texts(dataset, "ImageType")}
-    if sop_class == SECONDARY_CAPTURE:
-        raise quarantined("a secondary capture (screen copy or digitised film) may show identifying text")
+    if any(value.startswith("STEREO") for value in image_type):
+        raise quarantined("a stereotactic image of a biopsy, not an examination view", kind="stereotactic")
     if sop_class == DigitalMammographyXRayImageStorageForProcessing or (
         text(dataset, "PresentationIntentType").upper() == "FOR PROCESSING"
     ):
         raise quarantined(
-            "FOR PROCESSING: raw detector data is not for reading; send the FOR PRESENTATION image"
+            "FOR PROCESSING: raw detector data is not for reading; send the FOR PRESENTATION image",
+            kind="for_processing",
         )
-    if sop_class != DigitalMammographyXRayImageStorageForPresentation or text(dataset, "Modality") != "MG":
-        raise quarantined(f"not a digital mammogram for presentation (modality {_modality(dataset)})")
-    if any(value.startswith("STEREO") for value in image_type):
-        raise quarantined("a stereotactic image of a biopsy, not an examination view")
+    if sop_class == SECONDARY_CAPTURE and "secondary_capture" not in judged.accepts:
+        raise quarantined(
+            "a secondary capture (screen copy or digitised film) may show identifying text",
+            kind="secondary_capture",
+        )
+    is_mammogram = (
+        sop_class == DigitalMammographyXRayImageStorageForPresentation and text(dataset, "Modality") == "MG"
+    )
+    if not is_mammogram and not judged.accepts & {"secondary_capture", "other_kind"}:
+        raise quarantined(
+            f"not a digital mammogram for presentation (modality {_modality(dataset)})", kind="other_kind"
+        )
 
 
 def _modality(dataset: FileDataset) -> str:
@@ -128,38 +145,63 @@ def _known(dataset: FileDataset) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _with_label(view: ViewFound, label: dict[str, str]) -> ViewFound:
+def _labelled_header(header: Header, label: dict[str, str]) -> Header:
+    """Whose it is by a data set's own table: files of public sets name no patient, or a wrong one."""
+    if not (label.get("patient") and label.get("study")):
+        return header
+    return replace(
+        header,
+        patient_number=label["patient"],
+        accession=label["study"],
+        study_uid=f"table:{label['patient']}:{label['study']}",
+        numbers=[*header.numbers, label["patient"]],
+    )
+
+
+def _view(dataset: FileDataset, label: dict[str, str], judged: Judged) -> ViewFound:
     named = label.get("view", "")
-    if named and view.view and named != view.view:
-        raise quarantined(f"the labels table says {named}, the file says {view.view}")
+    try:
+        view = find_view(dataset)
+    except Refusal:
+        if not named or "view_conflict" not in judged.accepts:
+            raise
+        return ViewFound(named)
+    if named and view.view and named != view.view and "table_conflict" not in judged.accepts:
+        raise quarantined(f"the labels table says {named}, the file says {view.view}", kind="table_conflict")
     return ViewFound(named, view.modifiers, view.side) if named else view
 
 
-def _side(dataset: FileDataset, view: ViewFound, normalised: Normalised, label: dict[str, str]) -> SideFound:
+def _side(
+    dataset: FileDataset, view: ViewFound, normalised: Normalised, label: dict[str, str], judged: Judged
+) -> SideFound:
     close_up = bool({"magnification", "spot_compression"} & set(view.modifiers))
     named = label.get("laterality", "")
+    if judged.laterality:
+        return _labelled_side(normalised.image, label, source="person")
     stated, _ = stated_side(dataset, view.side)
-    if named and stated and named != stated:
-        raise quarantined(f"the labels table says {named}, the file says {stated}")
+    if named and stated and named != stated and "table_conflict" not in judged.accepts:
+        raise quarantined(f"the labels table says {named}, the file says {stated}", kind="table_conflict")
     if named:
         return _labelled_side(normalised.image, label)
     return find_side(dataset, view.side, normalised.image, is_close_up=close_up)
 
 
-def _labelled_side(image: NDArray[np.uint16], label: dict[str, str]) -> SideFound:
-    """Side from the labels table; the pixels must lie as it says (mirrored or not)."""
+def _labelled_side(image: NDArray[np.uint16], label: dict[str, str], source: str = "table") -> SideFound:
+    """Side from the labels table or a person; the pixels must lie as they say (mirrored or not)."""
     side, mirrored = label["laterality"], label.get("mirrored", "no") == "yes"
     edge = chest_wall_edge(image)
     expected = ("R" if side == "L" else "L") if mirrored else side
     if edge and edge != expected:
+        said_by = "the labels table" if source == "table" else "a person"
         raise quarantined(
-            f"the labels table says {side}{' mirrored' if mirrored else ''}, but the chest wall lies on the other edge",
+            f"{said_by} says {side}{' mirrored' if mirrored else ''}, but the chest wall lies on the other edge",
+            kind="side_against_pixels",
             laterality=side,
         )
-    return SideFound(side, "table", mirrored, ["stored_mirrored"] if mirrored else [])
+    return SideFound(side, source, mirrored, ["stored_mirrored"] if mirrored else [])
 
 
-def _examine_raster(path: Path, kind: str, label: dict[str, str] | None) -> Accepted:
+def _examine_raster(path: Path, kind: str, label: dict[str, str] | None, judged: Judged) -> Accepted:
     image = raster.read_raster(path, kind)
     if label is None:
         raise rejected(
@@ -169,7 +211,8 @@ def _examine_raster(path: Path, kind: str, label: dict[str, str] | None) -> Acce
     if missing:
         raise rejected(f"its row of the labels table has no {missing[0]}")
     side, view = _labelled_side(image, label), ViewFound(label["view"])
-    _check_burned_in(image, side, view)
+    image = masked(image, judged.masks)
+    _check_burned_in(image, side, view, judged)
     if side.mirrored:
         image = np.ascontiguousarray(image[:, ::-1])
     top = float(image.max())
@@ -188,11 +231,14 @@ def _raster_header(label: dict[str, str], path: Path) -> Header:
     )  # fmt: skip
 
 
-def _check_burned_in(image: NDArray[np.uint16], side: SideFound, view: ViewFound) -> None:
+def _check_burned_in(image: NDArray[np.uint16], side: SideFound, view: ViewFound, judged: Judged) -> None:
+    if "burned_in" in judged.accepts:
+        return
     lines = text_lines(image)
     if lines:
         raise quarantined(
             f"{len(lines)} line(s) of burned-in text: a person must look at the image",
+            kind="burned_in",
             laterality=side.side,
             view=view.view,
             boxes=lines,

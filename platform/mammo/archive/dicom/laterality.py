@@ -43,12 +43,13 @@ def stated_side(dataset: Dataset, view_side: str) -> tuple[str, str]:
         ("ViewPosition", view_side),
     ]
     if any(side == "B" for _, side in statements):
-        raise quarantined("the image is marked as showing both breasts")
+        raise quarantined("the image is marked as showing both breasts", kind="both_breasts")
     made = [(source, side) for source, side in statements if side in _OTHER]
     for source, side in made[1:]:
         if side != made[0][1]:
             raise quarantined(
-                f"{made[0][0]} says {made[0][1]}, {source} says {side}: a person must say which"
+                f"{made[0][0]} says {made[0][1]}, {source} says {side}: a person must say which",
+                kind="side_conflict",
             )
     return (made[0][1], made[0][0]) if made else ("", "")
 
@@ -76,6 +77,7 @@ def find_side(dataset: Dataset, view_side: str, image: NDArray[np.uint16], *, is
         return SideFound(side, source, mirrored=True, flags=["stored_mirrored"])
     raise quarantined(
         f"{source} says {side}, but the chest wall lies on the edge of the other side: mirrored or mislabelled",
+        kind="side_against_pixels",
         laterality=side,
     )
 
@@ -86,7 +88,7 @@ def _side_from_pixels(dataset: Dataset, edge: str) -> SideFound:
     # In the standard views rows run down and towards the other breast (PS3.3 C.7.6.1.1.1).
     oriented = {"R": "L", "L": "R"}.get(columns_run[-1:], "")
     if not edge or (oriented and oriented != edge):
-        raise quarantined("no tag states the side and the pixels do not show it")
+        raise quarantined("no tag states the side and the pixels do not show it", kind="no_side")
     return SideFound(edge, "pixels", flags=["side_from_pixels"])
 
 

@@ -2,10 +2,10 @@
 
 Basic profile with Clean Pixel Data, Clean Graphics, Clean Descriptors (dropped), Retain Longitudinal Modified
 Dates and Retain Patient Characteristics (age and sex). No UID, device, institution or private element survives;
-preamble, file meta information and pixel stream are made anew, so comments inside a stream vanish too.
+preamble, file meta information and pixel stream are made anew, so comments inside a stream vanish too. What may
+stand in a released file, and why, is profile.json.
 """
 
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from pydicom import Dataset, FileDataset, dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation, JPEGLSLossless
 
-from mammo.archive.dicom.acceptance import PROCEDURE, Accepted
+from mammo.archive.dicom.acceptance import Accepted
 from mammo.archive.dicom.codes import MODIFIER_CODES, VIEW_CODES, Code
+from mammo.archive.dicom.profile import profile
 from mammo.archive.dicom.reading import number, numbers, text
 from mammo.archive.dicom.viewing_copy import new_file, write_file
 from mammo.archive.pseudonyms import Pseudonyms
@@ -35,44 +36,6 @@ _METHODS = (
 _VENDOR_NAMES = {
     "siemens": "SIEMENS", "giotto": "GIOTTO", "hologic": "HOLOGIC", "ge": "GE", "fuji": "FUJIFILM", "philips": "PHILIPS",
 }  # fmt: skip
-
-
-def _kept_numbers(dataset: Dataset, keyword: str, count: int, low: float, high: float) -> list[str] | None:
-    values = numbers(dataset, keyword)[:count]
-    if len(values) != count or not all(low <= value <= high for value in values):
-        return None
-    return [f"{value:.10g}" for value in values]
-
-
-def _enumerated(dataset: Dataset, keyword: str, allowed: frozenset[str]) -> str | None:
-    value = text(dataset, keyword).upper()
-    return value if value in allowed else None
-
-
-# The allow-list of plain values: keyword -> check. The reason stands beside each.
-KEPT: dict[str, Callable[[Dataset], Any]] = {
-    # display and measurement
-    "ImagerPixelSpacing": lambda d: _kept_numbers(d, "ImagerPixelSpacing", 2, 0.005, 2),
-    "PixelSpacing": lambda d: _kept_numbers(d, "PixelSpacing", 2, 0.005, 2),
-    "EstimatedRadiographicMagnificationFactor": lambda d: _kept_numbers(
-        d, "EstimatedRadiographicMagnificationFactor", 1, 0.5, 5
-    ),
-    "RescaleIntercept": lambda d: _kept_numbers(d, "RescaleIntercept", 1, -65536, 65536),
-    "RescaleSlope": lambda d: _kept_numbers(d, "RescaleSlope", 1, -65536, 65536),
-    "VOILUTFunction": lambda d: _enumerated(
-        d, "VOILUTFunction", frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
-    ),
-    "PixelIntensityRelationship": lambda d: _enumerated(
-        d, "PixelIntensityRelationship", frozenset({"LIN", "LOG", "DISP"})
-    ),
-    "PresentationLUTShape": lambda d: _enumerated(
-        d, "PresentationLUTShape", frozenset({"IDENTITY", "INVERSE"})
-    ),
-    "LossyImageCompression": lambda d: _enumerated(d, "LossyImageCompression", frozenset({"00", "01"})),
-    # characteristics of the breast that a reader needs
-    "BreastImplantPresent": lambda d: _enumerated(d, "BreastImplantPresent", frozenset({"YES", "NO"})),
-    "PatientSex": lambda d: _enumerated(d, "PatientSex", frozenset({"F", "M", "O"})),
-}
 
 
 def released_file(found: Accepted, pseudonyms: Pseudonyms, site_code: str) -> FileDataset:
@@ -100,10 +63,10 @@ def released_file(found: Accepted, pseudonyms: Pseudonyms, site_code: str) -> Fi
     file.ImageType = ["DERIVED", "PRIMARY"]
     file.Manufacturer = _VENDOR_NAMES.get(header.vendor, "")
     file.BodyPartExamined = "BREAST"
-    for keyword, check in KEPT.items():
-        value = check(source)
+    for kept in profile().kept:
+        value = kept.value(source)
         if value is not None:
-            setattr(file, keyword, value)
+            setattr(file, kept.keyword, value)
     _add_view(file, found)
     _add_windows(file, source)
     _add_statement(file)
@@ -139,7 +102,7 @@ def _add_windows(file: Dataset, source: Dataset) -> None:
 
 def _add_statement(file: Dataset) -> None:
     file.PatientIdentityRemoved = "YES"
-    file.DeidentificationMethod = PROCEDURE
+    file.DeidentificationMethod = profile().version
     items = []
     for value, meaning in _METHODS:
         item = Dataset()

@@ -57,7 +57,8 @@ def find_view(dataset: Dataset) -> ViewFound:
         modifiers.append(_TAILS[match["tail"]])
     if coded and written and written not in (coded, _SAME_FAMILY.get(coded)):
         raise quarantined(
-            f"ViewCodeSequence says {coded}, ViewPosition says {written}: a person must say which"
+            f"ViewCodeSequence says {coded}, ViewPosition says {written}: a person must say which",
+            kind="view_conflict",
         )
     name = coded or written
     stored = name if name in STORED_VIEWS else ("OTHER" if name else "")

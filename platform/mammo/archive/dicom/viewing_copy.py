@@ -1,6 +1,7 @@
 """Writes the viewing copy: one normalised, de-identified HTJ2K-lossless image that browser and torch both read."""
 
 import os
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
+
+from mammo.archive.dicom.pixels import Window
 
 HTJ2K_LOSSLESS = UID("1.2.840.10008.1.2.4.201")
 # Ours, derived from a fixed UUID: says which program wrote the file (PS3.7 D.3.3.2).
@@ -38,10 +41,13 @@ def write_viewing_copy(
     laterality: str,
     view: str,
     uids: dict[str, str],
+    windows: Sequence[Window] = (),
+    voi_function: str = "LINEAR",
 ) -> None:
     """Write `image` (rows, columns; uint16) to `path`; it holds no date, no vendor and nothing of the patient.
 
     Args:
+        windows: presets in the image's values, the first is the default; training and answering use it too.
         uids: remapped `study`, `series` and `sop`.
 
     Raises:
@@ -55,6 +61,10 @@ def write_viewing_copy(
     file.ImageLaterality = laterality
     file.ViewPosition = view if view != "OTHER" else ""
     file.PatientIdentityRemoved = "YES"
+    if windows:
+        file.WindowCenter = [f"{window.center:.10g}" for window in windows]
+        file.WindowWidth = [f"{window.width:.10g}" for window in windows]
+        file.VOILUTFunction = voi_function
     add_frame(file, image, bits_stored)
     write_file(path, file)
     if not np.array_equal(dcmread(path).pixel_array, image):

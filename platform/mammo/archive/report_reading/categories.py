@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 # Most severe last; 0 (incomplete) is placed by `overall_category`.
 ORDER = ("1", "2", "3", "4", "4A", "4B", "4C", "5", "6")
+# ACR BI-RADS, frequently asked questions: a known cancer asks for less than an incomplete examination.
+ACR_ORDER = ("1", "2", "3", "6", "0", "4", "4A", "4B", "4C", "5")
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _CHINESE = {"零": "0", "〇": "0", "一": "1", "二": "2", "三": "3", "四": "4", "五": "5", "六": "6"}
 _WORDS = {"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"}
@@ -45,7 +47,7 @@ def _number_of(text: str) -> tuple[str, str]:
 
 
 def most_severe(values: Iterable[str]) -> str:
-    """Most severe of several values; 0 wins unless another is 4 or above."""
+    """Most severe of several values of one breast; 0 wins unless another is 4 or above."""
     found = list(values)
     if not found:
         raise ValueError("no value was given")
@@ -56,7 +58,19 @@ def most_severe(values: Iterable[str]) -> str:
     return worst
 
 
-def overall_category(values: Iterable[str | None]) -> str | None:
-    """The exam's category from those of its breasts (None: not stated)."""
+def most_urgent(values: Iterable[str]) -> str:
+    """First of several values in the hierarchy of the ACR: what is to be done first decides."""
+    return max(values, key=ACR_ORDER.index)
+
+
+# How the exam's category follows from those of its breasts; the name is stored with every result.
+OVERALL_RULES: Mapping[str, Callable[[Iterable[str]], str]] = {
+    "zero-unless-4": most_severe,
+    "acr-hierarchy": most_urgent,
+}
+
+
+def overall_category(values: Iterable[str | None], rule: str = "zero-unless-4") -> str | None:
+    """The exam's category from those of its breasts, by a rule of OVERALL_RULES (None: not stated)."""
     found = [value for value in values if value is not None]
-    return most_severe(found) if found else None
+    return OVERALL_RULES[rule](found) if found else None

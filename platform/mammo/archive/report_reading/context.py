@@ -8,21 +8,38 @@ from dataclasses import dataclass, replace
 
 from mammo.archive.report_reading import lexicon as lx
 from mammo.archive.report_reading.mentions import Mention, Side, Status
+from mammo.archive.report_reading.sections import Section, find_sections, legends, section_at
 
-_SENTENCE_END = re.compile(r"[。\n;!?]|\.(?=\s|$)(?<!lt\.)(?<!rt\.)")
-_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_DATE_BEHIND = re.compile(r"\s*类?\s*(?:on|in|at|\(|,|于)?\s*(?:\d\d?[/-])?(?:19|20)\d\d", lx.FLAGS)
+_SENTENCE_END = re.compile(r"[。\n;!]|\?(?![类→\-])|\.(?=\s|$)(?<!lt\.)(?<!rt\.)")
+# The date of an examination, or the token that cleaning put in its place; not of a biopsy, and not "since":
+# few words stand between it and its value.
+_DATED = re.compile(
+    r"(?<!\d)(?<!since )(?<!自)(?:(?:19|20)\d\d(?!\d)|\[(?:日期|date)[^\]\n]{0,9}\])(?!\s*(?:版|edition))"
+    r"(?![^,;。\n]{0,30}(?:biops|surg|mastect|lumpect|since|until|活检|穿刺|切除|术|稳定|无变化|较|unchanged|stable))"
+    r"[^,;。\n]{0,40}$",
+    lx.FLAGS,
+)
+_DATE_BEHIND = re.compile(
+    r"\s*类?\s*(?:on|in|at|\(|,|于)?\s*\(?\s*(?:\d\d?[/.-]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"[a-z]*\.?\s+){0,2}(?:(?:19|20)\d\d|\[(?:日期|date))",
+    lx.FLAGS,
+)
+_CURRENT_BEHIND = re.compile(
+    r"\s*类?\s*\(?\s*(?:current|now|today|this\s+(?:exam|study|mammogram)|本次|此次)", lx.FLAGS
+)
 _SIDE = re.compile(lx.SIDE, lx.FLAGS)
+# "RIGHT BREAST:", "**Left**:", or a line of its own; "右乳：" too.
 _SIDE_HEADER = re.compile(
-    rf"(?:^|(?<=[.。;\n:>|]))\s*(?:[0-9①-⑨]+[.、)]?\s*)?(?P<side>{lx.BOTH}|{lx.LEFT}|"
-    rf"{lx.RIGHT})\s*(?:breast|mama|brust)?\s*:",
+    rf"(?:^|(?<=[.。;\n:>|]))[\s#*\-•【\[]*(?:[0-9①-⑨]+[.、)]?\s*)?(?P<side>{lx.BOTH}|{lx.LEFT}|"
+    rf"{lx.RIGHT})\s*(?:breasts?|mama|brust|sein|side|乳腺|乳房|유방)?[\s*】\]]*?(?::|[ \t*】\]]*(?=\n))",
     lx.FLAGS,
 )
 _SUFFIX = re.compile(
-    rf"[^\S\n]*{lx.CLASS_WORD}?[^\S\n]*\)?(?:[\s:,\-(]{{1,3}}(?:probably )?(?:benign|negative|suspicious|"
+    rf"[^\S\n]*{lx.CLASS_WORD}?[^\S\n]*[)\]]?(?:[\s:,\-(]{{1,3}}(?:probably )?(?:benign|negative|suspicious|"
     rf"良性|阴性|可疑)\)?)?"
     r"[^\S\n]*[,\-(\[]?[^\S\n]*(?:(?:lesion|mass|finding|nodule|calcification|asymmetry)s?\s+)?"
-    r"(?:(?:in|for|of|on|der|de la|à|a)\s+)?(?:the\s+)?"
+    r"(?:(?:for|of|in)\s+(?:the\s+|this\s+|an?\s+)?(?:(?!bi|cat|left|right|both|lt|rt)[a-z'-]+\s+){1,6}?)??"
+    r"(?:(?:in|for|of|on|at|der|de la|à|a)\s+)?(?:the\s+)?"
     rf"(?P<side>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|mama|side)?(?P<rest>[^\n]{{0,14}})",
     lx.FLAGS,
 )
@@ -33,6 +50,29 @@ _VALUE_FOLLOWS = re.compile(
 )
 
 
+_ABSENT = re.compile(r"[^.;,。\n()]{0,20}(?:mastectom|缺如|全切|根治术|乳房切除)", lx.FLAGS)
+_VERB = re.compile(
+    r"\s*(?:breast\s+)?(?:shows?|demonstrat\w+|has|have|is|are|was|contains?|reveals?|there|no)(?![a-z])",
+    lx.FLAGS,
+)
+# "Overall assessment: 4A" is of the examination, whatever breast was spoken of before.
+_OF_EXAM = re.compile(
+    r"(?<![a-z])(?:overall|exam(?:ination)?[- ]level|combined|final)(?![a-z])|总体|综合|总评|整体|最终|总分类|总的",
+    lx.FLAGS,
+)
+# Nothing but a word stands between a side and the next label: the side is the next statement's.
+_OPENS_NEXT = re.compile(r"(?!\s+(?:and|und|et|y|e|en|ve|и)\s)[^,;。.、()\n/|]{0,14}", lx.FLAGS)
+
+
+# "This was given BI-RADS 3": the side stands in the sentence before.
+_POINTS_BACK = re.compile(
+    r"\s*(?:(?:this|it|these|the\s+(?:mass|lesion|finding|nodule))(?![a-z])|该|此|上述)", lx.FLAGS
+)
+_OPENS_PART = re.compile(r"(?:^|[\n。.;!】\])])[\s【\[(*#=_>\-\d.]*$")
+# Dictation without a full stop: further back nothing belongs to a value.
+_LONGEST_SENTENCE = 400
+
+
 @dataclass(frozen=True)
 class Placed:
     """A mention with its side settled; `inferred` when the side stands elsewhere in the text."""
@@ -40,25 +80,70 @@ class Placed:
     mention: Mention
     side: Side | None
     inferred: bool
-    revised: bool  # in an addendum, a correction or a senior's revision
+    revised: int  # 0 in the original report, else the number of the addendum, correction or senior's revision
     side_at: int | None = None  # where a side behind the value stands
 
 
 def place_mentions(text: str, mentions: Sequence[Mention]) -> list[Placed]:
     """Settle status and side of every mention of a text."""
-    only = _only_side(text)
+    sections = find_sections(text)
+    placed = _placed(text, mentions, sections)
+    if sections and not any(item.mention.status == "current" for item in placed):
+        # Nothing but history would be strange: the headings mislead.
+        return _placed(text, mentions, [])
+    return placed
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a text says once for all its values."""
+
+    only: Side | None
+    sections: Sequence[Section]
+    keys: Sequence[tuple[int, int]]
+    headers: Sequence[re.Match[str]]
+    addenda: Sequence[int]  # words of revision
+    generations: Sequence[int]  # those that open a line or a sentence
+    originals: Sequence[int]
+
+
+def _surroundings(text: str, sections: Sequence[Section]) -> _Surroundings:
+    addenda = [match.start() for match in re.finditer(lx.ADDENDUM, text, lx.FLAGS)]
+    return _Surroundings(
+        only=_only_side(text),
+        sections=sections,
+        keys=[(start, end) for start, end, _ in legends(text)],
+        headers=list(_SIDE_HEADER.finditer(text)),
+        addenda=addenda,
+        generations=[start for start in addenda if _OPENS_PART.search(text[max(0, start - 12) : start])],
+        originals=[match.start() for match in re.finditer(lx.ORIGINAL, text, lx.FLAGS)],
+    )
+
+
+def _placed(text: str, mentions: Sequence[Mention], sections: Sequence[Section]) -> list[Placed]:
+    around = _surroundings(text, sections)
     placed: list[Placed] = []
+    used: set[int | None] = set()
+    before = 0
     for index, mention in enumerate(mentions):
-        following = mentions[index + 1].start if index + 1 < len(mentions) else len(text)
-        settled = replace(mention, status=_status(text, mention))
+        is_last = index + 1 == len(mentions)
+        following = len(text) if is_last else mentions[index + 1].start
+        anchor = following if is_last else mentions[index + 1].anchor
+        status: Status = "legend" if any(a <= mention.start < b for a, b in around.keys) else "current"
+        if status == "current":
+            status = _status(text, mention, before, sections, is_last=is_last)
         side_at: int | None = None
         side, inferred = mention.side, False
         if side is None:
-            side, side_at = _suffix_side(text, mention, following)
+            side, side_at = _suffix_side(text, mention, following, anchor)
+            if side_at is not None and _has_own_side(text, mention, before, side_at, used):
+                side, side_at = None, None
         if side is None:
-            side, inferred = _side_before(text, mention, {item.side_at for item in placed}, only)
-        revised = _is_revised(text, mention.anchor)
-        placed.append(Placed(settled, side, inferred, revised, side_at))
+            side, inferred = _side_before(text, mention, used, around)
+        revised = _revision(mention.anchor, around)
+        placed.append(Placed(replace(mention, status=status), side, inferred, revised, side_at))
+        used.add(side_at)
+        before = mention.end
     return _distribute(text, placed)
 
 
@@ -79,8 +164,8 @@ def _distribute(text: str, placed: list[Placed]) -> list[Placed]:
 
 def clause_start(text: str, position: int) -> int:
     """Where the sentence around `position` begins (full stops, semicolons and line ends bound it)."""
-    start = 0
-    for match in _SENTENCE_END.finditer(text, 0, position):
+    start = max(0, position - _LONGEST_SENTENCE)
+    for match in _SENTENCE_END.finditer(text, start, position):
         start = match.end()
     return start
 
@@ -93,15 +178,24 @@ def _sentence_start(text: str, position: int) -> int:
     return start
 
 
-def _status(text: str, mention: Mention) -> Status:
+def _status(
+    text: str, mention: Mention, before_at: int, sections: Sequence[Section], *, is_last: bool
+) -> Status:
+    """Whose value it is; `before_at` is where the previous value ends."""
     start = clause_start(text, mention.anchor)
     before = text[start : mention.start]
     if re.search(lx.NEGATION, text[start : mention.anchor], lx.FLAGS):
         return "negated"
-    if _last(lx.PRIOR, before) > _last(lx.CURRENT, before):
+    if _last(lx.PRIOR, before) > _last(lx.CURRENT, before) and not _CURRENT_BEHIND.match(text, mention.end):
         return "prior"
-    dated = _DATE.search(before) or _DATE_BEHIND.match(text, mention.end)
-    if dated and _last(lx.CURRENT, before) < 0 and _last(lx.CURRENT, text[mention.end :]) >= 0:
+    section = section_at(sections, mention.anchor)
+    if section is not None:
+        since = text[section.body : mention.start]
+        if section.kind in ("history", "comparison") and _last(lx.CURRENT, since) < 0:
+            return "prior"
+        if section.kind == "other_modality" and _last(rf"{lx.MAMMOGRAPHY}|{lx.CURRENT}", since) < 0:
+            return "other_modality"
+    if _is_dated(text, mention, max(start, before_at)) and not is_last:
         return "prior"  # a dated value in a text that goes on to what is found now
     label = text[mention.anchor : mention.start]
     if re.search(r"-\s?(?:us|mri)\b|超声|mri", label, lx.FLAGS):
@@ -111,42 +205,81 @@ def _status(text: str, mention: Mention) -> Status:
     return "current"
 
 
+def _is_dated(text: str, mention: Mention, since: int) -> bool:
+    """Does the date of another examination stand with the value?"""
+    before = text[since : mention.anchor]
+    if _last(lx.CURRENT, text[clause_start(text, mention.anchor) : mention.start]) >= 0:
+        return False
+    if re.search(lx.ADDENDUM, before, lx.FLAGS):
+        return False
+    if _DATED.search(before):
+        return True
+    return _DATE_BEHIND.match(text, mention.end) is not None
+
+
 def _last(pattern: str, text: str) -> int:
     """Start of the last match, -1 without one."""
     return max((match.start() for match in re.finditer(pattern, text, lx.FLAGS)), default=-1)
 
 
 def _side_before(
-    text: str, mention: Mention, used: set[int | None], only: Side | None
+    text: str, mention: Mention, used: set[int | None], around: _Surroundings
 ) -> tuple[Side | None, bool]:
     """Nearest side before the value in its sentence, else a header's, else the only one (then inferred).
 
     used: positions of sides that stand behind an earlier value and belong to it.
     """
     clause = clause_start(text, mention.anchor)
+    of_exam = _OF_EXAM.search(text, clause, mention.start)
+    if of_exam and around.only is None and not _SIDE.search(text, of_exam.end(), mention.start):
+        return None, False
     for start in (clause, _sentence_start(text, mention.anchor)):
         near = [match for match in _SIDE.finditer(text, start, mention.anchor) if match.start() not in used]
         # Beyond a semicolon "both breasts" no longer says whose category this is.
         if near and (start == clause or near[-1].lastgroup != "B"):
             return near[-1].lastgroup, False  # type: ignore[return-value]
-    header = list(_SIDE_HEADER.finditer(text, 0, mention.anchor))
-    if header and _header_holds(text, header[-1].end(), mention.anchor):
-        match = _SIDE.fullmatch(header[-1]["side"])
+    header = max(
+        (h for h in around.headers if h.end() <= mention.anchor), key=lambda h: h.end(), default=None
+    )
+    if header is not None and _header_holds(text, header.end(), mention.anchor):
+        match = _SIDE.fullmatch(header["side"])
         if match is not None:
             return match.lastgroup, False  # type: ignore[return-value]
-    return (only, True) if only is not None else (None, False)
+    if around.only is not None:
+        return around.only, True
+    if _POINTS_BACK.match(text, clause):
+        earlier = list(_SIDE.finditer(text, clause_start(text, max(0, clause - 2)), clause))
+        if earlier:
+            return earlier[-1].lastgroup, True  # type: ignore[return-value]
+    return None, False
 
 
-def _suffix_side(text: str, mention: Mention, following: int) -> tuple[Side | None, int | None]:
-    """A side behind the value and its place: "BI-RADS 3 (left)", "category 4 for the right breast"."""
+def _has_own_side(text: str, mention: Mention, before_at: int, side_at: int, used: set[int | None]) -> bool:
+    """Does a side of its own stand before the value, and nothing tie the one behind ("left is two right is")?"""
+    if re.search(r"[(\[,:\-]|(?<![a-z])(?:for|in|of|on|at)(?![a-z])", text[mention.end : side_at], lx.FLAGS):
+        return False
+    since = max(before_at, clause_start(text, mention.anchor))
+    return any(match.start() not in used for match in _SIDE.finditer(text, since, mention.anchor))
+
+
+def _suffix_side(text: str, mention: Mention, following: int, anchor: int) -> tuple[Side | None, int | None]:
+    """A side behind the value and its place: "BI-RADS 3 (left)", "category 4 for the right breast".
+
+    following, anchor: where the next value and its label begin.
+    """
     match = _SUFFIX.match(text, mention.end)
     if match is None or match.end("side") > following:
         return None, None
     bracketed = "(" in text[mention.end : match.start("side")]
     if not bracketed and _VALUE_FOLLOWS.match(match["rest"]) and following - match.end("side") < 14:
         return None, None
+    behind = match.end("side")
+    if not bracketed and anchor > behind and _OPENS_NEXT.fullmatch(text, behind, anchor):
+        return None, None
     if match["rest"].lstrip().startswith(":"):
         return None, None  # the heading of the next section
+    if not bracketed and _VERB.match(match["rest"]):
+        return None, None  # the subject of the next statement, dictated without a stop
     closes = re.match(r"\s*(?:[.。;]|$)", match["rest"])
     if not bracketed and not closes and re.search(r"[\u4e00-\u9fff]", match["side"]):
         return None, None  # in Chinese a bare side opens the next statement
@@ -167,13 +300,15 @@ def _header_holds(text: str, end: int, position: int) -> bool:
 
 def _only_side(text: str) -> Side | None:
     """The one side that a report with findings in one breast names; None when it names both or none."""
-    named = {match.lastgroup for match in _SIDE.finditer(text)}
+    named = {match.lastgroup for match in _SIDE.finditer(text) if not _ABSENT.match(text, match.end())}
     if "L" in named and "R" in named:
         return None
     return "L" if "L" in named else "R" if "R" in named else None
 
 
-def _is_revised(text: str, position: int) -> bool:
-    """Does the mention stand behind a word of revision that no word of the original report follows?"""
-    before = text[:position]
-    return _last(lx.ADDENDUM, before) > _last(lx.ORIGINAL, before)
+def _revision(position: int, around: _Surroundings) -> int:
+    """0 for the original report; else how many addenda have begun (at least 1 behind a word of revision)."""
+    revised = max((at for at in around.addenda if at < position), default=-1)
+    if revised <= max((at for at in around.originals if at < position), default=-1):
+        return 0
+    return max(1, sum(begins <= position for begins in around.generations))

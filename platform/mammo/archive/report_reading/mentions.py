@@ -9,22 +9,25 @@ from typing import Literal
 
 from mammo.archive.report_reading import lexicon as lx
 from mammo.archive.report_reading.categories import parse_category
+from mammo.archive.report_reading.grids import grid_values
 
 Side = Literal["L", "R", "B"]
-Status = Literal["current", "prior", "other_modality", "negated"]
+Status = Literal["current", "prior", "other_modality", "negated", "legend"]
 
 _MARKUP = r"(?:</?[a-z][^<>]{0,60}>|&nbsp;)"
 _FILLER = (
     rf"(?:[\s:=,.、\-()\[\]【】\"'“”*_|>®™{{}}#]|{_MARKUP}|(?<=-)(?:us|mg|mri|mammo\w*)\b|分类|分级|分型|"
     rf"评估|评价|评级|"
     r"\(?\s*(?:第\s*)?[45四五]\s*(?:版|th\s+ed(?:ition)?\.?)\s*\)?|\(?(?:19|20)\d\d\s*版?\)?(?![-/.年\d])|"
-    r"类别|级别|等级|结果|诊断|标准|定为|归为|考虑|属于|属|为|是|约|"
+    r"(?<![a-z])(?:side|laterality)(?=\s*=)|类别|级别|等级|结果|诊断|标准|定为|归为|归入|考虑|属于|属|为|是|约|"
+    r"第(?=\s*(?:[0-6][abc]?|[一二三四五六ivx]{1,3})\s*[类類級级])|"
+    r"(?<![a-z])(?:benign|negative|suspicious|incomplete|malignant|probably\s+benign)(?=\s*\(\s*[0-6][abc]?\s*\))|"
     r"\b(?:categor(?:y|ie|ia|ía)|cat|final|overall|assessment|code|score|class(?:ification)?|grade|"
     r"rating|level|"
-    r"is|of|as|remains?|mammo(?:gram|graphy)?|kategorie|catégorie|categoría|stufe|値|value)\b){0,14}?"
+    r"is|of|as|for|the|remains?|mammo(?:gram|graphy)?|kategorie|catégorie|categoría|stufe|値|value)\b){0,14}?"
 )
 _SIDE_FILLER = (
-    r"(?:[\s:=\-()\"'|*]|乳腺|乳房|乳|侧|側|为|是|属|(?<![a-z])(?:breast|side|mama|sein|brust|is|"
+    r"(?:[\s:=\-()\"'|*>]|乳腺|乳房|乳|侧|側|为|是|属|(?<![a-z])(?:breast|side|mama|sein|brust|is|"
     r"category)(?![a-z])|"
     rf"{_MARKUP}){{0,6}}"
 )
@@ -32,37 +35,45 @@ _ITEM = re.compile(
     rf"{_FILLER}(?:(?P<before>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}){_SIDE_FILLER})?(?P<value>{lx.RANGE})", lx.FLAGS
 )
 _NEXT = re.compile(
-    rf"\s*{lx.CLASS_WORD}?\s*\)?(?:[\s,;、/|.&\"'{{}}(]|和|及|而|(?<![a-z])(?:and|und|et|y|e)(?![a-z])|"
+    rf"\s*{lx.CLASS_WORD}?\s*\)?(?:[\s,;、/|.&+\"'{{}}(]|和|及|而|(?<![a-z])(?:and|und|et|y|e)(?![a-z])|"
     rf"{_MARKUP}){{0,5}}"
     rf"(?:(?P<before>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}){_SIDE_FILLER})(?P<value>{lx.RANGE})",
     lx.FLAGS,
 )
 # Without a side before it, a further value of the list needs a side behind it: "category 3 left, 2 right".
 _NEXT_BY_SUFFIX = re.compile(
-    rf"[^.;。\n0-9]{{0,24}}?(?:[,;、/]|(?<![a-z])(?:and|und|et|y|e)(?![a-z])|"
+    rf"[^.;。\n0-9]{{0,24}}?(?:[,;、/+]|(?<![a-z])(?:and|und|et|y|e)(?![a-z])|"
     rf"和)\s*(?P<value>{lx.RANGE})(?=\s*{lx.CLASS_WORD}?\s*\(?"
     rf"(?:(?:for|in|on|of)\s+)?(?:the\s+)?(?:{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}|,?\s*respectively))",
     lx.FLAGS,
 )
 _CHINESE_CLASS = re.compile(
-    rf"(?P<value>{lx.RANGE})\s*类(?!似|型|风湿|固醇|别|药|切口|食|癌|患者|人群)", lx.FLAGS
+    rf"(?P<value>{lx.RANGE})\s*\??类(?!似|型|风湿|固醇|别|药|切口|食|癌|患者|人群)", lx.FLAGS
 )
 _DENSITY_BEFORE = re.compile(
     r"(?:腺体|密度|构成|致密|乳腺组织|实质|density|composition|densit\w+|dichte|breast tissue|ACR)"
-    r"[^,，。;；:]{0,8}[:\s]*(?:type|category|grade|class|分型|分类|型)?[:\s(]*$",
+    r"[^,，。.;；:\n]{0,8}[:\s]*(?:type|category|grade|class|分型|分类|型)?[:\s(]*$",
     lx.FLAGS,
 )
-# "Right: 4C. Left: 2. (BI-RADS)": only in a text that has the label somewhere.
+_VERDICT = (
+    r"(?:benign|negative|suspicious|malignant|incomplete|normal|probabl[ye]|low|moderate|high|"
+    r"阴性|良性|可疑|恶性|可能)"
+)
+# "Right: 4C. Left: 2 - benign. (BI-RADS)": only in a text that has the label, or a part that gives the assessment.
 _SIDED_VALUE = re.compile(
-    rf"(?P<before>{lx.BOTH}|{lx.LEFT}|"
-    rf"{lx.RIGHT})\s*(?:breast)?\s*:\s*(?P<value>{lx.RANGE})(?=\s*(?:[.,;。)]|{lx.CLASS_WORD}|$))",
-    lx.FLAGS,
+    rf"(?:(?P<before>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|side|乳腺|乳房|유방)?\s*[:=]|"
+    rf"(?:^|(?<=[.;,。\n:]))\s*(?P<opening>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|side)?\s*-?)"
+    rf"\s*(?P<value>{lx.RANGE})(?=\s*(?:[.,;。)|\n\[]|{lx.CLASS_WORD}|$|[-(:]\s*{_VERDICT}))",
+    lx.FLAGS | re.MULTILINE,
 )
+# "右乳结节4A级": a subdivision tells the scale.
+_SUBDIVIDED = re.compile(r"(?<![\w.])(?P<value>4\s?[abc])\s*[级級](?!别)", lx.FLAGS)
 _HEADED_LIST = re.compile(
     rf"(?:类别|分类|分级|评估|评级|结论)\s*[:]\s*(?=(?:{lx.BOTH}|{lx.LEFT}|"
     rf"{lx.RIGHT}){_SIDE_FILLER}{lx.RANGE})",
     lx.FLAGS,
 )
+_ASSESSED = re.compile(r"(?:assessment|category|分类|分级|类别|评估)", lx.FLAGS)
 _NO_VALUE = re.compile(r"atlas|lexicon|density|composition|breast density|词典|术语", lx.FLAGS)
 
 
@@ -82,22 +93,31 @@ class Mention:
 def find_mentions(text: str) -> list[Mention]:
     """All category values of `text` in reading order; density letters and other scales are left out."""
     blocked = [match.span() for match in re.finditer(lx.OTHER_SCALE, text, lx.FLAGS)]
-    blocked = [span for span in blocked if not re.search(lx.LABEL, text[slice(*span)], lx.FLAGS)]
+    blocked = [span for span in blocked if not _is_labelled(text, *span)]
     found: dict[int, Mention] = {}
     for anchor, end, labelled in _labels(text):
         for mention in _read_list(text, anchor, end, labelled):
             if not _overlaps(mention, blocked):
                 _keep(found, mention)
-    for match in _CHINESE_CLASS.finditer(text):
+    for match in [*_CHINESE_CLASS.finditer(text), *_SUBDIVIDED.finditer(text)]:
         start, end = match.span("value")
         density = _DENSITY_BEFORE.search(text[max(0, start - 14) : start])
         if not density and not _overlaps_span(start, end, blocked):
             _keep(found, _mention(text, start, end, None, start, labelled=False))
-    if _label_pattern().search(text):
+    if _label_pattern().search(text) or _ASSESSED.search(text):
         for match in _SIDED_VALUE.finditer(text):
             start, end = match.span("value")
-            _keep(found, _mention(text, start, end, match["before"], start, labelled=False))
+            side = match["before"] or match["opening"]
+            _keep(found, _mention(text, start, end, side, start, labelled=False))
+    for start, end, side in grid_values(text):
+        _keep(found, _mention(text, start, end, side, start, labelled=True))
     return sorted(found.values(), key=lambda mention: mention.start)
+
+
+def _is_labelled(text: str, start: int, end: int) -> bool:
+    """Does a BI-RADS label stand in the span or right before it ("BI-RADS grade 3")?"""
+    before = re.search(rf"(?:{lx.LABEL})[\s:\-(]*$", text[max(0, start - 40) : start], lx.FLAGS)
+    return before is not None or _label_pattern().search(text, start, end) is not None
 
 
 def _labels(text: str) -> list[tuple[int, int, bool]]:
@@ -122,7 +142,7 @@ def _read_list(text: str, anchor: int, end: int, labelled: bool) -> list[Mention
     if _NO_VALUE.match(text[end : end + 30].lstrip(" (-的")):
         return []
     item = _ITEM.match(text, end)
-    if item is None or _is_list_number(text, *item.span("value")):
+    if item is None or _is_list_number(text, end, *item.span("value")):
         return []
     mentions = [_mention(text, *item.span("value"), item["before"], anchor, labelled=labelled)]
     position = item.end("value")
@@ -135,11 +155,14 @@ def _read_list(text: str, anchor: int, end: int, labelled: bool) -> list[Mention
         position = following.end("value")
 
 
-def _is_list_number(text: str, start: int, end: int) -> bool:
+def _is_list_number(text: str, label_end: int, start: int, end: int) -> bool:
     """Is this the number of an item: "2. Right breast" on a new line, "1、左乳" behind a colon?"""
-    on_new_line = not text[text.rfind("\n", 0, start) + 1 : start].strip() and "\n" in text[:start]
-    if on_new_line:
-        return re.match(r"[.、)]\s*[^\s\d]", text[end:]) is not None
+    begins = text.rfind("\n", 0, start) + 1
+    on_new_line = not text[begins:start].strip() and begins > 0
+    if on_new_line and re.fullmatch(r"\d", text[start:end]) and re.match(r"[.、)]\s*[^\s\d]", text[end:]):
+        # Right behind a label that ends its line it is a value, unless items with further numbers follow.
+        follows = re.search(rf"^\s*{int(text[start:end]) + 1}[.、)]", text[end:], re.MULTILINE)
+        return follows is not None or bool(text[label_end:start].strip())
     return text[:start].rstrip().endswith(":") and re.match(r"、\s*[左右双]", text[end:]) is not None
 
 

@@ -27,13 +27,18 @@ class NormalisedText:
 
 
 def normalise(original: str) -> NormalisedText:
-    """Fold full-width forms, roman numeral characters and dashes; drop zero-width characters; keep case."""
+    """Fold full-width forms, roman numeral characters and dashes; keep case.
+
+    Zero-width characters and repeated blanks are dropped.
+    """
     pieces: list[str] = []
     offsets: list[int] = []
     for position, character in enumerate(original):
         if character in _INVISIBLE:
             continue
         folded = _fold(character)
+        if folded == " " and pieces and pieces[-1] == " ":
+            continue  # one blank says as much as five
         pieces.append(folded)
         offsets.extend([position] * len(folded))
     return NormalisedText(original, "".join(pieces), tuple(offsets))

@@ -35,6 +35,12 @@ THEN: dict[str, Step] = {
     "open_trial": trials.open_trial,
 }
 
+# Trainings that begin with another step and run beside it; their own step waits for them.
+BESIDE: dict[str, Callable[[Story], object]] = {
+    "questions": training.begin_language,
+    "umicon_unsupervised": training.begin_collapse,
+}
+
 
 def run_steps(story: Story, steps: dict[str, Step]) -> None:
     """Run the steps that are not done yet.
@@ -56,6 +62,8 @@ def run_steps(story: Story, steps: dict[str, Step]) -> None:
         progress.save()
         started = time.monotonic()
         try:
+            if key in BESIDE:
+                BESIDE[key](story)
             notes = step(story)
         except BaseException as error:
             progress.failed = str(error) or type(error).__name__

@@ -18,14 +18,19 @@ CORPUS_SIZE = 4000
 QUICK_CORPUS_SIZE = 400
 
 
-def train_language(story: Story) -> dict[str, Any]:
-    """Train the small GLM on text alone: fluent, and ignorant of every patient."""
+def begin_language(story: Story) -> Run:
+    """Begin training the small GLM on text alone: fluent, and ignorant of every patient."""
     path = story.folder / "corpus.jsonl"
     if not path.exists():
         write_jsonlines(
             path, (dict(row) for row in corpus(story.seed, QUICK_CORPUS_SIZE if story.quick else CORPUS_SIZE))
         )
-    return _train(story, "language", corpus=path, site=story.everybody.site, is_simulated=True)
+    return _begin(story, "language", corpus=path, site=story.everybody.site, is_simulated=True)
+
+
+def train_language(story: Story) -> dict[str, Any]:
+    """Wait for the small GLM."""
+    return _finish(story, begin_language(story))
 
 
 def freeze_snapshot(story: Story) -> dict[str, Any]:
@@ -51,17 +56,17 @@ def freeze_snapshot(story: Story) -> dict[str, Any]:
 
 def train_density(story: Story) -> dict[str, Any]:
     """The density selector."""
-    return _train(story, "density")
+    return _finish(story, _begin(story, "density"))
 
 
 def train_unsupervised(story: Story) -> dict[str, Any]:
     """UMiCon's first stage, other patients as negatives."""
-    return _train(story, "umicon_unsupervised", starts_from=["density"])
+    return _finish(story, _begin(story, "umicon_unsupervised", starts_from=["density"]))
 
 
-def show_collapse(story: Story) -> dict[str, Any]:
-    """The same stage with the literal loss, which has no negatives: the monitor sees it collapse."""
-    return _train(
+def begin_collapse(story: Story) -> Run:
+    """Begin the same stage with the literal loss, which has no negatives."""
+    return _begin(
         story,
         "umicon_unsupervised",
         variant="no negatives",
@@ -70,17 +75,22 @@ def show_collapse(story: Story) -> dict[str, Any]:
     )
 
 
+def show_collapse(story: Story) -> dict[str, Any]:
+    """The monitor sees the literal loss collapse."""
+    return _finish(story, begin_collapse(story))
+
+
 def train_supervised(story: Story) -> dict[str, Any]:
     """UMiCon's second stage: benign against malignant."""
-    return _train(story, "umicon_supervised", starts_from=["umicon_unsupervised"])
+    return _finish(story, _begin(story, "umicon_supervised", starts_from=["umicon_unsupervised"]))
 
 
 def tune(story: Story) -> dict[str, Any]:
     """Tune the language model on the seniors' picks, with the images' vectors."""
-    return _train(story, "sft", starts_from=["umicon_supervised", "language"])
+    return _finish(story, _begin(story, "sft", starts_from=["umicon_supervised", "language"]))
 
 
-def _train(
+def _begin(
     story: Story,
     stage: str,
     *,
@@ -88,23 +98,28 @@ def _train(
     variant: str = "",
     config: dict[str, Any] | None = None,
     **given: Any,
-) -> dict[str, Any]:
-    """Start (or find) the run of a stage, wait for it, and note its checkpoint and figures."""
+) -> Run:
+    """Start the run of a stage, or find the one that was started."""
     people = story.everybody
     run = Run.objects.filter(site=people.site, stage=stage, variant=variant, job__state__in=_USABLE).first()
-    if run is None:
-        if "corpus" not in given:
-            given["snapshot"] = Snapshot.objects.get(site=people.site, name=SNAPSHOT)
-        run = start_run(
-            stage,
-            by_user=people["rita"],
-            name=f"demo {stage.replace('_', ' ')}{' ' + variant if variant else ''}",
-            variant=variant,
-            config={"preset": "demo", **(config or {}), **({"epochs": 1} if story.quick else {})},
-            starts_from=[checkpoint_of(story, name) for name in starts_from or ()],
-            seed=story.seed,
-            **given,
-        )
+    if run is not None:
+        return run
+    if "corpus" not in given:
+        given["snapshot"] = Snapshot.objects.get(site=people.site, name=SNAPSHOT)
+    return start_run(
+        stage,
+        by_user=people["rita"],
+        name=f"demo {stage.replace('_', ' ')}{' ' + variant if variant else ''}",
+        variant=variant,
+        config={"preset": "demo", **(config or {}), **({"epochs": 1} if story.quick else {})},
+        starts_from=[checkpoint_of(story, name) for name in starts_from or ()],
+        seed=story.seed,
+        **given,
+    )
+
+
+def _finish(story: Story, run: Run) -> dict[str, Any]:
+    """Wait for a run, and note its checkpoint and figures."""
     if run.job is not None:
         story.wait(run.job)
     checkpoint = Checkpoint.objects.filter(run=run).order_by("-is_best", "-step").first()

@@ -54,7 +54,8 @@ export function buildToolbar(viewer, say) {
     button.type = "button";
     button.textContent = command.icon ?? say(command.name);
     button.title = `${say(command.name)} (${command.key})`;
-    button.setAttribute("aria-label", say(command.name));
+    // The name holds what the eye reads, so that a spoken "click 1:1" finds the button (WCAG 2.5.3).
+    button.setAttribute("aria-label", command.icon ? `${command.icon} ${say(command.name)}` : say(command.name));
     button.setAttribute("aria-keyshortcuts", command.key === "+" ? "Plus" : command.key);
     if (command.tool) {
       button.dataset.tool = command.tool;

@@ -30,7 +30,12 @@ def test_json_prints_one_object_and_nothing_else(tmp_path):
     source = write(tmp_path / "in.jsonl", json.dumps({"id": "a", "text": "双乳BI-RADS 1类。"}))
     out = StringIO()
     call_command("read_reports", source, tmp_path / "out.jsonl", "--json", stdout=out)
-    assert json.loads(out.getvalue())["counts"] == {"reports": 1, "with_density": 0, "with_birads": 1}
+    assert json.loads(out.getvalue())["counts"] == {
+        "reports": 1,
+        "with_density": 0,
+        "with_birads": 1,
+        "doubtful": 0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,30 @@ def test_confidence_is_lower_where_the_side_had_to_be_inferred():
 
 def test_the_rule_set_and_the_edition_stand_with_every_reading():
     reading = read_report("双乳BI-RADS 1类。")
-    assert reading.rule == "mammo-report-rules/1"
+    assert reading.rule == "mammo-report-rules/2 zero-unless-4"
     assert reading.edition == "BI-RADS 5th edition"
+
+
+def test_the_rule_of_the_overall_category_is_chosen_by_name():
+    text = "Right: category 6. Left: category 4C."
+    assert read_report(text).birads.overall == "6"
+    ranked = read_report(text, overall_rule="acr-hierarchy")
+    assert (ranked.birads.overall, ranked.rule) == ("4C", "mammo-report-rules/2 acr-hierarchy")
+    assert read_report(text, edition="4").edition == "BI-RADS 4th edition"
+    with pytest.raises(ValueError, match="'hospital'"):
+        read_report(text, overall_rule="hospital")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "左乳结节。右乳钙化。请结合临床。",  # nothing stated
+        "左乳BI-RADS 3类。左乳BI-RADS 5类。右乳病灶。BI-RADS 4类。",  # contradictions
+    ],
+)
+def test_a_doubtful_report_is_for_a_person(text):
+    assert read_report(text).is_doubtful
+    assert not read_report("腺体c型。左乳BI-RADS 3类，右乳BI-RADS 2类。").is_doubtful
 
 
 def test_every_report_of_the_demo_is_read_as_it_was_meant():
@@ -199,4 +221,4 @@ def test_the_shared_reports_are_read_at_least_this_well(shared_data):
         right["nothing lost"] += all(same_characters(text) in blanked for text in gold["must_keep"])
         right["strict"] += not any(text in strict for text in leaks + advice)
     assert len(lines) == 60
-    assert min(right.values()) >= 57, right
+    assert min(right.values()) >= 59, right

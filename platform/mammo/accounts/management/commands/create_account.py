@@ -20,11 +20,13 @@ class Command(BaseCommand):
     example = "manage.py create_account june --role junior --site north --name 'June Li'"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
-        parser.add_argument("--role", action="append", required=True, choices=Role.values)
-        parser.add_argument("--site", required=True)
-        parser.add_argument("--name", default="")
-        parser.add_argument("--language", choices=["en", "zh-hans"], default="en")
+        parser.add_argument("username", help="name to sign in with")
+        parser.add_argument(
+            "--role", action="append", required=True, choices=Role.values, help="may be repeated"
+        )
+        parser.add_argument("--site", required=True, help="code of the site at which the roles are held")
+        parser.add_argument("--name", default="", help="name as others see it")
+        parser.add_argument("--language", choices=["en", "zh-hans"], default="en", help="of the pages (en)")
         parser.add_argument("--years", type=float, help="years of experience")
 
     def run(self, **options: Any) -> dict[str, Any]:

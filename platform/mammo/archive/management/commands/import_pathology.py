@@ -13,7 +13,11 @@ from mammo.core.command import Command as BaseCommand
 class Command(BaseCommand):
     """`import_pathology FILE.csv|xlsx --site S [--json]`."""
 
-    help = __doc__ or ""
+    help = (
+        "Import pathology results by breast or lesion. A row is matched to a study by the hospital number (hashed "
+        "on arrival) and a date window; what matches none comes back as a file with the reason. Can be repeated: "
+        "a result that is there already is not stored twice."
+    )
     example = "manage.py import_pathology pathology.xlsx --site north"
 
     def arguments(self, parser: CommandParser) -> None:

@@ -16,7 +16,11 @@ from mammo.core.errors import UserError
 class Command(BaseCommand):
     """`import_studies PATH... --site S [--reports F] [--labels F] [--json]`."""
 
-    help = __doc__ or ""
+    help = (
+        "Import mammograms: files, folders and zip archives of DICOM, or PNG/PGM with a table of labels. Every file "
+        "has one outcome (imported, duplicate, quarantined, rejected) and a reason; originals are kept encrypted, "
+        "what everybody meets is de-identified. Can be repeated, and goes on where an interrupted import ended."
+    )
     example = "manage.py import_studies /data/2019 --site north --reports reports.csv"
 
     def arguments(self, parser: CommandParser) -> None:

@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         """Add the action and the choice of rooms."""
-        parser.add_argument("action", choices=["extract", "check", "compile"])
+        parser.add_argument("action", choices=["extract", "check", "compile"], help="what to do")
         parser.add_argument("--only", action="append", default=[], help="folder: mammo, annotation, ...")
 
     def run(self, **options: Any) -> None:

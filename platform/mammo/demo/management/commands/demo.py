@@ -30,11 +30,11 @@ class Command(BaseCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--serve", type=int, choices=[0, 1], default=1, help="0: end after the tables")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=int, default=8000, help="port of the site (8000)")
         parser.add_argument(
             "--quick", action="store_true", help="one epoch per stage: shows the path, not the figures"
         )
-        parser.add_argument("--seed", type=int, default=20250210)
+        parser.add_argument("--seed", type=int, default=20250210, help="of the synthetic hospital (20250210)")
         parser.add_argument("--studies", type=int, help="default 300, with --quick 36")
         parser.add_argument("--patients", type=int, help="default 240, with --quick 30")
 
@@ -47,7 +47,13 @@ class Command(BaseCommand):
         log = Path(settings.MAMMO_HOME) / "demo" / "processes.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with _interruptible(), log.open("a", encoding="utf-8") as lines:
-            supervisor = Supervisor(web=bool(options["serve"]), host=HOST, port=options["port"], log=lines)
+            supervisor = Supervisor(
+                web=bool(options["serve"]),
+                host=HOST,
+                port=options["port"],
+                gpu_workers=2,  # each training of the demo keeps one core busy
+                log=lines,
+            )
             supervisor.reserve()  # a taken port is told before anything is built
             call_command("migrate", verbosity=0)
             story = self._story(**options)

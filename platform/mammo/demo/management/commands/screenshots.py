@@ -1,4 +1,4 @@
-"""`screenshots`: pictures of the demo's pages in both languages, small PNGs for the documentation."""
+"""`screenshots`: pictures of every page of the demo in both languages, small PNGs for the documentation."""
 
 import io
 import re
@@ -14,9 +14,12 @@ from PIL import Image as Picture
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import write_atomically
+from mammo.demo.pages import DEMO_PAGES, DemoPage
 from mammo.demo.people import PASSWORD
 
-SIZE = {"width": 1280, "height": 800}
+SIZE = {"width": 1280, "height": 720}
+# Pages longer than the screen are shown whole, up to here.
+MOST_HEIGHT = 1400
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -27,75 +30,174 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Pages that count over thousands of rows take their time on a busy machine.
+PATIENCE_MS = 120_000
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
-# name, account, address, selector of a link to follow there (empty: none)
-PAGES = (
-    ("sign-in", "", "/accounts/login/", ""),
-    ("home", "rita", "/", ""),
-    ("worklist", "june", "/annotation/correct/", ""),
-    ("correct", "june", "/annotation/correct/", "table a, main ul a"),
-    ("pick", "sena", "/annotation/pick/", "table a, main ul a"),
-    ("trial", "rita", "/evaluation/", "table a, main ul a"),
-    ("jobs", "rita", "/jobs/", ""),
-    ("runs", "rita", "/modeling/runs/", ""),
-    ("imports", "dana", "/archive/imports/", ""),
-    ("scoring", "sena", "/evaluation/score/", "main a.btn, main table a, main ul a"),
-)
+# The most bytes of one picture; colours are given up until it fits.
+MOST_BYTES = 80_000
+COLOURS = (64, 32, 24, 16)
 
 
 class Command(BaseCommand):
     """Take the pictures from a demo that is being served."""
 
-    help = "Take screenshots of a served demo's pages in English and Chinese (needs Chromium)."
+    help = (
+        "Take screenshots of every page of a served demo in English and Chinese (needs Chromium). In the demo it "
+        "sends in one correction and one pick and begins the open scoring, where that has not happened yet."
+    )
     example = "manage.py screenshots --address http://127.0.0.1:8000 --out docs/screenshots"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--address", default="http://127.0.0.1:8000")
-        parser.add_argument("--out", default="docs/screenshots")
-        parser.add_argument("--only", action="append", choices=[page[0] for page in PAGES])
+        parser.add_argument("--address", default="http://127.0.0.1:8000", help="where the demo is served")
+        parser.add_argument("--out", default="docs/screenshots", help="folder to write to")
+        parser.add_argument(
+            "--only",
+            action="append",
+            choices=[page.name for page in DEMO_PAGES],
+            help="this page; may be repeated",
+        )
 
     def run(self, **options: Any) -> dict[str, Any]:
-        folder, written = Path(options["out"]), []
-        try:
-            urllib.request.urlopen(f"{options['address']}/healthz", timeout=10).close()  # noqa: S310  (our own site)
-        except OSError as error:
-            raise UserError(
-                f"--address {options['address']}: no site answers there ({error}); run `make demo`"
-            ) from None
+        address, folder = options["address"].rstrip("/"), Path(options["out"])
+        _require_a_site(address)
+        chosen = [page for page in DEMO_PAGES if not options["only"] or page.name in options["only"]]
+        written, kept = [], []
         with _browser() as browser:
-            for language, locale in LANGUAGES.items():
-                for name, account, address, link in PAGES:
-                    if options["only"] and name not in options["only"]:
+            visitors = Visitors(browser, address)
+            for page in chosen:
+                for language in LANGUAGES:
+                    path = folder / f"{page.name}-{language}.png"
+                    picture = visitors.picture_of(page, language)
+                    if picture is None:
+                        kept.append(str(path))
+                        self.say(f"{path}: gone past already in this demo; kept as it is", **options)
                         continue
-                    context = browser.new_context(viewport=SIZE, locale=locale)
-                    page = context.new_page()
-                    try:
-                        self._visit(page, options["address"], account, address, link)
-                        path = folder / f"{name}-{language}.png"
-                        write_atomically(path, small_png(page.screenshot()))
-                    finally:
-                        context.close()
+                    write_atomically(path, small_png(picture))
                     written.append(str(path))
                     self.say(str(path), **options)
-        return {"files": written}
+        return {"files": written, "kept": kept}
 
-    def _visit(self, page: Any, address: str, account: str, path: str, link: str) -> None:
-        if account:
-            page.goto(f"{address}/accounts/login/")
-            page.fill("input[name=login]", account)
-            page.fill("input[name=password]", PASSWORD)
-            page.press("input[name=password]", "Enter")
-            page.wait_for_url(re.compile(f"^{re.escape(address)}/$"))
-        page.goto(f"{address}{path}")
-        if link:
-            found = page.locator(link).first
+
+class Visitors:
+    """The demo's accounts in one browser, each signed in once per language."""
+
+    def __init__(self, browser: Any, address: str) -> None:
+        self.browser, self.address = browser, address
+        self._tabs: dict[tuple[str, str], Any] = {}
+
+    def picture_of(self, page: DemoPage, language: str) -> bytes | None:
+        """The page's picture; None where the page is one that was gone past already."""
+        tab = self._tab(page.account, language)
+        if page.prepare:
+            getattr(Preparation(tab, self.address), page.prepare)()
+        if not self._go(tab, page):
+            return None
+        return _picture(tab)
+
+    def _tab(self, account: str, language: str) -> Any:
+        if (account, language) not in self._tabs:
+            context = self.browser.new_context(
+                viewport=SIZE, locale=LANGUAGES[language], reduced_motion="reduce"
+            )
+            tab = context.new_page()
+            tab.set_default_timeout(PATIENCE_MS)
+            if account:
+                tab.goto(f"{self.address}/accounts/login/")
+                tab.fill("input[name=login]", account)
+                tab.fill("input[name=password]", PASSWORD)
+                tab.press("input[name=password]", "Enter")
+                tab.wait_for_url(re.compile(f"^{re.escape(self.address)}/$"))
+            self._tabs[account, language] = tab
+        return self._tabs[account, language]
+
+    def _go(self, tab: Any, page: DemoPage) -> bool:
+        tab.goto(f"{self.address}{page.path}")
+        for selector in page.follow:
+            found = tab.locator(selector).first
             if found.count() == 0:
-                raise UserError(f"{address}{path}: nothing to open there; run `make demo` to its end first")
+                if page.once:
+                    return False
+                raise UserError(
+                    f"{page.name}: nothing to open at {page.path} ({selector}); run `make demo` to its end first"
+                )
             found.click()
-            page.wait_for_load_state()
-        if page.locator("mammo-viewer").count():
-            page.wait_for_selector("mammo-viewer[data-ready='1']", timeout=60_000)
-        page.wait_for_timeout(500)
+            tab.wait_for_load_state()
+        _settle(tab)
+        return True
+
+
+class Preparation:
+    """What a visitor does once so that a page exists: each step does nothing where it was done before."""
+
+    def __init__(self, tab: Any, address: str) -> None:
+        self.tab, self.address = tab, address
+
+    def correct(self) -> None:
+        """Send in one correction: no change needed in any answer."""
+        if self._has_done("correct"):
+            return
+        self.tab.locator("main tbody a").first.click()
+        _settle(self.tab)
+        for switch in self.tab.locator("[data-no-change]").all():
+            switch.check()
+        self._send()
+
+    def pick(self) -> None:
+        """Pick the first answer of one question."""
+        if self._has_done("pick"):
+            return
+        self.tab.locator("main tbody a").first.click()
+        _settle(self.tab)
+        self.tab.locator("[data-candidate] input[type=radio]").first.check()
+        self._send()
+
+    def consent(self) -> None:
+        """Take part in the open scoring."""
+        self.tab.goto(f"{self.address}/evaluation/score/")
+        conditions = self.tab.locator("main a.btn-primary[href*='/conditions/']").first
+        if conditions.count() == 0:
+            return
+        conditions.click()
+        self.tab.wait_for_load_state()
+        self.tab.locator("main form button").click()
+        self.tab.wait_for_load_state()
+
+    def _has_done(self, purpose: str) -> bool:
+        self.tab.goto(f"{self.address}/annotation/{purpose}/")
+        return bool(self.tab.locator("main details tbody a").count())
+
+    def _send(self) -> None:
+        before = self.tab.url
+        self.tab.locator("[data-submit]").click()
+        self.tab.wait_for_url(lambda url: url != before)
+
+
+def _settle(tab: Any) -> None:
+    """Wait until images and fonts are there."""
+    if tab.locator("mammo-viewer").count():
+        tab.wait_for_selector("mammo-viewer[data-ready='1']", timeout=60_000)
+    if tab.locator("#operations").count():
+        tab.wait_for_selector("#operations .opblock")
+    tab.wait_for_timeout(300)
+
+
+def _picture(tab: Any) -> bytes:
+    """The page as a visitor sees it; text pages whole, reading pages as the screen shows them."""
+    height = SIZE["height"]
+    if tab.locator("mammo-viewer").count() == 0:
+        height = min(MOST_HEIGHT, max(height, tab.evaluate("document.documentElement.scrollHeight")))
+    tab.set_viewport_size({"width": SIZE["width"], "height": height})
+    tab.wait_for_timeout(100)
+    data: bytes = tab.screenshot()
+    tab.set_viewport_size(SIZE)
+    return data
+
+
+def _require_a_site(address: str) -> None:
+    try:
+        urllib.request.urlopen(f"{address}/healthz", timeout=10).close()  # noqa: S310  (our own site)
+    except OSError as error:
+        raise UserError(f"--address {address}: no site answers there ({error}); run `make demo`") from None
 
 
 @contextmanager
@@ -116,9 +218,14 @@ def _browser() -> Iterator[Any]:
 
 
 def small_png(data: bytes) -> bytes:
-    """The picture in 96 colours: a quarter of the bytes, and every word still readable."""
+    """The picture in as many colours as keep it under MOST_BYTES; every word stays readable."""
     with Picture.open(io.BytesIO(data)) as picture:
-        small = picture.convert("RGB").quantize(96, dither=Picture.Dither.NONE)
+        full = picture.convert("RGB")
+    small = b""
+    for colours in COLOURS:
         out = io.BytesIO()
-        small.save(out, "PNG", optimize=True)
-    return out.getvalue()
+        full.quantize(colours, dither=Picture.Dither.NONE).save(out, "PNG", optimize=True)
+        small = out.getvalue()
+        if len(small) <= MOST_BYTES:
+            break
+    return small

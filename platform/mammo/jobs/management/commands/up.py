@@ -28,10 +28,21 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default %(default)s)")
         parser.add_argument("--no-web", action="store_true", help="workers and reaper only")
+        parser.add_argument(
+            "--gpu-workers",
+            type=int,
+            default=1,
+            metavar="N",
+            help="trainings that this machine runs at once, one for each GPU (default %(default)s)",
+        )
 
     def run(self, **options: Any) -> None:
         web = not options["no_web"]
-        supervisor = Supervisor(web=web, host=options["host"], port=options["port"])
+        if options["gpu_workers"] < 1:
+            raise UserError(f"--gpu-workers {options['gpu_workers']}: give 1 or more")
+        supervisor = Supervisor(
+            web=web, host=options["host"], port=options["port"], gpu_workers=options["gpu_workers"]
+        )
         supervisor.reserve()
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             self.say("Running as root: an account of its own is safer.")

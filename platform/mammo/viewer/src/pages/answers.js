@@ -1,6 +1,8 @@
 // What the server answers to htmx when it isn't the fragment that was asked for: the session is over, the text was
 // changed by someone else meanwhile, the server failed or can't be reached. Nothing typed is ever replaced.
 
+import { askToSignIn, freshToken, noteAnswer, refreshTokens } from "./sign_in_again.js";
+
 const SIGNED_OUT = [401, 403];
 
 const find = (id) => document.getElementById(id);
@@ -10,27 +12,6 @@ function wasSentToSignIn(xhr, requestPath) {
   if (!signIn || !xhr.responseURL) return false;
   const landed = new URL(xhr.responseURL).pathname;
   return landed === signIn && new URL(requestPath, document.baseURI).pathname !== signIn;
-}
-
-function cookie(name) {
-  const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
-  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
-}
-
-// Signing in again in another tab gives a new token; the page that was left open must send that one.
-function freshToken() {
-  return cookie(document.body.dataset.csrfCookie ?? "csrftoken");
-}
-
-function refreshTokens() {
-  const token = freshToken();
-  if (!token) return;
-  for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = token;
-}
-
-function askToSignIn() {
-  const dialog = find("sign-in-again");
-  if (dialog && !dialog.open) dialog.showModal();
 }
 
 export function showProblem(message) {
@@ -65,10 +46,19 @@ function onResponseError(event) {
     showPanel();
   } else if (SIGNED_OUT.includes(xhr.status) || wasSentToSignIn(xhr, pathInfo.requestPath)) {
     showProblem(texts.textSignedOut);
-    askToSignIn();
+    askToSignIn(() => resend(event.detail));
   } else if (xhr.status !== 422) {
     showProblem(`${texts.textServerFailed} (${xhr.status})`);
   }
+}
+
+// What was not saved is sent once more: a judgement by its form, a draft by saying that something was typed.
+function resend(detail) {
+  const { elt, triggeringEvent } = detail.requestConfig;
+  const form = elt.closest("form");
+  if (form && triggeringEvent?.type === "submit") form.requestSubmit(triggeringEvent.submitter);
+  else if (form) form.dispatchEvent(new Event("input", { bubbles: true }));
+  hideProblem();
 }
 
 function showPanel() {
@@ -91,7 +81,9 @@ export function watchAnswers() {
     page.addEventListener(name, () => showProblem(page.dataset.textUnreachable));
   }
   page.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful) hideProblem();
+    if (!event.detail.successful || wasSentToSignIn(event.detail.xhr, event.detail.pathInfo.requestPath)) return;
+    noteAnswer();
+    hideProblem();
   });
   page.addEventListener("click", (event) => {
     if (event.target.closest("[data-close-problem]")) hideProblem();

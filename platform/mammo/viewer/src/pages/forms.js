@@ -12,7 +12,7 @@ function wakeButtons() {
 export function watchForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.closest("[hx-post], [hx-put], [hx-boost]")) return;
+    if (event.defaultPrevented || form.method === "dialog" || form.closest("[hx-post], [hx-put], [hx-boost]")) return;
     form.dataset.leaving = "1";
     // Disabled at once, the pressed button would drop out of what is sent.
     setTimeout(() => {

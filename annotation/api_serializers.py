@@ -1,0 +1,293 @@
+"""What the programming interface gives and takes of annotation. Field lists are contracts: tests hold them."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Question, TrainingExport
+from annotation.reasons import PickReason
+from annotation.services.wording import LONGEST_TEXT
+from mammo.api.serializers import StrictSerializer
+from mammo.core.encryption import ErasedText
+
+LONGEST_DAY = 86_400.0
+MOST_ITEMS = 20
+
+
+class CampaignSerializer(serializers.ModelSerializer[Campaign]):
+    """A campaign as everybody on it may know it: nothing of the proposing model."""
+
+    site = serializers.CharField(source="site.code")
+
+    class Meta:
+        model = Campaign
+        fields = [
+            "id",
+            "site",
+            "name",
+            "state",
+            "languages",
+            "instructions",
+            "overlap",
+            "senior_overlap",
+            "rank_all",
+            "allow_small_edit",
+            "due_on",
+            "opened_at",
+            "closed_at",
+            "version",
+            "is_simulated",
+        ]
+
+
+class CampaignDesignSerializer(serializers.ModelSerializer[Campaign]):
+    """Which model proposes, and how."""
+
+    class Meta:
+        model = Campaign
+        fields = ["id", "proposer", "proposer_context", "parameters", "proposals_per_question", "seed"]
+
+
+class TurnsField(serializers.Field[Any, Any, Any, Any]):
+    """The conversation, oldest first; one tombstone after the patient's erasure."""
+
+    def to_representation(self, value: Any) -> list[str]:
+        """A list of texts."""
+        return [str(value)] if isinstance(value, ErasedText) else [str(turn) for turn in value]
+
+
+@extend_schema_field(serializers.ListField(child=serializers.CharField()))
+class Turns(TurnsField):
+    """`TurnsField` as the schema names it."""
+
+
+class QuestionSerializer(serializers.ModelSerializer[Question]):
+    """A question in its cleaned wording."""
+
+    turns = Turns()
+
+    class Meta:
+        model = Question
+        fields = [
+            "id",
+            "campaign",
+            "study",
+            "position",
+            "language",
+            "turns",
+            "stage",
+            "round",
+            "is_practice",
+            "version",
+            "is_simulated",
+        ]
+
+
+class ProposalSerializer(serializers.ModelSerializer[Proposal]):
+    """A proposal with its provenance."""
+
+    text = serializers.CharField()
+
+    class Meta:
+        model = Proposal
+        fields = [
+            "id",
+            "question",
+            "round",
+            "index",
+            "text",
+            "system",
+            "system_kind",
+            "revision",
+            "parameters",
+            "seed",
+            "prompt_sha256",
+            "context",
+            "finish_reason",
+            "is_distinct",
+            "tokens",
+            "seconds",
+            "created_at",
+            "is_simulated",
+        ]
+
+
+class CorrectionSerializer(serializers.ModelSerializer[Correction]):
+    """A junior's settled version of one proposal."""
+
+    by = serializers.CharField(source="by_user.username")
+    question = serializers.UUIDField(source="proposal.question_id")
+    text = serializers.CharField()
+    notes = serializers.CharField()
+
+    class Meta:
+        model = Correction
+        fields = [
+            "id",
+            "question",
+            "proposal",
+            "by",
+            "round",
+            "revision",
+            "replaces",
+            "text",
+            "no_change",
+            "error_tags",
+            "notes",
+            "edit_distance",
+            "active_seconds",
+            "created_at",
+            "is_simulated",
+        ]
+
+
+class PickSerializer(serializers.ModelSerializer[Pick]):
+    """A senior's choice."""
+
+    by = serializers.CharField(source="by_user.username")
+    text = serializers.CharField()
+    reason = serializers.CharField()
+
+    class Meta:
+        model = Pick
+        fields = [
+            "id",
+            "question",
+            "correction",
+            "by",
+            "round",
+            "revision",
+            "replaces",
+            "text",
+            "edited",
+            "ranking",
+            "reason_codes",
+            "reason",
+            "active_seconds",
+            "created_at",
+            "is_simulated",
+        ]
+
+
+class ExportSerializer(serializers.ModelSerializer[TrainingExport]):
+    """A training set; where it lies on the server stays there."""
+
+    by = serializers.CharField(source="by_user.username", default=None, allow_null=True)
+
+    class Meta:
+        model = TrainingExport
+        fields = [
+            "id",
+            "campaign",
+            "format",
+            "preferences",
+            "content_hash",
+            "counts",
+            "by",
+            "created_at",
+            "is_simulated",
+        ]
+
+
+class CaseSerializer(serializers.Serializer[Any]):
+    """What is shown of the study beside a task."""
+
+    id = serializers.UUIDField()
+    age = serializers.IntegerField(allow_null=True)
+    density = serializers.CharField()
+    birads_left = serializers.CharField()
+    birads_right = serializers.CharField()
+
+
+class CorrectionCardSerializer(serializers.Serializer[Any]):
+    """One proposal as its junior works on it."""
+
+    letter = serializers.CharField()
+    proposal = serializers.UUIDField(source="id")
+    proposed = serializers.CharField(help_text="as the model wrote it")
+    text = serializers.CharField(help_text="as the draft, or the last correction, has it")
+    no_change = serializers.BooleanField()
+    error_tags = serializers.ListField(child=serializers.CharField(), source="tags")
+
+
+class CandidateSerializer(serializers.Serializer[Any]):
+    """One corrected answer as a senior sees it."""
+
+    letter = serializers.CharField()
+    correction = serializers.UUIDField(source="id")
+    text = serializers.CharField()
+
+
+class CorrectionTaskSerializer(serializers.Serializer[Any]):
+    """What a junior is given."""
+
+    question = QuestionSerializer()
+    study = CaseSerializer(allow_null=True)
+    report = serializers.CharField(help_text="cleaned of identity; empty when there is none")
+    items = CorrectionCardSerializer(many=True)
+    revision = serializers.IntegerField(help_text="send it back; 0 before the first submission")
+    draft_version = serializers.IntegerField(help_text="of the draft on the server; 0 when there is none")
+
+
+class PickTaskSerializer(serializers.Serializer[Any]):
+    """What a senior is given."""
+
+    question = QuestionSerializer()
+    study = CaseSerializer(allow_null=True)
+    report = serializers.CharField(help_text="cleaned of identity; empty when there is none")
+    candidates = CandidateSerializer(many=True)
+    draft_version = serializers.IntegerField(help_text="of the draft on the server; 0 when there is none")
+
+
+class NewCorrectionSerializer(StrictSerializer):
+    """One proposal, settled."""
+
+    proposal = serializers.UUIDField()
+    text = serializers.CharField(max_length=LONGEST_TEXT, trim_whitespace=False)
+    no_change = serializers.BooleanField(default=False)
+    error_tags = serializers.ListField(
+        child=serializers.ChoiceField(choices=ErrorTag.choices), default=list, max_length=MOST_ITEMS
+    )
+    notes = serializers.CharField(
+        max_length=LONGEST_TEXT, default="", allow_blank=True, trim_whitespace=False
+    )
+
+
+class NewCorrectionsSerializer(StrictSerializer):
+    """All proposals of a question, settled."""
+
+    items = NewCorrectionSerializer(many=True, allow_empty=False)
+    revision = serializers.IntegerField(min_value=0, max_value=32_767)
+    draft_version = serializers.IntegerField(
+        min_value=0, max_value=2_147_483_647, default=None, allow_null=True
+    )
+    active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
+
+    def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each proposal once."""
+        named = [item["proposal"] for item in items]
+        if len(named) != len(set(named)):
+            raise serializers.ValidationError(_("a proposal is settled twice"))
+        return items
+
+
+class NewPickSerializer(StrictSerializer):
+    """A choice."""
+
+    correction = serializers.UUIDField()
+    text = serializers.CharField(
+        max_length=LONGEST_TEXT, default=None, allow_null=True, allow_blank=True, trim_whitespace=False
+    )
+    ranking = serializers.ListField(child=serializers.UUIDField(), default=list, max_length=MOST_ITEMS)
+    reason_codes = serializers.ListField(
+        child=serializers.ChoiceField(choices=PickReason.choices), default=list, max_length=MOST_ITEMS
+    )
+    reason = serializers.CharField(
+        max_length=LONGEST_TEXT, default="", allow_blank=True, trim_whitespace=False
+    )
+    draft_version = serializers.IntegerField(
+        min_value=0, max_value=2_147_483_647, default=None, allow_null=True
+    )
+    active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)

@@ -1,0 +1,42 @@
+"""`python -m annotation.exporting.child REQUEST.json ANSWER.jsonl`: writes a training set, outside the web process."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from annotation.exporting.writing import write_training_set
+from mammo.core.errors import UserError
+from mammo.core.jsonlines import write_jsonlines
+
+# As the worker reads them (modeling.data.exchange has the same): the request can't be done, whoever tries.
+EXIT_BAD_REQUEST = 2
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit status."""
+    request_path, answer_path = (Path(argument) for argument in arguments)
+    request = json.loads(request_path.read_text(encoding="utf-8"))
+    folder = Path(request["folder"])
+    # What a killed attempt left behind.
+    for left in folder.parent.glob(f".{folder.name}.*.part"):
+        shutil.rmtree(left, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+    try:
+        written = write_training_set(request, folder)
+    except UserError as error:
+        print(str(error), file=sys.stderr)  # noqa: T201 (the worker reads the last line)
+        return EXIT_BAD_REQUEST
+    row = {
+        "content_hash": written.content_hash,
+        "export_id": written.export_id,
+        "counts": written.counts,
+        "folder": str(folder),
+    }
+    write_jsonlines(answer_path, [row])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,256 @@
+"""Forms of a campaign's pages; what they take is checked once more by the services."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from annotation.models import Campaign, ProposerContext
+from annotation.services.campaigns import PROPOSER_KINDS
+from mammo.accounts.models import Site, User
+from mammo.core.choices import Language
+
+KIND_LABELS = {
+    "transformers": _("A language model in a folder (GLM-4 and others)"),
+    "openai": _("An endpoint that speaks the OpenAI protocol"),
+    "mammovlm": _("A MammoVLM checkpoint"),
+    "file": _("A file of answers"),
+}
+
+
+class CampaignForm(forms.Form):
+    """Everything that shapes a campaign; on the page of settings, what is frozen is disabled."""
+
+    site = forms.ModelChoiceField(Site.objects.none(), label=_("Hospital"))
+    name = forms.CharField(max_length=120, label=_("Name"))
+    languages = forms.MultipleChoiceField(
+        choices=Language.choices, label=_("Languages"), widget=forms.CheckboxSelectMultiple
+    )
+    proposer_kind = forms.ChoiceField(
+        choices=[(kind, KIND_LABELS[kind]) for kind in PROPOSER_KINDS], label=_("Who proposes answers")
+    )
+    proposer_place = forms.CharField(
+        max_length=500,
+        label=_("Its folder, or its address"),
+        help_text=_("A folder on the server, or an address such as https://llm.example.org/v1"),
+    )
+    proposer_name = forms.CharField(
+        max_length=200,
+        required=False,
+        label=_("Its name"),
+        help_text=_("For an endpoint: the model's name there"),
+    )
+    proposer_context = forms.ChoiceField(
+        choices=ProposerContext.choices, label=_("What it sees beside the question")
+    )
+    temperature = forms.FloatField(min_value=0, max_value=2, initial=0.9, label=_("Temperature"))
+    overlap = forms.IntegerField(min_value=1, max_value=20, initial=1, label=_("Juniors per question"))
+    senior_overlap = forms.IntegerField(min_value=1, max_value=20, initial=1, label=_("Seniors per question"))
+    adjudication = forms.BooleanField(
+        required=False, label=_("A third senior decides where the seniors chose differently")
+    )
+    rank_all = forms.BooleanField(required=False, label=_("Seniors rank all answers"))
+    allow_small_edit = forms.BooleanField(
+        required=False, initial=True, label=_("Seniors may make a small edit")
+    )
+    is_assigned_only = forms.BooleanField(
+        required=False, label=_("Questions go to named people only, nobody takes the next one")
+    )
+    practice_required = forms.BooleanField(required=False, label=_("The practice set comes before real work"))
+    due_on = forms.DateField(
+        required=False, label=_("Due on"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    consent_zh = forms.CharField(
+        required=False,
+        label=_("Consent text on the tablet, Chinese"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    consent_en = forms.CharField(
+        required=False,
+        label=_("Consent text on the tablet, English"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def __init__(
+        self, *args: Any, user: User, campaign: Campaign | None = None, frozen: bool = False, **kw: Any
+    ) -> None:
+        super().__init__(*args, **kw)
+        sites = self.fields["site"]
+        assert isinstance(sites, forms.ModelChoiceField)
+        sites.queryset = user.sites_as("researcher", "admin").order_by("code")
+        if campaign is not None:
+            del self.fields["site"], self.fields["name"]
+        if frozen:
+            for name in (
+                "languages",
+                "overlap",
+                "senior_overlap",
+                "adjudication",
+                "rank_all",
+                "allow_small_edit",
+            ):
+                self.fields[name].disabled = True
+        if campaign is not None and campaign.questions.exclude(stage="new").exists():
+            for name in (
+                "proposer_kind",
+                "proposer_place",
+                "proposer_name",
+                "proposer_context",
+                "temperature",
+            ):
+                self.fields[name].disabled = True
+
+    def proposer(self) -> dict[str, Any]:
+        """The spec that the answering module takes."""
+        data = self.cleaned_data
+        kind, place, name = (
+            data["proposer_kind"],
+            data["proposer_place"].strip(),
+            data["proposer_name"].strip(),
+        )
+        if kind == "openai":
+            return {"kind": kind, "base_url": place, "model": name or "default", "name": name or place}
+        return {"kind": kind, "path": place, **({"name": name} if name else {})}
+
+    def settings(self) -> dict[str, Any]:
+        """What `change_settings` takes."""
+        data = self.cleaned_data
+        names = (
+            *("languages", "overlap", "senior_overlap", "adjudication", "rank_all", "allow_small_edit"),
+            *("is_assigned_only", "practice_required", "due_on"),
+        )
+        consent = {"zh": data["consent_zh"], "en": data["consent_en"]}
+        return {**{name: data[name] for name in names}, "consent_text": consent}
+
+
+def initial_of(campaign: Campaign) -> dict[str, Any]:
+    """A campaign's settings as its form shows them."""
+    spec = campaign.proposer
+    names = (
+        *("languages", "overlap", "senior_overlap", "adjudication", "rank_all", "allow_small_edit"),
+        *("is_assigned_only", "practice_required", "due_on", "proposer_context"),
+    )
+    return {
+        **{name: getattr(campaign, name) for name in names},
+        "proposer_kind": spec.get("kind"),
+        "proposer_place": spec.get("base_url") or spec.get("path"),
+        "proposer_name": spec.get("model") or spec.get("name", ""),
+        "temperature": campaign.parameters.get("temperature", 0.9),
+        "consent_zh": campaign.consent_text.get("zh", ""),
+        "consent_en": campaign.consent_text.get("en", ""),
+    }
+
+
+class TextsForm(forms.Form):
+    """Instructions and guideline, both Markdown."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    instructions = forms.CharField(
+        required=False, label=_("Instructions (Markdown)"), widget=forms.Textarea(attrs={"rows": 10})
+    )
+    guideline_edition = forms.CharField(
+        required=False,
+        max_length=120,
+        label=_("Guideline: name and edition"),
+        help_text=_("Such as “Department guideline for answers, 2nd edition 2026”"),
+    )
+    guideline = forms.CharField(
+        required=False,
+        label=_("Guideline (Markdown; error tags cite its headings)"),
+        widget=forms.Textarea(attrs={"rows": 12}),
+    )
+
+
+class UploadForm(forms.Form):
+    """A table of questions."""
+
+    table = forms.FileField(
+        label=_("Table of questions (CSV, JSON lines or XLSX)"),
+        help_text=_("Columns: patient, accession, language, turns or text, source, consent, date"),
+    )
+
+
+class TypedQuestionForm(forms.Form):
+    """One question typed by hand."""
+
+    text = forms.CharField(
+        max_length=4000,
+        label=_("Question"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "Several rounds: a line with --- between patient and answer; the patient has the last word"
+        ),
+    )
+    source = forms.CharField(max_length=60, label=_("Where it was asked"), initial="typed")
+    consent = forms.CharField(max_length=120, required=False, label=_("Consent reference"))
+    patient = forms.CharField(max_length=64, required=False, label=_("Hospital number"))
+    accession = forms.CharField(max_length=64, required=False, label=_("Accession number"))
+
+
+class InviteForm(forms.Form):
+    """An invitation of one patient to ask on the tablet."""
+
+    language = forms.ChoiceField(choices=[("zh", "中文"), ("en", "English")], label=_("Her language"))
+    patient = forms.CharField(max_length=64, required=False, label=_("Hospital number"))
+    accession = forms.CharField(max_length=64, required=False, label=_("Accession number"))
+
+
+class EndpointForm(forms.Form):
+    """A request that an endpoint be approved."""
+
+    site = forms.ModelChoiceField(Site.objects.none(), label=_("Hospital"))
+    host = forms.CharField(max_length=255, label=_("Host"), help_text=_("Such as llm.example.org:8443"))
+    country = forms.CharField(max_length=2, label=_("Country (two letters)"))
+    with_images = forms.BooleanField(required=False, label=_("Mammograms may be sent too"))
+    reason = forms.CharField(max_length=500, label=_("What for, and under which agreement"))
+    expires_on = forms.DateField(
+        label=_("Holds until"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def __init__(self, *args: Any, user: User, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        sites = self.fields["site"]
+        assert isinstance(sites, forms.ModelChoiceField)
+        sites.queryset = user.sites_as("researcher", "admin").order_by("code")
+
+
+class PracticeForm(forms.Form):
+    """One example of the practice set; the answers as JSON lines, which a department writes once."""
+
+    language = forms.ChoiceField(choices=Language.choices, label=_("Language"))
+    context = forms.CharField(
+        required=False, label=_("What the report says"), widget=forms.Textarea(attrs={"rows": 2})
+    )
+    question = forms.CharField(label=_("Question"), widget=forms.Textarea(attrs={"rows": 2}))
+    answers = forms.CharField(
+        label=_("Answers, one JSON object per line"),
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text=_('{"text": "…", "tags": ["wrong_side"], "reference": "…"}; tags may be empty'),
+    )
+    best = forms.IntegerField(min_value=1, initial=1, label=_("Number of the best answer"))
+    feedback = forms.CharField(required=False, label=_("Feedback"), widget=forms.Textarea(attrs={"rows": 2}))
+
+    def clean_answers(self) -> list[dict[str, Any]]:
+        """The answers as objects."""
+        found = []
+        for number, line in enumerate(self.cleaned_data["answers"].splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError:
+                raise forms.ValidationError(
+                    _("Line %(number)s is not JSON."), params={"number": number}
+                ) from None
+            if (
+                not isinstance(row, dict)
+                or not isinstance(row.get("text"), str)
+                or set(row) - {"text", "tags", "reference"}
+            ):
+                raise forms.ValidationError(
+                    _("Line %(number)s: expected an object with text, tags and reference."),
+                    params={"number": number},
+                )
+            found.append(row)
+        return found

@@ -1,0 +1,144 @@
+"""A table of questions brought in on a page: read, shown, and taken in only when a person confirms it."""
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from annotation.models import Campaign, QuestionUpload
+from annotation.question_table import SUFFIXES, QuestionRow, language_of, read_question_table
+from annotation.services.access import require_table_keeper
+from annotation.services.questions import ImportResult, import_questions
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import UserError
+
+LARGEST_TABLE = 20_000_000
+MOST_ROWS = 20_000
+
+
+def read_upload(campaign: Campaign, file: "UploadedFile[bytes]", *, by_user: User) -> QuestionUpload:
+    """Read a table and keep it, encrypted, until it is confirmed or thrown away; nothing is taken in yet.
+
+    Raises:
+        NotAllowedError: neither researcher nor data manager of the site.
+        UserError: the file is no table of questions; names column or row, and the mend.
+    """
+    require_table_keeper(campaign.site, by_user)
+    name = Path(file.name or "questions").name
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UserError(
+            _("%(name)s: tables of questions end in %(known)s") % {"name": name, "known": ", ".join(SUFFIXES)}
+        )
+    if (file.size or 0) > LARGEST_TABLE:
+        raise UserError(_("%(name)s: larger than 20 MB; divide the table") % {"name": name})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"table{suffix}"
+        with path.open("wb") as target:
+            for chunk in file.chunks():
+                target.write(chunk)
+        try:
+            rows = read_question_table(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), name)) from None
+    if len(rows) > MOST_ROWS:
+        raise UserError(
+            _("%(name)s: more than %(most)s rows; divide the table") % {"name": name, "most": MOST_ROWS}
+        )
+    _check_languages(campaign, rows, name)
+    upload = QuestionUpload(campaign=campaign, by_user=by_user, name=name[:200])
+    upload.rows = [_as_json(row) for row in rows]
+    with transaction.atomic():
+        upload.save(force_insert=True)
+        audit.record(
+            "annotation.table_read", by_user=by_user, on=campaign, site=campaign.site, rows=len(rows)
+        )
+    return upload
+
+
+def _check_languages(campaign: Campaign, rows: list[QuestionRow], name: str) -> None:
+    allowed = set(campaign.languages)
+    for row in rows:
+        # `mix` is a finding, not a choice: it passes wherever Chinese does.
+        if row.language not in allowed and not (row.language == "mix" and "zh" in allowed):
+            raise UserError(
+                _("%(name)s, row %(row)s: language %(language)s is not one of this campaign")
+                % {"name": name, "row": row.number, "language": row.language}
+            )
+
+
+def _as_json(row: QuestionRow) -> dict[str, Any]:
+    values = asdict(row)
+    values["turns"] = list(row.turns)
+    values["asked_on"] = row.asked_on.isoformat() if row.asked_on else ""
+    return values
+
+
+def confirm_upload(upload: QuestionUpload, *, by_user: User) -> ImportResult:
+    """Take in what was read, once; the kept table is gone afterwards.
+
+    Raises:
+        As `import_questions`.
+    """
+    with transaction.atomic():
+        locked = QuestionUpload.objects.select_for_update(of=("self",)).select_related("campaign__site")
+        row = locked.get(pk=upload.pk)
+        rows = [QuestionRow.from_json(values) for values in row.rows]
+        result = import_questions(row.campaign, rows, by_user=by_user, table_name=row.name)
+        row.delete()
+    return result
+
+
+def discard_upload(upload: QuestionUpload, *, by_user: User) -> None:
+    """Throw a read table away; nothing was taken in."""
+    require_table_keeper(upload.campaign.site, by_user)
+    upload.delete()
+
+
+def add_typed_question(
+    campaign: Campaign,
+    *,
+    by_user: User,
+    text: str,
+    source: str,
+    language: str = "",
+    consent: str = "",
+    patient: str = "",
+    accession: str = "",
+) -> ImportResult:
+    """One question typed on a page; the same checks and cleaning as for a table.
+
+    Args:
+        patient: hospital number, accession: its study; both may be empty.
+
+    Raises:
+        UserError: the question is empty, or the archive does not know patient or study.
+    """
+    require_table_keeper(campaign.site, by_user)
+    turns = tuple(part.strip() for part in text.replace("\r\n", "\n").split("\n---\n") if part.strip())
+    if not turns:
+        raise UserError(_("text: empty; write the question"))
+    if len(turns) % 2 == 0:
+        raise UserError(_("text: the rounds alternate patient and answer and end with the patient"))
+    if not source.strip():
+        raise UserError(_("source: empty; say where the question was asked"))
+    row = QuestionRow(
+        number=1,
+        patient=patient.strip(),
+        accession=accession.strip(),
+        language=language or language_of(" ".join(turns[::2])),
+        turns=turns,
+        source=source.strip()[:60],
+        consent=consent.strip()[:120],
+    )
+    _check_languages(campaign, [row], _("the form"))
+    result = import_questions(campaign, [row], by_user=by_user, table_name="typed")
+    refused = next((item for item in result.items if item.outcome == "rejected"), None)
+    if refused is not None:
+        raise UserError(refused.reason)
+    return result

@@ -1,0 +1,14 @@
+// The page where a third senior decides: digits choose among the two choices.
+import { countActiveSeconds, toViewer, watchKeys } from "./work.js";
+
+const form = document.getElementById("work");
+const keys = { KeyV: toViewer };
+for (const [index, candidate] of [...form.querySelectorAll("[data-candidate]")].slice(0, 9).entries()) {
+  keys[`Digit${index + 1}`] = () => {
+    const radio = candidate.querySelector("input[type=radio]");
+    radio.checked = true;
+    radio.focus();
+  };
+}
+watchKeys(form, keys);
+countActiveSeconds(form);

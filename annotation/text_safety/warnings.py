@@ -1,0 +1,86 @@
+"""All warnings about one answer, in the order of the text."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from annotation.text_safety import contradictions, plain_dangers
+from annotation.text_safety.facts import StudyFacts
+from mammo.archive.cleaning import clean_text
+from mammo.archive.report_reading.normalised import normalise
+
+# A salutation, a colleague's name, an American telephone number: what the archive's rules do not know.
+_SALUTATION = re.compile(
+    r"(?:^|[。！!\n])\s*(?!各位|患者|病友|家属|医生|朋友|亲爱|尊敬|请问)[\u4e00-\u9fff]{2,3}(?:女士|小姐|阿姨|大姐)?[，,、]?\s*[您你]好"
+    r"|\b(?:Dear|Hello|Hi) (?!Patient|Madam|Sir|Mr|Mrs|Ms|There|All|Friend)[A-Z][a-z]+"
+    r"|\b(?:Nurse|Sister|Professor|Doctor) [A-Z][a-z]+|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
+)
+
+
+class WarningKind(models.TextChoices):
+    """What an answer should be looked at again for. Stored: never rename one."""
+
+    IDENTITY = "identity", _("Names or numbers of a person stand in the answer.")
+    CATEGORY = "category", _("The answer does not fit the BI-RADS category of the report.")
+    SIDE = "side", _("The answer names the other breast than the report.")
+    DIAGNOSIS = "diagnosis", _("The answer states a diagnosis that images alone can't prove.")
+    DOSAGE = "dosage", _("The answer names a drug's dose.")
+    EMERGENCY = (
+        "emergency",
+        _("There are signs of an emergency, and the answer does not say to seek help at once."),
+    )
+
+
+@dataclass(frozen=True)
+class Warned:
+    """One warning: its kind and the words that gave rise to it (empty: a thing that is missing)."""
+
+    kind: str
+    words: str = ""
+
+    @property
+    def message(self) -> str:
+        """What it says to the person who corrects."""
+        return str(WarningKind(self.kind).label)
+
+
+def warnings_in(answer: str, facts: StudyFacts, *, asked: Sequence[str] = ()) -> list[Warned]:
+    """Look through an answer; nothing is changed, and nothing hinders it from being sent in.
+
+    Args:
+        asked: what the patient wrote, for signs of an emergency.
+    """
+    found = [Warned(WarningKind.IDENTITY, words) for words in _identifying(answer, facts)]
+    source = normalise(answer)
+    for kind, spans in _rules(source.text, facts):
+        for start, end in spans:
+            left, right = source.original_span(start, end)
+            found.append(Warned(kind, answer[left:right].strip()))
+    questions = [normalise(turn).text for turn in asked]
+    found += [
+        Warned(WarningKind.EMERGENCY, words) for words in plain_dangers.emergencies(source.text, questions)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def kinds_of(warned: Iterable[Warned]) -> list[str]:
+    """The kinds, each once, sorted: what is stored beside a correction."""
+    return sorted({str(one.kind) for one in warned})
+
+
+def _rules(text: str, facts: StudyFacts) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    yield WarningKind.CATEGORY, contradictions.categories(text, facts)
+    yield WarningKind.SIDE, contradictions.sides(text, facts)
+    yield WarningKind.DIAGNOSIS, plain_dangers.diagnoses(text, facts)
+    yield WarningKind.DOSAGE, plain_dangers.doses(text)
+
+
+def _identifying(answer: str, facts: StudyFacts) -> list[str]:
+    """What the archive's cleaning would take out, and a name in a salutation, by kind (never the words)."""
+    found = set(clean_text(answer, facts.roster or {}).found)
+    if _SALUTATION.search(answer):
+        found.add("name")
+    return sorted(found)

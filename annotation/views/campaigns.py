@@ -1,0 +1,267 @@
+"""A campaign's own pages: making it, its settings, texts and people, opening and closing."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotation.forms import CampaignForm, TextsForm, initial_of
+from annotation.models import Campaign, CampaignMember, Purpose, Question
+from annotation.querysets import ROLE_FOR
+from annotation.services import assignments, campaign_settings, campaigns, proposals
+from annotation.views.shared import conflict, managed_campaign, user_of
+from mammo.accounts.models import Membership, User
+from mammo.core.errors import StaleVersionError, UserError
+from mammo.core.idempotency import once
+
+
+@login_required
+@require_safe
+def campaign_list(request: HttpRequest) -> HttpResponse:
+    """The researcher's campaigns with how far each has come."""
+    user = user_of(request)
+    sites = user.sites_as("researcher", "admin")
+    if not sites.exists():
+        raise Http404
+    counts = {stage: Count("questions", filter=Q(questions__stage=stage)) for stage in Question.Stage.values}
+    rows = Campaign.objects.managed_by(user).select_related("site").annotate(**counts).order_by("name")
+    return render(request, "annotation/campaign_list.html", {"campaigns": rows})
+
+
+@login_required
+@require_POST
+@once
+def propose(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Queue proposals for the questions of a campaign that lack them."""
+    job = proposals.queue_proposals(managed_campaign(request, campaign_id), by_user=user_of(request))
+    said = (
+        _("Proposals are being made; the page of jobs shows how far it is.")
+        if job
+        else _("No question lacks proposals.")
+    )
+    messages.info(request, said)
+    return redirect("annotation:campaign-list")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """Make a draft campaign."""
+    user = user_of(request)
+    if not user.sites_as("researcher", "admin").exists():
+        raise Http404
+    if request.method == "POST":
+        return _create(request)
+    initial = {"languages": ["zh", "en"], "site": user.sites_as("researcher", "admin").first()}
+    return render(
+        request, "annotation/campaign_form.html", {"form": CampaignForm(user=user, initial=initial)}
+    )
+
+
+@once
+def _create(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    form = CampaignForm(request.POST, user=user)
+    if form.is_valid():
+        data = form.cleaned_data
+        try:
+            campaign = campaigns.create_campaign(
+                data["name"],
+                site=data["site"],
+                by_user=user,
+                proposer=form.proposer(),
+                proposer_context=data["proposer_context"],
+                parameters={"temperature": data["temperature"]},
+                **form.settings(),
+            )
+        except UserError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("The campaign is a draft: add questions and people, then open it."))
+            return redirect("annotation:campaign-people", campaign.pk)
+    return render(request, "annotation/campaign_form.html", {"form": form}, status=400)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Change a campaign's settings; what raters have seen is frozen."""
+    user, campaign = user_of(request), managed_campaign(request, campaign_id)
+    frozen = campaign_settings.is_answered(campaign)
+    initial = initial_of(campaign)
+    form = CampaignForm(request.POST or None, user=user, campaign=campaign, frozen=frozen, initial=initial)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            _save_settings(request, campaign, form)
+            messages.success(request, _("The settings are saved."))
+            return redirect("annotation:campaign", campaign.pk)
+    context = {"form": form, "campaign": campaign, "frozen": frozen}
+    return render(request, "annotation/campaign_form.html", context, status=status)
+
+
+def _save_settings(request: HttpRequest, campaign: Campaign, form: CampaignForm) -> None:
+    """The proposer where it changed, then everything else, each by its own service."""
+    user, data = user_of(request), form.cleaned_data
+    parameters = {**campaign.parameters, "temperature": data["temperature"]}
+    spec = {**campaign.proposer, **form.proposer()}
+    changed = {"proposer_kind", "proposer_place", "proposer_name", "proposer_context", "temperature"}
+    if changed & set(form.changed_data):
+        campaigns.change_proposer(
+            campaign,
+            by_user=user,
+            proposer=spec,
+            parameters=parameters,
+            proposer_context=data["proposer_context"],
+        )
+    campaign_settings.change_settings(
+        campaign, by_user=user, expected_version=campaign.version, **form.settings()
+    )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def texts(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Instructions and guideline: the wording, how it looks, and its versions."""
+    campaign = managed_campaign(request, campaign_id)
+    initial = {
+        "version": campaign.version,
+        "instructions": campaign.instructions,
+        "guideline": campaign.guideline,
+        "guideline_edition": campaign.guideline_edition,
+    }
+    form = TextsForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _save_texts(request, campaign, form)
+        except StaleVersionError as stale:
+            now = Campaign.objects.get(pk=campaign.pk)
+            stored = f"{now.instructions}\n\n{now.guideline}"
+            sent = f"{form.cleaned_data['instructions']}\n\n{form.cleaned_data['guideline']}"
+            return conflict(request, stale, {"stored": stored}, sent)
+        messages.success(request, _("The texts are saved; judgements name the version they were made under."))
+        return redirect("annotation:campaign-texts", campaign.pk)
+    context = {
+        "campaign": campaign,
+        "form": form,
+        "instruction_versions": campaign.instruction_versions.select_related("by_user").order_by("-number"),
+        "guideline_versions": campaign.guideline_versions.select_related("by_user").order_by("-number"),
+    }
+    return render(request, "annotation/campaign_texts.html", context, status=400 if form.errors else 200)
+
+
+def _save_texts(request: HttpRequest, campaign: Campaign, form: TextsForm) -> None:
+    user, data = user_of(request), form.cleaned_data
+    version = int(data["version"])
+    if data["instructions"] != campaign.instructions:
+        campaigns.change_instructions(campaign, data["instructions"], by_user=user, expected_version=version)
+        version = campaign.version
+    if (data["guideline"], data["guideline_edition"]) != (campaign.guideline, campaign.guideline_edition):
+        campaign_settings.change_guideline(
+            campaign,
+            data["guideline"],
+            edition=data["guideline_edition"],
+            by_user=user,
+            expected_version=version,
+        )
+
+
+@login_required
+@require_POST
+@once
+def move(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Open or close a campaign."""
+    user, campaign = user_of(request), managed_campaign(request, campaign_id)
+    if request.POST.get("to") == "open":
+        campaigns.open_campaign(campaign, by_user=user)
+        messages.success(request, _("The campaign is open."))
+    elif request.POST.get("to") == "closed":
+        campaigns.close_campaign(campaign, by_user=user, reason=request.POST.get("reason", "")[:500])
+        messages.success(request, _("The campaign is closed."))
+    else:
+        raise UserError(_("to: give open or closed"))
+    return redirect("annotation:campaign", campaign.pk)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def people(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Who works on a campaign, as what, in which pool; and sharing questions out among them."""
+    campaign = managed_campaign(request, campaign_id)
+    if request.method == "POST":
+        _change_people(request, campaign)
+        return redirect("annotation:campaign-people", campaign.pk)
+    members = campaign.members.select_related("user").order_by("purpose", "user__username")
+    choices = [(purpose, _could(campaign, purpose.value)) for purpose in Purpose]
+    context = {"campaign": campaign, "members": members, "choices": choices, "purposes": Purpose.choices}
+    return render(request, "annotation/campaign_people.html", context)
+
+
+def _could(campaign: Campaign, purpose: str) -> list[User]:
+    """People of the site who hold the role for a purpose and are no members for it yet."""
+    held = Membership.objects.filter(site=campaign.site, role=ROLE_FOR[purpose])
+    members = campaign.members.filter(purpose=purpose)
+    rows = User.objects.filter(pk__in=held.values("user"), is_active=True)
+    return list(rows.exclude(pk__in=members.values("user")).order_by("username"))
+
+
+def _change_people(request: HttpRequest, campaign: Campaign) -> None:
+    act = {"add": _add, "remove": _remove, "pool": _set_pool, "share": _share_out}.get(
+        request.POST.get("do", "")
+    )
+    if act is None:
+        raise UserError(_("do: give add, remove, pool or share"))
+    act(request, campaign)
+
+
+def _add(request: HttpRequest, campaign: Campaign) -> None:
+    person = get_object_or_404(
+        User.objects.filter(memberships__site=campaign.site).distinct(), pk=_id(request, "user")
+    )
+    purpose, pool = request.POST.get("purpose", ""), request.POST.get("pool", "")
+    campaigns.add_member(campaign, person, purpose, by_user=user_of(request), pool=pool)
+    messages.success(request, _("%(name)s works on this campaign now.") % {"name": person})
+
+
+def _member(request: HttpRequest, campaign: Campaign) -> CampaignMember:
+    rows = CampaignMember.objects.filter(campaign=campaign).select_related("campaign__site", "user")
+    return get_object_or_404(rows, pk=_id(request, "member"))
+
+
+def _remove(request: HttpRequest, campaign: Campaign) -> None:
+    member = _member(request, campaign)
+    campaigns.remove_member(member, by_user=user_of(request))
+    messages.success(request, _("%(name)s no longer does this work here.") % {"name": member.user})
+
+
+def _set_pool(request: HttpRequest, campaign: Campaign) -> None:
+    assignments.set_pool(_member(request, campaign), request.POST.get("pool", ""), by_user=user_of(request))
+    messages.success(request, _("The pool is changed."))
+
+
+def _share_out(request: HttpRequest, campaign: Campaign) -> None:
+    purpose = request.POST.get("purpose", "")
+    if purpose not in Purpose.values:
+        raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
+    named = request.POST.getlist("people")
+    rows = campaign.members.filter(purpose=purpose).select_related("user").order_by("user__username")
+    chosen = [member.user for member in rows if str(member.pk) in named]
+    most = request.POST.get("most", "")
+    given = assignments.share_out(
+        campaign, chosen, purpose, by_user=user_of(request), most=int(most) if most.isdigit() else None
+    )
+    said = ", ".join(f"{name} {count}" for name, count in given.items())
+    messages.success(request, _("Assigned: %(said)s") % {"said": said})
+
+
+def _id(request: HttpRequest, field: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(request.POST.get(field, ""))
+    except ValueError:
+        raise Http404 from None

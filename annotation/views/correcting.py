@@ -1,0 +1,119 @@
+"""The page where a junior settles the proposals of one question."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation import opened, presentation
+from annotation.models import Correction, ErrorTag, FlagKind, Phrase, Proposal, Purpose, Question, SkipReason
+from annotation.services import corrections, drafts, leases
+from annotation.services.study_context import facts_of
+from annotation.text_safety import warnings_in
+from annotation.views.shared import conflict, go, letters_of, question_for, save_draft, user_of
+from mammo.accounts.models import User
+from mammo.core.errors import StaleVersionError
+from mammo.core.idempotency import once
+
+
+@login_required
+@require_safe
+def correct(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """The page where a junior settles the proposals of one question."""
+    user, question = user_of(request), question_for(request, question_id, Purpose.CORRECT)
+    mine = _own_corrections(question, user)
+    if question.stage != Question.Stage.PROPOSED or any(row.round == question.round for row in mine):
+        context = {
+            "question": question,
+            "turns": presentation.turns_of(question),
+            "mine": mine,
+            "remarks": opened.remarks_of(question, user),
+        }
+        return render(request, "annotation/corrected.html", context)
+    leases.hold(question, by_user=user, purpose=Purpose.CORRECT)
+    draft = drafts.draft_of(question, user=user, purpose=Purpose.CORRECT)
+    context = {
+        "question": question,
+        "turns": presentation.turns_of(question),
+        **presentation.case_of(question),
+        **presentation.guidance_of(question.campaign),
+        "cards": presentation.correction_cards(question, user),
+        "tags": ErrorTag.choices,
+        "returns": presentation.returns_of(question),
+        "remarks": opened.remarks_of(question, user),
+        "phrases": list(Phrase.objects.usable_by(user, question.campaign)),
+        "skip_reasons": SkipReason.choices,
+        "flag_kinds": FlagKind.choices,
+        "purpose": Purpose.CORRECT.value,
+        "draft_version": draft.version if draft is not None else 0,
+        "revision": 0,
+    }
+    return render(request, "annotation/correct.html", context)
+
+
+def _own_corrections(question: Question, user: User) -> list[Correction]:
+    rows = Correction.objects.standing().filter(proposal__question=question, by_user=user)
+    return list(rows.select_related("proposal").order_by("proposal__index"))
+
+
+@login_required
+@require_POST
+@once
+def submit_correction(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Take the settled proposals; what can't be taken is answered beside the page, which stays as it is."""
+    user, question = user_of(request), question_for(request, question_id, Purpose.CORRECT)
+    items = presentation.posted_corrections(request.POST, _proposal_ids(question))
+    try:
+        corrections.submit_corrections(
+            question,
+            by_user=user,
+            items=items,
+            active_seconds=presentation.seconds(request),
+            expected_revision=presentation.whole_number(request, "revision"),
+            draft_version=presentation.whole_number(request, "draft_version"),
+        )
+    except StaleVersionError as stale:
+        letters = letters_of(presentation.correction_cards(question, user))
+        sent = presentation.draft_as_text(presentation.correction_draft(items), letters)
+        return conflict(request, stale, letters, sent)
+    messages.success(request, _("Question %(number)s is sent in. Thank you.") % {"number": question.position})
+    following = leases.next_question(by_user=user, purpose=Purpose.CORRECT)
+    return go(
+        request,
+        reverse("annotation:correct", args=[following.pk])
+        if following
+        else reverse("annotation:correct-list"),
+    )
+
+
+@login_required
+@require_POST
+def save_correction_draft(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Keep what a junior has typed so far."""
+    question = question_for(request, question_id, Purpose.CORRECT)
+    items = presentation.posted_corrections(request.POST, _proposal_ids(question))
+    letters = letters_of(presentation.correction_cards(question, user_of(request)))
+    return save_draft(request, question, Purpose.CORRECT, presentation.correction_draft(items), letters)
+
+
+@login_required
+@require_POST
+def check_texts(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Look through what is typed for what should be read again; nothing is stored or changed."""
+    question = question_for(request, question_id, Purpose.CORRECT)
+    facts, asked = facts_of(question), list(question.turns[::2])
+    ids = _proposal_ids(question)
+    checked = [
+        {"id": pk, "warnings": warnings_in(request.POST.get(f"text-{pk}", "")[:8000], facts, asked=asked)}
+        for pk in ids
+    ]
+    return render(request, "annotation/_warnings.html", {"checked": checked})
+
+
+def _proposal_ids(question: Question) -> list[uuid.UUID]:
+    return list(Proposal.objects.current(question).values_list("pk", flat=True))

@@ -1,0 +1,171 @@
+"""Questions of a campaign: the list, bringing in tables, typing one, inviting a patient to the tablet."""
+
+import io
+import uuid
+
+import qrcode
+import qrcode.image.svg
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotation.forms import InviteForm, TypedQuestionForm, UploadForm
+from annotation.models import Campaign, Question, QuestionUpload, TabletLink
+from annotation.services import tablet, uploads
+from annotation.views.shared import user_of
+from mammo.core.errors import UserError
+from mammo.core.idempotency import once
+
+PAGE_ROWS = 50
+PREVIEW_ROWS = 20
+KEEPERS = ("researcher", "data_manager", "admin")
+
+
+def _kept_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
+    """A campaign of a site where this account may bring in questions."""
+    rows = Campaign.objects.filter(site__in=user_of(request).sites_as(*KEEPERS)).select_related("site")
+    return get_object_or_404(rows, pk=campaign_id)
+
+
+@login_required
+@require_safe
+def question_list(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """A campaign's questions, page by page, and the ways to bring in more."""
+    campaign = _kept_campaign(request, campaign_id)
+    rows = Question.objects.filter(campaign=campaign).select_related("campaign__site", "patient")
+    stage = request.GET.get("stage", "")
+    if stage in Question.Stage.values:
+        rows = rows.filter(stage=stage)
+    page = Paginator(rows.order_by("position"), PAGE_ROWS).get_page(request.GET.get("page"))
+    context = {
+        "campaign": campaign,
+        "page": page,
+        "stage": stage,
+        "stages": Question.Stage.choices,
+        "upload_form": UploadForm(),
+        "typed_form": TypedQuestionForm(auto_id="typed_%s"),
+        "invite_form": InviteForm(auto_id="invite_%s"),
+        "uploads": QuestionUpload.objects.filter(campaign=campaign).order_by("-created_at"),
+        "is_researcher": user_of(request).has_role("researcher", "admin", site=campaign.site),
+    }
+    return render(request, "annotation/question_list.html", context)
+
+
+@login_required
+@require_POST
+@once
+def add_table(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Read a table and show what is in it."""
+    campaign = _kept_campaign(request, campaign_id)
+    file = request.FILES.get("table")
+    if file is None:
+        raise UserError(_("table: choose a file"))
+    upload = uploads.read_upload(campaign, file, by_user=user_of(request))
+    return redirect("annotation:upload", upload.pk)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+    """A table that was read: its first rows; take it in, or throw it away."""
+    rows = QuestionUpload.objects.filter(campaign__site__in=user_of(request).sites_as(*KEEPERS))
+    row = get_object_or_404(rows.select_related("campaign__site"), pk=upload_id)
+    if request.method == "POST":
+        return _settle_upload(request, row)
+    context = {
+        "upload": row,
+        "campaign": row.campaign,
+        "rows": row.rows[:PREVIEW_ROWS],
+        "count": len(row.rows),
+        "with_study": sum(bool(values["accession"]) for values in row.rows),
+        "several_rounds": sum(len(values["turns"]) > 1 for values in row.rows),
+    }
+    return render(request, "annotation/upload.html", context)
+
+
+@once
+def _settle_upload(request: HttpRequest, row: QuestionUpload) -> HttpResponse:
+    campaign = row.campaign
+    if request.POST.get("do") == "discard":
+        uploads.discard_upload(row, by_user=user_of(request))
+        messages.info(request, _("The table is thrown away; nothing was taken in."))
+        return redirect("annotation:question-list", campaign.pk)
+    result = uploads.confirm_upload(row, by_user=user_of(request))
+    counts = result.counts
+    messages.success(
+        request,
+        _("%(imported)s questions taken in, %(duplicate)s were there already, %(rejected)s rejected.")
+        % counts,
+    )
+    for item in [item for item in result.items if item.outcome == "rejected"][:10]:
+        messages.warning(request, _("Row %(row)s: %(reason)s") % {"row": item.row, "reason": item.reason})
+    return redirect("annotation:question-list", campaign.pk)
+
+
+@login_required
+@require_POST
+@once
+def add_typed(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Take in one question typed by hand."""
+    campaign = _kept_campaign(request, campaign_id)
+    form = TypedQuestionForm(request.POST)
+    if not form.is_valid():
+        raise UserError("; ".join(f"{name}: {said[0]}" for name, said in form.errors.items()))
+    result = uploads.add_typed_question(campaign, by_user=user_of(request), **form.cleaned_data)
+    duplicate = bool(result.counts["duplicate"])
+    said = _("The campaign holds this question already.") if duplicate else _("The question is taken in.")
+    messages.success(request, said)
+    return redirect("annotation:question-list", campaign.pk)
+
+
+@login_required
+@require_POST
+def invite(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Make a link for one patient and show it as a QR code; it is shown once."""
+    campaign = _kept_campaign(request, campaign_id)
+    form = InviteForm(request.POST)
+    if not form.is_valid():
+        raise UserError("; ".join(f"{name}: {said[0]}" for name, said in form.errors.items()))
+    link, token = tablet.invite(campaign, by_user=user_of(request), **form.cleaned_data)
+    address = request.build_absolute_uri(reverse("annotation:tablet", args=[token]))
+    context = {"campaign": campaign, "link": link, "address": address, "code": _qr_code(address)}
+    return render(request, "annotation/invite.html", context)
+
+
+def _qr_code(address: str) -> SafeString:
+    """The address as an SVG path."""
+    image = qrcode.make(address, image_factory=qrcode.image.svg.SvgPathImage, border=2, box_size=12)
+    target = io.BytesIO()
+    image.save(target)
+    svg = target.getvalue().decode()
+    return mark_safe(svg[svg.index("<svg") :])  # noqa: S308 (drawn here from our own address)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def ask_on_tablet(request: HttpRequest, token: str) -> HttpResponse:
+    """The one page that a patient touches: the consent, her question; no sign-in, no AI text."""
+    link = tablet.link_of(token)
+    if link is None:
+        raise Http404
+    with translation.override("en" if link.language == "en" else "zh-hans"):
+        return _tablet_page(request, link, token)
+
+
+def _tablet_page(request: HttpRequest, link: TabletLink, token: str) -> HttpResponse:
+    error = ""
+    if request.method == "POST":
+        try:
+            tablet.ask(token, text=request.POST.get("text", ""), agrees=request.POST.get("agrees") == "on")
+        except UserError as refused:
+            error = str(refused)
+        else:
+            return render(request, "annotation/tablet_thanks.html", {"link": link})
+    context = {"link": link, "error": error, "text": request.POST.get("text", "")}
+    return render(request, "annotation/tablet.html", context, status=400 if error else 200)

@@ -1,0 +1,212 @@
+"""For the researcher: how far a campaign is, how good the proposals are, what is stuck, a question's history."""
+
+import csv
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation import opened
+from annotation.models import Campaign, ErrorTag, Flag, Lease, Purpose, Question, Skip, TrainingExport
+from annotation.services import assignments, campaign_settings, export
+from annotation.services.practice import score_of
+from annotation.services.wording import safe_cell
+from annotation.statistics import progress, quality, timeline
+from annotation.views.shared import managed_campaign, managed_question, user_of
+from mammo.accounts.models import User
+from mammo.core.charts import line_chart
+from mammo.core.errors import UserError
+from mammo.core.idempotency import once
+
+DAYS = 30
+
+
+@login_required
+@require_safe
+def campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """One campaign: state, progress by stage and day, people, exports."""
+    row = managed_campaign(request, campaign_id)
+    days = progress.by_day(row, days=DAYS)
+    stages = progress.by_stage(row)
+    total = sum(stages.values())
+    context = {
+        "campaign": row,
+        "proposer": next(
+            (row.proposer[name] for name in ("name", "model", "path") if row.proposer.get(name)), ""
+        ),
+        "total": total,
+        "stages": [
+            {"label": label, "count": stages[stage], "share": 100 * stages[stage] / total if total else 0}
+            for stage, label in Question.Stage.choices
+        ],
+        "chart": _chart(days) if any(day.corrected or day.picked for day in days) else "",
+        "people": progress.by_person(row),
+        "scores": [
+            (member, score_of(row, member.user, member.purpose))
+            for member in row.members.select_related("user").order_by("user__username")
+        ]
+        if row.practice_items.exists()
+        else [],
+        "exports": row.exports.select_related("by_user").order_by("-created_at")[:20],
+        "formats": export.FORMATS,
+        "frozen": campaign_settings.is_answered(row),
+        "last": progress.last_activity(row),
+    }
+    return render(request, "annotation/campaign.html", context)
+
+
+def _chart(days: list[progress.DayCount]) -> str:
+    lines = {
+        str(_("Corrected")): [
+            (float(n), float(day.corrected)) for n, day in enumerate(days, start=1 - len(days))
+        ],
+        str(_("Picked")): [(float(n), float(day.picked)) for n, day in enumerate(days, start=1 - len(days))],
+    }
+    return line_chart(_("Questions settled per day"), lines, x_label=_("Days before today"))
+
+
+@login_required
+@require_safe
+def campaign_quality(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """How good the proposals are, and how far people agree."""
+    row = managed_campaign(request, campaign_id)
+    tags = dict(ErrorTag.choices)
+    context = {
+        "campaign": row,
+        "systems": quality.by_system(row),
+        "tags": [
+            (tags[tag], count, distance) for tag, (count, distance) in quality.distance_by_tag(row).items()
+        ],
+        "by_index": quality.picks_by_index(row),
+        "by_place": quality.picks_by_place(row),
+        "juniors": [
+            (tags.get(name, _("No change needed")), found)
+            for name, found in quality.junior_agreement(row).items()
+            if found.units
+        ],
+        "seniors": quality.senior_agreement(row),
+        "proposed": quality.support_of_proposals(row),
+        "picked": quality.support_of_picks(row),
+    }
+    return render(request, "annotation/campaign_quality.html", context)
+
+
+@login_required
+@require_safe
+def campaign_stuck(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Questions that do not move by themselves; flags to settle, skips to give to somebody else."""
+    row = managed_campaign(request, campaign_id)
+    flags = Flag.objects.filter(question__campaign=row, settled_at__isnull=True)
+    skipped = Skip.objects.filter(question__campaign=row, lifted_at__isnull=True)
+    reasons = {
+        "skipped": _("skipped"),
+        "flagged": _("flagged"),
+        "returned": _("sent back twice or more"),
+        "no_proposals": _("waits for proposals for a week"),
+        "waiting": _("untouched for a week"),
+    }
+    context = {
+        "campaign": row,
+        "stuck": [(one, [reasons[name] for name in one.reasons]) for one in progress.stuck(row)],
+        "flags": flags.select_related("question__campaign__site", "question__patient", "by_user"),
+        "skips": skipped.select_related("question__campaign__site", "question__patient", "by_user")[:100],
+    }
+    return render(request, "annotation/campaign_stuck.html", context)
+
+
+@login_required
+@require_safe
+def question_timeline(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Everything that happened to one question; who holds it now."""
+    question = managed_question(request, question_id)
+    context = {
+        "question": question,
+        "events": timeline.timeline(question),
+        "leases": Lease.objects.filter(question=question, round=question.round).select_related("user"),
+        "members": question.campaign.members.select_related("user").order_by("purpose", "user__username"),
+        "remarks": opened.remarks_of(question, user_of(request)),
+        "purposes": Purpose.choices,
+    }
+    return render(request, "annotation/timeline.html", context)
+
+
+@login_required
+@require_POST
+@once
+def give_question(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Assign a question to a person, move it from one to another, or take it back."""
+    user, question = user_of(request), managed_question(request, question_id)
+    purpose = request.POST.get("purpose", "")
+    if purpose not in Purpose.values:
+        raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
+    to, come_from = _person(request, question, "to"), _person(request, question, "from")
+    if come_from is not None and to is not None:
+        assignments.reassign(question, come_from, to, purpose, by_user=user)
+    elif to is not None:
+        assignments.assign(question, to, purpose, by_user=user)
+    elif come_from is not None:
+        assignments.unassign(question, come_from, purpose, by_user=user)
+    else:
+        raise UserError(_("to: choose a person"))
+    messages.success(request, _("The assignment is changed."))
+    return redirect("annotation:timeline", question.pk)
+
+
+def _person(request: HttpRequest, question: Question, field: str) -> User | None:
+    given = request.POST.get(field, "")
+    if not given:
+        return None
+    try:
+        pk = uuid.UUID(given)
+    except ValueError:
+        raise Http404 from None
+    members = question.campaign.members.values("user")
+    held = question.leases.values("user")
+    return get_object_or_404(User.objects.filter(pk__in=members) | User.objects.filter(pk__in=held), pk=pk)
+
+
+@login_required
+@require_safe
+def own_hours(request: HttpRequest) -> HttpResponse:
+    """A person's own hours and cases as a CSV file that no spreadsheet computes with."""
+    user = user_of(request)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="my-work.csv"'
+    response.write("\ufeff")
+    writer = csv.writer(response)
+    writer.writerow(["day", "campaign", "work", "cases", "minutes"])
+    for row in progress.work_days(user):
+        writer.writerow([row.day.isoformat(), safe_cell(row.campaign), row.purpose, row.cases, row.minutes])
+    return response
+
+
+@login_required
+@require_POST
+@once
+def export_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Queue a training set."""
+    row: Campaign = managed_campaign(request, campaign_id)
+    export.queue_export(
+        row,
+        by_user=user_of(request),
+        format=request.POST.get("format", ""),
+        preferences=request.POST.get("preferences") == "on",
+        images=request.POST.get("images", "reference"),
+    )
+    messages.success(request, _("The training set is being written; the page of jobs shows how far it is."))
+    return redirect("annotation:campaign", row.pk)
+
+
+@login_required
+@require_POST
+def download_export(request: HttpRequest, export_id: uuid.UUID) -> FileResponse:
+    """An export as one zip file; put on record."""
+    user = user_of(request)
+    rows = TrainingExport.objects.filter(campaign__in=Campaign.objects.managed_by(user))
+    row = get_object_or_404(rows.select_related("campaign__site"), pk=export_id)
+    name = f"training-set-{row.export_id or row.pk}.zip"
+    return FileResponse(export.packed_export(row, by_user=user), as_attachment=True, filename=name)

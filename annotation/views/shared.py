@@ -1,0 +1,109 @@
+"""What the pages of annotation share: who asks, for which question, and how both texts are shown on a conflict."""
+
+import uuid
+from datetime import datetime
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+
+from annotation import presentation
+from annotation.models import Campaign, Correction, Draft, Purpose, Question
+from annotation.services import drafts
+from annotation.services.access import require_not_own
+from mammo.accounts.models import User
+from mammo.core.errors import StaleVersionError
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in account (the views are behind `login_required`)."""
+    if not isinstance(request.user, User):
+        raise Http404
+    return request.user
+
+
+def question_for(request: HttpRequest, question_id: uuid.UUID, purpose: str) -> Question:
+    """A question this account works on for `purpose`; for everybody else it does not exist."""
+    user = user_of(request)
+    rows = Question.objects.open_to(user, purpose).select_related(
+        "campaign__site", "patient", "study__patient"
+    )
+    question = get_object_or_404(rows, pk=question_id)
+    if purpose != Purpose.CORRECT:
+        require_not_own(question, user)
+    return question
+
+
+def visible_question(request: HttpRequest, question_id: uuid.UUID) -> Question:
+    """A question this account has anything to do with."""
+    rows = Question.objects.visible_to(user_of(request)).select_related("campaign__site", "patient")
+    return get_object_or_404(rows, pk=question_id)
+
+
+def managed_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
+    """A campaign of a site where this account is researcher or administrator."""
+    rows = Campaign.objects.managed_by(user_of(request)).select_related("site")
+    return get_object_or_404(rows, pk=campaign_id)
+
+
+def managed_question(request: HttpRequest, question_id: uuid.UUID) -> Question:
+    """A question of a site where this account is researcher or administrator."""
+    rows = Question.objects.managed_by(user_of(request)).select_related("campaign__site", "patient", "study")
+    return get_object_or_404(rows, pk=question_id)
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Redirect a page or, through htmx, the whole window."""
+    if getattr(request, "htmx", False):
+        response = HttpResponse(status=204)
+        response.headers["HX-Redirect"] = url
+        return response
+    return redirect(url)
+
+
+def letters_of(
+    cards: list[presentation.ProposalCard] | list[presentation.CandidateCard],
+) -> dict[str, str]:
+    """The letter under which each text stands on the page, by its id."""
+    return {str(card.id): card.letter for card in cards}
+
+
+def save_draft(
+    request: HttpRequest,
+    question: Question,
+    purpose: str,
+    content: dict[str, object],
+    letters: dict[str, str],
+) -> HttpResponse:
+    """Store what was typed; the answer carries the draft's new version."""
+    try:
+        draft = drafts.save_draft(
+            question,
+            by_user=user_of(request),
+            purpose=purpose,
+            content=content,
+            expected_version=presentation.whole_number(request, "draft_version"),
+        )
+    except StaleVersionError as stale:
+        return conflict(request, stale, letters, presentation.draft_as_text(content, letters))
+    return render(request, "annotation/_draft_version.html", {"draft_version": draft.version, "oob": True})
+
+
+def conflict(
+    request: HttpRequest, stale: StaleVersionError, letters: dict[str, str], sent: str
+) -> HttpResponse:
+    """Both texts, side by side, with status 409; neither is lost."""
+    current = stale.current
+    stored_at: datetime | None
+    if isinstance(current, Draft):
+        stored, stored_at = presentation.draft_as_text(current, letters), current.updated_at
+    elif isinstance(current, Campaign):
+        stored, stored_at = letters.get("stored", ""), current.updated_at
+    else:
+        rows = [row for row in current if isinstance(row, Correction)] if isinstance(current, list) else []
+        stored, stored_at = (
+            presentation.corrections_as_text(rows, letters),
+            rows[0].created_at if rows else None,
+        )
+    context = {"stored": stored, "sent": sent, "stored_at": stored_at}
+    template = "_conflict.html" if getattr(request, "htmx", False) else "annotation/conflict.html"
+    return render(request, template, context, status=409)

@@ -1,0 +1,25 @@
+"""What superusers may look at; scores and readings are changed nowhere."""
+
+from evaluation.models import (
+    Answer,
+    Arm,
+    Aspect,
+    Protocol,
+    Reader,
+    ReaderStudy,
+    ReaderStudyCase,
+    Reading,
+    ReadingSlot,
+    Score,
+    Slot,
+    Trial,
+    TrialEvent,
+    TrialQuestion,
+    TrialRater,
+)
+from mammo.core.admin_site import register_read_only
+
+register_read_only(
+    Protocol, Trial, Aspect, Arm, TrialQuestion, Answer, TrialRater, Slot, Score, TrialEvent,
+    ReaderStudy, ReaderStudyCase, Reader, ReadingSlot, Reading,
+)  # fmt: skip

@@ -1,0 +1,62 @@
+"""`export_scores`: raw scores of a locked trial for other programs, with what reproduces the report."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from evaluation.services.trials import trial_by_name
+from mammo.accounts import audit
+from mammo.core.command import Command as BaseCommand
+from mammo.core.errors import UserError
+from mammo.core.jsonlines import write_atomically
+
+
+class Command(BaseCommand):
+    """Export scores as long tables, a codebook and snippets."""
+
+    help = (
+        "Export the scores of a locked trial: CSV, XLSX, Parquet, codebook, R and Python snippets, manifest."
+    )
+    example = (
+        'python manage.py export_scores --trial "First trial" --reason "analysis by the statistician" export/'
+    )
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path, metavar="DIR", help="new or empty folder")
+        parser.add_argument("--trial", metavar="T", required=True, help="name or id of the trial")
+        parser.add_argument("--reason", required=True, help="why; it is written to the trail")
+        parser.add_argument("--simulated", action="store_true", help="take scores marked as simulated too")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Write the files; returns them with the hash of the scores.
+
+        Raises:
+            UserError: no reason, the folder holds something, or the trial is not locked.
+        """
+        from evaluation.reports.study.data import from_trial
+        from evaluation.reports.study.raw_export import export_files
+
+        folder: Path = options["folder"]
+        if not options["reason"].strip():
+            raise UserError("export_scores: give a --reason; it is written to the trail")
+        if folder.exists() and any(folder.iterdir()):
+            raise UserError(f"{folder}: holds files already; name a new or empty folder")
+        trial = trial_by_name(options["trial"])
+        data = from_trial(trial, simulated=options["simulated"])
+        files = export_files(data)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+        audit.record(
+            "evaluation.scores.exported",
+            by_user=None,
+            on=trial,
+            reason=options["reason"],
+            sha256=data.sha256,
+            scores=len(data.scores),
+            files=sorted(files),
+        )
+        print(f"written: {folder}", file=sys.stderr)
+        return {"files": sorted(str(folder / name) for name in files), "sha256": data.sha256}

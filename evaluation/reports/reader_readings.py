@@ -1,0 +1,101 @@
+"""Readings of a locked reader study as the statistics want them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from evaluation.models import Reader, ReaderStudy, Reading
+from evaluation.statistics.mrmc_readings import ReadingRow
+from mammo.core.choices import Birads
+from mammo.core.errors import WrongStateError
+
+ORDER = {category: place for place, category in enumerate(Birads.values)}
+
+
+@dataclass(frozen=True)
+class CaseReading:
+    """One standing final reading.
+
+    Attributes:
+        reader: pseudonym (R01, …); group: junior, senior, …
+        called: the category is at or above the study's operating point.
+        likelihood: of malignancy, 0 to 100.
+    """
+
+    pk: str
+    reader: str
+    group: str
+    condition: str
+    case: str
+    patient: str
+    study: Any
+    truth: bool
+    called: bool
+    likelihood: float
+    is_simulated: bool
+
+    def source(self) -> Mapping[str, Any]:
+        """The companion row."""
+        return {
+            "row": f"{self.reader} {self.condition}",
+            "reading": self.pk,
+            "case": self.case,
+            "value": self.likelihood,
+            "called": int(self.called),
+            "truth": int(self.truth),
+            "simulated": self.is_simulated,
+        }
+
+    def row(self) -> ReadingRow:
+        """For the multi-reader analysis."""
+        return ReadingRow(self.reader, self.condition, self.case, self.truth, self.likelihood)
+
+
+def study_readings(study: ReaderStudy, *, simulated: bool) -> list[CaseReading]:
+    """Standing final readings; readers who withdrew are left out.
+
+    Raises:
+        WrongStateError: the reader study is not locked.
+    """
+    if study.state != ReaderStudy.State.LOCKED:
+        raise WrongStateError(
+            _("reader study %(name)s: it is “%(state)s”; tables are computed once the readings are locked")
+            % {"name": study.name, "state": study.get_state_display()}
+        )
+    rows = Reading.objects.filter(
+        slot__reader__reader_study=study,
+        slot__reader__withdrawn_at__isnull=True,
+        replaced_by__isnull=True,
+        phase="final",
+    )
+    if not simulated:
+        rows = rows.filter(is_simulated=False)
+    readers = Reader.objects.filter(reader_study=study).order_by("pk").values_list("pk", flat=True)
+    names = {pk: f"R{place:02d}" for place, pk in enumerate(readers, start=1)}
+    point = ORDER[study.operating_point]
+    found = rows.select_related("slot__reader", "slot__case__study").order_by(
+        "slot__reader", "slot__position"
+    )
+    return [
+        CaseReading(
+            str(row.pk),
+            names[row.slot.reader_id],
+            row.slot.reader.group,
+            row.slot.condition,
+            f"C{row.slot.case.position:03d}",
+            str(row.slot.case.study.patient_id),
+            row.slot.case.study_id,
+            row.slot.case.truth,
+            ORDER[row.category] >= point,
+            float(row.likelihood),
+            row.is_simulated,
+        )
+        for row in found
+    ]
+
+
+def condition_names(study: ReaderStudy) -> dict[str, str]:
+    """Name of each condition by its key."""
+    return {str(c.get("key", "")): str(c.get("name") or c.get("key", "")) for c in study.conditions}

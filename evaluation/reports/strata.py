@@ -1,0 +1,77 @@
+"""`--by`: in which stratum a study or a question stands."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from annotation.models import Question
+from mammo.archive.models import Study
+from mammo.core.errors import UserError
+
+STRATA = ("density", "site", "vendor", "age", "language")
+# Years; the last has no upper end.
+AGE_GROUPS = ((0, 40), (40, 50), (50, 60), (60, 70), (70, 200))
+
+
+def require_stratum(by: str) -> None:
+    """Refuse a stratum that the rows cannot tell.
+
+    Raises:
+        UserError: names those that exist; the archive keeps no type of finding.
+    """
+    if by == "finding":
+        raise UserError(
+            _("--by finding: the archive keeps no type of finding; known: %(known)s")
+            % {"known": ", ".join(STRATA)}
+        )
+    if by not in STRATA:
+        raise UserError(
+            _("--by %(by)s: no such stratum; known: %(known)s") % {"by": by, "known": ", ".join(STRATA)}
+        )
+
+
+def of_studies(studies: Iterable[UUID], by: str) -> dict[UUID, str]:
+    """Stratum of each study.
+
+    Raises:
+        UserError: the stratum is unknown, or studies have none of this kind (language).
+    """
+    require_stratum(by)
+    if by == "language":
+        raise UserError(_("--by language: questions have a language, studies have none"))
+    found = Study.objects.filter(pk__in=set(studies)).values("pk", "density", "site__code", "vendor", "age")
+    return {row["pk"]: _value(dict(row), by) for row in found}
+
+
+def of_questions(questions: Iterable[UUID], by: str) -> dict[UUID, str]:
+    """Stratum of each question: of its study, or its language.
+
+    Raises:
+        UserError: the stratum is unknown.
+    """
+    require_stratum(by)
+    fields = ("pk", "language", "study__density", "study__site__code", "study__vendor", "study__age")
+    found = Question.objects.filter(pk__in=set(questions)).values(*fields)
+    if by == "language":
+        return {row["pk"]: row["language"] or _("not recorded") for row in found}
+    return {
+        row["pk"]: _value({name.removeprefix("study__"): value for name, value in row.items()}, by)
+        for row in found
+    }
+
+
+def _value(row: dict[str, Any], by: str) -> str:
+    if by == "age":
+        age = row["age"]
+        if age is None:
+            return _("not recorded")
+        low, high = next(group for group in AGE_GROUPS if group[0] <= age < group[1])
+        return f"{low}–{high - 1}" if high < 200 else f"≥ {low}"
+    return str(row["site__code" if by == "site" else by] or "") or _("not recorded")
+
+
+def labelled(label: str, by: str | None, stratum: str | None) -> str:
+    """`MammoVLM · density C`."""
+    return label if stratum is None else f"{label} · {by} {stratum}"

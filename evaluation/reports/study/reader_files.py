@@ -1,0 +1,38 @@
+"""Readings of a reader study as ready files for iMRMC (FDA) and for R's MRMCaov."""
+
+from collections.abc import Sequence
+
+from evaluation.reports.reader_readings import CaseReading
+
+
+def imrmc_file(name: str, readings: Sequence[CaseReading]) -> bytes:
+    """iMRMC's input: a header, then lines reader, case, modality, score; truth lines say `truth` for both."""
+    readers = sorted({r.reader for r in readings})
+    conditions = sorted({r.condition for r in readings})
+    truth = {r.case: r.truth for r in readings}
+    lines = [
+        name,
+        f"N0: {sum(not t for t in truth.values())}",
+        f"N1: {sum(truth.values())}",
+        f"NR: {len(readers)}",
+        f"NM: {len(conditions)}",
+        "",
+        "BEGIN DATA:",
+        *(f"-1,{case},truth,{int(is_positive)}" for case, is_positive in sorted(truth.items())),
+        *(f"{r.reader},{r.case},{r.condition},{r.likelihood:g}" for r in readings),
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def mrmcaov_file(readings: Sequence[CaseReading]) -> bytes:
+    """A long CSV for `mrmc(empirical_auc(truth, rating), …)`; `analyse mrmc` reads the same file."""
+    lines = ["reader,modality,case,truth,rating"]
+    lines += [f"{r.reader},{r.condition},{r.case},{int(r.truth)},{r.likelihood:g}" for r in readings]
+    return ("\n".join(lines) + "\n").encode()
+
+
+MRMCAOV_SNIPPET = """library(MRMCaov)
+readings <- read.csv("readings.csv", stringsAsFactors = TRUE)
+fit <- mrmc(empirical_auc(truth, rating), modality, reader, case, data = readings, cov = DeLong)
+summary(fit)
+"""

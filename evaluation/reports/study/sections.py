@@ -1,0 +1,291 @@
+"""A study report as sections of plain parts; renderers make HTML and PDF of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from evaluation.reports.figures.canvas import to_bytes
+from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar, repeats
+from evaluation.reports.study.data import StudyData
+from evaluation.statistics.bland_altman import bland_altman
+from evaluation.statistics.equivalence import equivalence, non_inferiority
+from evaluation.statistics.results import Contrast, Estimate
+from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
+from evaluation.statistics.score_cube import ScoreCube
+from evaluation.statistics.score_sensitivity import (
+    agreement_within,
+    ceiling_shares,
+    contrasts_on,
+    ranked,
+    standardised,
+)
+from mammo.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: caption, heading and rows of texts."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: file name without ending, caption, and the figure in both forms."""
+
+    name: str
+    caption: str
+    svg: bytes
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with paragraphs, tables and figures under it."""
+
+    title: str
+    paragraphs: list[str] = field(default_factory=list)
+    grids: list[Grid] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+
+def report_title(data: StudyData) -> str:
+    """Title of the report; says where nothing in it is a result."""
+    title = _("Study report: %(trial)s") % {"trial": data.facts["trial"]}
+    if any(int(row["simulated"]) for row in data.scores):
+        title += " " + _("(simulated scores: not a result)")
+    return title
+
+
+def sections(data: StudyData) -> list[Section]:
+    """All sections of the report.
+
+    Raises:
+        UserError: there is no score.
+    """
+    cubes = data.cubes()
+    if not cubes:
+        raise UserError(_("the study holds no scores; simulated ones count with --simulated"))
+    seed = int(data.facts["seed"]) % (2**32)
+    analyses = {key: analyse_aspect(cube, seed=seed, cross_check=True) for key, cube in cubes.items()}
+    return [
+        _design(data),
+        _flow(data),
+        _means(data, cubes, analyses),
+        _differences(data, analyses),
+        _agreement(data, cubes, analyses),
+        _sensitivity(data, cubes, seed),
+        _methods(data, analyses),
+    ]
+
+
+def shown(estimate: Estimate | None, digits: int = 1) -> str:
+    """`86.7 [83.4, 90.1]`; a dash where there is none."""
+    if estimate is None:
+        return "–"
+    value = f"{estimate.value:.{digits}f}"
+    if estimate.interval is None:
+        return value
+    return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
+
+
+def _aspect_name(data: StudyData, key: str) -> str:
+    return next((aspect["name"] for aspect in data.aspects if aspect["key"] == key), key)
+
+
+def _design(data: StudyData) -> Section:
+    facts = data.facts
+    names = (
+        ("protocol", _("Protocol")),
+        ("ethics_approval", _("Ethics approval")),
+        ("registry_number", _("Registry number")),
+        ("raters", _("Raters")),
+        ("questions", _("Questions")),
+        ("patients", _("Patients")),
+        ("scale", _("Scale")),
+        ("order", _("Order of the answers")),
+        ("report_shown", _("Report shown to raters")),
+        ("primary_endpoint", _("Primary endpoint")),
+        ("alpha", _("Alpha")),
+        ("multiplicity", _("Multiplicity")),
+        ("analysis_plan", _("Analysis plan")),
+        ("design_sha256", _("Hash of the frozen design")),
+        ("protocol_sha256", _("Hash of the frozen protocol")),
+    )
+    rows = [[label, _fact(facts.get(key))] for key, label in names]
+    rows.append([_("Arms"), ", ".join(arm["label"] for arm in data.arms)])
+    rows.append([_("Aspects"), ", ".join(aspect["name"] for aspect in data.aspects)])
+    grids = [Grid(_("Design, as frozen before the first judgement"), [_("Item"), _("Value")], rows)]
+    if data.events:
+        events = [[e["time"], e["kind"], e["reason"] or "–", e["sha256"][:16] or "–"] for e in data.events]
+        header = [_("Time (UTC)"), _("Event"), _("Reason"), _("Hash")]
+        grids.append(Grid(_("What happened, with amendments and deviations"), header, events))
+    return Section(_("Design"), grids=grids)
+
+
+def _fact(value: object) -> str:
+    if value in ("", None, {}, []):
+        return _("not given")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return " – ".join(map(str, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {item}" for key, item in value.items())
+    return str(value)
+
+
+def _flow(data: StudyData) -> Section:
+    rows = []
+    for step in data.flow:
+        name = str(step["what"])
+        rows.append([_(name), str(step["count"])])
+    return Section(
+        _("Flow of questions, answers and scores"),
+        grids=[Grid(_("From the design to the analysis"), [_("Step"), _("Count")], rows)],
+    )
+
+
+def _picture(name: str, caption: str, figure: object) -> Picture:
+    return Picture(name, caption, to_bytes(figure, "svg"), to_bytes(figure, "png"))  # type: ignore[arg-type]
+
+
+def _means(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str, AspectAnalysis]) -> Section:
+    names = [_aspect_name(data, key) for key in analyses]
+    arms = [arm["label"] for arm in data.arms]
+    rows = [
+        [arm, *(shown(found.means[found.systems.index(arm)]) for found in analyses.values())] for arm in arms
+    ]
+    low, high = (float(limit) for limit in data.facts["scale"])
+    pictures = []
+    if len(names) > 2:
+        means = {arm: [f.means[f.systems.index(arm)] for f in analyses.values()] for arm in arms}
+        pictures.append(
+            _picture("radar", _("Mean scores by aspect."), radar(means, names, low=low, high=high))
+        )
+    first = next(iter(cubes))
+    pictures.append(
+        _picture(
+            "distributions",
+            _("Scores of every arm, %(aspect)s.") % {"aspect": _aspect_name(data, first)},
+            distributions(cubes[first], {}, low=low, high=high),
+        )
+    )
+    caption = _("Mean score [95%% CI] by arm and aspect; %(n)s scores.") % {"n": len(data.scores)}
+    return Section(_("Mean scores"), [], [Grid(caption, [_("Arm"), *names], rows)], pictures)
+
+
+def _differences(data: StudyData, analyses: dict[str, AspectAnalysis]) -> Section:
+    margin = _margin(data)
+    grids, pictures = [], []
+    for key, found in analyses.items():
+        if not found.contrasts:
+            continue
+        header = [_("Difference"), _("Estimate [95% CI]"), _("p"), _("p (Holm)")]
+        rows = [_contrast_row(c) for c in found.contrasts]
+        if margin is not None:
+            header += [_("not inferior (p)"), _("equivalent (p)")]
+            rows = [row + _margin_cells(c, margin) for row, c in zip(rows, found.contrasts, strict=True)]
+        grids.append(Grid(_aspect_name(data, key), header, rows))
+        caption = _("Differences of the arms, %(aspect)s.") % {"aspect": _aspect_name(data, key)}
+        pictures.append(_picture(f"forest_{key}", caption, forest(found.contrasts, margin=margin)))
+    text = _("Raters and questions (patients) are both random: differences hold for others like them.")
+    return Section(_("Differences between arms"), [text], grids, pictures)
+
+
+def _margin(data: StudyData) -> float | None:
+    endpoint = data.facts.get("primary_endpoint") or {}
+    try:
+        margin = float(endpoint.get("margin", 0) or 0)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    return margin if margin > 0 else None
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _contrast_row(contrast: Contrast) -> list[str]:
+    return [
+        f"{contrast.first} − {contrast.second}",
+        shown(contrast.estimate, 2),
+        _p(contrast.p),
+        _p(contrast.p_holm),
+    ]
+
+
+def _margin_cells(contrast: Contrast, margin: float) -> list[str]:
+    tests = (non_inferiority(contrast.estimate, margin), equivalence(contrast.estimate, margin))
+    return [f"{_('yes') if test.is_shown else _('no')} ({_p(test.p)})" for test in tests]
+
+
+def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str, AspectAnalysis]) -> Section:
+    header = [_("Aspect"), "ICC(A,1)", "ICC(A,k)", "alpha", _("ICC(A,1) within arms")]
+    rows = []
+    for key, found in analyses.items():
+        within = [arm.icc_a1.value for arm in agreement_within(cubes[key]) if arm.icc_a1 is not None]
+        mean = f"{np.mean(within):.2f}" if within else "–"
+        rows.append(
+            [_aspect_name(data, key), *(shown(e, 2) for e in (found.icc_a1, found.icc_ak, found.alpha)), mean]
+        )
+    first = next(iter(cubes))
+    pictures = [_picture("agreement", _("Correlation of every two raters."), agreement_map(cubes[first]))]
+    paragraphs = [
+        _("Agreement over all arms is inflated by differences between arms; within arms it is not.")
+    ]
+    if len(data.repeats) > 1:
+        first_scores, second_scores = (
+            np.array([float(row[name]) for row in data.repeats]) for name in ("first", "second")
+        )
+        limits = bland_altman(first_scores, second_scores)
+        pictures.append(
+            _picture(
+                "repeats",
+                _("Hidden repeats: difference against mean."),
+                repeats(first_scores, second_scores, limits),
+            )
+        )
+        paragraphs.append(
+            _("%(n)s hidden repeats: mean difference %(bias)s, repeatability %(r).1f points.")
+            % {"n": len(first_scores), "bias": shown(limits.bias), "r": limits.repeatability}
+        )
+    return Section(_("Agreement of the raters"), paragraphs, [Grid(_("Agreement"), header, rows)], pictures)
+
+
+def _sensitivity(data: StudyData, cubes: dict[str, ScoreCube], seed: int) -> Section:
+    """Share at the maximum, and whether ranks and z-scores tell the same."""
+    top = float(data.facts["scale"][1])
+    grids, warnings = [], []
+    for key, cube in cubes.items():
+        shares = ceiling_shares(cube, top)
+        warnings += [f"{_aspect_name(data, key)}: {note}." for share in shares for note in share.notes]
+        by_rank = contrasts_on(ranked(cube), seed=seed)
+        by_z = contrasts_on(standardised(cube), seed=seed)
+        rows = [
+            [f"{a.first} − {a.second}", _p(a.p_holm), _p(b.p_holm)]
+            for a, b in zip(by_rank, by_z, strict=True)
+        ]
+        header = [_("Difference"), _("p (Holm), ranks within raters"), _("p (Holm), z-scores within raters")]
+        if rows:
+            grids.append(Grid(_aspect_name(data, key), header, rows))
+    return Section(_("Sensitivity analyses"), warnings, grids)
+
+
+def _methods(data: StudyData, analyses: dict[str, AspectAnalysis]) -> Section:
+    methods = {mean.method: None for found in analyses.values() for mean in found.means}
+    notes = {note: None for found in analyses.values() for note in found.notes}
+    lines: Sequence[str] = [
+        _("Means and differences: %(methods)s. Two-sided 95%% intervals; Holm's adjustment within an aspect.")
+        % {"methods": "; ".join(methods)},
+        *(f"{note[0].upper()}{note[1:]}." for note in notes),
+        _("Data: scores.csv, sha256 %(hash)s. Software: %(software)s.")
+        % {"hash": data.sha256, "software": data.facts["software"]},
+        _("The same report comes from the exported folder on another machine: study_report --from FOLDER."),
+        _("Research software under an approved protocol; not a medical device."),
+    ]
+    return Section(_("Methods, versions and hashes"), list(lines))

@@ -1,0 +1,249 @@
+"""Tables 1, 2 and 3: mean scores of the arms of a blinded trial, aspect by aspect.
+
+One trial may feed all three: an arm's spec says with `tables` (such as [1, 3]) where it belongs; a trial whose arms
+say nothing gives the same arms to whichever table is asked for.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from evaluation.models import Arm, Aspect, Trial
+from evaluation.reports import paper_tables
+from evaluation.reports.options import TableOptions
+from evaluation.reports.paper import table_1_figures
+from evaluation.reports.strata import labelled, of_questions
+from evaluation.reports.table import Cell, Column, Row, Table, software_version
+from evaluation.reports.trial_scores import TrialScores, arm_labels, trial_scores
+from evaluation.statistics.results import Estimate
+from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
+from evaluation.statistics.score_cube import ScoreCube
+from mammo.core.errors import UserError
+
+
+def build_scores(number: int, options: TableOptions) -> Table:
+    """Mean of every arm and aspect with its interval, raters and questions (patients) both random.
+
+    Args:
+        number: 1, 2 or 3.
+
+    Raises:
+        UserError: no trial was named, the stratum is unknown, or the trial has no arms of this table.
+        WrongStateError: the trial is not locked.
+    """
+    trial = options.trial
+    if trial is None:
+        raise UserError(_("table %(number)s: name the trial with --trial") % {"number": number})
+    scores = trial_scores(trial, simulated=options.simulated)
+    arms = _arms_of(number, trial)
+    aspects = list(trial.aspects.order_by("position"))
+    is_unblinded = trial.state == Trial.State.UNBLINDED
+    with_paper = options.paper and is_unblinded
+    strata = _strata(scores, options.by)
+    rows: list[Row] = []
+    every: dict[str, AspectAnalysis] = {}
+    for stratum, cubes in strata.items():
+        # The seed of the bootstrap is the trial's: the same rows give the same table.
+        analyses = {
+            key: analyse_aspect(cube, seed=trial.seed % (2**32), cross_check=False)
+            for key, cube in cubes.items()
+            if not np.isnan(cube.values).all()
+        }
+        every |= {key if stratum is None else f"{key}, {stratum}": found for key, found in analyses.items()}
+        if analyses:
+            questions = {name for cube in cubes.values() for name in cube.questions}
+            behind = _behind(scores, questions)
+            figures = with_paper and stratum is None
+            rows += [
+                _row(
+                    number,
+                    arm,
+                    labelled(label, options.by, stratum),
+                    stratum,
+                    aspects,
+                    analyses,
+                    behind,
+                    figures,
+                )
+                for arm, label in arms
+            ]
+    return Table(
+        number=number,
+        caption=_caption(number, scores, arms, aspects),
+        stub=_("Arm"),
+        columns=_columns(aspects, with_paper),
+        rows=rows,
+        method=_method(every),
+        version=software_version(),
+        notes=_notes(scores, every, options),
+        is_simulated=scores.is_simulated,
+        sources=[source for source in scores.sources if source["arm"] in dict(arms)],
+    )
+
+
+def _arms_of(number: int, trial: Trial) -> list[tuple[str, str]]:
+    """(arm id, label) of the arms of this table; all where no arm says where it belongs."""
+    said = {
+        str(pk): spec["tables"]
+        for pk, spec in Arm.objects.filter(trial=trial).values_list("pk", "spec")
+        if isinstance(spec, dict) and spec.get("tables")
+    }
+    labels = arm_labels(trial)
+    kept = [(arm, label) for arm, label in labels if number in said.get(arm, [])] if said else labels
+    if not kept:
+        raise UserError(
+            _("table %(number)s: no arm of trial %(name)s belongs to it (spec key tables)")
+            % {"number": number, "name": trial.name}
+        )
+    return kept
+
+
+def _strata(scores: TrialScores, by: str | None) -> dict[str | None, dict[str, ScoreCube]]:
+    """Cubes by stratum of the questions; one entry None without `--by`."""
+    if by is None or not scores.cubes:
+        return {None: scores.cubes}
+    places = scores.trial.trial_questions.values_list("position", "question_id")
+    of_question = {f"Q{position:03d}": question for position, question in places}
+    strata = of_questions(of_question.values(), by)
+    names = {name: strata[question] for name, question in of_question.items()}
+    return {
+        stratum: {
+            key: _part(cube, [names[q] == stratum for q in cube.questions])
+            for key, cube in scores.cubes.items()
+        }
+        for stratum in sorted({names[q] for cube in scores.cubes.values() for q in cube.questions})
+    }
+
+
+def _part(cube: ScoreCube, kept: list[bool]) -> ScoreCube:
+    places = [place for place, is_kept in enumerate(kept) if is_kept]
+    patients = None if cube.patients is None else tuple(cube.patients[place] for place in places)
+    questions = tuple(cube.questions[place] for place in places)
+    return ScoreCube(cube.values[:, places, :], cube.raters, questions, cube.systems, patients)
+
+
+def _paper_figures(number: int, label: str) -> dict[str, float]:
+    if number == 1:
+        return table_1_figures(label)
+    known = (paper_tables.TABLE_2 if number == 2 else paper_tables.TABLE_3).get(paper_tables.key_of(label))
+    return dict(zip(paper_tables.ASPECTS, known, strict=True)) if known else {}
+
+
+def _name(aspect: Aspect) -> str:
+    in_chinese = (get_language() or "").startswith("zh")
+    return aspect.name_zh or aspect.name if in_chinese else aspect.name
+
+
+def _columns(aspects: Sequence[Aspect], with_paper: bool) -> list[Column]:
+    columns: list[Column] = []
+    for aspect in aspects:
+        columns.append(Column(aspect.key, _name(aspect)))
+        if with_paper:
+            columns.append(Column(f"{aspect.key}_paper", _name(aspect), from_paper=True))
+    return columns
+
+
+def _behind(scores: TrialScores, questions: set[str]) -> dict[tuple[str, str], list[str]]:
+    """Score rows behind each arm and aspect."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for source in scores.sources:
+        if source["question"] in questions:
+            found.setdefault((source["arm"], source["aspect"]), []).append(source["score"])
+    return found
+
+
+def _row(
+    number: int,
+    arm: str,
+    label: str,
+    stratum: str | None,
+    aspects: Sequence[Aspect],
+    analyses: dict[str, AspectAnalysis],
+    behind: dict[tuple[str, str], list[str]],
+    with_paper: bool,
+) -> Row:
+    cells: dict[str, Cell] = {}
+    paper = _paper_figures(number, label) if with_paper else {}
+    for aspect in aspects:
+        analysis = analyses.get(aspect.key)
+        if analysis is not None:
+            mean = analysis.means[analysis.systems.index(arm)]
+            cells[aspect.key] = Cell(mean, sources=tuple(behind.get((arm, aspect.key), ())))
+        if aspect.key in paper:
+            figure = Estimate(paper[aspect.key], None, "as printed in the paper")
+            cells[f"{aspect.key}_paper"] = Cell(figure)
+    return Row(arm if stratum is None else f"{arm}:{stratum}", label, cells)
+
+
+def _caption(number: int, scores: TrialScores, arms: list[tuple[str, str]], aspects: Sequence[Aspect]) -> str:
+    trial = scores.trial
+    caption = _(
+        "Table %(number)s. Mean score [95%% CI] of %(arms)s arms by %(raters)s blinded raters on %(questions)s "
+        "questions of %(patients)s patients; %(aspects)s aspects, scale %(low)s to %(high)s."
+    ) % {
+        "number": number,
+        "arms": len(arms),
+        "raters": scores.raters,
+        "questions": scores.questions,
+        "patients": scores.patients,
+        "aspects": len(aspects),
+        "low": trial.scale_min,
+        "high": trial.scale_max,
+    }
+    parts = [
+        _("simulated raters") if scores.simulated_raters else "",
+        _("random-weight models") if scores.simulated_arms else "",
+        _("synthetic patients") if scores.simulated_questions else "",
+    ]
+    named = [part for part in parts if part]
+    if scores.is_simulated and not named:
+        named = [_("simulated rows")]
+    if not scores.is_simulated:
+        return caption
+    return caption + " " + _("Not a result: %(what)s.") % {"what": ", ".join(named)}
+
+
+def _method(analyses: dict[str, AspectAnalysis]) -> str:
+    names = dict.fromkeys(mean.method for analysis in analyses.values() for mean in analysis.means)
+    return _("Method: %(method)s.") % {"method": "; ".join(names)} if names else ""
+
+
+def _notes_of_means(analyses: dict[str, AspectAnalysis]) -> list[str]:
+    """Each note of the means once, with the aspects it holds for."""
+    holding: dict[str, list[str]] = {}
+    for key, analysis in analyses.items():
+        for note in dict.fromkeys(note for mean in analysis.means for note in mean.notes):
+            holding.setdefault(note, []).append(key)
+    return [f"{note[0].upper()}{note[1:]} ({', '.join(keys)})." for note, keys in holding.items()]
+
+
+def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: TableOptions) -> list[str]:
+    trial, notes = scores.trial, []
+    if scores.left_out["simulated"]:
+        notes.append(
+            _("%(count)s scores are marked as simulated and left out; --simulated takes them in.")
+            % {"count": scores.left_out["simulated"]}
+        )
+    elif not analyses:
+        notes.append(_("The trial holds no scores."))
+    if scores.left_out["withdrawn"]:
+        notes.append(
+            _("%(count)s scores of raters who withdrew are left out.")
+            % {"count": scores.left_out["withdrawn"]}
+        )
+    if trial.state != Trial.State.UNBLINDED:
+        notes.append(_("The trial is not unblinded: arms stand under their codes."))
+        if options.paper:
+            notes.append(_("The paper's figures are shown after unblinding only."))
+    notes += _notes_of_means(analyses)
+    general = dict.fromkeys(note for analysis in analyses.values() for note in analysis.notes)
+    agreement = [
+        f"{key} {analysis.icc_a1.value:.2f}/{analysis.alpha.value:.2f}"
+        for key, analysis in analyses.items()
+        if analysis.icc_a1 is not None and analysis.alpha is not None
+    ]
+    if agreement:
+        notes.append(_("ICC(A,1)/Krippendorff's alpha: %(values)s.") % {"values": ", ".join(agreement)})
+    return [*notes, *(f"{note[0].upper()}{note[1:]}." for note in general)]

@@ -1,0 +1,251 @@
+"""Table 7: classifiers and readers on biopsy-proven cases, with AUC and rates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from evaluation.reports import paper_tables
+from evaluation.reports.options import TableOptions
+from evaluation.reports.predictions import (
+    Judged,
+    Unit,
+    by_stratum,
+    chosen_runs,
+    malignancy_of,
+    run_label,
+    side_note,
+    units_of,
+)
+from evaluation.reports.rates import RATES, RowFigures, put_area, put_rates
+from evaluation.reports.reader_readings import CaseReading, condition_names, study_readings
+from evaluation.reports.strata import labelled, of_studies
+from evaluation.reports.table import Cell, Column, Row, Table, software_version
+from evaluation.reports.validators import rates_fit
+from evaluation.statistics.mrmc import MrmcAnalysis, analyse_mrmc
+from evaluation.statistics.mrmc_readings import readings
+from evaluation.statistics.results import Estimate
+from mammo.core.errors import UserError
+from modeling.models import Prediction
+
+NUMBER = 7
+STAGES = ("classifier", "umicon_supervised")
+# Classifiers see images, as the readers do; a fused score would borrow a colleague's report.
+METHOD = "image"
+
+
+def build(options: TableOptions) -> Table:
+    """Classifiers of runs and readers of a reader study, under the same columns.
+
+    Raises:
+        UserError: neither a reader study nor a run with predictions of biopsied breasts is there.
+        WrongStateError: the reader study is not locked.
+    """
+    rows: list[tuple[str, RowFigures]] = []
+    sources: list[Mapping[str, Any]] = []
+    notes: list[str] = []
+    simulated = False
+    if options.reader_study is None or options.runs:
+        for judged, side in classifiers(options):
+            rows += [_classifier_row(part, options) for part in by_stratum(judged, options.by)]
+            sources += judged.sources()
+            notes += side_note([side])
+            simulated |= any(unit.is_simulated for unit in judged.units)
+    found = study_readings(options.reader_study, simulated=options.simulated) if options.reader_study else []
+    if options.reader_study is not None:
+        rows += _reader_rows(found, options)
+        sources += [reading.source() for reading in found]
+        notes += _mrmc_notes(found, options)
+        simulated |= any(reading.is_simulated for reading in found)
+    if not rows:
+        raise UserError(_("table 7: there is nothing to tabulate; name --reader-study or --run"))
+    notes += [warning for _key, row in rows for warning in row.warnings]
+    notes += _paper_notes() if options.paper else []
+    return Table(
+        number=NUMBER,
+        caption=_caption(rows, found, options, simulated),
+        stub=_("Method"),
+        columns=_columns(options),
+        rows=[Row(key, row.label, row.cells) for key, row in rows],
+        method=_method(rows),
+        version=software_version(),
+        notes=list(dict.fromkeys([*notes, _verification_bias()])),
+        is_simulated=simulated,
+        sources=sources,
+    )
+
+
+def classifiers(options: TableOptions) -> list[tuple[Judged, str]]:
+    """Biopsied breasts as the chosen runs judged them from images, with the side of the split they come from.
+
+    Raises:
+        UserError: no run has predictions.
+    """
+    made = []
+    for run in chosen_runs(options, STAGES, NUMBER):
+        units, side = units_of(
+            run,
+            kind="malignancy",
+            method=METHOD,
+            unit_kind=Prediction.UnitKind.BREAST,
+            simulated=options.simulated,
+        )
+        truth = malignancy_of(units)
+        known = [unit for unit in units if (unit.study, unit.laterality) in truth]
+        if known:
+            labels = np.array([truth[unit.study, unit.laterality] for unit in known], dtype=bool)
+            made.append((Judged(str(run.pk), run_label(run), known, labels, run), side))
+    return made
+
+
+def _classifier_row(judged: Judged, options: TableOptions) -> tuple[str, RowFigures]:
+    figures = RowFigures(judged.label, tuple(unit.prediction for unit in judged.units))
+    put_area(figures, judged)
+    put_rates(figures, judged.truth, judged.scores >= options.threshold, prevalence=options.prevalence)
+    _add_paper(figures, options)
+    return judged.key, figures
+
+
+def _reader_rows(found: list[CaseReading], options: TableOptions) -> list[tuple[str, RowFigures]]:
+    names = condition_names(options.reader_study) if options.reader_study else {}
+    strata = of_studies((r.study for r in found), options.by) if options.by else {}
+    rows = []
+    groups: dict[tuple[str, str, str | None], list[CaseReading]] = {}
+    for reading in found:
+        stratum = strata.get(reading.study) if options.by else None
+        groups.setdefault((reading.reader, reading.condition, stratum), []).append(reading)
+    for (reader, condition, stratum), readings_here in sorted(groups.items(), key=lambda item: str(item[0])):
+        group = f" ({readings_here[0].group})" if readings_here[0].group else ""
+        label = labelled(f"{reader}{group}, {names.get(condition, condition)}", options.by, stratum)
+        key = f"{reader}:{condition}" + (f":{stratum}" if stratum else "")
+        rows.append((key, _reader_row(label, readings_here, options)))
+    return rows
+
+
+def _reader_row(label: str, found: list[CaseReading], options: TableOptions) -> RowFigures:
+    figures = RowFigures(label, tuple(reading.pk for reading in found))
+    units = [Unit(r.pk, "", r.case, r.patient, r.study, "", r.likelihood, r.is_simulated) for r in found]
+    truth = np.array([r.truth for r in found], dtype=bool)
+    put_area(figures, Judged(label, label, units, truth))
+    called = np.array([r.called for r in found], dtype=bool)
+    put_rates(figures, truth, called, prevalence=options.prevalence)
+    return figures
+
+
+def _mrmc_notes(found: list[CaseReading], options: TableOptions) -> list[str]:
+    """Difference between conditions over readers and cases, in words."""
+    if len({reading.condition for reading in found}) < 2:
+        return []
+    try:
+        analysis = analyse_mrmc(readings(reading.row() for reading in found))
+    except ValueError as error:
+        return [_("Multi-reader analysis: %(error)s.") % {"error": error}]
+    names = condition_names(options.reader_study) if options.reader_study else {}
+    return [*_differences(analysis, names), *(f"{note[0].upper()}{note[1:]}." for note in analysis.notes)]
+
+
+def _differences(analysis: MrmcAnalysis, names: dict[str, str]) -> list[str]:
+    made = []
+    for contrast in analysis.main.differences:
+        low, high = contrast.estimate.interval or (float("nan"), float("nan"))
+        made.append(
+            _(
+                "Mean AUC, %(first)s - %(second)s: %(value).3f [%(low).3f, %(high).3f], p = %(p)s "
+                "(%(model)s, %(covariance)s covariance, Hillis' degrees of freedom)."
+            )
+            % {
+                "first": names.get(contrast.first, contrast.first),
+                "second": names.get(contrast.second, contrast.second),
+                "value": contrast.estimate.value,
+                "low": low,
+                "high": high,
+                "p": "–" if contrast.p is None else f"{contrast.p:.3g}",
+                "model": analysis.main.model,
+                "covariance": analysis.covariance,
+            }
+        )
+    return made
+
+
+def _add_paper(figures: RowFigures, options: TableOptions) -> None:
+    known = paper_tables.TABLE_7.get(paper_tables.key_of(figures.label)) if options.paper else None
+    if known is None or options.by is not None:
+        return
+    (value, interval), rates = known
+    figures.cells["auc_paper"] = Cell(Estimate(value, interval, "as printed in the paper"), digits=2)
+    for name, rate in zip(RATES, rates, strict=True):
+        figures.cells[f"{name}_paper"] = Cell(Estimate(rate, None, "as printed in the paper"), digits=2)
+
+
+def _paper_notes() -> list[str]:
+    """The paper's own rows, checked as ours are."""
+    notes = []
+    for key, (_auc, rates) in paper_tables.TABLE_7.items():
+        _acc, sen, spc, ppv, npv = rates
+        notes += rates_fit(
+            _("the paper's row %(row)s") % {"row": key}, paper_tables.TABLE_7_CASES, (sen, spc, ppv, npv)
+        )
+    return notes
+
+
+def _verification_bias() -> str:
+    return _(
+        "Every case has a biopsy (verification bias): sensitivity and specificity are not those of screening."
+    )
+
+
+def _caption(
+    rows: list[tuple[str, RowFigures]], found: list[CaseReading], options: TableOptions, simulated: bool
+) -> str:
+    caption = _("Table 7. Malignancy of biopsied breasts: AUC and rates [95%% CI] of %(rows)s rows") % {
+        "rows": len(rows)
+    }
+    parts = []
+    if options.reader_study is None or options.runs:
+        parts.append(_("classifiers call from %(threshold)s on") % {"threshold": f"{options.threshold:g}"})
+    if found and options.reader_study is not None:
+        parts.append(
+            _("%(readers)s readers, %(cases)s cases, biopsy from category %(point)s on")
+            % {
+                "readers": len({r.reader for r in found}),
+                "cases": len({r.case for r in found}),
+                "point": options.reader_study.operating_point,
+            }
+        )
+    if options.prevalence is not None:
+        parts.append(_("PPV and NPV also at a prevalence of %(p)s") % {"p": f"{options.prevalence:.1%}"})
+    caption = f"{caption}; {'; '.join(parts)}." if parts else f"{caption}."
+    return caption + (" " + _("Not a result: %(what)s.") % {"what": _("simulated rows")} if simulated else "")
+
+
+def _method(rows: list[tuple[str, RowFigures]]) -> str:
+    names: dict[str, None] = {}
+    for _key, row in rows:
+        for name, cell in row.cells.items():
+            if cell.estimate is not None and not name.endswith("_paper"):
+                names[cell.estimate.method] = None
+    return _("Method: %(method)s.") % {"method": "; ".join(names)} if names else ""
+
+
+def _columns(options: TableOptions) -> list[Column]:
+    names = {
+        "auc": _("AUC"),
+        "accuracy": _("ACC"),
+        "sensitivity": _("SEN"),
+        "specificity": _("SPC"),
+        "ppv": _("PPV"),
+        "npv": _("NPV"),
+    }
+    columns: list[Column] = []
+    for key, name in names.items():
+        columns.append(Column(key, name))
+        if options.paper and options.by is None:
+            columns.append(Column(f"{key}_paper", name, from_paper=True))
+    columns.append(Column("prevalence", _("Prevalence")))
+    if options.prevalence is not None:
+        columns += [
+            Column("ppv_at", _("PPV at %(p)s") % {"p": f"{options.prevalence:.1%}"}),
+            Column("npv_at", _("NPV at %(p)s") % {"p": f"{options.prevalence:.1%}"}),
+        ]
+    return columns

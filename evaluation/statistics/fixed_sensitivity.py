@@ -1,0 +1,101 @@
+"""Specificity at a fixed sensitivity (or sensitivity at a fixed specificity) with a stated rule.
+
+Rule: the highest threshold whose sensitivity is at least the target; a score of at least the threshold is a
+positive call. The value is a share of cases (k of n), never interpolated between two cases. Interval: stratified
+bootstrap (positives and negatives drawn apart), the threshold found anew in each replicate, percentiles.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaluation.statistics.mrmc_readings import BoolArray
+from evaluation.statistics.results import Estimate
+from evaluation.statistics.score_cube import FloatArray
+
+RULE = "highest threshold with {held} of at least {target:g}"
+METHOD = "{rule}; stratified bootstrap, percentile, B = {b}"
+
+
+@dataclass(frozen=True)
+class FixedOperatingPoint:
+    """The operating point that the rule found.
+
+    Attributes:
+        estimate: of the specificity (sensitivity).
+        threshold: a score of at least this is a positive call.
+        reached: the sensitivity (specificity) that the threshold has.
+    """
+
+    estimate: Estimate
+    threshold: float
+    reached: float
+
+
+def specificity_at_sensitivity(
+    truth: BoolArray, score: FloatArray, target: float, *, level: float = 0.95, b: int = 2000, seed: int = 1
+) -> FixedOperatingPoint:
+    """Specificity where the sensitivity is at least `target`.
+
+    Args:
+        truth: (cases,), True for the positive class; score: (cases,), higher means positive.
+
+    Raises:
+        ValueError: the target is not in (0, 1], a class is empty, or a score is not finite.
+    """
+    positive, negative = _classes(truth, score, target)
+    threshold = _threshold(positive, target)
+    value, reached = float((negative < threshold).mean()), float((positive >= threshold).mean())
+    rng = np.random.default_rng(seed)
+    replicates = np.empty(b)
+    for i in range(b):
+        cut = _threshold(positive[rng.integers(0, len(positive), len(positive))], target)
+        replicates[i] = (negative[rng.integers(0, len(negative), len(negative))] < cut).mean()
+    rule = RULE.format(held="sensitivity", target=target)
+    return FixedOperatingPoint(
+        _estimate(value, replicates, METHOD.format(rule=rule, b=b), level, len(truth)), threshold, reached
+    )
+
+
+def sensitivity_at_specificity(
+    truth: BoolArray, score: FloatArray, target: float, *, level: float = 0.95, b: int = 2000, seed: int = 1
+) -> FixedOperatingPoint:
+    """Sensitivity where the specificity is at least `target`: the lowest such threshold.
+
+    Raises:
+        ValueError: as for `specificity_at_sensitivity`.
+    """
+    found = specificity_at_sensitivity(~truth, -score, target, level=level, b=b, seed=seed)
+    method = found.estimate.method.replace(
+        RULE.format(held="sensitivity", target=target),
+        f"lowest threshold with specificity of at least {target:g}",
+    )
+    old = found.estimate
+    # A negative call was score <= -threshold: the positive calls begin above it.
+    above = score[score > -found.threshold]
+    threshold = float(above.min()) if len(above) else float("inf")
+    return FixedOperatingPoint(
+        Estimate(old.value, old.interval, method, old.level, old.n, old.se), threshold, found.reached
+    )
+
+
+def _classes(truth: BoolArray, score: FloatArray, target: float) -> tuple[FloatArray, FloatArray]:
+    if not 0 < target <= 1:
+        raise ValueError(f"{target:g} is no share between 0 and 1")
+    if truth.shape != score.shape or not np.isfinite(score).all():
+        raise ValueError("a score is missing or not finite")
+    positive, negative = score[truth], score[~truth]
+    if not len(positive) or not len(negative):
+        raise ValueError("an operating point needs positive and negative cases")
+    return positive, negative
+
+
+def _threshold(positive: FloatArray, target: float) -> float:
+    """The k-th highest positive, k = ceil(target x n)."""
+    k = int(np.ceil(target * len(positive) - 1e-9))
+    return float(np.partition(positive, len(positive) - k)[len(positive) - k])
+
+
+def _estimate(value: float, replicates: FloatArray, method: str, level: float, n: int) -> Estimate:
+    lower, upper = np.quantile(replicates, [(1 - level) / 2, 1 - (1 - level) / 2])
+    return Estimate(value, (float(lower), float(upper)), method, level, n, float(replicates.std(ddof=1)))

@@ -1,0 +1,31 @@
+"""Kendall's coefficient of concordance W of raters who rank (or score) the same units, corrected for ties."""
+
+import numpy as np
+from scipy import stats
+
+from evaluation.statistics.results import Estimate
+from evaluation.statistics.score_cube import FloatArray
+
+
+def kendall_w(table: FloatArray) -> tuple[Estimate, float, float]:
+    """W of `table` (units, raters) with its chi-squared statistic and p (Kendall & Babington Smith 1939).
+
+    Raises:
+        ValueError: fewer than two units or raters, a gap, or raters who give every unit the same value.
+    """
+    n, m = table.shape
+    if n < 2 or m < 2:
+        raise ValueError(f"concordance needs two units and two raters; found {n} and {m}")
+    if np.isnan(table).any():
+        raise ValueError("concordance needs a complete table of units x raters")
+    ranks = stats.rankdata(table, axis=0)
+    sums = ranks.sum(axis=1)
+    ties = sum(
+        float((counts**3 - counts).sum()) for counts in (np.unique(c, return_counts=True)[1] for c in table.T)
+    )
+    below = m**2 * (n**3 - n) - m * ties
+    if below <= 0:
+        raise ValueError("every rater gives all units the same value: concordance is not defined")
+    w = float(12 * ((sums - sums.mean()) ** 2).sum() / below)
+    chi2 = m * (n - 1) * w
+    return Estimate(w, None, "Kendall's W, corrected for ties", n=n), chi2, float(stats.chi2.sf(chi2, n - 1))

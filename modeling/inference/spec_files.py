@@ -1,0 +1,56 @@
+"""The ready specs of the paper's systems, and where the files they name lie. No torch: read by the web side too."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modeling.data.exchange import BadRequestError
+
+KINDS = ("transformers", "vision_language", "openai", "mammovlm", "file")
+# Fields for people: what a system is called and what it needs.
+DESCRIPTIVE = ("name", "about")
+MODELS_VARIABLE = "MAMMO_MODELS"
+_FOLDER = Path(__file__).with_name("specs")
+
+
+def ready_specs() -> list[str]:
+    """Names of the specs that come with the platform, sorted."""
+    return sorted(file.stem for file in _FOLDER.glob("*.json"))
+
+
+def read_spec(name: str | Path) -> dict[str, Any]:
+    """The spec of a JSON file, or a ready one by its name (`llava-1.5`).
+
+    Raises:
+        BadRequestError: no such file or ready spec, no JSON object, or an unknown kind.
+    """
+    path = Path(name)
+    if str(name) in ready_specs():
+        path = _FOLDER / f"{name}.json"
+    try:
+        spec = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadRequestError(
+            f"{name}: cannot be read ({error.strerror}); give an existing file or one of the ready specs: "
+            f"{', '.join(ready_specs())}"
+        ) from None
+    except ValueError as error:
+        raise BadRequestError(f"{name}: not JSON ({error})") from None
+    if not isinstance(spec, dict) or spec.get("kind") not in KINDS:
+        raise BadRequestError(f"{name}: give an object whose `kind` is one of {', '.join(KINDS)}")
+    return spec
+
+
+def without_description(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that decide how a system answers."""
+    return {key: value for key, value in spec.items() if key not in DESCRIPTIVE}
+
+
+def located(path: str) -> Path:
+    """Where a spec's files lie: a relative path is looked for under MAMMO_MODELS, when that is set."""
+    models = os.environ.get(MODELS_VARIABLE)
+    return Path(path) if models is None or Path(path).is_absolute() else Path(models) / path

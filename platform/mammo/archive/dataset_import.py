@@ -1,0 +1,94 @@
+"""Import of a public data set: its files with its own labels, and its results as pathology."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mammo.accounts.models import Site, User
+from mammo.archive.datasets import DataSet, Labelled
+from mammo.archive.labels import Labels
+from mammo.archive.models import ImportBatch
+from mammo.archive.pathology_import import PathologyImport, import_pathology_rows
+from mammo.archive.sources import Source
+from mammo.archive.studies_import import Progress, run_import
+from mammo.archive.tables import Row
+from mammo.core.errors import UserError
+
+
+class DatasetFiles:
+    """The images of a public set as the files of an import."""
+
+    def __init__(self, dataset: DataSet, images: list[Labelled]) -> None:
+        self.dataset, self.images = dataset, images
+
+    def count(self) -> int:
+        """One per row of the set's table."""
+        return len(self.images)
+
+    def files(self, unpack_into: Path) -> Iterator[Source]:
+        """Each image; what the table names and the folder lacks is rejected by name."""
+        # Files of public sets name no patient, or one patient per file: the set's table says whose they are.
+        judged = {"accepts": sorted({*self.dataset.accepts, "identity"})}
+        for image in self.images:
+            if image.path.is_file():
+                yield Source(str(image.path), image.path, judged=judged)
+            else:
+                yield Source(str(image.path), None, problem="the set's table names it, the folder lacks it")
+
+
+def import_dataset(
+    dataset: DataSet, root: Path, *, site: Site, by_user: User | None, progress: Progress | None = None
+) -> tuple[ImportBatch, PathologyImport | None]:
+    """Import a public set; running it again imports nothing twice.
+
+    Raises:
+        UserError: the folder or a table is missing, or a column; nothing was changed.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    images = list(dataset.images(root))
+    if not images:
+        raise UserError(f"{root}: {dataset.title} has no image here")
+    labels = Labels.of({str(image.path): _label(image) for image in images})
+    batch = run_import(
+        DatasetFiles(dataset, images),
+        site=site,
+        labels=labels,
+        by_user=by_user,
+        origin=ImportBatch.Origin.DATASET,
+        progress=progress,
+    )
+    rows = _result_rows(images)
+    if not rows:
+        return batch, None
+    return batch, import_pathology_rows(
+        rows, Path(f"{dataset.name}.csv"), site=site, by_user=by_user, is_simulated=batch.is_simulated
+    )
+
+
+def _label(image: Labelled) -> dict[str, str]:
+    side = {"L": "birads_left", "R": "birads_right"}.get(image.laterality)
+    label = {
+        "patient": image.patient, "study": image.study, "laterality": image.laterality, "view": image.view,
+        "density": image.density, "age": image.age if image.age.isdecimal() else "",
+    }  # fmt: skip
+    return label | ({side: image.birads} if side else {})
+
+
+def _result_rows(images: list[Labelled]) -> list[Row]:
+    """One row per breast and lesion, however many images show it."""
+    found = {
+        (image.patient, image.study, result.side, result.lesion, result.result): result
+        for image in images
+        for result in image.results
+        if result.side
+    }
+    return [
+        Row(
+            number,
+            {
+                "patient": patient, "accession": study, "side": side, "lesion": lesion, "method": result.method,
+                "class": outcome, "date": "",
+            },
+        )
+        for number, ((patient, study, side, lesion, outcome), result) in enumerate(found.items(), start=1)
+    ]  # fmt: skip

@@ -1,0 +1,83 @@
+"""Pictures of a doubtful file for the person who decides: the whole with its boxes marked, and each box enlarged."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mammo.archive.dicom import raster
+from mammo.archive.dicom.burned_in import Box, text_lines
+from mammo.archive.dicom.pixels import check_header, normalise, stored_values
+from mammo.archive.dicom.reading import is_dicom, number, read_dicom
+from mammo.archive.dicom.refusal import rejected
+
+LONGEST_SIDE = 1400
+# Around a box, as a share of its height, so that the line is seen in its place.
+CROP_MARGIN = 1.0
+CROP_WIDTH = 900
+MAX_CROPS = 20
+
+
+def write_preview(path: Path, target: Path) -> dict[str, Any]:
+    """Write PNG files of a file's pixels: `target` shows the whole, `target.N.png` box N (from 1) enlarged.
+
+    Returns:
+        rows, columns and the boxes (x, y, width, height) that look like lines of text.
+
+    Raises:
+        Refusal: there is no picture to show.
+    """
+    image = _pixels(path)
+    boxes, greys = text_lines(image), _greys(image)
+    _save(_whole(greys, boxes), target)
+    for count, box in enumerate(boxes[:MAX_CROPS], start=1):
+        _save(_crop(greys, box), target.with_suffix(f".{count}.png"))
+    return {"rows": image.shape[0], "columns": image.shape[1], "boxes": boxes}
+
+
+def _pixels(path: Path) -> NDArray[np.uint16]:
+    if is_dicom(path):
+        dataset = read_dicom(path)
+        check_header(dataset)
+        if (number(dataset, "NumberOfFrames") or 1) > 1:
+            raise rejected("a volume has no single picture")
+        return normalise(dataset, stored_values(dataset)).image
+    kind = raster.raster_kind(path)
+    if not kind:
+        raise rejected("holds no image")
+    return raster.read_raster(path, kind)
+
+
+def _greys(image: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """The whole range, its square root: what is faint on black must be seen here."""
+    low, high = float(image.min()), float(image.max())
+    share = (image.astype(np.float32) - low) / max(1.0, high - low)
+    return np.asarray(np.sqrt(share) * 255, np.uint8)
+
+
+def _whole(greys: NDArray[np.uint8], boxes: list[Box]) -> Image.Image:
+    scale = min(1.0, LONGEST_SIDE / max(greys.shape))
+    picture = Image.fromarray(greys).convert("RGB")
+    picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    pen = ImageDraw.Draw(picture)
+    for count, (x, y, width, height) in enumerate(boxes, start=1):
+        corners = [value * scale for value in (x - 3, y - 3, x + width + 3, y + height + 3)]
+        pen.rectangle(corners, outline=(255, 180, 0), width=2)
+        pen.text((corners[0] + 2, corners[3] + 2), str(count), fill=(255, 180, 0))
+    return picture
+
+
+def _crop(greys: NDArray[np.uint8], box: Box) -> Image.Image:
+    x, y, width, height = box
+    margin = round(CROP_MARGIN * max(8, min(width, height)))
+    part = greys[max(0, y - margin) : y + height + margin, max(0, x - margin) : x + width + margin]
+    picture = Image.fromarray(np.ascontiguousarray(part))
+    scale = max(1.0, min(4.0, CROP_WIDTH / max(1, picture.width)))
+    return picture.resize((round(picture.width * scale), round(picture.height * scale)))
+
+
+def _save(picture: Image.Image, target: Path) -> None:
+    """Without any text chunk."""
+    picture.save(target, "PNG")

@@ -1,0 +1,178 @@
+"""Fetches mammograms from a PACS by DICOMweb: QIDO-RS finds them, WADO-RS brings their bytes as they were stored."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import requests
+from dicomweb_client.api import DICOMwebClient
+
+from mammo.archive.dicom.limits import LIMITS
+from mammo.archive.models import Image
+from mammo.archive.multipart import boundary_of, content_type, parts
+from mammo.archive.pseudonyms import installation
+from mammo.archive.sources import Source
+from mammo.core.errors import UserError
+
+PAGE = 200
+TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two pieces of an answer
+_BLOCK = 1 << 20
+_ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which studies to fetch; what is empty does not restrict.
+
+    Attributes:
+        first, last: study dates, both included.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    patient: str = ""
+    accession: str = ""
+    study_uid: str = ""
+    modality: str = "MG"
+
+    def filters(self) -> dict[str, str]:
+        """As QIDO-RS wants them (PS3.18 8.3.4)."""
+        found = {
+            "ModalitiesInStudy": self.modality,
+            "PatientID": self.patient,
+            "AccessionNumber": self.accession,
+            "StudyInstanceUID": self.study_uid,
+        }
+        if self.first or self.last:
+            days = (day.strftime("%Y%m%d") if day else "" for day in (self.first, self.last))
+            found["StudyDate"] = "-".join(days)
+        return {name: value for name, value in found.items() if value}
+
+
+class Pacs:
+    """One DICOMweb service.
+
+    Args:
+        url: of the service, such as https://pacs/dicom-web.
+        certificates: file of trusted certificates; those of the machine when not given.
+    """
+
+    def __init__(
+        self, url: str, *, user: str = "", password: str = "", certificates: Path | None = None
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise UserError(
+                f"{url!r}: give the address of a DICOMweb service, such as https://pacs/dicom-web"
+            )
+        self.url = url.rstrip("/")
+        self.session = requests.Session()
+        self.session.trust_env = False  # no proxy of this account: a hospital's PACS is inside
+        if user:
+            self.session.auth = (user, password)
+        if certificates is not None:
+            self.session.verify = str(certificates)
+        self.client = DICOMwebClient(self.url, session=self.session)
+        self.client.set_http_retry_params(retry=True, max_attempts=3, wait_exponential_multiplier=500)
+
+    def studies(self, query: Query) -> Iterator[str]:
+        """StudyInstanceUIDs that match, page by page."""
+        offset = 0
+        while True:
+            page = self._asked(
+                lambda at=offset: self.client.search_for_studies(
+                    limit=PAGE, offset=at, search_filters=query.filters()
+                )
+            )
+            yield from (uid for row in page if (uid := _value(row, "0020000D")))
+            if len(page) < PAGE:
+                return
+            offset += len(page)
+
+    def instances(self, study_uid: str) -> list[tuple[str, str]]:
+        """(SeriesInstanceUID, SOPInstanceUID) of a study."""
+        rows = self._asked(lambda: self.client.search_for_instances(study_uid))
+        return [(_value(row, "0020000E"), _value(row, "00080018")) for row in rows]
+
+    def _asked(self, question: Any) -> list[dict[str, Any]]:
+        try:
+            answer: list[dict[str, Any]] = question()
+        except requests.HTTPError as error:
+            raise UserError(f"{self.url}: answers {error.response.status_code}; see its log") from None
+        except requests.RequestException as error:
+            raise UserError(f"{self.url}: no answer ({type(error).__name__})") from None
+        except ValueError:
+            raise UserError(f"{self.url}: its answer is no DICOM JSON; is this a DICOMweb service?") from None
+        return answer
+
+    def fetch(self, study: str, series: str, instance: str, folder: Path) -> Iterator[Path]:
+        """Bring one instance's bytes, as the PACS keeps them, into files below `folder`.
+
+        Raises:
+            UserError: the PACS refused it, or the answer was cut.
+        """
+        address = f"{self.url}/studies/{study}/series/{series}/instances/{instance}"
+        try:
+            with self.session.get(
+                address, headers={"Accept": _ACCEPT}, stream=True, timeout=TIMEOUT
+            ) as answer:
+                if answer.status_code != 200:
+                    raise UserError(f"the PACS answers {answer.status_code}")
+                yield from _bodies(answer, folder)
+        except requests.RequestException as error:
+            raise UserError(f"the PACS broke off ({type(error).__name__})") from None
+
+
+def _bodies(answer: requests.Response, folder: Path) -> Iterator[Path]:
+    written = answer.headers.get("Content-Type", "")
+    blocks = answer.iter_content(_BLOCK)
+    if content_type(written)[0] == "application/dicom":  # some servers send the part alone
+        path = folder / "part-1"
+        with path.open("wb") as handle:
+            for block in blocks:
+                if handle.tell() + len(block) > LIMITS.file_bytes:
+                    raise UserError(f"larger than {LIMITS.file_bytes // 1024**2} MB")
+                handle.write(block)
+        yield path
+        return
+    for part in parts(blocks, boundary_of(written), folder, max_part_bytes=LIMITS.file_bytes):
+        if part.problem:
+            raise UserError(part.problem)
+        yield part.path
+
+
+class PacsFiles:
+    """What a query finds on a PACS, as the files of an import; what was imported before is not fetched again."""
+
+    def __init__(self, pacs: Pacs, query: Query) -> None:
+        self.pacs, self.query = pacs, query
+
+    def count(self) -> int:
+        """Nobody knows before the end."""
+        return 0
+
+    def files(self, unpack_into: Path) -> Iterator[Source]:
+        """Fetch one instance after the other."""
+        secret = installation()
+        number = 0
+        for study in self.pacs.studies(self.query):
+            for series, instance in self.pacs.instances(study):
+                if Image.objects.filter(sop_uid_hash=secret.uid_hash(instance)).exists():
+                    continue
+                number += 1
+                yield from self._one((study, series, instance), unpack_into / f"fetched-{number}")
+
+    def _one(self, names: tuple[str, str, str], folder: Path) -> Iterator[Source]:
+        shown = f"{self.pacs.url}/studies/{names[0]}/series/{names[1]}/instances/{names[2]}"
+        folder.mkdir()
+        try:
+            for path in self.pacs.fetch(*names, folder):
+                yield Source(shown, path, is_temporary=True)
+        except UserError as error:
+            yield Source(shown, None, problem=f"{error}: fetch it again")
+
+
+def _value(row: dict[str, Any], tag: str) -> str:
+    values = row.get(tag, {}).get("Value") or [""]
+    return str(values[0])

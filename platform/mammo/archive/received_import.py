@@ -1,0 +1,117 @@
+"""Imports what waits in the inbox, a few files at a time: within a process that receives, or as a job."""
+
+import hashlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from mammo.accounts.models import Site, User
+from mammo.archive import inbox, storage
+from mammo.archive.inbox import Entry
+from mammo.archive.models import ImportBatch
+from mammo.archive.parsing import ParsingPool
+from mammo.archive.sources import Source, iter_sources
+from mammo.archive.studies_import import run_import
+from mammo.archive.study_rows import Found
+from mammo.core.errors import UserError
+
+
+class InboxFiles:
+    """Entries of the inbox as the files of an import."""
+
+    def __init__(self, site: Site, entries: list[Entry]) -> None:
+        self.site, self.entries = site, entries
+
+    def count(self) -> int:
+        """As many as there are entries."""
+        return len(self.entries)
+
+    def files(self, unpack_into: Path) -> Iterator[Source]:
+        """Each entry decrypted into a file that is removed after it."""
+        for number, entry in enumerate(self.entries):
+            yield unpacked(self.site, entry, unpack_into / f"received-{number}")
+
+
+def unpacked(site: Site, entry: Entry, target: Path) -> Source:
+    """One entry as a file of an import."""
+    try:
+        header = inbox.unpack(site, entry, target)
+    except UserError:
+        return Source(entry.path.name, None, problem="damaged in the inbox: send it again", spent=entry.path)
+    if header["problem"]:
+        target.unlink()
+        return Source(header["name"], None, problem=header["problem"], spent=entry.path)
+    return Source(header["name"], target, is_temporary=True, spent=entry.path)
+
+
+def import_received(
+    site: Site, *, taken_as: str, limit: int = 200, pool: ParsingPool[Found] | None = None
+) -> ImportBatch | None:
+    """Import the oldest delivery that waits at a site, `limit` files at most; None when nothing waits."""
+    entries = claim_files(site, taken_as, limit)
+    if not entries:
+        return None
+    origin, by_user = delivery(site, entries[0])
+    return run_import(
+        InboxFiles(site, entries),
+        site=site,
+        by_user=by_user,
+        origin=origin,
+        batch_id=entries[0].batch_id,
+        pool=pool,
+    )
+
+
+def delivery(site: Site, entry: Entry) -> tuple[str, User | None]:
+    """How an entry's delivery came, and which account sent it."""
+    try:
+        header = inbox.header_of(site, entry)
+    except UserError:
+        return ImportBatch.Origin.UPLOAD, None
+    return header["origin"], User.objects.filter(pk=header["by"]).first() if header["by"] else None
+
+
+def claim_files(site: Site, taken_as: str, limit: int) -> list[Entry]:
+    """Take entries that are single files; archives among them are first taken apart into entries."""
+    while entries := inbox.claim(site, taken_as, limit):
+        archives = [entry for entry in entries if inbox.is_archive(site, entry)]
+        if not archives:
+            return entries
+        for entry in archives:
+            _take_apart(site, entry)
+    return []
+
+
+def _take_apart(site: Site, entry: Entry) -> None:
+    """Put every member of an archive into the inbox as an entry of its own."""
+    header = inbox.header_of(site, entry)
+    with storage.incoming(uuid.uuid4()) as folder:
+        packed = folder / "archive"
+        inbox.unpack(site, entry, packed)
+        number = 0
+        for number, source in enumerate(iter_sources([packed], folder, set()), start=1):
+            inbox.put(
+                site,
+                source.path.read_bytes() if source.path else b"",
+                batch_id=entry.batch_id,
+                origin=header["origin"],
+                name=header["name"] + source.name.removeprefix(str(packed)),
+                by=header["by"],
+                problem=source.problem,
+                member_of=entry,
+                number=number,
+            )
+            if source.path:
+                source.path.unlink()
+        if not number:
+            inbox.put(
+                site, b"", batch_id=entry.batch_id, origin=header["origin"], name=header["name"], by=header["by"],
+                problem="an empty zip archive", member_of=entry,
+            )  # fmt: skip
+    entry.path.unlink(missing_ok=True)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file as it was received."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Pages and files of the archive, one module per noun."""

@@ -1,0 +1,147 @@
+"""The list of studies, one study, its labels, and its report as it was received."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from mammo.accounts.models import Site, User
+from mammo.archive.derived_labels import RULE, derived_label
+from mammo.archive.label_corrections import correct_labels
+from mammo.archive.models import Pathology, Report, Split, SplitMembership, Study
+from mammo.archive.raw_text import open_raw_text
+from mammo.archive.study_search import ATTENTION, StudySearch, study_page
+from mammo.archive.views.access import signed_in
+from mammo.core.choices import Birads, Density, Laterality
+from mammo.core.errors import UserError
+from mammo.core.idempotency import once
+
+# Labels and reports are not for those who rate: they would see what they are asked.
+READERS = ("data_manager", "researcher")
+
+
+def archive_reader(request: HttpRequest) -> User:
+    """The account, when it may see labels and reports; the same 404 as for an unknown page otherwise."""
+    user = signed_in(request)
+    if not user.has_role(*READERS):
+        raise Http404
+    return user
+
+
+def readable_study(user: User, study_id: uuid.UUID) -> Study:
+    """A study of a site at which the account may see labels and reports."""
+    studies = Study.objects.filter(site__in=user.sites_as(*READERS)).select_related("patient", "site")
+    return get_object_or_404(studies, pk=study_id)
+
+
+@login_required
+@require_safe
+def studies(request: HttpRequest) -> HttpResponse:
+    """Studies of the account's sites, the newest first, narrowed by the choices of the address."""
+    user = archive_reader(request)
+    search = StudySearch.of(request.GET)
+    found = search.found_by(user).filter(site__in=user.sites_as(*READERS))
+    after = request.GET.get("after", "")
+    page = study_page(found, after)
+    context = {
+        "search": search,
+        "page": page,
+        "is_first": not after,
+        "count": found.count(),
+        "sites": Site.objects.filter(pk__in=user.sites_as(*READERS)),
+        "splits": Split.objects.visible_to(user).order_by("name"),
+        "sides": SplitMembership.Side.choices,
+        "densities": Density.choices,
+        "categories": Birads.choices,
+        "attentions": [(name, _attention(name)) for name in ATTENTION],
+        "is_data_manager": user.has_role("data_manager"),
+    }
+    return render(request, "archive/studies.html", context)
+
+
+@login_required
+@require_safe
+def study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
+    """One study: images, report as allowed, labels with where they came from, pathology, splits."""
+    user = archive_reader(request)
+    return render(request, "archive/study.html", study_context(readable_study(user, study_id), user))
+
+
+@login_required
+@require_POST
+@once
+def labels(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
+    """A person states the labels."""
+    user = archive_reader(request)
+    row = readable_study(user, study_id)
+    version = request.POST.get("version", "")
+    if not version.isdecimal():
+        raise UserError(_("version: open the page again and send the form"))
+    correct_labels(
+        row,
+        {
+            name: request.POST.get(name, "")
+            for name in ("density", "birads_left", "birads_right", "birads_overall")
+        },
+        reason=request.POST.get("reason", ""),
+        expected_version=int(version),
+        by_user=user,
+    )
+    messages.success(request, _("The labels stand as you stated them."))
+    return redirect("archive:study", study_id=row.pk)
+
+
+@login_required
+@require_safe
+def raw_report(request: HttpRequest, report_id: uuid.UUID) -> HttpResponse:
+    """A report as it was received; opening it is an audit event."""
+    user = signed_in(request)
+    reports = Report.objects.filter(
+        study__site__in=user.sites_as("data_manager"), study__patient__erased_at=None
+    )
+    report = get_object_or_404(reports.select_related("study__site", "study__patient"), pk=report_id)
+    text = open_raw_text(report, by_user=user)
+    return render(request, "archive/raw_report.html", {"report": report, "study": report.study, "text": text})
+
+
+def study_context(row: Study, user: User) -> dict[str, object]:
+    """What the page of a study shows."""
+    corrections = list(row.label_corrections.select_related("by_user", "study__patient"))
+    reports = row.reports.select_related("study__patient").order_by("-created_at")
+    pathology = Pathology.objects.filter(study=row, replaced_by=None).order_by("laterality", "lesion")
+    members = (
+        SplitMembership.objects.filter(patient=row.patient).select_related("split").order_by("split__name")
+    )
+    others = Study.objects.filter(patient=row.patient).exclude(pk=row.pk).order_by("-date")
+    is_erased = row.patient.erased_at is not None
+    return {
+        "study": row,
+        "is_erased": is_erased,
+        "images": row.images.order_by("-laterality", "view", "-acquired_order"),
+        "reports": [] if is_erased else reports,
+        "corrections": [] if is_erased else corrections,
+        "pathology": pathology,
+        "derived": [(side, derived_label(row, side.value).label) for side in Laterality] if pathology else [],
+        "derived_rule": RULE,
+        "members": members,
+        "others": others.prefetch_related(Prefetch("images")),
+        "densities": Density.choices,
+        "categories": Birads.choices,
+        "is_data_manager": user.has_role("data_manager", site=row.site),
+        "viewer_src": reverse("archive:viewer", args=[row.pk]),
+    }
+
+
+def _attention(name: str) -> str:
+    return {
+        "doubtful": _("reading of the report to confirm"),
+        "quarantine": _("files of its import in quarantine"),
+        "incomplete": _("a standard view is missing"),
+        "unlabelled": _("density or BI-RADS not stated"),
+    }[name]

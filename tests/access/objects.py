@@ -1,0 +1,121 @@
+"""Two hospitals with everything an address can name: north is asked about, south belongs to strangers."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotation.models import (
+    Correction,
+    EndpointApproval,
+    Flag,
+    Phrase,
+    Pick,
+    Proposal,
+    Question,
+    QuestionUpload,
+    Skip,
+    TrainingExport,
+)
+from annotation.services.picks import pick
+from evaluation.services.scoring import next_slot, record_scores
+from mammo.accounts.models import Site, User
+from mammo.archive.models import Cohort, Erasure, ImportBatch, ImportItem, Patient, Split
+from mammo.core.keys import key_store
+from mammo.jobs.models import Job
+from modeling.models import Checkpoint, Run, Snapshot
+from tests.annotation import scene as annotation_scene
+from tests.evaluation import scene
+
+
+@dataclass
+class Objects:
+    """Keys by kind: what belongs to the people of the table, and to others of the same hospital."""
+
+    own: dict[str, Any] = field(default_factory=dict)
+    anothers: dict[str, Any] = field(default_factory=dict)
+
+
+def furnish(site: Site, people: dict[str, User]) -> Objects:
+    """Fill a hospital. `people`: june and sena do the work, jack and sol are their colleagues, rita designs."""
+    june, jack, sena, sol, rita = (people[name] for name in ("june", "jack", "sena", "sol", "rita"))
+    objects = Objects()
+    trial = scene.open_trial(rita, june, [sena, sol], count=3)
+    for rater, keys in ((sena, objects.own), (sol, objects.anothers)):
+        row = trial.raters.get(user=rater)
+        first = next_slot(row)
+        assert first is not None
+        record_scores(first, by_user=rater, values=scene.values(), active_seconds=5)
+        following = next_slot(row)
+        assert following is not None
+        keys.update(rater=row.pk, slot=following.pk, score=first.scores.first().pk)  # type: ignore[union-attr]
+    study = annotation_scene.patient_with_study(site, "M001", "N001")
+    for name, junior, senior, keys in (
+        ("Ours", june, sena, objects.own),
+        ("Theirs", jack, sol, objects.anothers),
+    ):
+        campaign = annotation_scene.open_campaign_of(rita, [junior], [senior], name=name)
+        rows = [annotation_scene.row(f"{name} {n}？", n + 2, "M001", "N001") for n in range(3)]
+        open_, corrected, picked = annotation_scene.ask(campaign, *rows)
+        job = annotation_scene.propose(campaign, [open_, corrected, picked])
+        for question in (corrected, picked):
+            annotation_scene.settle(question, junior)
+        correction = Correction.objects.candidates(picked)[0]
+        pick(picked, by_user=senior, correction=correction.pk)
+        keys.update(
+            campaign=campaign.pk,
+            question=open_.pk,
+            corrected=corrected.pk,
+            proposal=Proposal.objects.filter(question=open_)[0].pk,
+            correction=correction.pk,
+            pick=Pick.objects.get(question=picked).pk,
+            job=job.pk,
+            export=TrainingExport.objects.create(campaign=campaign, format="trl", folder="none").pk,
+        )
+    _add_work_rows(objects.own, june, rita)
+    arm = trial.arms.order_by("position")[0]
+    snapshot = Snapshot.objects.create(site=site, name="set", folder="none", content_hash="c" * 64)
+    run = Run.objects.create(site=site, stage="sft", snapshot=snapshot)
+    batch = ImportBatch.objects.create(site=site, kind="studies")
+    item = ImportItem.objects.create(
+        batch=batch, source="/in/LI_MING.dcm", outcome="quarantined", reason="text"
+    )
+    shared = {
+        "site": site.pk, "study": study.pk, "image": study.images.all()[0].pk, "trial": trial.pk, "arm": arm.pk,
+        "snapshot": snapshot.pk, "run": run.pk, "batch": batch.pk, "item": item.pk,
+        "checkpoint": Checkpoint.objects.create(run=run, folder="none", sha256="d" * 64).pk,
+    }  # fmt: skip
+    objects.own.update(shared)
+    cohort = Cohort.objects.create(site=site, name="all", by_user=rita)
+    cohort.studies.add(study)
+    split = Split.objects.create(site=site, name=f"{site.code} split", purpose="sft", by_user=rita)
+    objects.own.update(cohort=cohort.pk, split=split.pk, report=study.reports.all()[0].pk)
+    leaving = Patient.objects.create(
+        site=site, number_hash="leaving", pseudonym=f"{site.code}-leaving", key_id=key_store().create()
+    )
+    asked = Erasure.objects.create(patient=leaving, requested_by=rita, reason="withdrew")
+    objects.own["erasure"] = asked.pk
+    objects.own["failed_job"] = Job.objects.create(
+        kind="tests.access", site=site, by_user=rita, state="failed", finished_at=batch.created_at
+    ).pk
+    return objects
+
+
+def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:
+    """What is read, skipped, flagged, kept as a phrase and asked for in the campaign of the table's people."""
+    question = Question.objects.select_related("campaign__site").get(pk=keys["question"])
+    upload = QuestionUpload(campaign=question.campaign, by_user=rita, name="questions.csv")
+    upload.rows = []
+    upload.save(force_insert=True)
+    skip = Skip.objects.create(question=question, by_user=june, purpose="correct", code="known", round=9)
+    flag = Flag.objects.create(question=question, by_user=june, kind="consent")
+    phrase = Phrase.objects.create(
+        campaign=question.campaign, by_user=june, language="zh", text="请按时复查。"
+    )
+    approval = EndpointApproval.objects.create(
+        site=question.campaign.site,
+        host="llm.example.org",
+        country="CN",
+        reason="contract",
+        asked_by=rita,
+        expires_on="2099-01-01",
+    )
+    keys.update(upload=upload.pk, skip=skip.pk, flag=flag.pk, phrase=phrase.pk, approval=approval.pk)

@@ -1,0 +1,104 @@
+"""Every judgement of every room, in every way a database knows: refused, on this database."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError
+from django.db import DatabaseError, connection, transaction
+
+from mammo.core import append_only
+from tests.access.objects import furnish
+from tests.evaluation import scene
+
+pytestmark = pytest.mark.django_db
+JUDGEMENTS = sorted(
+    (model for model in apps.get_models() if getattr(model, "append_only", False)),
+    key=lambda model: model._meta.label,
+)
+
+# Rows that the scene makes; of all others the triggers are counted in tests/mammo/core/test_append_only.py.
+FILLED = {
+    "accounts.AuditEvent", "annotation.Proposal", "annotation.Correction", "annotation.Pick", "evaluation.Score",
+    "evaluation.TrialEvent",
+}  # fmt: skip
+
+
+def statements(table: str, columns: list[str], key: str) -> list[str]:
+    """What SQL can do to rows; each on its own."""
+    listed = ", ".join(f'"{column}"' for column in columns)
+    every = [
+        f'UPDATE "{table}" SET "{key}" = "{key}"',
+        f'DELETE FROM "{table}"',
+        f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT "{key}" FROM "{table}" LIMIT 1)',
+    ]  # fmt: skip
+    if connection.vendor == "sqlite":
+        return [
+            *every,
+            f'INSERT OR REPLACE INTO "{table}" ({listed}) SELECT {listed} FROM "{table}" LIMIT 1',
+            f'REPLACE INTO "{table}" ({listed}) SELECT {listed} FROM "{table}" LIMIT 1',
+            f'UPDATE OR REPLACE "{table}" SET "{key}" = "{key}"',
+            f'INSERT INTO "{table}" ({listed}) SELECT {listed} FROM "{table}" WHERE true LIMIT 1 '
+            f'ON CONFLICT ("{key}") DO UPDATE SET "{key}" = excluded."{key}"',
+        ]
+    return [
+        *every,
+        f'TRUNCATE "{table}" CASCADE',
+        f'INSERT INTO "{table}" ({listed}) SELECT {listed} FROM "{table}" LIMIT 1 '
+        f'ON CONFLICT ("{key}") DO UPDATE SET "{key}" = excluded."{key}"',
+    ]
+
+
+@pytest.fixture
+def furnished(site: Any) -> None:
+    roles = {"june": "junior", "jack": "junior", "sena": "senior", "sol": "senior", "rita": "researcher"}
+    furnish(site, {name: scene.person(site, name.title(), role) for name, role in roles.items()})
+
+
+def test_no_statement_and_no_call_changes_any_judgement(furnished: None) -> None:
+    tried, empty = 0, []
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for model in JUDGEMENTS:
+        rows = list(model._base_manager.all()[:1])
+        if not rows:
+            empty.append(model._meta.label)
+            continue
+        before = list(model._base_manager.order_by("pk").values_list())
+        columns = [field.column for field in model._meta.concrete_fields]
+        key = model._meta.pk.column  # type: ignore[union-attr]
+        calls: list[Any] = [
+            lambda row=rows[0]: row.save(),
+            lambda row=rows[0]: row.delete(),
+            lambda model=model, row=rows[0]: model._base_manager.update(**{model._meta.pk.name: row.pk}),
+            lambda model=model: model._base_manager.all()._raw_delete("default"),
+            lambda model=model, row=rows[0]: model._base_manager.bulk_update(
+                [row], [next(f.name for f in model._meta.concrete_fields if not f.primary_key and not f.is_relation)]
+            ),
+        ]  # fmt: skip
+        for statement in statements(model._meta.db_table, columns, key):
+            calls.append(lambda statement=statement: connection.cursor().execute(statement))
+        for call in calls:
+            with pytest.raises((DatabaseError, TypeError)) as caught, transaction.atomic():
+                call()
+            refused = "append-only" in str(caught.value) or "encrypted per patient" in str(caught.value)
+            # PostgreSQL: a foreign key may speak first where rows are pointed at.
+            assert (
+                refused or "foreign key" in str(caught.value) or "protected" in str(caught.value).lower()
+            ), caught.value
+            tried += 1
+        assert list(model._base_manager.order_by("pk").values_list()) == before, model._meta.label
+    assert tried >= 60
+    assert not FILLED & set(empty), "the scene makes rows of these"
+
+
+def test_a_process_does_not_start_without_the_triggers(db: None) -> None:
+    table = append_only.append_only_tables()[0]
+    name = f"append_only_{table}_delete"
+    on = f' ON "{table}"' if connection.vendor == "postgresql" else ""
+    append_only.require_triggers()
+    with connection.cursor() as cursor:
+        cursor.execute(f'DROP TRIGGER "{name}"{on}')
+    with pytest.raises((SystemExit, CommandError), match=name):
+        append_only.require_triggers()

@@ -1,0 +1,419 @@
+"""A researcher's pages: a campaign made, filled, watched and exported without the command line."""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from annotation.models import (
+    Campaign,
+    CampaignMember,
+    Comment,
+    Correction,
+    EndpointApproval,
+    Flag,
+    Lease,
+    Notification,
+    Phrase,
+    PracticeResult,
+    Question,
+    QuestionUpload,
+    Skip,
+    TabletLink,
+    TrainingExport,
+)
+from annotation.services import export
+from annotation.services.picks import pick
+from annotation.services.practice import PracticeAnswer, add_item
+from mammo.accounts.models import AuditEvent, User
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
+from tests.annotation import scene
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+def signed_in(person: User) -> Client:
+    """A browser in which `person` is signed in."""
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def key() -> dict[str, str]:
+    """A fresh idempotency key."""
+    return {"idempotency_key": str(uuid.uuid4())}
+
+
+@pytest.fixture
+def campaign(rita: User, june: User, jack: User, sena: User, sol: User) -> Campaign:
+    """An open campaign whose questions need no study."""
+    return scene.open_campaign_of(rita, [june, jack], [sena, sol])
+
+
+@pytest.fixture
+def settled(campaign: Campaign, june: User, sena: User) -> Question:
+    """A question that was corrected and picked; a second one waits."""
+    first, _second = scene.proposed(campaign, 2)
+    scene.settle(first, june)
+    pick(first, by_user=sena, correction=Correction.objects.candidates(first)[0].pk)
+    first.refresh_from_db()
+    return first
+
+
+def form_of(site: object, **changes: object) -> dict[str, object]:
+    """What the page of a new campaign sends."""
+    return {
+        **key(),
+        "site": str(site.pk),  # type: ignore[attr-defined]
+        "name": "Autumn",
+        "languages": ["zh", "en"],
+        "proposer_kind": "transformers",
+        "proposer_place": "/models/glm",
+        "proposer_context": "fields",
+        "temperature": "0.8",
+        "overlap": "1",
+        "senior_overlap": "1",
+        "allow_small_edit": "on",
+        "consent_zh": "我同意",
+    } | changes
+
+
+def test_a_campaign_is_made_filled_and_opened_on_pages(
+    rita: User, june: User, sena: User, site: object
+) -> None:
+    client = signed_in(rita)
+    assert client.get(reverse("annotation:campaign-create")).status_code == 200
+    made = client.post(reverse("annotation:campaign-create"), form_of(site))
+    campaign = Campaign.objects.get()
+    assert made.url == reverse("annotation:campaign-people", args=[campaign.pk])
+    assert (campaign.state, campaign.proposer["path"], campaign.parameters) == (
+        "draft",
+        "/models/glm",
+        {"temperature": 0.8},
+    )
+    people = reverse("annotation:campaign-people", args=[campaign.pk])
+    for person, purpose in ((june, "correct"), (sena, "pick")):
+        client.post(people, {"do": "add", "user": str(person.pk), "purpose": purpose})
+    assert CampaignMember.objects.count() == 2
+    client.post(reverse("annotation:campaign-move", args=[campaign.pk]), {**key(), "to": "open"})
+    campaign.refresh_from_db()
+    assert campaign.state == "open"
+    again = client.post(reverse("annotation:campaign-create"), form_of(site))
+    assert again.status_code == 400
+    assert "exists at this site" in again.content.decode()
+
+
+def test_settings_are_frozen_once_the_first_answer_exists(
+    settled: Question, rita: User, site: object
+) -> None:
+    client, campaign = signed_in(rita), settled.campaign
+    url = reverse("annotation:campaign-settings", args=[campaign.pk])
+    assert "frozen" in client.get(url).content.decode()
+    sent = form_of(site, overlap="3", practice_required="on")
+    assert client.post(url, sent).status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.overlap, campaign.practice_required) == (1, True)
+
+
+def test_instructions_and_guideline_are_versioned_and_shown_safely(
+    campaign: Campaign, rita: User, june: User
+) -> None:
+    client = signed_in(rita)
+    url = reverse("annotation:campaign-texts", args=[campaign.pk])
+    sent = {
+        "version": campaign.version,
+        "instructions": "# 说明\n<script>alert(1)</script> [链接](javascript:alert(1)) **要点**",
+        "guideline": "## 复查时间\n六个月。",
+        "guideline_edition": "科室指南 第2版",
+    }
+    assert client.post(url, sent).status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.instruction_versions.count() == 2
+    assert campaign.guideline_versions.get().edition == "科室指南 第2版"
+    (question,) = scene.proposed(campaign, 1)
+    body = signed_in(june).get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    assert "<strong>要点</strong>" in body
+    assert "<script>alert" not in body
+    assert "javascript:" not in body
+    assert "科室指南 第2版" in body
+    assert 'value="g-复查时间"' in body
+    stale = client.post(url, {**sent, "instructions": "另一种写法"})
+    assert stale.status_code == 409
+    assert "另一种写法" in stale.content.decode()
+    assert "要点" in stale.content.decode()
+
+
+def test_a_table_is_looked_at_before_it_is_taken_in(campaign: Campaign, rita: User, june: User) -> None:
+    client = signed_in(rita)
+    table = "text,source,consent,date\n我的乳腺密度高吗？,门诊,IC-7,2026-10-01\nIs it serious?,ward,,\n"
+    file = SimpleUploadedFile("问题.csv", table.encode())
+    read = client.post(reverse("annotation:question-table", args=[campaign.pk]), {**key(), "table": file})
+    upload = QuestionUpload.objects.get()
+    assert read.url == reverse("annotation:upload", args=[upload.pk])
+    assert not Question.objects.exists()
+    assert "我的乳腺密度高吗" in client.get(read.url).content.decode()
+    assert signed_in(june).get(read.url).status_code == 404
+    client.post(read.url, {**key(), "do": "confirm"})
+    assert not QuestionUpload.objects.exists()
+    assert [
+        (q.language, q.consent_reference, str(q.asked_on)) for q in Question.objects.order_by("position")
+    ] == [
+        ("zh", "IC-7", "2026-10-01"),
+        ("en", "", "None"),
+    ]
+
+
+def test_a_bad_table_names_its_row_and_leaves_nothing(campaign: Campaign, rita: User) -> None:
+    file = SimpleUploadedFile("q.csv", b"text,source\n,ward\n")
+    answer = signed_in(rita).post(
+        reverse("annotation:question-table", args=[campaign.pk]), {**key(), "table": file}
+    )
+    assert answer.status_code == 400
+    assert "q.csv, row 2" in answer.content.decode()
+    assert not QuestionUpload.objects.exists()
+
+
+def test_a_typed_question_is_cleaned_and_taken_in(campaign: Campaign, rita: User) -> None:
+    url = reverse("annotation:question-typed", args=[campaign.pk])
+    sent = {**key(), "text": "我的手机是13812345678，要复查吗？", "source": "电话", "consent": "IC-9"}
+    assert signed_in(rita).post(url, sent).status_code == 302
+    question = Question.objects.get()
+    assert "13812345678" not in question.turns[0]
+    assert question.source == "电话"
+
+
+def test_a_patient_asks_once_on_a_tablet_and_sees_no_ai_text(campaign: Campaign, rita: User) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(consent_text={"zh": "我同意医院使用我的问题。"})
+    scene.proposed(campaign, 1)
+    client = signed_in(rita)
+    page = client.post(reverse("annotation:question-invite", args=[campaign.pk]), {"language": "zh"})
+    address = re.search(r"/annotation/ask/[\w-]+/", page.content.decode())
+    assert address is not None
+    assert "<svg" in page.content.decode()
+    token = address[0].split("/")[-2]
+    assert not TabletLink.objects.filter(token_sha256__contains=token[:10]).exists()
+    tablet = Client()
+    shown = tablet.get(address[0]).content.decode()
+    assert "我同意医院使用我的问题。" in shown
+    assert "交出我的问题" in shown or "Hand in" in shown
+    for text in scene.ANSWERS:
+        assert text not in shown
+    refused = tablet.post(address[0], {"text": "要复查吗？"})
+    assert refused.status_code == 400
+    assert "要复查吗" in refused.content.decode()
+    assert tablet.post(address[0], {"text": "要复查吗？", "agrees": "on"}).status_code == 200
+    assert tablet.get(address[0]).status_code == 404
+    question = Question.objects.get(source="tablet")
+    assert question.consent_reference.startswith("tablet ")
+    assert question.asked_on == timezone.localdate()
+    assert TabletLink.objects.get().question == question
+
+
+def test_a_lapsed_link_is_no_page(campaign: Campaign, rita: User) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(consent_text={"en": "I agree."})
+    page = signed_in(rita).post(reverse("annotation:question-invite", args=[campaign.pk]), {"language": "en"})
+    address = re.search(r"/annotation/ask/[\w-]+/", page.content.decode())
+    assert address is not None
+    TabletLink.objects.update(expires_at=timezone.now())
+    assert Client().get(address[0]).status_code == 404
+
+
+def test_progress_quality_stuck_and_timeline_show_what_happened(
+    settled: Question, rita: User, june: User, otto: User
+) -> None:
+    client, campaign = signed_in(rita), settled.campaign
+    Flag.objects.create(question=settled, by_user=june, kind="unclear", note="看不懂")
+    pages = {
+        name: client.get(reverse(f"annotation:{name}", args=[campaign.pk])).content.decode()
+        for name in ("campaign", "campaign-quality", "campaign-stuck", "campaign-people", "question-list")
+    }
+    assert "<svg" in pages["campaign"]
+    assert "tiny GLM" in pages["campaign-quality"]
+    assert "看不懂" in pages["campaign-stuck"]
+    body = client.get(reverse("annotation:timeline", args=[settled.pk])).content.decode()
+    for text in ("June", "Sena", scene.ANSWERS[0], "seed 1000"):
+        assert text in body
+    for name in ("campaign", "campaign-quality", "campaign-stuck", "campaign-people", "campaign-settings"):
+        for stranger in (june, otto):
+            answer = signed_in(stranger).get(reverse(f"annotation:{name}", args=[campaign.pk]))
+            assert answer.status_code == 404, (name, stranger)
+    assert signed_in(june).get(reverse("annotation:timeline", args=[settled.pk])).status_code == 404
+    client.post(reverse("annotation:flag-settle", args=[Flag.objects.get().pk]), {"settlement": "已改写"})
+    assert Flag.objects.get().settlement == "已改写"
+
+
+def test_everything_opens_after_the_choice_and_nothing_before(
+    campaign: Campaign, june: User, sena: User
+) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    Comment.objects.create(question=question, by_user=june, role="correct", text="第二个我改了侧别")
+    client, url = signed_in(sena), reverse("annotation:pick", args=[question.pk])
+    before = client.get(url).content.decode()
+    for hidden in ("tiny GLM", "第二个我改了侧别", "Wrong fact", "data-compare"):
+        assert hidden not in before
+    pick(question, by_user=sena, correction=Correction.objects.candidates(question)[0].pk)
+    after = client.get(url).content.decode()
+    for opened in ("tiny GLM", "第二个我改了侧别", "Wrong fact", "data-compare", scene.ANSWERS[0]):
+        assert opened in after
+
+
+def test_warnings_are_shown_while_correcting_and_kept_beside_the_correction(
+    campaign: Campaign, june: User
+) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    items = scene.items_for(question)
+    sent = {f"text-{items[0].proposal}": "您得了乳腺癌，请每天口服他莫昔芬20mg。"}
+    body = (
+        signed_in(june).post(reverse("annotation:correct-check", args=[question.pk]), sent).content.decode()
+    )
+    assert 'data-kind="diagnosis"' in body
+    assert 'data-kind="dosage"' in body
+    assert Correction.objects.count() == 0
+    client = signed_in(june)
+    form = {**key(), "revision": 0, "draft_version": 0}
+    for item in items:
+        form[f"text-{item.proposal}"] = item.text
+    form[f"text-{items[0].proposal}"] = "您得了乳腺癌。"
+    form[f"no_change-{items[2].proposal}"] = "on"
+    assert (
+        client.post(reverse("annotation:correct-submit", args=[question.pk]), form, **HTMX).status_code == 204
+    )
+    row = Correction.objects.get(proposal=items[0].proposal)
+    assert (row.warnings, row.text) == (["diagnosis"], "您得了乳腺癌。")
+
+
+def test_skip_flag_remark_and_phrase_from_the_page(campaign: Campaign, june: User, rita: User) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    client = signed_in(june)
+    assert "Remarks" in client.get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    said = client.post(
+        reverse("annotation:comment", args=[question.pk]), {**key(), "text": "请看第三句"}, **HTMX
+    )
+    assert "请看第三句" in said.content.decode()
+    client.post(reverse("annotation:flag", args=[question.pk]), {**key(), "kind": "consent"}, **HTMX)
+    book = client.post(
+        reverse("annotation:phrase-add", args=[campaign.pk]), {**key(), "phrase": "请按时复查。"}, **HTMX
+    )
+    assert "请按时复查。" in book.content.decode()
+    assert "请按时复查。" in client.get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    client.post(reverse("annotation:phrase-remove", args=[Phrase.objects.get().pk]), **HTMX)
+    assert not Phrase.objects.exists()
+    client.post(reverse("annotation:correct-skip", args=[question.pk]), {**key(), "code": "known"})
+    assert not Lease.objects.exists()
+    body = client.get(reverse("annotation:correct-list")).content.decode()
+    assert "Skipped by you" in body
+    client.post(reverse("annotation:skip-lift", args=[Skip.objects.get().pk]))
+    assert question in Question.objects.waiting_for(june, "correct")
+    kinds = set(Notification.objects.filter(user=rita).values_list("kind", flat=True))
+    assert kinds == {"comment", "flagged", "skipped"}
+    news = signed_in(rita)
+    assert "flagged" in news.get(reverse("annotation:news")).content.decode()
+    news.post(reverse("annotation:news-read"))
+    assert not Notification.objects.unread(rita).exists()
+
+
+def test_practice_comes_first_and_its_first_result_is_kept(
+    campaign: Campaign, june: User, rita: User
+) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(practice_required=True)
+    campaign.refresh_from_db()
+    (question,) = scene.proposed(campaign, 1)
+    answers = [
+        PracticeAnswer(text="左乳有结节。", tags=["wrong_side"], reference="右乳有结节。"),
+        PracticeAnswer(text="请半年后复查。"),
+    ]
+    item = add_item(campaign, by_user=rita, question="哪一侧？", answers=answers, best=1, language="zh")
+    client = signed_in(june)
+    assert client.get(reverse("annotation:correct", args=[question.pk])).status_code == 409
+    assert "Begin to practise" in client.get(reverse("annotation:correct-list")).content.decode()
+    url = reverse("annotation:practise", args=[campaign.pk, "correct"])
+    page = client.get(url).content.decode()
+    assert "左乳有结节。" in page
+    assert "右乳有结节。" not in page
+    done = client.post(url, {"item": str(item.pk), "tags-0": ["wrong_side"], "tags-1": ["other"]})
+    feedback = client.get(done.url).content.decode()
+    assert "右乳有结节。" in feedback
+    row = PracticeResult.objects.get()
+    assert (row.right, row.possible) == (1, 2)
+    assert client.post(url, {"item": str(item.pk)}).status_code == 409
+    assert client.get(reverse("annotation:correct", args=[question.pk])).status_code == 200
+    with pytest.raises(Exception, match="frozen"):
+        add_item(campaign, by_user=rita, question="又一个？", answers=answers, best=0, language="zh")
+
+
+def test_an_endpoint_is_approved_by_somebody_else_and_every_question_sent_is_on_record(
+    rita: User, june: User, sena: User, dana: User
+) -> None:
+    campaign = scene.open_campaign_of(rita, [june], [sena])
+    Campaign.objects.filter(pk=campaign.pk).update(
+        proposer={"kind": "openai", "base_url": "https://llm.example.org:8443/v1", "model": "m"}
+    )
+    scene.ask(campaign, scene.plain_row("要复查吗？"))
+    client = signed_in(rita)
+    propose = reverse("annotation:propose", args=[campaign.pk])
+    refused = client.post(propose, key())
+    assert refused.status_code == 400
+    assert "no approval stands" in refused.content.decode()
+    asked = {
+        "site": str(campaign.site_id),
+        "host": "llm.example.org:8443",
+        "country": "cn",
+        "reason": "合同 2026-1",
+        "expires_on": timezone.localdate().isoformat(),
+    }
+    assert client.post(reverse("annotation:endpoints"), asked).status_code == 302
+    row = EndpointApproval.objects.get()
+    decide = reverse("annotation:endpoint-decide", args=[row.pk])
+    assert client.post(decide, {"do": "approve"}).status_code == 404
+    assert signed_in(dana).post(decide, {"do": "approve"}).status_code == 302
+    assert client.post(propose, key()).status_code == 302
+    job = jobs.claim(Job.objects.get().pk, "worker")
+    assert job is not None
+    from annotation.services.proposals import build_request
+
+    request = build_request(job)
+    assert request["systems"][0]["spec"]["remote_allowed"] is True
+    sent = row.transmissions.get()
+    assert (sent.characters, sent.images) == (len("要复查吗？"), 0)
+    assert "要复查吗" not in json.dumps(list(row.transmissions.values()), default=str, ensure_ascii=False)
+    signed_in(dana).post(decide, {"do": "revoke"})
+    with pytest.raises(Exception, match="no approval stands"):
+        build_request(job)
+
+
+def test_a_training_set_is_written_by_a_job_with_a_stable_id(
+    settled: Question, rita: User, run_child: Callable[..., None]
+) -> None:
+    client, campaign = signed_in(rita), settled.campaign
+    url = reverse("annotation:campaign-export", args=[campaign.pk])
+    for _ in range(2):
+        sent = {**key(), "format": "parquet", "preferences": "on", "images": "packed"}
+        assert client.post(url, sent).status_code == 302
+        run_child(export.JOB_KIND)
+    first, second = TrainingExport.objects.order_by("created_at")
+    assert (first.export_id, first.content_hash) == (second.export_id, second.content_hash)
+    assert first.pk != second.pk
+    assert first.counts["samples"] == 1
+    page = client.get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
+    assert first.export_id in page
+    answer = client.post(reverse("annotation:export-download", args=[first.pk]))
+    assert b"".join(answer.streaming_content)[:2] == b"PK"
+    assert AuditEvent.objects.filter(action="annotation.export_downloaded").exists()
+    assert client.post(url, {**key(), "format": "trl", "images": "packed"}).status_code == 400
+
+
+def test_a_persons_hours_are_a_file_without_formulas(settled: Question, june: User) -> None:
+    Campaign.objects.filter(pk=settled.campaign_id).update(name="=1+1")
+    body = signed_in(june).get(reverse("annotation:own-hours")).content.decode("utf-8-sig")
+    rows = body.splitlines()
+    assert rows[0] == "day,campaign,work,cases,minutes"
+    assert rows[1].split(",")[1] == "'=1+1"
+    assert rows[1].split(",")[2:4] == ["correct", "1"]

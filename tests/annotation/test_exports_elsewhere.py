@@ -1,0 +1,143 @@
+"""Exports as the trainers read them: datasets loads every format, trl takes one optimiser step on each kind."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from annotation.models import Campaign, Correction
+from annotation.services.export import export_training
+from annotation.services.picks import pick
+from mammo.accounts.models import User
+from tests.annotation import scene
+
+LOAD = """
+import json, os, sys
+from datasets import Image, List, load_dataset
+folder, name, packed = sys.argv[1:]
+kind = "parquet" if name.endswith(".parquet") else "json"
+rows = load_dataset(kind, data_files=os.path.join(folder, name), split="train", cache_dir=folder + "-cache")
+os.chdir(folder)
+if kind == "parquet" or "trl" in folder:
+    rows = rows.cast_column("images", List(Image()))
+    sizes = [image.size for image in rows[0]["images"]]
+else:
+    sizes = len(rows[0]["images"])
+print(json.dumps({"rows": len(rows), "columns": sorted(rows.column_names), "images": sizes}))
+"""
+STEP = """
+import json, os, sys, warnings
+warnings.filterwarnings("ignore")
+folder = sys.argv[1]
+from datasets import load_dataset
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import GlmConfig, GlmForCausalLM, PreTrainedTokenizerFast
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+words = ["<unk>", "<pad>", "<eos>"] + [chr(c) for c in range(0x4E00, 0x9FA6)]
+words += [chr(c) for c in range(32, 127)] + list("，。？！：；（）")
+inner = Tokenizer(models.WordLevel({w: i for i, w in enumerate(dict.fromkeys(words))}, unk_token="<unk>"))
+inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>", pad_token="<pad>", eos_token="<eos>")
+tokenizer.chat_template = "{% for m in messages %}{{ m.content }}<eos>{% endfor %}"
+
+
+def model():
+    return GlmForCausalLM(GlmConfig(vocab_size=len(tokenizer), hidden_size=32, intermediate_size=32,
+        num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, head_dim=16, pad_token_id=1, eos_token_id=2))
+
+
+def flat(row):
+    # A text model takes plain strings: typed parts are joined, the questions here have no pictures.
+    for name in ("messages", "prompt", "chosen", "rejected"):
+        if name in row:
+            joined = [(m["role"], "".join(part.get("text") or "" for part in m["content"])) for m in row[name]]
+            row[name] = [{"role": role, "content": text} for role, text in joined]
+    return row
+
+
+common = dict(output_dir=folder + "-out", max_steps=1, per_device_train_batch_size=2, report_to=[], use_cpu=True,
+              logging_steps=1, save_strategy="no", max_length=64)
+found = {}
+for kind, trainer, config in (("sft", SFTTrainer, SFTConfig), ("dpo", DPOTrainer, DPOConfig)):
+    rows = load_dataset("json", data_files=os.path.join(folder, kind + "_train.jsonl"), split="train",
+                        cache_dir=folder + "-cache").remove_columns("images").map(flat)
+    # Without a folder to load it from again, the reference model is handed over.
+    extra = {"ref_model": model()} if kind == "dpo" else {}
+    made = trainer(model=model(), args=config(**common), train_dataset=rows, processing_class=tokenizer, **extra)
+    found[kind] = made.train().training_loss
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture
+def done(rita: User, june: User, sena: User, study: object) -> Campaign:
+    """A campaign with twelve picked answers, two of them about a study."""
+    campaign = scene.open_campaign_of(rita, [june], [sena])
+    rows = [scene.row("有图像的问题？", 2), scene.row("另一个有图像的问题？", 3)]
+    questions = scene.ask(campaign, *rows, *[scene.plain_row(f"第{n}题？", n + 4) for n in range(10)])
+    scene.propose(campaign, questions)
+    for question in questions:
+        scene.settle(question, june)
+        pick(question, by_user=sena, correction=Correction.objects.candidates(question)[0].pk)
+    return campaign
+
+
+def run(program: str, *arguments: str) -> dict[str, object]:
+    """A program in a process of its own (torch and datasets stay out of the tests' process)."""
+    known = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=known,
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("format_name", "images", "name"),
+    [
+        ("trl", "reference", "sft_train.jsonl"),
+        ("llamafactory", "reference", "sft_train.jsonl"),
+        ("swift", "reference", "dpo_train.jsonl"),
+        ("parquet", "packed", "dpo_train.parquet"),
+    ],
+)
+def test_datasets_loads_it(
+    done: Campaign, rita: User, tmp_path: Path, format_name: str, images: str, name: str
+) -> None:
+    pytest.importorskip("datasets", reason="the package datasets is not installed (make setup)")
+    folder = tmp_path / format_name
+    made = export_training(done, folder, format=format_name, by_user=rita, preferences=True, images=images)
+    found = run(LOAD, str(folder), name, images)
+    wanted = made.counts["train"] * (2 if name.startswith("dpo") else 1)
+    assert found["rows"] == wanted
+    assert "images" in found["columns"]  # type: ignore[operator]
+    if images == "packed":
+        assert not (folder / "images").exists()
+        assert found["images"] == [[30, 40]] * 4
+    elif format_name == "trl":
+        assert found["images"] == [[30, 40]] * 4
+
+
+@pytest.mark.slow
+def test_trl_takes_one_step_of_sft_and_of_dpo_on_a_tiny_glm(
+    done: Campaign, rita: User, tmp_path: Path
+) -> None:
+    pytest.importorskip("datasets", reason="the package datasets is not installed (make setup)")
+    folder = tmp_path / "trl"
+    export_training(done, folder, format="trl", by_user=rita, preferences=True)
+    losses = run(STEP, str(folder))
+    assert set(losses) == {"sft", "dpo"}
+    assert all(0 < float(loss) < 20 for loss in losses.values())  # type: ignore[arg-type]

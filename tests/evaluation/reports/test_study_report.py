@@ -1,0 +1,204 @@
+"""Study report and raw export: same bytes from the same rows, and again from the exported folder alone."""
+
+import base64
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.utils import translation
+from PIL import Image
+
+from evaluation.models import Score, Trial
+from evaluation.reports.figures.canvas import to_bytes
+from evaluation.reports.figures.plots import calibration_plot, forest, repeats, roc_curves
+from evaluation.reports.reader_readings import CaseReading
+from evaluation.reports.study.reader_files import imrmc_file, mrmcaov_file
+from evaluation.services.scoring import lock_trial
+from evaluation.statistics import delong
+from evaluation.statistics.bland_altman import bland_altman
+from evaluation.statistics.calibration import calibration
+from evaluation.statistics.results import Contrast, Estimate
+from mammo.accounts.models import AuditEvent, User
+from tests.evaluation import scene
+
+
+@pytest.fixture
+def locked(trial: Trial, rita: User) -> Trial:
+    """Every form scored, locked, not unblinded."""
+    scene.score_all(trial)
+    return lock_trial(trial, by_user=rita)
+
+
+def run(command: str, *arguments: object) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command(command, *[str(a) for a in arguments], "--json", stdout=out)
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
+
+
+def pdf_text(path: Path) -> str:
+    """Texts of a PDF in order: strings of its page streams (ASCII85 and Flate, as reportlab writes them)."""
+    found = []
+    for stream in re.findall(rb"/FlateDecode \].*?stream\r?\n(.*?)endstream", path.read_bytes(), re.S):
+        try:
+            page = zlib.decompress(base64.a85decode(stream.strip(), adobe=False) if stream else b"")
+        except (ValueError, zlib.error):
+            page = zlib.decompress(base64.a85decode(b"<~" + stream.strip(), adobe=True))
+        found += re.findall(rb"\((.*?)(?<!\\)\) Tj", page)
+    return "".join(part.decode("latin-1") for part in found)
+
+
+def test_the_report_has_its_sections_and_comes_again_from_the_export(locked: Trial, tmp_path: Path) -> None:
+    first = run("study_report", "--trial", locked.name, tmp_path / "a")
+    run("export_scores", "--trial", locked.name, "--reason", "archive", tmp_path / "export")
+    again = run("study_report", "--from", tmp_path / "export", tmp_path / "b")
+    assert first["sha256"] == again["sha256"]
+    for name in ("report.html", "report.pdf", "radar.svg", "forest_correctness.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    html = (tmp_path / "a" / "report.html").read_text()
+    for heading in ("Design", "Flow of questions", "Mean scores", "Agreement of the raters", "Sensitivity"):
+        assert heading in html
+    assert locked.design_sha256 in html
+    assert first["sha256"] in html
+    assert "two-way random ANOVA" in html
+    text = pdf_text(tmp_path / "a" / "report.pdf")
+    assert "Study report: First trial" in text
+    assert first["sha256"] in text
+    # Before unblinding arms stand under their codes, everywhere.
+    for arm in locked.arms.all():
+        assert arm.name not in html + text
+        assert arm.code in html
+    with Image.open(tmp_path / "a" / "radar.png") as picture:
+        assert picture.width > 500
+
+
+def test_the_report_in_chinese_has_chinese_letters_in_its_pdf(locked: Trial, tmp_path: Path) -> None:
+    with translation.override("zh-hans"):
+        run("study_report", "--trial", locked.name, tmp_path)
+    assert b"STSong-Light" in (tmp_path / "report.pdf").read_bytes()
+
+
+def test_an_export_holds_every_score_its_codebook_and_leaves_a_trace(locked: Trial, tmp_path: Path) -> None:
+    found = run("export_scores", "--trial", locked.name, "--reason", "for the statistician", tmp_path / "x")
+    raw = (tmp_path / "x" / "scores.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
+    assert len(rows) == Score.objects.standing().count()
+    by_arm = {arm.code: arm for arm in locked.arms.all()}
+    for code, arm in by_arm.items():
+        ours = [float(r["score"]) for r in rows if r["arm"] == code and r["aspect"] == "helpfulness"]
+        expected = Score.objects.filter(slot__answer__arm=arm, aspect__key="helpfulness")
+        assert np.mean(ours) == pytest.approx(np.mean([score.value for score in expected]))
+    codebook = (tmp_path / "x" / "codebook.csv").read_text(encoding="utf-8-sig")
+    assert all(f"\n{column}," in f"\n{codebook}" for column in rows[0])
+    sheet = openpyxl.load_workbook(tmp_path / "x" / "scores.xlsx")["scores"]
+    assert sheet.max_row == len(rows) + 1
+    text = raw.decode() + codebook + (tmp_path / "x" / "manifest.json").read_text()
+    assert not any(name in text for name in ("Sena", "sena", "MammoVLM", str(locked.raters.first().pk)))
+    event = AuditEvent.objects.get(action="evaluation.scores.exported")
+    assert event.reason == "for the statistician"
+    assert event.details["sha256"] == found["sha256"]
+
+
+def test_the_python_snippet_reproduces_the_means(locked: Trial, tmp_path: Path) -> None:
+    run("export_scores", "--trial", locked.name, "--reason", "check", tmp_path / "x")
+    rows = list(csv.DictReader((tmp_path / "x" / "scores.csv").open(encoding="utf-8-sig")))
+    done = subprocess.run(
+        [sys.executable, "table1.py"],
+        cwd=tmp_path / "x",
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    code = rows[0]["arm"]
+    mean = np.mean([float(r["score"]) for r in rows if r["arm"] == code and r["aspect"] == "correctness"])
+    line = next(line for line in done.stdout.splitlines() if line.startswith(code))
+    assert f"{round(mean, 1)}" in line
+    assert f"correctness {code} [" in done.stdout
+
+
+def test_altered_exports_full_folders_and_unlocked_trials_are_refused(
+    locked: Trial, tmp_path: Path, rita: User
+) -> None:
+    run("export_scores", "--trial", locked.name, "--reason", "check", tmp_path / "x")
+    scores = tmp_path / "x" / "scores.csv"
+    scores.write_bytes(scores.read_bytes().replace(b",80,", b",99,").replace(b",81,", b",98,"))
+    with pytest.raises(CommandError, match="not that which the manifest names"):
+        run("study_report", "--from", tmp_path / "x", tmp_path / "y")
+    assert not (tmp_path / "y").exists()
+    with pytest.raises(CommandError, match="holds files already"):
+        run("export_scores", "--trial", locked.name, "--reason", "again", tmp_path / "x")
+    with pytest.raises(CommandError, match="give a --reason"):
+        run("export_scores", "--trial", locked.name, "--reason", " ", tmp_path / "z")
+    with pytest.raises(CommandError, match="not an export"):
+        run("study_report", "--from", tmp_path / "none", tmp_path / "y")
+    with pytest.raises(CommandError, match="either --trial or --from"):
+        run("study_report", tmp_path / "y")
+    Trial.objects.filter(pk=locked.pk).update(state="scoring")
+    with pytest.raises(CommandError, match="once the scores are locked"):
+        run("export_scores", "--trial", locked.name, "--reason", "early", tmp_path / "z")
+    assert not (tmp_path / "z").exists()
+
+
+@pytest.mark.parametrize("kind", ["radar", "forest", "distributions", "agreement"])
+def test_figures_of_a_trial_are_drawn_from_its_rows(locked: Trial, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / f"{kind}.svg"
+    call_command("figure", kind, str(out), "--trial", locked.name, "--aspect", "helpfulness")
+    assert out.read_bytes().startswith(b"<?xml")
+    with pytest.raises(CommandError, match="no such aspect; known: correctness"):
+        call_command("figure", kind, str(out), "--trial", locked.name, "--aspect", "charm")
+
+
+def _plots() -> dict[str, Any]:
+    rng = np.random.default_rng(3)
+    truth = rng.random(60) < 0.5
+    score = truth + rng.normal(0, 1, 60)
+    chance = 1 / (1 + np.exp(-score))
+    second = np.round(score * 10 + rng.normal(0, 2, 60))
+    contrast = Contrast("a", "b", Estimate(1.0, (-1.0, 3.0), "t"))
+    return {
+        "forest": lambda: forest([contrast], margin=2.0),
+        "roc": lambda: roc_curves(
+            {"ai": (truth, score)}, areas={"ai": delong.auc(truth, score)}, points={"R01": (0.8, 0.6)}
+        ),
+        "calibration": lambda: calibration_plot(calibration(truth, chance)),
+        "repeats": lambda: repeats(score * 10, second, bland_altman(score * 10, second)),
+    }
+
+
+@pytest.mark.parametrize("name", ["forest", "roc", "calibration", "repeats"])
+def test_figures_have_equal_bytes_in_every_format(name: str) -> None:
+    for kind, magic in (("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
+        once, twice = to_bytes(_plots()[name](), kind), to_bytes(_plots()[name](), kind)
+        assert once == twice
+        assert once.startswith(magic)
+    with pytest.raises(ValueError, match="known: svg"):
+        to_bytes(_plots()[name](), "gif")
+
+
+def test_reader_files_hold_truth_and_every_reading() -> None:
+    def reading(reader: str, case: str, truth: bool, likelihood: float) -> CaseReading:
+        return CaseReading("pk", reader, "junior", "alone", case, "p", None, truth, True, likelihood, False)
+
+    found = [reading("R01", "C001", True, 80.0), reading("R01", "C002", False, 20.0)]
+    lines = imrmc_file("Readers", found).decode().splitlines()
+    assert lines[:5] == ["Readers", "N0: 1", "N1: 1", "NR: 1", "NM: 1"]
+    assert lines[lines.index("BEGIN DATA:") + 1 :] == [
+        "-1,C001,truth,1",
+        "-1,C002,truth,0",
+        "R01,C001,alone,80",
+        "R01,C002,alone,20",
+    ]
+    assert mrmcaov_file(found).decode().splitlines()[1] == "R01,alone,C001,1,80"

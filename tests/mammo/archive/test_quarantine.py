@@ -1,0 +1,111 @@
+"""A data manager looks at a quarantined file and releases, masks or refuses it."""
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from django.test import Client
+from django.urls import reverse
+from PIL import Image as Picture
+from PIL import ImageDraw, ImageFont
+
+from mammo.accounts.models import AuditEvent, Site, User
+from mammo.archive import storage
+from mammo.archive.models import Image, ImportItem
+from mammo.archive.quarantine import look_at, refuse, release
+from mammo.archive.services import import_studies
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+
+from .files import mammogram, picture
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A mammogram with a name burned in."""
+    image = picture("L", 500, 420)
+    canvas = Picture.new("L", (420, 500))
+    ImageDraw.Draw(canvas).text((265, 30), "ZHANG 1963", fill=255, font=ImageFont.load_default(24))
+    image[np.array(canvas) > 128] = 1500
+    return mammogram(tmp_path / "in" / "written.dcm", image=image, BurnedInAnnotation="NO")
+
+
+@pytest.fixture
+def item(written: Path, site: Site) -> ImportItem:
+    batch = import_studies([written], site=site, by_user=None)
+    return batch.items.select_related("batch__site").get()
+
+
+def test_a_masked_file_is_imported_without_the_text_and_the_quarantined_copy_is_gone(
+    item: ImportItem, dana: User, written: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    assert item.outcome == "quarantined"
+    boxes = look_at(item).boxes
+    assert len(boxes) == 1
+    with pytest.raises(UserError, match="not imported"):  # the detector looks once more behind the masks
+        release(item, masks=((1, 1, 4, 4),), reason="wrong place", by_user=dana)
+    with django_capture_on_commit_callbacks(execute=True):
+        made = release(item, masks=boxes, reason="name of the patient", by_user=dana)
+    assert made.image is not None
+    shown = pydicom.dcmread(storage.viewing_copies_root() / made.image.viewing_copy).pixel_array
+    x, y, width, height = boxes[0]
+    assert (shown[y : y + height, x : x + width] == shown.min()).all()
+    item.refresh_from_db()
+    assert (item.decision, item.resolved_by) == ("masked", dana)
+    assert not (storage.originals_root() / item.quarantine_file).exists()
+    original = storage.read_original(made.image.original, made.image.study.patient.key_id)
+    assert original == written.read_bytes()
+    assert AuditEvent.objects.filter(action="archive.quarantine_decided").count() == 1
+
+
+def test_a_side_that_a_person_states_settles_a_conflict(tmp_path: Path, site: Site, dana: User) -> None:
+    source = mammogram(tmp_path / "a.dcm", Laterality="R")
+    found = import_studies([source], site=site, by_user=None).items.select_related("batch__site").get()
+    assert found.details["kind"] == "side_conflict"
+    with pytest.raises(UserError, match="which side"):
+        release(found, reason="seen", by_user=dana)
+    made = release(found, laterality="L", reason="marker on the film", by_user=dana)
+    assert (made.image.slot, made.image.laterality_source) == ("LCC", "person")
+
+
+def test_a_refused_file_is_destroyed_and_rejected_when_it_comes_again(
+    item: ImportItem, dana: User, written: Path, site: Site
+) -> None:
+    refuse(item, reason="another patient's name", by_user=dana)
+    with pytest.raises(WrongStateError):
+        release(item, reason="changed my mind", by_user=dana)
+    assert not Image.objects.exists()
+    again = import_studies([written], site=site, by_user=None).items.get()
+    assert (again.outcome, again.reason) == ("rejected", "a data manager refused this file earlier")
+
+
+def test_what_is_no_examination_view_cannot_be_released(tmp_path: Path, site: Site, dana: User) -> None:
+    source = mammogram(tmp_path / "a.dcm", PresentationIntentType="FOR PROCESSING")
+    found = import_studies([source], site=site, by_user=None).items.select_related("batch__site").get()
+    with pytest.raises(WrongStateError, match="can't be released"):
+        release(found, reason="please", by_user=dana)
+
+
+def test_nobody_else_decides_or_sees(item: ImportItem, june: User, otto: User, client: Client) -> None:
+    for user in (june, otto):
+        with pytest.raises(NotAllowedError):
+            refuse(item, reason="no", by_user=user)
+        client.force_login(user)
+        assert client.get(reverse("archive:quarantine-item", args=[item.pk])).status_code == 404
+        assert client.get(reverse("archive:quarantine")).status_code == 404
+
+
+def test_the_page_shows_the_line_and_takes_the_decision(item: ImportItem, dana: User, client: Client) -> None:
+    client.force_login(dana)
+    assert item.reason in client.get(reverse("archive:quarantine")).content.decode()
+    page = client.get(reverse("archive:quarantine-item", args=[item.pk])).content.decode()
+    assert "Box 1" in page
+    assert page.count("data:image/png;base64,") == 2
+    sent = {"decision": "rejected", "reason": "a name", "idempotency_key": str(uuid.uuid4())}
+    address = reverse("archive:quarantine-decide", args=[item.pk])
+    assert client.post(address, {**sent, "masks": "1,2,3"}).status_code == 400
+    for _ in range(2):
+        assert client.post(address, sent).status_code == 302
+    assert ImportItem.objects.get(pk=item.pk).decision == "rejected"

@@ -1,0 +1,47 @@
+"""Which tests a run takes, in what order, and what it says at its end (a pytest plugin named in pyproject.toml).
+
+`--database-only` takes the tests that touch the database, by one rule: the test, or a fixture that it uses, asks
+for one of pytest-django's database fixtures. So a second pass on PostgreSQL needs no list of rooms.
+"""
+
+from collections import Counter
+
+import pytest
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+DATABASE_OPTION = "--database-only"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.addoption(DATABASE_OPTION, action="store_true", help="only the tests that touch the database")
+
+
+def touches_database(item: pytest.Item) -> bool:
+    """Whether the test or one of its fixtures asks for the database."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(fixtures & DATABASE_FIXTURES) or item.get_closest_marker("django_db") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what was not asked for; files with slow tests first, so that no process ends long after the rest."""
+    if config.getoption(DATABASE_OPTION):
+        left_out = [item for item in items if not touches_database(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if touches_database(item)]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped and why."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[reason.removeprefix("Skipped: ")] += 1
+    if not reasons:
+        return
+    terminalreporter.section("not run on this machine, and why")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:4d}  {reason}")
