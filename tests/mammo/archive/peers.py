@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -27,7 +29,10 @@ def free_port() -> int:
 
 def need(program: str) -> str:
     """Path of an installed program; skips (in CI: fails) without it."""
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+    # Python packages install programs of the same names (pynetdicom has a storescu): theirs are not the peers.
+    ours = {Path(sys.executable).parent, Path(sys.prefix) / "bin"}
+    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if Path(folder) not in ours]
+    path = shutil.which(program, path=os.pathsep.join([*folders, "/usr/bin", "/usr/sbin"]))
     if path is None:
         missing(f"{program} is not installed (Debian: orthanc orthanc-dicomweb dcmtk)")
         raise AssertionError
