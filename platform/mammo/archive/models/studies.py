@@ -1,0 +1,204 @@
+"""Patients, their studies and images."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from mammo.accounts.models import Site, User
+from mammo.core.choices import Birads, Density, Laterality, Vendor, View
+from mammo.core.encryption import EncryptedJSONField, EncryptedTextField
+from mammo.core.models import TimedModel, VersionedModel
+
+
+class PatientQuerySet(models.QuerySet["Patient"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "PatientQuerySet":
+        """Patients of the account's sites."""
+        return self.filter(site__in=user.sites_as())
+
+
+class Patient(TimedModel):
+    """A woman under a pseudonym; her texts are encrypted under her own key (`key_id`)."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="patients")
+    pseudonym = models.CharField(max_length=40)
+    number_hash = models.CharField(max_length=64, help_text="HMAC of the hospital number")
+    key_id = models.UUIDField(editable=False)
+    roster = EncryptedJSONField(
+        default=dict, blank=True, help_text="names and numbers to look for in her texts; data managers only"
+    )
+    erased_at = models.DateTimeField(null=True, blank=True)
+    is_simulated = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["Patient"]] = PatientQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["site", "number_hash"], name="patient_once_per_site"),
+            models.UniqueConstraint(fields=["site", "pseudonym"], name="pseudonym_once_per_site"),
+        ]
+
+    def __str__(self) -> str:
+        return self.pseudonym
+
+    def encryption_key_id(self) -> uuid.UUID:
+        """Key of this patient's texts."""
+        return self.key_id
+
+
+class StudyQuerySet(models.QuerySet["Study"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "StudyQuerySet":
+        """Studies of the account's sites."""
+        return self.filter(site__in=user.sites_as())
+
+    def needing(self, what: str) -> "StudyQuerySet":
+        """Studies at which a person should look: doubtful, quarantine, incomplete or unlabelled."""
+        from mammo.archive.study_search import doubtful_reports, quarantined_beside
+
+        if what == "doubtful":
+            return self.exclude(label_source="person").filter(models.Exists(doubtful_reports()))
+        if what == "quarantine":
+            return self.filter(models.Exists(quarantined_beside()))
+        if what == "unlabelled":
+            return self.filter(Q(density="") | Q(birads_overall=""))
+        counts = {
+            f"{laterality}{view}": models.Count("pk", filter=Q(laterality=laterality, view=view))
+            for laterality in "LR"
+            for view in ("CC", "MLO")
+        }
+        # One pass over the images: an Exists per view takes ten times as long.
+        whole = Image.objects.filter(is_extra=False).order_by().values("study").annotate(**counts)
+        return self.exclude(pk__in=whole.filter(**{f"{name}__gt": 0 for name in counts}).values("study"))
+
+
+class Study(VersionedModel):
+    """One mammography examination; dates are shifted by a secret number of days per patient."""
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="studies")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    study_uid = models.CharField(max_length=64, help_text="remapped StudyInstanceUID (2.25.…)")
+    study_uid_hash = models.CharField(
+        max_length=64, help_text="HMAC of the original UID; join key of imports"
+    )
+    accession_hash = models.CharField(max_length=64, blank=True)
+    date = models.DateField(null=True, blank=True)
+    age = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="years; 90 stands for 90 and more"
+    )
+    symptom = EncryptedTextField(blank=True)
+    indication = EncryptedTextField(blank=True)
+    history = EncryptedTextField(blank=True)
+    vendor = models.CharField(max_length=10, choices=Vendor, blank=True)
+    density = models.CharField(max_length=1, choices=Density, blank=True)
+    birads_left = models.CharField(max_length=2, choices=Birads, blank=True)
+    birads_right = models.CharField(max_length=2, choices=Birads, blank=True)
+    birads_overall = models.CharField(max_length=2, choices=Birads, blank=True)
+    label_source = models.CharField(
+        max_length=20, blank=True, choices=[("report", "report"), ("table", "table"), ("person", "person")]
+    )
+    birads_rule = models.CharField(
+        max_length=60, blank=True, help_text="name of the rule that made `overall`"
+    )
+    birads_edition = models.CharField(max_length=20, blank=True)
+    reporting_doctors = models.JSONField(default=list, help_text="keyed hashes")
+    is_simulated = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["Study"]] = StudyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "studies"
+        constraints = [models.UniqueConstraint(fields=["site", "study_uid_hash"], name="study_once_per_site")]
+        indexes = [
+            models.Index(fields=["site", "accession_hash"], name="study_accession"),
+            models.Index(fields=["-created_at", "-id"], name="study_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient} {self.date or ''}".strip()
+
+    def encryption_key_id(self) -> uuid.UUID:
+        """Key of her patient."""
+        return self.patient.key_id
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "ImageQuerySet":
+        """Images of the account's sites, of patients who were not erased."""
+        return self.filter(study__site__in=user.sites_as(), study__patient__erased_at=None)
+
+    def standard_views(self) -> "ImageQuerySet":
+        """CC and MLO of both sides, without close-ups."""
+        return self.filter(is_extra=False)
+
+
+class Image(TimedModel):
+    """One accepted mammogram: encrypted original, and the normalised HTJ2K viewing copy that everyone meets."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="images")
+    laterality = models.CharField(max_length=1, choices=Laterality)
+    laterality_source = models.CharField(
+        max_length=20, help_text="ImageLaterality, Laterality, pixels or table"
+    )
+    view = models.CharField(max_length=5, choices=View)
+    view_modifiers = models.JSONField(default=list)
+    is_extra = models.BooleanField(
+        default=False, help_text="close-up or further view: never one of the standard four"
+    )
+    sop_uid = models.CharField(max_length=64, help_text="remapped SOPInstanceUID")
+    sop_uid_hash = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64, help_text="of the file as received")
+    original = models.CharField(
+        max_length=300, help_text="encrypted original, path below the originals' store"
+    )
+    viewing_copy = models.CharField(max_length=300, help_text="path below the viewing copies' store")
+    viewing_copy_sha256 = models.CharField(max_length=64)
+    rows = models.PositiveIntegerField()
+    columns = models.PositiveIntegerField()
+    bits_stored = models.PositiveSmallIntegerField(default=12)
+    spacing_row = models.FloatField(
+        null=True, help_text="mm per pixel at the breast, magnification considered"
+    )
+    spacing_column = models.FloatField(null=True)
+    spacing_estimated = models.BooleanField(default=True)
+    window_center = models.FloatField()
+    window_width = models.FloatField()
+    voi_function = models.CharField(max_length=12, default="LINEAR")
+    presets = models.JSONField(default=list)
+    voi_baked = models.BooleanField(default=False, help_text="a VOI LUT sequence was applied to the copy")
+    vendor = models.CharField(max_length=10, choices=Vendor, blank=True)
+    acquired_order = models.PositiveIntegerField(
+        default=0, help_text="newest highest, within study, side and view"
+    )
+    flags = models.JSONField(default=list, help_text="what a person should look at")
+    procedure_version = models.CharField(max_length=40, help_text="of the de-identification")
+    training_fit = models.JSONField(
+        default=dict, help_text="how the viewing copy becomes the training array, so that boxes map back"
+    )
+    is_simulated = models.BooleanField(default=False)
+
+    objects: ClassVar[models.Manager["Image"]] = ImageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["study", "sop_uid_hash"], name="image_uid_once"),
+            models.UniqueConstraint(fields=["study", "sha256"], name="image_bytes_once"),
+        ]
+        indexes = [
+            models.Index(fields=["sha256"], name="image_sha256"),
+            models.Index(fields=["sop_uid_hash"], name="image_sop_uid"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.laterality} {self.view}"
+
+    @property
+    def slot(self) -> str:
+        """Hanging slot such as RCC or LMLO."""
+        return f"{self.laterality}{self.view}"
