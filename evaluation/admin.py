@@ -4,10 +4,16 @@ from evaluation.models import (
     Answer,
     Arm,
     Aspect,
+    AuthorGuess,
+    DataExport,
+    FormRemark,
+    PracticeItem,
+    PracticeScore,
     Protocol,
     Reader,
     ReaderStudy,
     ReaderStudyCase,
+    ReaderStudyEvent,
     Reading,
     ReadingSlot,
     Score,
@@ -21,5 +27,6 @@ from mammo.core.admin_site import register_read_only
 
 register_read_only(
     Protocol, Trial, Aspect, Arm, TrialQuestion, Answer, TrialRater, Slot, Score, TrialEvent,
-    ReaderStudy, ReaderStudyCase, Reader, ReadingSlot, Reading,
+    FormRemark, AuthorGuess, PracticeItem, PracticeScore,
+    ReaderStudy, ReaderStudyCase, Reader, ReadingSlot, Reading, ReaderStudyEvent, DataExport,
 )  # fmt: skip
