@@ -1,5 +1,6 @@
 """Patients, studies, images, reports, pathology, splits, cohorts and imports. Pseudonymised, never anonymous."""
 
+from mammo.archive.models.doctors import ReportingDoctor
 from mammo.archive.models.findings import LabelCorrection, Pathology, Report
 from mammo.archive.models.intake import (
     ImportBatch,
@@ -8,13 +9,15 @@ from mammo.archive.models.intake import (
     ImportItemQuerySet,
     SendingSystem,
     SendingSystemQuerySet,
-    TableMapping,
 )
+from mammo.archive.models.pacs import PacsFetch, PacsFetchQuerySet, PacsService, PacsServiceQuerySet
 from mammo.archive.models.selections import Cohort, CohortQuerySet, Split, SplitMembership, SplitQuerySet
 from mammo.archive.models.studies import Image, ImageQuerySet, Patient, PatientQuerySet, Study, StudyQuerySet
-from mammo.archive.models.withdrawals import Erasure
+from mammo.archive.models.tables import TableMapping, TableUpload, TableUploadQuerySet
+from mammo.archive.models.withdrawals import Backup, Erasure
 
 __all__ = [
+    "Backup",
     "Cohort",
     "CohortQuerySet",
     "Erasure",
@@ -25,10 +28,15 @@ __all__ = [
     "ImportItem",
     "ImportItemQuerySet",
     "LabelCorrection",
+    "PacsFetch",
+    "PacsFetchQuerySet",
+    "PacsService",
+    "PacsServiceQuerySet",
     "Pathology",
     "Patient",
     "PatientQuerySet",
     "Report",
+    "ReportingDoctor",
     "SendingSystem",
     "SendingSystemQuerySet",
     "Split",
@@ -37,4 +45,6 @@ __all__ = [
     "Study",
     "StudyQuerySet",
     "TableMapping",
+    "TableUpload",
+    "TableUploadQuerySet",
 ]

@@ -159,23 +159,3 @@ class SendingSystem(TimedModel):
 
     def __str__(self) -> str:
         return self.name
-
-
-class TableMapping(TimedModel):
-    """How a site names the columns of one kind of table; remembered, so that it is asked once."""
-
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="table_mappings")
-    kind = models.CharField(max_length=20, help_text="reports, labels or pathology")
-    header_sha256 = models.CharField(max_length=64, help_text="of the table's column names, sorted")
-    columns = models.JSONField(
-        default=dict, help_text="column of the table -> column of ours; '' leaves it out"
-    )
-    by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["site", "kind", "header_sha256"], name="table_mapping_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.site}: {self.kind}"

@@ -1,7 +1,8 @@
-"""Withdrawal of a patient."""
+"""Withdrawal of a patient, and the backups that may still hold her."""
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from mammo.accounts.models import User
 from mammo.archive.models.studies import Patient
@@ -28,3 +29,28 @@ class Erasure(TimedModel):
 
     def __str__(self) -> str:
         return f"erasure of {self.patient}"
+
+
+class Backup(TimedModel):
+    """A backup that was taken of this installation, as its operator states it; it holds whoever was there then."""
+
+    class Content(models.TextChoices):
+        """What was copied."""
+
+        DATABASE = "database", _("Database")
+        KEYS = "keys", _("Keys")
+        FILES = "files", _("Image files")
+        ALL = "all", _("Everything")
+
+    content = models.CharField(max_length=10, choices=Content)
+    taken_at = models.DateTimeField()
+    where = models.CharField(max_length=300)
+    expires_on = models.DateField(null=True, blank=True)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
+    by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["-taken_at"]
+
+    def __str__(self) -> str:
+        return f"{self.content} {self.taken_at:%Y-%m-%d}"
