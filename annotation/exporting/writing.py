@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from annotation.exporting import formats
-from annotation.exporting.pictures import png_of
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import write_atomically
 
@@ -107,6 +106,8 @@ def _write(part: Path, request: Mapping[str, Any]) -> WrittenSet:
 
 
 def _record_of(row: Mapping[str, Any], part: Path, pictures: dict[str, bytes] | None) -> formats.Record:
+    from annotation.exporting.pictures import png_of  # pydicom: not in every process that starts
+
     names = []
     for image in row["images"]:
         name = str(image["name"])

@@ -8,6 +8,3 @@ class ApiConfig(AppConfig):
 
     name = "mammo.api"
     label = "api"
-
-    def ready(self) -> None:
-        from mammo.api import authentication  # noqa: F401  (tells the schema of the token scheme)
