@@ -47,12 +47,17 @@ def viewing_copy_path(image: Image) -> Path:
     return viewing_copies_root() / image.viewing_copy
 
 
-def image_requests(study: Study | None) -> list[dict[str, str]]:
-    """The study's standard views as a child process is told of them: path, laterality, view."""
+def image_requests(study: Study | None) -> list[dict[str, Any]]:
+    """The study's standard views as a child process is told of them: path, laterality, view, breast's place."""
     if study is None:
         return []
     return [
-        {"path": str(viewing_copy_path(image)), "laterality": image.laterality, "view": image.view}
+        {
+            "path": str(viewing_copy_path(image)),
+            "laterality": image.laterality,
+            "view": image.view,
+            "fit": image.training_fit or None,
+        }
         for image in standard_views(study)
     ]
 

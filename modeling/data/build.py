@@ -3,8 +3,9 @@
 python -m modeling.data.build REQUEST.json ANSWER.jsonl
 
 REQUEST: {"name", "output": folder, "image": {"height", "width"}, "simulated": bool,
-          "studies": [row of studies.jsonl; each view has "path" in place of "index" and, where the copy
-          does not carry one, a "window": {"center", "width", "function"}],
+          "studies": [row of studies.jsonl; each view has "path" in place of "index", may have the archive's
+          "fit" (where the breast is), and, where the copy does not carry one, a "window": {"center", "width",
+          "function"}],
           "sft": [row of sft.jsonl]}
 ANSWER: one row {"kind": "snapshot", "path", "content_hash", "counts"}.
 """
@@ -30,7 +31,7 @@ from modeling.data.exchange import (
     read_request,
     report_progress,
 )
-from modeling.data.preprocessing import ViewError, Window, load_view
+from modeling.data.preprocessing import Crop, ViewError, Window, load_view, refitted
 from modeling.data.snapshot import LATERALITIES, MANIFEST_FILE, Images, SnapshotError, write_snapshot
 
 REQUIRED = ("name", "output", "image", "studies")
@@ -45,6 +46,7 @@ class Source:
     path: str
     laterality: str
     window: Mapping[str, Any] | None
+    crop: Crop | None = None
 
 
 class Stopped(Exception):  # noqa: N818  (not an error: the build was asked to stop)
@@ -57,7 +59,7 @@ def build(request: Mapping[str, Any]) -> dict[str, Any]:
     Raises BadRequestError naming the study and the field or file at fault, FileExistsError.
     """
     height, width = (_side(request["image"], key) for key in ("height", "width"))
-    rows, sources = _index_views(request["studies"])
+    rows, sources = _index_views(request["studies"], height, width)
     folder = Path(request["output"])
     if not sources:
         raise BadRequestError("studies: no view in the request; a snapshot needs images")
@@ -74,7 +76,7 @@ def build(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "snapshot", "path": str(folder), "content_hash": digest, "counts": counts}
 
 
-def _index_views(studies: Any) -> tuple[list[dict[str, Any]], list[Source]]:
+def _index_views(studies: Any, height: int, width: int) -> tuple[list[dict[str, Any]], list[Source]]:
     """Rows with view indices, and for each index where its image comes from."""
     rows: list[dict[str, Any]] = []
     sources: list[Source] = []
@@ -87,9 +89,19 @@ def _index_views(studies: Any) -> tuple[list[dict[str, Any]], list[Source]]:
                 raise BadRequestError(
                     f"study {study['study']}: a view needs path, laterality (L or R) and view"
                 )
-            views.append({"index": len(sources), "laterality": view["laterality"], "view": view.get("view")})
+            row = {"index": len(sources), "laterality": view["laterality"], "view": view.get("view")}
+            crop = None
+            if view.get("fit"):
+                try:
+                    crop = Crop.from_dict(view["fit"])
+                except ViewError as error:
+                    raise BadRequestError(f"study {study['study']}: {error}") from error
+                row["fit"] = refitted(view["fit"], height=height, width=width)
+            views.append(row)
             sources.append(
-                Source(str(study["study"]), str(view["path"]), str(view["laterality"]), view.get("window"))
+                Source(
+                    str(study["study"]), str(view["path"]), str(view["laterality"]), view.get("window"), crop
+                )
             )
         rows.append({**{key: study[key] for key in STUDY_FIELDS if key in study}, "views": views})
     return rows, sources
@@ -100,7 +112,12 @@ def _decoded(sources: list[Source], height: int, width: int) -> Iterator[Images]
         try:
             window = None if source.window is None else Window.from_dict(source.window)
             yield load_view(
-                source.path, height=height, width=width, laterality=source.laterality, window=window
+                source.path,
+                height=height,
+                width=width,
+                laterality=source.laterality,
+                window=window,
+                crop=source.crop,
             )
         except ViewError as error:
             raise BadRequestError(f"study {source.study}: {error}") from error

@@ -42,17 +42,61 @@ class Window:
             raise ViewError(f"window {dict(row)!r}: needs numbers center and width") from error
 
 
+@dataclass(frozen=True)
+class Crop:
+    """The part of a viewing copy that holds the breast, in its pixels, as the archive found it at import."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Self:
+        """From the archive's stored fit ("top", "left", "height", "width"; more is ignored). Raises ViewError."""
+        try:
+            crop = cls(*(int(row[name]) for name in ("top", "left", "height", "width")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ViewError(f"fit {dict(row)!r}: needs whole numbers top, left, height and width") from error
+        if min(crop.top, crop.left) < 0 or min(crop.height, crop.width) < 1:
+            raise ViewError(f"fit {dict(row)!r}: is no part of an image")
+        return crop
+
+    def of(self, grey: Floats) -> Floats:
+        """The part of (H, W). Raises ViewError where the image does not hold it."""
+        if self.top + self.height > grey.shape[0] or self.left + self.width > grey.shape[1]:
+            raise ViewError(f"fit {self}: outside an image of {grey.shape[0]} x {grey.shape[1]} pixels")
+        return np.ascontiguousarray(
+            grey[self.top : self.top + self.height, self.left : self.left + self.width]
+        )
+
+
 def load_view(
-    path: Path | str, *, height: int, width: int, laterality: str, window: Window | None = None
+    path: Path | str,
+    *,
+    height: int,
+    width: int,
+    laterality: str,
+    window: Window | None = None,
+    crop: Crop | None = None,
 ) -> Images:
     """A viewing copy (DICOM, any transfer syntax that pydicom decodes) -> (height, width) uint8, as hung.
 
-    Windowed by the given window, else the file's own, else by percentiles of the breast; background black,
-    aspect kept; what is left of the frame is padded with background on the side away from the chest wall and
-    below. Raises ViewError.
+    Windowed by the given window, else the file's own, else by percentiles of the breast; background black;
+    cut to the breast where `crop` says where it is, aspect kept; what is left of the frame is padded with
+    background on the side away from the chest wall and below. Right breasts stay on their side: `default`
+    mirrors them when it trains (`augmentation.orient`), `faithful` does not. Raises ViewError.
     """
     pixels = windowed(read_dicom(Path(path)), window)
-    return fit(pixels, height=height, width=width, laterality=laterality)
+    part = pixels if crop is None else crop.of(pixels)
+    return fit(part, height=height, width=width, laterality=laterality)
+
+
+def refitted(stored: Mapping[str, Any], *, height: int, width: int) -> dict[str, Any]:
+    """The archive's stored fit for frames of another size, by which boxes map to the (height, width) array."""
+    crop = Crop.from_dict(stored)
+    scale = min(height / crop.height, width / crop.width)
+    return {**stored, "scale": scale, "size": [height, width]}
 
 
 def read_dicom(path: Path) -> pydicom.Dataset:

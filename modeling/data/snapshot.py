@@ -38,11 +38,16 @@ class SnapshotError(ValueError):
 
 @dataclass(frozen=True)
 class View:
-    """One image of a study: its row in images.npy and how it was taken."""
+    """One image of a study: its row in images.npy and how it was taken.
+
+    `fit` is how the viewing copy became that row (the archive's `TrainingFit` for this size): by it boxes map
+    there and back. None where the whole image was taken. `hash=False`, because it is a mapping.
+    """
 
     index: int
     laterality: str
     view: str
+    fit: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -311,7 +316,12 @@ def _study(row: Mapping[str, Any], number: int, images: int) -> Study:
         if not isinstance(index, int) or not 0 <= index < images:
             raise SnapshotError(f"{where}: view index {index!r} is not a row of the {images} images")
         views.append(
-            View(index, _one_of(view, "laterality", LATERALITIES, where), _one_of(view, "view", VIEWS, where))
+            View(
+                index,
+                _one_of(view, "laterality", LATERALITIES, where),
+                _one_of(view, "view", VIEWS, where),
+                view.get("fit"),
+            )
         )
     pathology = tuple(
         Pathology(

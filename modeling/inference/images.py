@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from modeling.data.augmentation import orient
-from modeling.data.preprocessing import ViewError, load_view, read_dicom, windowed
+from modeling.data.preprocessing import Crop, ViewError, load_view, read_dicom, windowed
 from modeling.data.snapshot import Images
 from modeling.inference.systems import VIEWS, ImageFile, SystemUnavailableError
 
@@ -18,7 +18,16 @@ from modeling.inference.systems import VIEWS, ImageFile, SystemUnavailableError
 def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_right: bool) -> Images:
     """The images (V, H, W) uint8 as in training. Raises SystemUnavailableError naming an unreadable file."""
     try:
-        views = [load_view(i.path, height=size[0], width=size[1], laterality=i.laterality) for i in images]
+        views = [
+            load_view(
+                image.path,
+                height=size[0],
+                width=size[1],
+                laterality=image.laterality,
+                crop=Crop.from_dict(image.fit) if image.fit else None,
+            )
+            for image in images
+        ]
     except ViewError as error:
         raise SystemUnavailableError(str(error)) from error
     return orient(np.stack(views), [image.laterality for image in images], flip_right=flip_right)

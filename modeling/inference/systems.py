@@ -24,11 +24,12 @@ class SystemUnavailableError(BadRequestError):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A viewing copy on disk and how it was taken."""
+    """A viewing copy on disk, how it was taken, and where in it the breast is (the archive's stored fit)."""
 
     path: Path
     laterality: str
     view: str
+    fit: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -161,4 +162,4 @@ def _image(row: Any, where: str) -> ImageFile:
     for key, allowed in (("laterality", LATERALITIES), ("view", VIEWS)):
         if row.get(key) not in allowed:
             raise BadRequestError(f"{where}.{key}: {row.get(key)!r} is not one of {', '.join(allowed)}")
-    return ImageFile(Path(row["path"]), row["laterality"], row["view"])
+    return ImageFile(Path(row["path"]), row["laterality"], row["view"], row.get("fit") or None)
