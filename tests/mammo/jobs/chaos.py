@@ -1,6 +1,6 @@
 """What can go wrong with jobs, done on purpose to a real installation, and counted.
 
-Each scenario returns what became of its jobs. `test_chaos.py` runs them with small counts; `python -m
+Each scenario returns what became of its jobs. `faults.py` runs them with small counts; `python -m
 benchmarks.reliability` with those of docs/reliability.md.
 """
 

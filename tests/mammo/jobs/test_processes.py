@@ -1,4 +1,4 @@
-"""Real processes: the supervisor's workers on a SQLite file and the filesystem broker (kills: test_chaos.py)."""
+"""Real processes: the supervisor's workers on a SQLite file and the filesystem broker (kills: faults.py)."""
 
 import signal
 import socket
