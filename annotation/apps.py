@@ -19,13 +19,25 @@ class AnnotationConfig(AppConfig):
     def ready(self) -> None:
         from annotation import holders, job_kinds
         from mammo.archive.erasure import register_eraser, register_holder
+        from mammo.archive.openings import register_rows
+        from mammo.archive.retention import register_forgetter
+        from mammo.archive.viewing_rights import register_granter
 
         job_kinds.register()
         register_holder(holders.exports_that_hold)
         register_eraser(holders.forget)
+        register_granter(_patients_worked_on)
+        register_rows(holders.rows_about)
+        register_forgetter(holders.forget_wording)
         for entry in _entries():
             register_entry(entry)
         register_notices("annotation", _notices)
+
+
+def _patients_worked_on(user: Any) -> Any:
+    from annotation.viewing import patients_worked_on  # models load after the registry of apps
+
+    return patients_worked_on(user)
 
 
 def _notices(user: Any) -> Iterator[Any]:
@@ -38,6 +50,12 @@ def _waiting(user: Any, *, purpose: str) -> int:
     from annotation.models import Question
 
     return Question.objects.count_waiting(user, purpose)
+
+
+def _unconfirmed(user: Any) -> int:
+    from annotation.models import Question
+
+    return Question.objects.unconfirmed_for(user).count()
 
 
 def _unread(user: Any) -> int:
@@ -75,6 +93,14 @@ def _entries() -> list[Entry]:
             order=21,
             description=_("Decide where two seniors chose differently."),
             waiting=partial(_waiting, purpose="adjudicate"),
+        ),
+        Entry(
+            label=_("Wordings"),
+            url_name="annotation:wordings",
+            roles=frozenset({"data_manager"}),
+            order=62,
+            description=_("Patients' questions after cleaning, to be confirmed before anybody reads them."),
+            waiting=_unconfirmed,
         ),
         Entry(
             label=_("News"),

@@ -1,5 +1,8 @@
 """Where a patient's data lives on outside the database: training sets that were written to folders."""
 
+from datetime import datetime
+from uuid import UUID
+
 from annotation.models import Draft, Lease, Question, TrainingExport
 from mammo.archive.models import Patient
 
@@ -19,3 +22,16 @@ def forget(patient: Patient) -> None:
     Question.objects.filter(pk__in=keys).update(consent_reference="", asked_on=None)
     unfinished = Question.objects.filter(pk__in=keys).exclude(stage=Question.Stage.PICKED)
     unfinished.update(stage=Question.Stage.WITHDRAWN)
+
+
+def rows_about(patient: Patient) -> list[UUID]:
+    """Keys of her questions, by which the audit trail names what was done with them."""
+    hers = Question.objects.filter(patient=patient) | Question.objects.filter(study__patient=patient)
+    return list(hers.values_list("pk", flat=True))
+
+
+def forget_wording(moment: datetime, at_once: int) -> int:
+    """Destroy the wording before cleaning of questions from before `moment`; returns how many those were."""
+    old = Question.objects.filter(created_at__lt=moment).exclude(wording_received="")
+    keys = list(old.order_by("pk").values_list("pk", flat=True)[:at_once])
+    return Question.objects.filter(pk__in=keys).update(wording_received="")

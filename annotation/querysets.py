@@ -97,9 +97,17 @@ class QuestionQuerySet(models.QuerySet["Question"]):
     def _open_to(user: User, purpose: str) -> Q:
         return Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
 
+    def unconfirmed_for(self, user: User) -> QuestionQuerySet:
+        """Questions whose cleaned wording no data manager has looked at, of this data manager's sites."""
+        return self.filter(
+            campaign__site__in=user.sites_as("data_manager"), cleaned_by=None, stage="new", is_practice=False
+        )
+
     def lacking_proposals(self) -> QuestionQuerySet:
-        """Questions that no model has proposed answers to yet."""
-        return self.filter(stage="new").filter(~Exists(_rows("Proposal").filter(question=OuterRef("pk"))))
+        """Questions of confirmed wording that no model has proposed answers to yet."""
+        return self.filter(stage="new", cleaned_by__isnull=False).filter(
+            ~Exists(_rows("Proposal").filter(question=OuterRef("pk")))
+        )
 
     def waiting_for(self, user: User, purpose: str) -> QuestionQuerySet:
         """The worklist of `user`: what may be worked on now, returned questions first; nothing skipped."""

@@ -11,6 +11,7 @@ from annotation.views import (
     questions,
     remarks,
     research,
+    wordings,
     worklists,
 )
 
@@ -73,6 +74,9 @@ urlpatterns = [
     path(f"{CAMPAIGN}practise/<slug:purpose>/", practice.practise, name="practise"),
     path(f"{CAMPAIGN}export/", research.export_campaign, name="campaign-export"),
     path("exports/<uuid:export_id>/download/", research.download_export, name="export-download"),
+    path("wordings/", wordings.wordings, name="wordings"),
+    path("wordings/confirm/", wordings.confirm, name="wordings-confirm"),
+    path("wordings/<uuid:question_id>/", wordings.wording, name="wording"),
     path("endpoints/", endpoints.endpoint_list, name="endpoints"),
     path("endpoints/<uuid:approval_id>/decide/", endpoints.decide, name="endpoint-decide"),
     path("ask/<str:token>/", questions.ask_on_tablet, name="tablet"),

@@ -7,7 +7,17 @@ import os
 import platform
 from pathlib import Path
 
-from benchmarks import import_pool, plain_loop, sparse_experts, statistics_speed, studies_list, type_one_error
+from benchmarks import (
+    archive_bars,
+    import_200_studies,
+    import_pool,
+    plain_loop,
+    snapshot_feed,
+    sparse_experts,
+    statistics_speed,
+    studies_list,
+    type_one_error,
+)
 
 
 def machine() -> str:
@@ -27,8 +37,11 @@ def main() -> None:
     """Run and print."""
     print(f"machine: {machine()}\n")
     for benchmark in (
+        archive_bars,
         sparse_experts,
+        snapshot_feed,
         import_pool,
+        import_200_studies,
         plain_loop,
         studies_list,
         statistics_speed,

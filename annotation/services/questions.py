@@ -16,6 +16,7 @@ from annotation.services.question_cleaning import cleaned_turns
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.models import ImportBatch, ImportItem, Patient, Study
+from mammo.archive.patients import patient_of_number
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
@@ -132,6 +133,8 @@ class _Adding:
 def matched(site: Site, patient_number: str, accession: str) -> tuple[Patient | None, Study | None]:
     """The patient and study of a hospital number and an accession number; empty numbers name nobody.
 
+    A number that the archive does not know is a patient without images, unless an accession number stands with it.
+
     Raises:
         UserError: the archive does not know them, they withdrew, or several studies have the number.
     """
@@ -141,8 +144,11 @@ def matched(site: Site, patient_number: str, accession: str) -> tuple[Patient | 
     if patient_number:
         number_hash = keys.number_hash(site.code, patient_number)
         patient = Patient.objects.filter(site=site, number_hash=number_hash).first()
-        if patient is None:
+        if patient is None and accession:
             raise UserError(_("no patient of this number is in the archive; import her study first"))
+        if patient is None:
+            # She comes with a question alone: a study under this number may follow.
+            return patient_of_number(site, patient_number, is_simulated=site.is_simulated), None
         if patient.erased_at is not None:
             raise UserError(_("this patient withdrew; her questions are not taken in"))
     if not accession:

@@ -12,7 +12,7 @@ from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.leakage import training_side
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
-from mammo.archive.pseudonyms import installation
+from mammo.archive.reporting_doctors import hashes_of
 from mammo.core.errors import NotAllowedError, UserError
 
 
@@ -62,9 +62,7 @@ def wrote_an_answer(trial: Trial, user: User) -> bool:
 
 def reported_questions(trial: Trial, user: User) -> set[UUID]:
     """Trial questions about a study that this person reported: they are left out of the rater's slots."""
-    keys = installation()
-    names = {name for name in (user.display_name, user.get_full_name(), user.username) if name}
-    hashes = {keys.person_hash(trial.site.code, name) for name in names}
+    hashes = hashes_of(user, trial.site)
     studied = trial.trial_questions.exclude(question__study=None).select_related("question__study")
     return {
         row.pk

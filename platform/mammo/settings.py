@@ -30,6 +30,12 @@ if MAMMO_BIRADS_OVERALL_RULE not in ("zero-unless-4", "acr-hierarchy"):
     raise ImproperlyConfigured(
         f"MAMMO_BIRADS_OVERALL_RULE={MAMMO_BIRADS_OVERALL_RULE}: give zero-unless-4 or acr-hierarchy"
     )
+# Whether encrypted originals are kept beside the viewing copies, and for how many days originals and texts as they
+# were received are kept (0: for ever).
+ORIGINALS = env.str("ORIGINALS", default="keep")
+if ORIGINALS not in ("keep", "discard"):
+    raise ImproperlyConfigured(f"ORIGINALS={ORIGINALS}: give keep or discard")
+MAMMO_RETENTION_DAYS = env.int("MAMMO_RETENTION_DAYS", default=0)
 MAMMO_VIEWING_COPIES = Path(env.str("MAMMO_VIEWING_COPIES", default=str(MAMMO_HOME / "viewing_copies")))
 # What a PACS sent waits here, encrypted; beyond these limits it is told to come again later.
 MAMMO_INBOX_FILES = env.int("MAMMO_INBOX_FILES", default=20_000)

@@ -1,7 +1,12 @@
 """Two hospitals with everything an address can name: north is asked about, south belongs to strangers."""
 
+import hashlib
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from annotation.models import (
     Correction,
@@ -18,12 +23,25 @@ from annotation.models import (
 from annotation.services.picks import pick
 from evaluation.services.scoring import next_slot, record_scores
 from mammo.accounts.models import Site, User
-from mammo.archive.models import Cohort, Erasure, ImportBatch, ImportItem, Patient, Split
+from mammo.archive import storage
+from mammo.archive.models import (
+    Cohort,
+    Erasure,
+    ImportBatch,
+    ImportItem,
+    PacsFetch,
+    PacsService,
+    Patient,
+    Split,
+    TableUpload,
+)
+from mammo.core.jsonlines import write_atomically
 from mammo.core.keys import key_store
 from mammo.jobs.models import Job
 from modeling.models import Checkpoint, Run, Snapshot
 from tests.annotation import scene as annotation_scene
 from tests.evaluation import scene
+from tests.mammo.archive.files import mammogram
 
 
 @dataclass
@@ -75,12 +93,13 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
     snapshot = Snapshot.objects.create(site=site, name="set", folder="none", content_hash="c" * 64)
     run = Run.objects.create(site=site, stage="sft", snapshot=snapshot)
     batch = ImportBatch.objects.create(site=site, kind="studies")
-    item = ImportItem.objects.create(
-        batch=batch, source="/in/LI_MING.dcm", outcome="quarantined", reason="text"
-    )
+    item = _quarantined(site, batch)
+    thumbnail = storage.thumbnail_path(study.images.all()[0].viewing_copy)
+    thumbnail.write_bytes(b"a small picture")
     shared = {
         "site": site.pk, "study": study.pk, "image": study.images.all()[0].pk, "trial": trial.pk, "arm": arm.pk,
         "snapshot": snapshot.pk, "run": run.pk, "batch": batch.pk, "item": item.pk,
+        **_incoming(site, people.get("dana") or rita),
         "checkpoint": Checkpoint.objects.create(run=run, folder="none", sha256="d" * 64).pk,
     }  # fmt: skip
     objects.own.update(shared)
@@ -97,6 +116,34 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
         kind="tests.access", site=site, by_user=rita, state="failed", finished_at=batch.created_at
     ).pk
     return objects
+
+
+def _quarantined(site: Site, batch: ImportBatch) -> ImportItem:
+    """A file that really waits: encrypted, with pixels to look at."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = mammogram(Path(folder) / "a.dcm").read_bytes()
+    return ImportItem.objects.create(
+        batch=batch,
+        source="/in/LI_MING.dcm",
+        outcome="quarantined",
+        reason="a secondary capture (screen copy or digitised film) may show identifying text",
+        details={"kind": "secondary_capture"},
+        sha256=hashlib.sha256(data).hexdigest(),
+        quarantine_file=storage.store_original(data, site.key_id),
+    )
+
+
+def _incoming(site: Site, keeper: User) -> dict[str, Any]:
+    """A table that waits to be confirmed, and a fetch from a PACS that broke off."""
+    upload = TableUpload(site=site, by_user=keeper, kind="pathology", name="lis.csv", suffix=".csv")
+    write_atomically(
+        Path(settings.MAMMO_HOME) / "imports" / "tables" / f"{upload.pk}.enc",
+        key_store().encrypt(site.key_id, "住院号,侧别\nM001,左\n".encode(), "archive.table"),
+    )
+    upload.save(force_insert=True)
+    service = PacsService.objects.create(site=site, name="pacs1", url="http://127.0.0.1:9/dicom-web")
+    fetch = PacsFetch.objects.create(service=service, by_user=keeper, query={"patient": "M001"}, found=2)
+    return {"table": upload.pk, "fetch": fetch.pk}
 
 
 def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:

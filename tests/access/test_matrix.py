@@ -38,7 +38,7 @@ KINDS = {
     "question_id": "question", "campaign_id": "campaign", "run_id": "run", "trial_id": "trial",
     "rater_id": "rater", "slot_id": "slot", "token_id": "token", "site_id": "site",
     "erasure_id": "erasure", "export_id": "export", "upload_id": "upload", "skip_id": "skip",
-    "cohort_id": "cohort", "split_id": "split", "report_id": "report",
+    "table_id": "table", "fetch_id": "fetch", "cohort_id": "cohort", "split_id": "split", "report_id": "report",
     "flag_id": "flag", "phrase_id": "phrase", "approval_id": "approval",
 }  # fmt: skip
 API_KINDS = {
@@ -52,6 +52,7 @@ ONLY_UNKNOWN = "unknown only"
 RANDOM_NAMES = {"archive:upload-piece", "archive:upload-finish"}
 OTHER_ARGUMENTS = {
     "purpose": "correct",
+    "name": "table_4",
     "study_uid": "1.2.840.1",
     "number": 1,
     "kind": "csv",

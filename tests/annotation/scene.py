@@ -14,7 +14,9 @@ from annotation.services import proposals
 from annotation.services.campaigns import add_member, create_campaign, open_campaign
 from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.services.questions import import_questions
+from annotation.services.wordings import MOST_AT_ONCE, confirm_wordings
 from mammo.accounts.models import Site, User
+from mammo.accounts.services import create_account
 from mammo.archive.dicom.viewing_copy import write_viewing_copy
 from mammo.archive.models import Image, Patient, Report, Study
 from mammo.archive.pseudonyms import installation
@@ -120,7 +122,23 @@ def ask(campaign: Campaign, *rows: QuestionRow) -> list[Question]:
     """Import rows and return the campaign's questions in order."""
     result = import_questions(campaign, rows or [row()], by_user=None, table_name="questions.csv")
     assert result.counts["rejected"] == 0, result.items
+    confirm_all(campaign)
     return list(Question.objects.filter(campaign=campaign).order_by("position"))
+
+
+def confirm_all(campaign: Campaign) -> None:
+    """A data manager of the site reads the cleaned wordings and confirms them."""
+    site = campaign.site
+    keeper = User.objects.filter(username=f"keeper-{site.code}").first() or create_account(
+        f"keeper-{site.code}",
+        password="correct horse battery",
+        display_name="Keeper",
+        roles={"data_manager": [site]},
+        by_user=None,
+    )
+    unread = Question.objects.filter(campaign=campaign, cleaned_by=None).values_list("pk", "version")
+    while seen := dict(unread[:MOST_AT_ONCE]):
+        confirm_wordings(site, seen, by_user=keeper)
 
 
 def answer_rows(question: Question, texts: Sequence[str] = ANSWERS) -> list[dict[str, Any]]:

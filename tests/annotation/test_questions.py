@@ -95,7 +95,7 @@ def test_the_command_reports_each_row(
     campaign: Campaign, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "q.csv"
-    path.write_text("patient,accession,text,source\nP001,A001,密度？,ward\nP9,,x,ward\n", encoding="utf-8")
+    path.write_text("patient,accession,text,source\nP001,A001,密度？,ward\nP9,A9,x,ward\n", encoding="utf-8")
     call_command("import_questions", str(path), campaign="Spring", site="north", json=True)
     said = json.loads(capsys.readouterr().out)
     assert [item["outcome"] for item in said["items"]] == ["imported", "rejected"]

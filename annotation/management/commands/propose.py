@@ -30,7 +30,13 @@ class Command(BaseCommand):
         campaign = campaign_by_name(options["campaign"], site=site)
         job = queue_proposals(campaign, by_user=None, gpus=options["gpus"])
         if job is None:
-            self.say("No question lacks proposals.", **options)
+            unread = Question.objects.filter(campaign=campaign, stage="new", cleaned_by=None).count()
+            self.say(
+                f"{unread} wordings wait for a data manager to confirm them (page Wordings)."
+                if unread
+                else "No question lacks proposals.",
+                **options,
+            )
         else:
             self.say(f"Job {job.pk} is queued.", **options)
             if options["wait"]:

@@ -15,14 +15,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from mammo.accounts import audit
-from mammo.accounts.models import Role
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
 from mammo.archive.models import Image, ImportBatch, ImportItem, SplitMembership, Study
+from mammo.archive.viewing_rights import CATALOGUE_ROLES
 from mammo.core.choices import Birads, Density, Laterality, View
-
-# Doctors meet studies through their questions and forms: a list with reported categories would unblind them.
-CATALOGUE_ROLES = (Role.RESEARCHER, Role.DATA_MANAGER, Role.STATISTICIAN, Role.ADMIN)
 
 
 class StudySerializer(serializers.ModelSerializer[Study]):
@@ -157,6 +154,7 @@ class StudyViewSet(ReadOnlyRoomViewSet[Study]):
     def rows(self) -> QuerySet[Study]:
         return (
             Study.objects.visible_to(self.user)
+            # Doctors meet studies through their questions: a list with reported categories would unblind them.
             .filter(site__in=self.user.sites_as(*CATALOGUE_ROLES), patient__erased_at=None)
             .select_related("site", "patient")
             .annotate(images_count=Count("images", distinct=True))

@@ -16,9 +16,11 @@ class ArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the data manager's place in the navigation, and the kinds of job."""
-        from mammo.archive import job_kinds
+        from mammo.archive import backups, job_kinds
+        from mammo.archive.erasure import register_holder
 
         job_kinds.register()
+        register_holder(backups.backups_that_hold)
         for entry in _data_entries():
             register_entry(entry)
         register_entry(

@@ -1,19 +1,16 @@
-"""Fetches mammograms from a PACS by DICOMweb: QIDO-RS finds them, WADO-RS brings their bytes as they were stored."""
+"""Asks a PACS by DICOMweb: QIDO-RS finds studies, WADO-RS brings their bytes as they were stored. Knows no Django."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 from dicomweb_client.api import DICOMwebClient
 
 from mammo.archive.dicom.limits import LIMITS
-from mammo.archive.models import Image
 from mammo.archive.multipart import boundary_of, content_type, parts
-from mammo.archive.pseudonyms import installation
-from mammo.archive.sources import Source
 from mammo.core.errors import UserError
 
 PAGE = 200
@@ -36,6 +33,31 @@ class Query:
     accession: str = ""
     study_uid: str = ""
     modality: str = "MG"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it asks for everything the PACS has."""
+        return not any((self.first, self.last, self.patient, self.accession, self.study_uid))
+
+    def as_dict(self) -> dict[str, str]:
+        """A JSON object."""
+        days = {name: day.isoformat() if (day := getattr(self, name)) else "" for name in ("first", "last")}
+        return {
+            **days,
+            "patient": self.patient,
+            "accession": self.accession,
+            "study_uid": self.study_uid,
+            "modality": self.modality,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, str]) -> Self:
+        """Reverse of `as_dict`."""
+        days = {
+            name: date.fromisoformat(stored[name]) if stored.get(name) else None for name in ("first", "last")
+        }
+        named = {name: stored.get(name, "") for name in ("patient", "accession", "study_uid")}
+        return cls(**days, **named, modality=stored.get("modality", "MG"))
 
     def filters(self) -> dict[str, str]:
         """As QIDO-RS wants them (PS3.18 8.3.4)."""
@@ -140,37 +162,6 @@ def _bodies(answer: requests.Response, folder: Path) -> Iterator[Path]:
         if part.problem:
             raise UserError(part.problem)
         yield part.path
-
-
-class PacsFiles:
-    """What a query finds on a PACS, as the files of an import; what was imported before is not fetched again."""
-
-    def __init__(self, pacs: Pacs, query: Query) -> None:
-        self.pacs, self.query = pacs, query
-
-    def count(self) -> int:
-        """Nobody knows before the end."""
-        return 0
-
-    def files(self, unpack_into: Path) -> Iterator[Source]:
-        """Fetch one instance after the other."""
-        secret = installation()
-        number = 0
-        for study in self.pacs.studies(self.query):
-            for series, instance in self.pacs.instances(study):
-                if Image.objects.filter(sop_uid_hash=secret.uid_hash(instance)).exists():
-                    continue
-                number += 1
-                yield from self._one((study, series, instance), unpack_into / f"fetched-{number}")
-
-    def _one(self, names: tuple[str, str, str], folder: Path) -> Iterator[Source]:
-        shown = f"{self.pacs.url}/studies/{names[0]}/series/{names[1]}/instances/{names[2]}"
-        folder.mkdir()
-        try:
-            for path in self.pacs.fetch(*names, folder):
-                yield Source(shown, path, is_temporary=True)
-        except UserError as error:
-            yield Source(shown, None, problem=f"{error}: fetch it again")
 
 
 def _value(row: dict[str, Any], tag: str) -> str:

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from mammo.archive import received_job
+from mammo.archive import pacs_fetches, received_job, table_uploads
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
 
@@ -16,5 +16,23 @@ def register() -> None:
             build_request=received_job.build_request,
             ingest=received_job.ingest,
             label=_("Import of received files"),
+        )
+    )
+    register_kind(
+        JobKind(
+            name=pacs_fetches.JOB_KIND,
+            module=pacs_fetches.MODULE,
+            build_request=pacs_fetches.build_request,
+            ingest=pacs_fetches.ingest,
+            label=_("Fetch from a PACS"),
+        )
+    )
+    register_kind(
+        JobKind(
+            name=table_uploads.JOB_KIND,
+            module=table_uploads.MODULE,
+            build_request=table_uploads.build_request,
+            ingest=table_uploads.ingest,
+            label=_("Import of a table"),
         )
     )

@@ -86,17 +86,27 @@ def import_pathology(
 
 
 def import_pathology_rows(
-    rows: list[Row], path: Path, *, site: Site, by_user: User | None, is_simulated: bool = False
+    rows: list[Row],
+    path: Path,
+    *,
+    site: Site,
+    by_user: User | None,
+    is_simulated: bool = False,
+    batch: ImportBatch | None = None,
 ) -> PathologyImport:
-    """Import rows that were read before; `path` names them in items and messages."""
+    """Import rows that were read before; `path` names them in items and messages.
+
+    Args:
+        batch: goes on with this batch, where a table is taken in a part at a time.
+    """
     pseudonyms = installation()
     is_simulated = is_simulated or site.is_simulated
     refused: list[tuple[Row, str]] = []
     with transaction.atomic():
-        batch = ImportBatch.objects.create(
+        batch = batch or ImportBatch.objects.create(
             site=site, by_user=by_user, kind="pathology", is_simulated=is_simulated
         )
-        counts: dict[str, int] = dict.fromkeys(Outcome.values, 0)
+        counts: dict[str, int] = {**dict.fromkeys(Outcome.values, 0), **batch.counts}
         for row in rows:
             outcome, reason = _take(row, site, pseudonyms, is_simulated)
             if outcome == Outcome.REJECTED:

@@ -35,12 +35,24 @@ _RANK = {"": 0, "report": 1, "table": 2, "person": 3}
 
 
 def import_reports(
-    rows: list[Row], path: Path, *, site: Site, by_user: User | None, is_simulated: bool
+    rows: list[Row],
+    path: Path,
+    *,
+    site: Site,
+    by_user: User | None,
+    is_simulated: bool,
+    batch: ImportBatch | None = None,
 ) -> ImportBatch:
-    """Import the rows of a reports table; one ImportItem per row, in a batch of its own."""
-    batch = ImportBatch.objects.create(site=site, by_user=by_user, kind="reports", is_simulated=is_simulated)
+    """Import the rows of a reports table; one ImportItem per row, in a batch of its own.
+
+    Args:
+        batch: goes on with this batch, where a table is taken in a part at a time.
+    """
+    batch = batch or ImportBatch.objects.create(
+        site=site, by_user=by_user, kind="reports", is_simulated=is_simulated
+    )
     pseudonyms = installation()
-    counts: dict[str, int] = dict.fromkeys(Outcome.values, 0)
+    counts: dict[str, int] = {**dict.fromkeys(Outcome.values, 0), **batch.counts}
     refused: list[tuple[Row, str]] = []
     for start in range(0, len(rows), 50):
         with transaction.atomic():

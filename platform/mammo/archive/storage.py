@@ -57,7 +57,9 @@ def read_original(name: str, key_id: uuid.UUID) -> bytes:
 
 
 def remove(root: Path, name: str) -> None:
-    """Remove a stored file if it is there, and the thumbnail that belongs to it."""
+    """Remove a stored file if it is there, and the thumbnail that belongs to it; "" names none."""
+    if not name:
+        return
     (root / name).unlink(missing_ok=True)
     if name.endswith(".dcm"):
         thumbnail_path(name).unlink(missing_ok=True)

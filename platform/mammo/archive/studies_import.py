@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
@@ -290,7 +291,7 @@ class StudyImport:
                 found.original = ""
             if not found.original:
                 try:
-                    found.original, found.key_id = storage.store_original(found.read(), key_id), key_id
+                    found.original, found.key_id = self._kept_original(found, key_id), key_id
                 except KeyDestroyedError:
                     found.answer = {"outcome": Outcome.REJECTED, "reason": WITHDREW}
                     return
@@ -299,6 +300,18 @@ class StudyImport:
                 found.viewing_copy = storage.adopt_viewing_copy(found.staged)
         elif found.answer["outcome"] == Outcome.QUARANTINED and not found.quarantine_file:
             found.quarantine_file, found.quarantine_is_new = self.rows.quarantine(found)
+
+    @staticmethod
+    def _kept_original(found: Found, key_id: uuid.UUID) -> str:
+        """Name of the stored original; "" where the site keeps none.
+
+        Raises:
+            KeyDestroyedError: the patient withdrew.
+        """
+        if settings.ORIGINALS == "keep":
+            return storage.store_original(found.read(), key_id)
+        key_store().cipher(key_id)
+        return ""
 
     @staticmethod
     def _remove_files(waiting: list[Found]) -> None:

@@ -53,7 +53,7 @@ class StudySearch:
 
     def found_by(self, user: User) -> QuerySet[Study]:
         """Studies that match, of the account's sites; those of women who withdrew are not listed."""
-        studies = Study.objects.visible_to(user).filter(patient__erased_at=None)
+        studies = Study.objects.readable_by(user).filter(patient__erased_at=None)
         if self.site:
             studies = studies.filter(site=uuid.UUID(self.site))
         for name, value in (("density", self.density), ("birads_overall", self.birads)):

@@ -7,10 +7,10 @@ from django.db import transaction
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.models import TableMapping
-from mammo.archive.tables import PATHOLOGY, REPORTS, Columns, Mapping
+from mammo.archive.table_kinds import KINDS
+from mammo.archive.tables import Mapping
 from mammo.core.errors import UserError
 
-KINDS: dict[str, Columns] = {"reports": REPORTS, "pathology": PATHOLOGY}
 # Names that hospitals' systems give to our columns, in lower case.
 _KNOWN: dict[str, tuple[str, ...]] = {
     "patient": ("patient id", "patientid", "mrn", "hospital number", "住院号", "病历号", "病人号", "患者编号", "登记号"),

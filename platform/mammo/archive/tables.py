@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from mammo.core.errors import UserError
 
 # Tried in this order; GB18030 decodes almost anything, so it comes last.
 ENCODINGS = ("utf-8-sig", "gb18030")
 MAX_FIELD = 1_000_000
+# Of an XLSX file.
+MAX_UNPACKED, MAX_PARTS = 400 * 1024**2, 2_000
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,7 @@ def _xlsx_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]
     from openpyxl import load_workbook  # imported where it is needed: it costs a second
     from openpyxl.utils.exceptions import InvalidFileException
 
+    _refuse_bomb(path)
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
@@ -219,6 +222,18 @@ def _xlsx_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]
             yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
     finally:
         book.close()
+
+
+def _refuse_bomb(path: Path) -> None:
+    """A workbook is a zip archive: what it says it unpacks to must be possible for a table."""
+    try:
+        with ZipFile(path) as archive:
+            members = archive.infolist()
+    except (BadZipFile, OSError):
+        return  # load_workbook says what is wrong with it
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > MAX_UNPACKED or len(members) > MAX_PARTS:
+        raise UserError(f"{path}: unpacks to more than a table can hold; save it again or give a CSV file")
 
 
 def _cell(value: Any) -> str:

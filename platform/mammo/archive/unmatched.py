@@ -3,12 +3,15 @@
 import csv
 import io
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
 
-from mammo.archive.tables import Row
+from mammo.archive.tables import MAX_FIELD, Row
 from mammo.core.jsonlines import write_atomically
+
+_OURS = ("line", "reason")
 
 
 def unmatched_path(batch_id: uuid.UUID) -> Path:
@@ -17,14 +20,22 @@ def unmatched_path(batch_id: uuid.UUID) -> Path:
 
 
 def write_unmatched(refused: list[tuple[Row, str]], batch_id: uuid.UUID) -> Path:
-    """Write refused rows with the reason; readable by this account only."""
-    columns = [*dict.fromkeys(name for row, _ in refused for name in row.cells), "line", "reason"]
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, columns)
-    writer.writeheader()
-    for row, reason in refused:
-        writer.writerow({**row.cells, "line": row.number, "reason": reason})
+    """Write refused rows with the reason, behind those of this batch that are there; this account alone reads it."""
     target = unmatched_path(batch_id)
+    fresh = [{**row.cells, "line": str(row.number), "reason": reason} for row, reason in refused]
+    # By line: a part that is stored a second time replaces its rows.
+    rows = {row["line"]: row for row in (*_earlier(target), *fresh)}
+    named = dict.fromkeys(name for row in rows.values() for name in row if name not in _OURS)
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, [*named, *_OURS])
+    writer.writeheader()
+    writer.writerows(rows.values())
     write_atomically(target, buffer.getvalue().encode("utf-8-sig"))
     target.chmod(0o600)
     return target
+
+
+def _earlier(path: Path) -> Iterator[dict[str, str]]:
+    if path.exists():
+        csv.field_size_limit(MAX_FIELD)
+        yield from csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.http import FileResponse, Http404
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseNotModified
+from django.http.response import HttpResponseBase
 
 from mammo.archive import storage
 from mammo.archive.models import Image, Study
@@ -50,8 +51,13 @@ def viewer_json(
     }
 
 
-def viewing_copy_response(image: Image) -> FileResponse:
+def viewing_copy_response(image: Image, request: HttpRequest | None = None) -> HttpResponseBase:
     """The viewing copy as a response; the caller has checked that this person may see it.
+
+    A browser may keep it, but must ask before it shows it again: after a withdrawal the answer is 404.
+
+    Args:
+        request: answered with 304 where the browser has this very copy.
 
     Raises:
         Http404: the file is gone (erased).
@@ -61,7 +67,14 @@ def viewing_copy_response(image: Image) -> FileResponse:
     except FileNotFoundError:
         raise Http404 from None
     response = FileResponse(handle, content_type="application/dicom")
-    response["Cache-Control"] = "private, max-age=3600"
+    etag = f'"{image.viewing_copy_sha256}"'
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Disposition"] = "inline"
+    if request is not None and request.headers.get("If-None-Match") == etag:
+        response.close()
+        unchanged = HttpResponseNotModified()
+        unchanged["ETag"], unchanged["Cache-Control"] = etag, "private, no-cache"
+        return unchanged
     return response

@@ -170,6 +170,10 @@ DEMO_PAGES = (
     DemoPage(name="withdrawals", url_name="archive:erasures", account="dana", path="/archive/erasures/"),
     DemoPage(name="upload", url_name="archive:upload", account="dana", path="/archive/imports/upload/"),
     DemoPage(name="quarantine", url_name="archive:quarantine", account="dana", path="/archive/quarantine/"),
+    DemoPage(name="pacs", url_name="archive:pacs", account="dana", path="/archive/imports/pacs/"),
+    DemoPage(name="tables-in", url_name="archive:tables", account="dana", path="/archive/imports/tables/"),
+    DemoPage(name="doctors", url_name="archive:doctors", account="dana", path="/archive/imports/doctors/"),
+    DemoPage(name="wordings", url_name="annotation:wordings", account="dana", path="/annotation/wordings/"),
     DemoPage(name="runs", url_name="modeling:run-list", account="rita", path="/modeling/runs/"),
     DemoPage(
         name="run",
@@ -219,6 +223,10 @@ DEMO_PAGES = (
 # Pages without a picture, and why.
 NOT_SHOWN = {
     "archive:cohort": "the demo saves no cohort",
+    "archive:erasure": "nobody withdraws in the demo",
+    "archive:quarantine-item": "the demo's hospital has no doubtful file",
+    "archive:table": "stands only between the sending of a table and its import",
+    "annotation:wording": "shows a question as it was received",
     "archive:raw-report": "shows a report as it was received",
     "account_inactive": "met only by an account that was switched off",
     "evaluation:pause": "met only between two sittings; the demo's open trial has one",

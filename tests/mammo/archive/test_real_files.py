@@ -21,14 +21,21 @@ def batch(real: Path, site: Site) -> ImportBatch:
 
 
 @pytest.mark.slow
-def test_every_real_file_has_its_accepted_outcome_side_and_view(batch: ImportBatch, real: Path) -> None:
+def test_every_real_file_has_its_accepted_outcome_side_and_view(
+    batch: ImportBatch, real: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     items = {
         str(Path(item.source).relative_to(real)): item
         for item in batch.items.select_related("batch__site", "image")
     }
-    mismatches = []
-    for row in csv.DictReader((real / "expected.csv").open(encoding="utf-8")):
+    mismatches, held_back, clean = [], [], 0
+    rows = list(csv.DictReader((real / "expected.csv").open(encoding="utf-8")))
+    for row in rows:
         item = items[row["file"]]
+        if "imported" in row["outcome"].split("|"):
+            clean += 1
+            if (item.details or {}).get("kind") == "burned_in":
+                held_back.append(row["file"])
         found = (
             {"laterality": item.image.laterality, "view": item.image.view}
             if item.image
@@ -41,7 +48,13 @@ def test_every_real_file_has_its_accepted_outcome_side_and_view(batch: ImportBat
             mismatches.append((row["file"], row["side"] + row["view"], side + view, item.reason))
         elif item.outcome != "imported":
             assert item.reason, row["file"]
+    with capsys.disabled():
+        print(
+            f"\n{len(rows) - len(mismatches)} of {len(rows)} real files as expected.csv says; the text detector "
+            f"holds back {len(held_back)} of {clean} clean ones"
+        )
     assert mismatches == []
+    assert len(held_back) <= 2, held_back
 
     def shown(name: str) -> Image:
         return items[name].image

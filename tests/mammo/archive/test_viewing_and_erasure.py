@@ -41,9 +41,9 @@ def _client(user: User) -> Client:
 
 
 def test_the_viewer_is_told_all_images_in_their_order_and_which_four_it_expects(
-    batch: ImportBatch, june: User
+    batch: ImportBatch, rita: User
 ) -> None:
-    answer = _client(june).get(f"/archive/studies/{Study.objects.get().pk}/viewer.json").json()
+    answer = _client(rita).get(f"/archive/studies/{Study.objects.get().pk}/viewer.json").json()
     assert answer["expected"] == ["RCC", "LCC", "RMLO", "LMLO"]
     slots = sorted(image["laterality"] + image["view"] for image in answer["images"])
     assert slots == ["LCC", "LCC+", "LMLO", "RCC", "RMLO"]
@@ -68,13 +68,19 @@ def test_a_blinded_room_gives_its_own_addresses_and_names(batch: ImportBatch) ->
 
 
 def test_a_viewing_copy_is_served_to_people_of_its_site_only(
-    batch: ImportBatch, june: User, otto: User
+    batch: ImportBatch, rita: User, june: User, otto: User
 ) -> None:
     image = Image.objects.first()
-    answer = _client(june).get(f"/archive/images/{image.pk}/view.dcm")
+    address = f"/archive/images/{image.pk}/view.dcm"
+    answer = _client(rita).get(address)
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/dicom"
-    assert answer["Cache-Control"] == "private, max-age=3600"
+    assert answer["Cache-Control"] == "private, no-cache"
+    again = _client(rita).get(address, headers={"If-None-Match": answer["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    # A junior sees images of those alone whose questions she works on.
+    assert _client(june).get(address).status_code == 404
+    assert _client(june).get(f"/archive/studies/{image.study_id}/viewer.json").status_code == 404
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert (
         b"".join(answer.streaming_content)

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from mammo.accounts.models import Site, User
+from mammo.archive.viewing_rights import CATALOGUE_ROLES, READER_ROLES, granted
 from mammo.core.choices import Birads, Density, Laterality, Vendor, View
 from mammo.core.encryption import EncryptedJSONField, EncryptedTextField
 from mammo.core.models import TimedModel, VersionedModel
@@ -16,8 +17,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "PatientQuerySet":
-        """Patients of the account's sites."""
-        return self.filter(site__in=user.sites_as())
+        """Patients of the sites where the account reads the catalogue."""
+        return self.filter(site__in=user.sites_as(*CATALOGUE_ROLES))
 
 
 class Patient(TimedModel):
@@ -53,8 +54,17 @@ class StudyQuerySet(models.QuerySet["Study"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "StudyQuerySet":
-        """Studies of the account's sites."""
-        return self.filter(site__in=user.sites_as())
+        """Studies whose facts the account may read: of its sites for readers of the catalogue, else those it works on."""
+        return self.filter(Q(site__in=user.sites_as(*CATALOGUE_ROLES)) | granted(user))
+
+    def readable_by(self, user: User) -> "StudyQuerySet":
+        """Studies whose labels and reports the account may read: of the sites where it reads the archive."""
+        return self.filter(site__in=user.sites_as(*READER_ROLES))
+
+    def viewable_by(self, user: User) -> "StudyQuerySet":
+        """Studies whose images the account may look at; none of patients who were erased."""
+        seen = Q(site__in=user.sites_as(*READER_ROLES)) | granted(user)
+        return self.filter(seen, patient__erased_at=None)
 
     def needing(self, what: str) -> "StudyQuerySet":
         """Studies at which a person should look: doubtful, quarantine, incomplete or unlabelled."""
@@ -130,8 +140,14 @@ class ImageQuerySet(models.QuerySet["Image"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "ImageQuerySet":
-        """Images of the account's sites, of patients who were not erased."""
-        return self.filter(study__site__in=user.sites_as(), study__patient__erased_at=None)
+        """Images whose facts the account may read, of patients who were not erased."""
+        seen = Q(study__site__in=user.sites_as(*CATALOGUE_ROLES)) | granted(user, "study__patient")
+        return self.filter(seen, study__patient__erased_at=None)
+
+    def viewable_by(self, user: User) -> "ImageQuerySet":
+        """Images that the account may look at, of patients who were not erased."""
+        seen = Q(study__site__in=user.sites_as(*READER_ROLES)) | granted(user, "study__patient")
+        return self.filter(seen, study__patient__erased_at=None)
 
     def standard_views(self) -> "ImageQuerySet":
         """CC and MLO of both sides, without close-ups."""

@@ -1,20 +1,29 @@
 """Withdrawal: one person asks for a patient's erasure, another confirms, and the page says what still holds her."""
 
 import uuid
+from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from mammo.accounts import audit
 from mammo.accounts.models import User
+from mammo.archive import backups
 from mammo.archive import erasure as service
-from mammo.archive.models import Erasure, Patient
+from mammo.archive.models import Backup, Erasure, Patient
+from mammo.archive.openings import events_about, is_opening
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
+
+# Events of each kind on one page; the audit trail's own page shows all.
+SHOWN = 200
 
 
 def _user(request: HttpRequest) -> User:
@@ -38,13 +47,79 @@ def erasures(request: HttpRequest) -> HttpResponse:
     listed: list[dict[str, Any]] = [
         {
             "row": row,
-            "held": row.still_held_in if row.confirmed_at else service.held_in(row.patient),
+            "held": [
+                _named(held)
+                for held in (row.still_held_in if row.confirmed_at else service.held_in(row.patient))
+            ],
             "confirmable": row.confirmed_at is None and row.requested_by_id != user.pk,
         }
         for row in rows
     ]
     listed.sort(key=lambda item: item["row"].confirmed_at is not None)
-    return render(request, "archive/erasures.html", {"listed": listed})
+    context = {
+        "listed": listed,
+        "backups": backups.standing_backups().select_related("by_user"),
+        "contents": Backup.Content.choices,
+    }
+    return render(request, "archive/erasures.html", context)
+
+
+@login_required
+@require_safe
+def erasure(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse:
+    """One withdrawal: what still holds her, and who opened her data when."""
+    user = _user(request)
+    rows = Erasure.objects.filter(patient__site__in=user.sites_as(*service.ROLES))
+    row = get_object_or_404(
+        rows.select_related("patient__site", "requested_by", "confirmed_by"), pk=erasure_id
+    )
+    events = events_about(row.patient)
+    with transaction.atomic():
+        audit.record("archive.withdrawal_seen", by_user=user, on=row, site=row.patient.site)
+    context = {
+        "row": row,
+        "held": [_named(held) for held in service.held_in(row.patient)],
+        "confirmable": row.confirmed_at is None and row.requested_by_id != user.pk,
+        "sections": [
+            (_("Who opened her data"), [event for event in events if is_opening(event)][:SHOWN]),
+            (_("What was done with it"), [event for event in events if not is_opening(event)][:SHOWN]),
+        ],
+        "count": len(events),
+    }
+    return render(request, "archive/erasure.html", context)
+
+
+@login_required
+@require_POST
+@once
+def record_backup(request: HttpRequest) -> HttpResponse:
+    """Note a backup that was taken, so that withdrawals name it."""
+    user = _user(request)
+    posted = request.POST
+    backups.record_backup(
+        posted.get("content", ""),
+        taken_at=_moment(posted.get("taken", "")),
+        where=posted.get("where", ""),
+        expires_on=_day(posted.get("expires", "")),
+        by_user=user,
+    )
+    messages.success(request, _("The backup is noted."))
+    return redirect("archive:erasures")
+
+
+@login_required
+@require_POST
+@once
+def backup_destroyed(request: HttpRequest) -> HttpResponse:
+    """Note that a backup was destroyed; backups are of the whole installation, not of a site."""
+    user = _user(request)
+    try:
+        key = uuid.UUID(request.POST.get("backup", ""))
+    except ValueError:
+        raise Http404 from None
+    backups.mark_destroyed(get_object_or_404(Backup, pk=key), by_user=user)
+    messages.success(request, _("Noted as destroyed."))
+    return redirect("archive:erasures")
 
 
 @login_required
@@ -76,3 +151,31 @@ def confirm_erasure(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse
     service.erase_patient(get_object_or_404(rows, pk=erasure_id), by_user=user)
     messages.success(request, _("Erased. What still holds her is listed below: it is for you to remove."))
     return redirect("archive:erasures")
+
+
+def _named(held: dict[str, str]) -> dict[str, str]:
+    """What holds her, its kind in the reader's language."""
+    kinds = {
+        "snapshot": _("Frozen training set"),
+        "checkpoint": _("Trained weights"),
+        "export": _("Exported training set"),
+        "trial": _("Trial"),
+        "reader study": _("Reader study"),
+        "backup": _("Backup"),
+    }
+    return {**held, "label": kinds.get(held["kind"], held["kind"])}
+
+
+def _moment(written: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise UserError(_("taken: give day and time")) from None
+    return moment if moment.tzinfo else timezone.make_aware(moment)
+
+
+def _day(written: str) -> date | None:
+    try:
+        return date.fromisoformat(written) if written else None
+    except ValueError:
+        raise UserError(_("“%(day)s” is no day: write it as 2019-03-01") % {"day": written}) from None

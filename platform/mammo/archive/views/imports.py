@@ -13,6 +13,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import inbox
 from mammo.archive.models import ImportBatch, ImportItem
+from mammo.archive.unmatched import unmatched_path
 from mammo.archive.views.access import require_data_manager, signed_in
 
 ITEMS_PER_PAGE = 100
@@ -57,5 +58,11 @@ def import_batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     page = Paginator(items, ITEMS_PER_PAGE).get_page(request.GET.get("page"))
     with transaction.atomic():
         audit.record("archive.sources_seen", by_user=user, on=batch, site=batch.site, page=page.number)
-    context = {"batch": batch, "page": page, "outcome": outcome, "outcomes": ImportItem.Outcome.choices}
+    context = {
+        "batch": batch,
+        "page": page,
+        "outcome": outcome,
+        "outcomes": ImportItem.Outcome.choices,
+        "has_unmatched": unmatched_path(batch.pk).exists(),
+    }
     return render(request, "archive/import_batch.html", context)

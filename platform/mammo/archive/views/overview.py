@@ -41,6 +41,21 @@ def table_csv(request: HttpRequest, name: str) -> HttpResponse:
     return response
 
 
+@login_required
+@require_safe
+def figure_svg(request: HttpRequest, name: str) -> HttpResponse:
+    """One table's figure as a file (SVG)."""
+    table = next((each for each in _tables(request) if each.name == name), None)
+    figure = _figure(table) if table is not None else None
+    if figure is None or not figure.bars:
+        raise Http404
+    response = render(
+        request, "archive/_count_figure.svg", {"figure": figure, "alone": True}, content_type="image/svg+xml"
+    )
+    response["Content-Disposition"] = f'attachment; filename="{name}.svg"'
+    return response
+
+
 def _tables(request: HttpRequest) -> list[CountTable]:
     user = signed_in(request)
     if not user.has_role(*READERS):
@@ -65,7 +80,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """A table and its bars; none for tables that are no single series of counts."""
+    """A table and its bars; none for the table of totals."""
 
     table: CountTable
     bars: list[Bar]
@@ -77,13 +92,25 @@ class Figure:
 
 
 def _figure(table: CountTable) -> Figure:
-    if len(table.head) != 2 or table.name == "section_4_1":
-        return Figure(table, [])
-    most = max((int(row[1]) for row in table.rows), default=0)
-    return Figure(
-        table,
-        [
-            Bar(str(row[0]), int(row[1]), round(WIDEST * int(row[1]) / most) if most else 0, number * ROW)
-            for number, row in enumerate(table.rows)
-        ],
-    )
+    series = _series(table)
+    most = max((count for _name, count in series), default=0)
+    bars = [
+        Bar(name, count, round(WIDEST * count / most) if most else 0, number * ROW)
+        for number, (name, count) in enumerate(series)
+    ]
+    return Figure(table, bars)
+
+
+def _series(table: CountTable) -> list[tuple[str, int]]:
+    """Names and counts of a table's bars: Table 4 by category and result, Table 9 by category."""
+    if table.name == "section_4_1":
+        return []
+    if table.name == "table_4":
+        return [
+            (f"BI-RADS {category}: {row[0]}", int(row[column]))
+            for column, category in enumerate(table.head[1:-1], start=1)
+            for row in table.rows[:-1]
+        ]
+    if table.name == "table_9":
+        return [(f"BI-RADS {row[1]}: {row[0]}", int(row[2])) for row in table.rows]
+    return [(str(row[0]), int(row[1])) for row in table.rows]

@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,10 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.derived_labels import RULE, derived_label
+from mammo.archive.erasure import ROLES as ERASURE_ROLES
 from mammo.archive.label_corrections import correct_labels
-from mammo.archive.models import Pathology, Report, Split, SplitMembership, Study
+from mammo.archive.models import Erasure, Pathology, Report, Split, SplitMembership, Study
 from mammo.archive.raw_text import open_raw_text
 from mammo.archive.study_search import ATTENTION, StudySearch, study_page
 from mammo.archive.views.access import signed_in
@@ -36,7 +39,7 @@ def archive_reader(request: HttpRequest) -> User:
 
 def readable_study(user: User, study_id: uuid.UUID) -> Study:
     """A study of a site at which the account may see labels and reports."""
-    studies = Study.objects.filter(site__in=user.sites_as(*READERS)).select_related("patient", "site")
+    studies = Study.objects.readable_by(user).select_related("patient", "site")
     return get_object_or_404(studies, pk=study_id)
 
 
@@ -46,7 +49,7 @@ def studies(request: HttpRequest) -> HttpResponse:
     """Studies of the account's sites, the newest first, narrowed by the choices of the address."""
     user = archive_reader(request)
     search = StudySearch.of(request.GET)
-    found = search.found_by(user).filter(site__in=user.sites_as(*READERS))
+    found = search.found_by(user)
     after = request.GET.get("after", "")
     page = study_page(found, after)
     context = {
@@ -70,7 +73,10 @@ def studies(request: HttpRequest) -> HttpResponse:
 def study(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     """One study: images, report as allowed, labels with where they came from, pathology, splits."""
     user = archive_reader(request)
-    return render(request, "archive/study.html", study_context(readable_study(user, study_id), user))
+    row = readable_study(user, study_id)
+    with transaction.atomic():
+        audit.record("archive.study_opened", by_user=user, on=row, site=row.site)
+    return render(request, "archive/study.html", study_context(row, user))
 
 
 @login_required
@@ -124,6 +130,7 @@ def study_context(row: Study, user: User) -> dict[str, object]:
         "study": row,
         "is_erased": is_erased,
         "images": row.images.order_by("-laterality", "view", "-acquired_order"),
+        "missing": [] if is_erased else missing_views(row),
         "reports": [] if is_erased else reports,
         "corrections": [] if is_erased else corrections,
         "pathology": pathology,
@@ -134,8 +141,16 @@ def study_context(row: Study, user: User) -> dict[str, object]:
         "densities": Density.choices,
         "categories": Birads.choices,
         "is_data_manager": user.has_role("data_manager", site=row.site),
+        "may_erase": not is_erased and user.has_role(*ERASURE_ROLES, site=row.site),
+        "erasure": Erasure.objects.filter(patient=row.patient).first(),
         "viewer_src": reverse("archive:viewer", args=[row.pk]),
     }
+
+
+def missing_views(row: Study) -> list[str]:
+    """Which of the four standard views the study lacks; it is usable without them."""
+    there = set(row.images.filter(is_extra=False).values_list("laterality", "view"))
+    return [f"{side} {view}" for view in ("CC", "MLO") for side in "RL" if (side, view) not in there]
 
 
 def _attention(name: str) -> str:

@@ -9,6 +9,8 @@ from annotation.models import Campaign, Purpose, Question
 from annotation.question_table import read_question_table
 from annotation.services.campaigns import add_member, create_campaign, open_campaign
 from annotation.services.questions import import_questions
+from annotation.services.wordings import MOST_AT_ONCE, confirm_wordings
+from mammo.accounts.models import User
 from mammo.archive.models import Split, SplitMembership, Study
 from mammo.archive.pseudonyms import installation
 from mammo.archive.services import import_pathology, import_studies
@@ -83,7 +85,15 @@ def bring_questions(story: Story) -> dict[str, Any]:
             campaign, read_question_table(table), by_user=people["dana"], table_name=table.name
         )
         counts[name] = result.counts
+        _confirm_wordings(campaign, people["dana"])
     return {"questions": counts}
+
+
+def _confirm_wordings(campaign: Campaign, keeper: User) -> None:
+    """The scripted data manager confirms the cleaned wordings, as many at a time as the service takes."""
+    unread = Question.objects.filter(campaign=campaign, cleaned_by=None).order_by("position")
+    while seen := dict(unread.values_list("pk", "version")[:MOST_AT_ONCE]):
+        confirm_wordings(campaign.site, seen, by_user=keeper)
 
 
 def _divide_questions(story: Story, split: Split) -> dict[str, Path]:

@@ -9,8 +9,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from mammo.accounts.services import site_by_code
-from mammo.archive.dicomweb import Pacs, PacsFiles, Query
+from mammo.archive.dicomweb import Pacs, Query
 from mammo.archive.models import ImportBatch
+from mammo.archive.pacs_files import PacsFiles
 from mammo.archive.parsed_values import parse_day
 from mammo.archive.studies_import import run_import
 from mammo.core.command import Command as BaseCommand
@@ -53,9 +54,7 @@ class Command(BaseCommand):
             study_uid=options["study"],
             modality=options["modality"],
         )
-        if not options["all"] and not any(
-            (query.first, query.last, query.patient, query.accession, query.study_uid)
-        ):
+        if not options["all"] and query.is_empty:
             raise UserError("say what to fetch: --from, --to, --patient, --accession or --study; or --all")
         pacs = Pacs(
             options["url"],

@@ -1,0 +1,102 @@
+"""Cleaned wordings: a data manager looks at each before a model or a doctor reads it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from annotation.models import Question
+from annotation.services.wording import LONGEST_TEXT, plain
+from mammo.accounts import audit
+from mammo.accounts.models import Site, User
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
+from mammo.core.versions import save_versioned
+
+# As many as a person can read at a time.
+MOST_AT_ONCE = 100
+
+
+def confirm_wordings(site: Site, seen: Mapping[UUID, int], *, by_user: User) -> int:
+    """Say of cleaned wordings, as they were read, that nothing in them identifies anybody.
+
+    Args:
+        seen: version by question, as the person saw it.
+
+    Raises:
+        NotAllowedError: the account is no data manager of the site.
+        UserError: more than a person can have read.
+        StaleVersionError: one changed since it was read; none was confirmed.
+    """
+    _require(site, by_user)
+    if len(seen) > MOST_AT_ONCE:
+        raise UserError(_("confirm %(most)s wordings at a time at most") % {"most": MOST_AT_ONCE})
+    with transaction.atomic():
+        for key, version in seen.items():
+            rows = Question.objects.filter(pk=key, campaign__site=site, version=version, cleaned_by=None)
+            moved = rows.update(cleaned_by=by_user, version=F("version") + 1, updated_at=timezone.now())
+            if not moved:
+                raise StaleVersionError(
+                    _("One of these wordings changed since you read it; read them again."),
+                    current=None,
+                    current_version=0,
+                )
+        audit.record(
+            "annotation.wordings_confirmed", by_user=by_user, site=site, questions=[str(key) for key in seen]
+        )
+    return len(seen)
+
+
+def correct_wording(
+    question: Question, turns: Sequence[str], *, expected_version: int, by_user: User
+) -> None:
+    """Write the cleaned wording as it should be, and confirm it.
+
+    Raises:
+        NotAllowedError: the account is no data manager of the site.
+        WrongStateError: a model has read it already.
+        UserError: a round is empty, missing or too long.
+        StaleVersionError: someone else was faster.
+    """
+    site = question.campaign.site
+    _require(site, by_user)
+    if question.stage != Question.Stage.NEW:
+        raise WrongStateError(_("this question has proposals already: its wording stays"))
+    written = [plain(turn) for turn in turns]
+    if len(written) != len(question.turns) or not all(written):
+        raise UserError(_("wording: keep every round, and leave none empty"))
+    if max(len(turn) for turn in written) > LONGEST_TEXT:
+        raise UserError(_("wording: longer than %(most)s characters") % {"most": LONGEST_TEXT})
+    changed = written != list(question.turns)
+    with transaction.atomic():
+        save_versioned(
+            question,
+            expected_version=expected_version,
+            changes={"turns": written, "cleaned_by": by_user},
+        )
+        audit.record(
+            "annotation.wording_corrected" if changed else "annotation.wording_confirmed",
+            by_user=by_user,
+            on=question,
+            site=site,
+        )
+
+
+def open_wording_received(question: Question, *, by_user: User) -> list[str]:
+    """The rounds with the names and numbers that stand in them; empty after their retention period.
+
+    Raises:
+        NotAllowedError: the account is no data manager of the site.
+    """
+    _require(question.campaign.site, by_user)
+    with transaction.atomic():
+        audit.record("annotation.wording_opened", by_user=by_user, on=question, site=question.campaign.site)
+    return [str(turn) for turn in json.loads(question.wording_received or "[]")]
+
+
+def _require(site: Site, user: User) -> None:
+    if not user.has_role("data_manager", site=site):
+        raise NotAllowedError(_("only a data manager of the site does this"))

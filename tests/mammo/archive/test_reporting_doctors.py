@@ -1,0 +1,87 @@
+"""Reporting doctors: keyed hashes that a data manager assigns to accounts; they never rate what they reported."""
+
+import uuid
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from mammo.accounts.models import AuditEvent, Site, User
+from mammo.archive.models import Study
+from mammo.archive.reporting_doctors import assign, hashes_of, names_of, reported_by, reporters_of
+from mammo.archive.services import import_studies
+from mammo.core.errors import NotAllowedError, UserError
+
+from .files import mammogram
+
+
+@pytest.fixture
+def reported(tmp_path: Path, site: Site) -> Study:
+    """A study that Dr Zhou read; the header says so."""
+    file = mammogram(tmp_path / "in" / "a.dcm", NameOfPhysiciansReadingStudy="ZHOU^MIN=周^敏")
+    import_studies([file], site=site, by_user=None)
+    return Study.objects.get()
+
+
+def test_the_study_keeps_a_hash_and_the_data_manager_finds_the_name_in_the_roster(
+    reported: Study, site: Site
+) -> None:
+    (only,) = reporters_of(site)
+    assert (only.studies, only.row, len(only.name_hash)) == (1, None, 64)
+    assert names_of(site, [only.name_hash]) == {only.name_hash: "ZHOU^MIN=周^敏"}
+
+
+def test_an_assigned_account_stands_for_its_doctor(
+    reported: Study, site: Site, dana: User, sena: User
+) -> None:
+    (only,) = reporters_of(site)
+    assert not reported_by(reported, sena)
+    assign(only.name_hash, sena, site=site, by_user=dana)
+    assert reported_by(reported, sena)
+    assign(only.name_hash, None, site=site, by_user=dana)  # it was a namesake
+    assert not reported_by(reported, sena)
+    assert AuditEvent.objects.filter(action="archive.reporting_doctor_assigned", actor=dana).count() == 2
+
+
+def test_an_accounts_own_name_counts_until_it_is_assigned_to_another(
+    reported: Study, site: Site, dana: User, sena: User, sol: User
+) -> None:
+    from mammo.archive.pseudonyms import installation
+
+    (only,) = reporters_of(site)
+    User.objects.filter(pk=sol.pk).update(display_name="Zhou^Min=周^敏")
+    sol.refresh_from_db()
+    assert installation().person_hash(site.code, sol.display_name) == only.name_hash
+    assert reported_by(reported, sol)
+    assign(only.name_hash, sena, site=site, by_user=dana)
+    assert not reported_by(reported, sol)
+    assert only.name_hash in hashes_of(sena, site)
+
+
+def test_what_makes_no_sense_is_refused(
+    reported: Study, site: Site, dana: User, rita: User, otto: User
+) -> None:
+    (only,) = reporters_of(site)
+    with pytest.raises(NotAllowedError):
+        assign(only.name_hash, rita, site=site, by_user=rita)
+    with pytest.raises(UserError, match="no role at this site"):
+        assign(only.name_hash, otto, site=site, by_user=dana)
+    for unknown in ("f" * 64, only.name_hash[:8], ""):
+        with pytest.raises(UserError, match="no study"):
+            assign(unknown, None, site=site, by_user=dana)
+
+
+def test_the_page_assigns_and_seeing_names_is_audited(
+    reported: Study, site: Site, dana: User, sena: User, rita: User, client: Client
+) -> None:
+    client.force_login(dana)
+    page = client.get("/archive/imports/doctors/").content.decode()
+    assert "ZHOU" in page
+    assert AuditEvent.objects.filter(action="archive.reporting_doctors_seen", actor=dana).count() == 1
+    (only,) = reporters_of(site)
+    posted = {"site": "north", "doctor": only.name_hash, "account": sena.username}
+    answer = client.post("/archive/imports/doctors/assign/", {**posted, "idempotency_key": str(uuid.uuid4())})
+    assert answer.status_code == 302
+    assert reported_by(reported, sena)
+    client.force_login(rita)
+    assert client.get("/archive/imports/doctors/").status_code == 404
