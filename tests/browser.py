@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mammo.core.assets import built_folder
 from tests.conftest import missing
@@ -30,6 +30,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     """One Chromium for all tests of the folder."""
     if built_folder() is None:
         missing("the browser files are not built (make setup)")
+    expect.set_options(timeout=30_000)  # a busy machine is no fault of the page
     with sync_playwright() as playwright:
         chromium_browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield chromium_browser

@@ -1,6 +1,7 @@
 """`make test`: the whole suite, then every test that touches the database once more on PostgreSQL.
 
-Both passes share the cores between processes, a file to a process at a time. PostgreSQL is the server of
+Both passes share the cores between processes, a file to a process at a time; one process more than there are cores,
+because the tests of jobs and of receivers mostly wait. PostgreSQL is the server of
 MAMMO_TEST_POSTGRES (default: the local one) or, where none answers and one is installed, a cluster of the run's
 own. Where there is none the second pass is left out and the run says so; in CI that is a failure.
 """
@@ -19,7 +20,7 @@ def main() -> int:
     """Run both passes; 0 when every test passed."""
     began = time.monotonic()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    options = ["-n", str(min(cores, MOST_PROCESSES)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    options = ["-n", str(min(cores + 1, MOST_PROCESSES)), "--dist", "loadfile", "--no-loadscope-reorder"]
     options += sys.argv[1:]
     try:
         with postgres() as address:
@@ -37,7 +38,9 @@ def _on_postgresql(options: list[str], address: str) -> int:
     print("\nOnce more on PostgreSQL: every test that touches the database", flush=True)
     try:
         chosen = [*options, "--database-only", "-m", "not browser"]
-        return _pytest(chosen, {POSTGRES_VARIABLE: address, "DATABASE_URL": with_database(address, name)})
+        # Tests need no row to survive a power cut.
+        url = f"{with_database(address, name)}?options=-c%20synchronous_commit%3Doff"
+        return _pytest(chosen, {POSTGRES_VARIABLE: address, "DATABASE_URL": url})
     finally:
         drop_databases(address, f"test_{name}")
 

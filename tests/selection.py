@@ -10,6 +10,11 @@ import pytest
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
 DATABASE_OPTION = "--database-only"
+# Files that take longest, most of it waiting or in one process of their own: they begin first.
+LONGEST = (
+    "test_story.py", "test_chaos_rabbitmq.py", "test_chaos_redis.py", "test_chaos_embedded.py", "test_matrix.py",
+    "test_every_page.py", "test_browser_work.py", "test_network.py", "test_eighteen_raters.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if touches_database(item)]
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: (item.path not in slow, place.get(item.path.name, len(LONGEST))))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
