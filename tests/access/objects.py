@@ -35,6 +35,8 @@ from mammo.archive.models import (
     Split,
     TableUpload,
 )
+from mammo.archive.tables import Row
+from mammo.archive.unmatched import write_unmatched
 from mammo.core.jsonlines import write_atomically
 from mammo.core.keys import key_store
 from mammo.jobs.models import Job
@@ -94,6 +96,7 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
     run = Run.objects.create(site=site, stage="sft", snapshot=snapshot)
     batch = ImportBatch.objects.create(site=site, kind="studies")
     item = _quarantined(site, batch)
+    write_unmatched([(Row(2, {"patient": "M001"}), "no study matches")], batch.pk)
     thumbnail = storage.thumbnail_path(study.images.all()[0].viewing_copy)
     thumbnail.write_bytes(b"a small picture")
     shared = {

@@ -1,6 +1,7 @@
 """Withdrawal of a patient: one person asks, another confirms; her key is destroyed and a tombstone stays."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -8,7 +9,8 @@ from django.utils import timezone
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import storage
-from mammo.archive.models import Erasure, Image, ImportItem, Pathology, Patient, Study
+from mammo.archive.models import Erasure, Image, ImportItem, PacsFetch, Pathology, Patient, Study
+from mammo.archive.pseudonyms import installation
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.keys import key_store
 
@@ -111,6 +113,18 @@ def _empty_rows(patient: Patient) -> None:
     for item in ImportItem.objects.filter(image__study__patient=patient).select_related("batch__site"):
         item.source, item.details = "(erased)", None
         item.save(update_fields=["source", "details"])
+    _forget_fetches(patient)
+
+
+def _forget_fetches(patient: Patient) -> None:
+    """Her number stands under the site's key where a PACS was asked for it."""
+    keys, code = installation(), patient.site.code
+    for fetch in PacsFetch.objects.filter(service__site=patient.site).select_related("service__site"):
+        asked = dict(fetch.query)
+        if asked.get("patient") and keys.number_hash(code, asked["patient"]) == patient.number_hash:
+            fetch.query = cast("Any", {**asked, "patient": "(erased)", "accession": "", "study_uid": ""})
+            fetch.todo = cast("Any", [])
+            fetch.save(update_fields=["query", "todo"])
 
 
 def _require_role(patient: Patient, user: User) -> None:

@@ -108,6 +108,22 @@ def test_what_was_asked_for_and_the_password_are_nowhere_in_clear(
     assert AuditEvent.objects.filter(action="archive.fetch_begun", actor=dana).exists()
 
 
+def test_a_withdrawal_takes_her_number_out_of_what_was_asked(
+    service: PacsService, site: Site, dana: User, tmp_path: Path
+) -> None:
+    from mammo.accounts.services import create_account
+    from mammo.archive.models import Patient
+    from mammo.archive.services import erase_patient, import_studies, request_erasure
+
+    import_studies([mammogram(tmp_path / "a.dcm")], site=site, by_user=None)
+    hers = begin_fetch(service, Query(patient="H1234567"), by_user=dana)
+    another = begin_fetch(service, Query(patient="H999"), by_user=dana)
+    admin = create_account("adam", password="correct horse battery", roles={"admin": [site]}, by_user=None)
+    erase_patient(request_erasure(Patient.objects.get(), reason="letter", by_user=dana), by_user=admin)
+    assert PacsFetch.objects.get(pk=hers.pk).query["patient"] == "(erased)"
+    assert PacsFetch.objects.get(pk=another.pk).query["patient"] == "H999"
+
+
 def test_only_data_managers_of_the_site_fetch_and_never_everything(
     service: PacsService, dana: User, june: User, rita: User, otto: User, client: Client
 ) -> None:

@@ -61,9 +61,12 @@ def test_a_lis_table_goes_through_the_page_and_is_remembered(
     theirs = list(proposed)
     ours = ["lesion" if name == "标本" else proposed[name] for name in theirs]
     client.post(address, {"theirs": theirs, "ours": ours, "do": "import", **key()})
+    assert "hx-get" in client.get(address).content.decode()  # it says how far it is by itself
     run_all(django_capture_on_commit_callbacks)
     upload.refresh_from_db()
     assert upload.finished_at
+    assert client.get(address, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert "hx-get" not in client.get(address).content.decode().split("<main")[1]
     assert (Pathology.objects.get().lesion, Pathology.objects.get().study) == ("1", hers)
     batch = ImportBatch.objects.get(pk=upload.pk)
     assert (batch.kind, batch.origin, batch.by_user) == ("pathology", "upload", dana)

@@ -62,6 +62,9 @@ def table(request: HttpRequest, table_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         return _settle(request, upload)
     at_work = upload.job is not None and upload.job.state not in ENDED
+    if not at_work and request.headers.get("HX-Request"):
+        # The page asks how far the import is: now it shows something else, and is read anew.
+        return HttpResponse(headers={"HX-Refresh": "true"})
     context = {
         "upload": upload,
         "at_work": at_work,
