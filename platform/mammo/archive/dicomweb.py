@@ -53,11 +53,14 @@ class Query:
     @classmethod
     def from_dict(cls, stored: dict[str, str]) -> Self:
         """Reverse of `as_dict`."""
-        days = {
-            name: date.fromisoformat(stored[name]) if stored.get(name) else None for name in ("first", "last")
-        }
-        named = {name: stored.get(name, "") for name in ("patient", "accession", "study_uid")}
-        return cls(**days, **named, modality=stored.get("modality", "MG"))
+        return cls(
+            first=_stored_day(stored.get("first", "")),
+            last=_stored_day(stored.get("last", "")),
+            patient=stored.get("patient", ""),
+            accession=stored.get("accession", ""),
+            study_uid=stored.get("study_uid", ""),
+            modality=stored.get("modality", "MG"),
+        )
 
     def filters(self) -> dict[str, str]:
         """As QIDO-RS wants them (PS3.18 8.3.4)."""
@@ -71,6 +74,10 @@ class Query:
             days = (day.strftime("%Y%m%d") if day else "" for day in (self.first, self.last))
             found["StudyDate"] = "-".join(days)
         return {name: value for name, value in found.items() if value}
+
+
+def _stored_day(written: str) -> date | None:
+    return date.fromisoformat(written) if written else None
 
 
 class Pacs:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from mammo.accounts.models import User
 from mammo.archive.dicomweb import Query
-from mammo.archive.models import PacsFetch, PacsService
+from mammo.archive.models import ImportBatch, PacsFetch, PacsService
 from mammo.archive.pacs_fetches import begin_fetch, go_on
 from mammo.archive.views.access import require_data_manager, signed_in
 from mammo.core.errors import UserError
@@ -76,14 +76,18 @@ def fetch_on(request: HttpRequest, fetch_id: uuid.UUID) -> HttpResponse:
 
 
 def _fetches(user: User) -> dict[str, object]:
-    rows = PacsFetch.objects.visible_to(user).select_related("service__site", "by_user", "job")
+    found = PacsFetch.objects.visible_to(user).select_related("service__site", "by_user", "job")
+    rows = list(found[:SHOWN])
+    # The batch stands only when the first of its files was imported.
+    begun = set(ImportBatch.objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
     listed = [
         {
             "row": row,
+            "has_batch": row.pk in begun,
             "left": len(row.todo or []),
             "at_work": row.finished_at is None and row.job is not None and row.job.state not in ENDED,
         }
-        for row in rows[:SHOWN]
+        for row in rows
     ]
     return {"fetches": listed, "at_work": any(item["at_work"] for item in listed)}
 

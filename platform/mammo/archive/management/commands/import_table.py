@@ -9,7 +9,8 @@ from mammo.accounts.models import Site
 from mammo.accounts.services import site_by_code
 from mammo.archive.pathology_import import import_pathology
 from mammo.archive.reports_import import import_reports
-from mammo.archive.table_mappings import KINDS, check, proposed, remember, remembered
+from mammo.archive.table_kinds import KINDS
+from mammo.archive.table_mappings import check, proposed, remember, remembered
 from mammo.archive.tables import Mapping, header_and_rows, read_table
 from mammo.archive.unmatched import unmatched_path
 from mammo.core.command import Command as BaseCommand
