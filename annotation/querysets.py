@@ -97,11 +97,13 @@ class QuestionQuerySet(models.QuerySet["Question"]):
     def _open_to(user: User, purpose: str) -> Q:
         return Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
 
+    def unconfirmed(self) -> QuestionQuerySet:
+        """Questions whose cleaned wording no data manager has looked at."""
+        return self.filter(cleaned_by=None, stage="new", is_practice=False)
+
     def unconfirmed_for(self, user: User) -> QuestionQuerySet:
-        """Questions whose cleaned wording no data manager has looked at, of this data manager's sites."""
-        return self.filter(
-            campaign__site__in=user.sites_as("data_manager"), cleaned_by=None, stage="new", is_practice=False
-        )
+        """Of these, the ones of this data manager's sites."""
+        return self.unconfirmed().filter(campaign__site__in=user.sites_as("data_manager"))
 
     def lacking_proposals(self) -> QuestionQuerySet:
         """Questions of confirmed wording that no model has proposed answers to yet."""

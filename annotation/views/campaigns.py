@@ -8,6 +8,7 @@ from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation.forms import CampaignForm, TextsForm, initial_of
@@ -38,13 +39,20 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
 @once
 def propose(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Queue proposals for the questions of a campaign that lack them."""
-    job = proposals.queue_proposals(managed_campaign(request, campaign_id), by_user=user_of(request))
-    said = (
-        _("Proposals are being made; the page of jobs shows how far it is.")
-        if job
-        else _("No question lacks proposals.")
-    )
-    messages.info(request, said)
+    campaign = managed_campaign(request, campaign_id)
+    job = proposals.queue_proposals(campaign, by_user=user_of(request))
+    unread = Question.objects.filter(campaign=campaign).unconfirmed().count()
+    if job:
+        messages.info(request, _("Proposals are being made; the page of jobs shows how far it is."))
+    elif not unread:
+        messages.info(request, _("No question lacks proposals."))
+    if unread:
+        said = ngettext(
+            "%(n)s wording waits for a data manager to confirm it.",
+            "%(n)s wordings wait for a data manager to confirm them.",
+            unread,
+        )
+        messages.warning(request, said % {"n": unread})
     return redirect("annotation:campaign-list")
 
 

@@ -1,9 +1,12 @@
 """Cleaned wordings: a data manager confirms each before a model or a doctor reads it."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from annotation.models import Campaign, Question
 from annotation.services.proposals import build_request, queue_proposals
@@ -12,6 +15,7 @@ from annotation.services.wordings import confirm_wordings, correct_wording, open
 from mammo.accounts.models import AuditEvent, User
 from mammo.accounts.services import create_account
 from mammo.archive.models import Patient
+from mammo.archive.retention import forget_before
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
 from .scene import patient_with_study, propose, row
@@ -79,6 +83,29 @@ def test_after_proposals_the_wording_stays(campaign: Campaign, question: Questio
     propose(campaign, [question])
     with pytest.raises(WrongStateError, match="stays"):
         correct_wording(question, ["x"], expected_version=question.version, by_user=keeper)
+
+
+def test_a_researcher_is_told_what_waits_for_the_data_manager(
+    campaign: Campaign, question: Question, rita: User, client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.force_login(rita)
+    address = f"/annotation/campaigns/{campaign.pk}/propose/"
+    answer = client.post(address, {"idempotency_key": str(uuid.uuid4())}, follow=True)
+    assert "1 wording waits for a data manager" in answer.content.decode()
+    call_command("propose", campaign.name)
+    assert "1 wordings wait" in capsys.readouterr().out
+
+
+def test_the_wording_as_received_is_destroyed_when_its_time_is_over(
+    question: Question, keeper: User, client: Client
+) -> None:
+    Question.objects.update(created_at=question.created_at - timedelta(days=400))
+    done = forget_before(timezone.now() - timedelta(days=365))
+    assert done.texts == 1
+    assert open_wording_received(Question.objects.get(), by_user=keeper) == []
+    assert Question.objects.get().turns == question.turns
+    client.force_login(keeper)
+    assert client.get(f"/annotation/wordings/{question.pk}/").status_code == 200
 
 
 def test_the_page_confirms_and_opening_what_was_received_is_audited(

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         campaign = campaign_by_name(options["campaign"], site=site)
         job = queue_proposals(campaign, by_user=None, gpus=options["gpus"])
         if job is None:
-            unread = Question.objects.filter(campaign=campaign, stage="new", cleaned_by=None).count()
+            unread = Question.objects.filter(campaign=campaign).unconfirmed().count()
             self.say(
                 f"{unread} wordings wait for a data manager to confirm them (page Wordings)."
                 if unread
