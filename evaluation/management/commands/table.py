@@ -75,6 +75,9 @@ class Command(BaseCommand):
             files.append(str(companion))
         for path in files:
             print(f"written: {path}", file=sys.stderr)
+        if files:
+            for note in table.notes:
+                print(f"note: {note}", file=sys.stderr)
         return table.as_json() | {"files": files}
 
     def _table(self, **options: Any) -> Table:

@@ -29,7 +29,8 @@ VISITORS = (
     ),
     ("rita", "Rita Meyer", Role.RESEARCHER, 8, gettext_noop("Watch the jobs, run trials, download Table 1")),
     ("dana", "Dana Zhou", Role.DATA_MANAGER, 6, gettext_noop("Look at imports and what waits in quarantine")),
-    ("adam", "Adam Novak", Role.ADMIN, 10, gettext_noop("See everything of the site")),
+    ("adam", "Adam Novak", Role.ADMIN, 10, gettext_noop("Look after the site's jobs, campaigns and trials")),
+    ("otto", "Otto Brandt", Role.AUDITOR, 9, gettext_noop("Read the audit trail")),
 )
 SCRIPTED = (
     ("scripted-junior-1", "Junior 1 (scripted)", Role.JUNIOR, 5),
@@ -51,6 +52,7 @@ ROLE_NAMES = {
     Role.RESEARCHER: "Researcher",
     Role.DATA_MANAGER: "Data manager",
     Role.ADMIN: "Administrator",
+    Role.AUDITOR: "Auditor",
 }
 
 

@@ -3,11 +3,15 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.slow
@@ -64,6 +68,34 @@ def test_a_second_run_skips_everything(finished: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("done before") == 16
     assert "| MammoVLM" in again.stdout
+
+
+def test_the_finished_demo_serves_its_site_until_it_is_ended(finished: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "MAMMO_HOME": str(finished), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    environment.pop("DATABASE_URL", None)
+    environment.pop("BROKER_URL", None)
+    serving = subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--serve", "1", "--port", str(port), "--quick"], cwd=ROOT,
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert serving.stdout is not None
+    said = []
+    try:
+        for line in serving.stdout:
+            said.append(line)
+            if "The site stays up" in line:
+                break
+        assert "The site stays up" in said[-1], "".join(said)
+        shown = "".join(said)
+        assert f"http://127.0.0.1:{port}/" in shown
+        assert "june" in shown
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=60) as answer:
+            assert "june" in answer.read().decode()
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=60)
+    assert serving.returncode == 0
 
 
 def test_a_demo_of_another_size_is_refused_in_one_line(finished: Path) -> None:

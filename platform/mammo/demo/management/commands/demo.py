@@ -20,6 +20,7 @@ from mammo.demo.story.run import FIRST, THEN, run_steps, summary
 from mammo.jobs.supervisor import Supervisor
 
 HOST = "127.0.0.1"
+SITE_PATIENCE = 120.0  # seconds until the web process answers, on a busy machine
 
 
 class Command(BaseCommand):
@@ -65,7 +66,11 @@ class Command(BaseCommand):
         serve = bool(options["serve"])
         with supervisor:
             if serve:
-                self._say_address(options["port"], **options)
+                if not supervisor.wait_until_ready(SITE_PATIENCE):
+                    raise UserError(
+                        f"the site does not answer after {SITE_PATIENCE:.0f} s; see demo/processes.log"
+                    )
+                self._say_address(**options)
             run_steps(story, THEN)
             figures = summary(story)
             self._say_results(story, figures, **options)
@@ -93,9 +98,9 @@ class Command(BaseCommand):
         progress.save()
         return Story(**size, say=lambda line: self.say(line, **options), progress=progress)
 
-    def _say_address(self, port: int, **options: Any) -> None:
+    def _say_address(self, **options: Any) -> None:
         self.say(
-            f"\nThe site is up: http://{HOST}:{port}/   (password of all sign-ins: {people.PASSWORD})",
+            f"\nThe site is up: http://{HOST}:{options['port']}/   (password of all sign-ins: {people.PASSWORD})",
             **options,
         )
         for name, title, role, _, does in people.VISITORS:
