@@ -20,6 +20,16 @@ class ModelingConfig(AppConfig):
         register_holder(holders.snapshots_and_checkpoints_that_hold)
         register_entry(
             Entry(
+                label=_("Consultations"),
+                url_name="modeling:consultations",
+                roles=frozenset({"researcher", "senior", "junior"}),
+                order=55,
+                group=_("Research"),
+                description=_("Ask a tuned model about a study, for research under a protocol."),
+            )
+        )
+        register_entry(
+            Entry(
                 label=pgettext_lazy("place", "Training"),
                 url_name="modeling:run-list",
                 roles=frozenset({"researcher", "statistician", "admin"}),

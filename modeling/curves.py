@@ -1,14 +1,20 @@
 """Curves of a run: one chart per measure; a measure on training and on validation data share theirs."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 
+from django.conf import settings
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mammo.core.charts import Point, line_chart
-from modeling.models import Metric
+from modeling.models import Metric, Run
+
+# Beside the run's checkpoints; modeling.training.curves writes it.
+METRICS_FILE = "metrics.jsonl"
 
 # Names of measures as the trainer writes them; others are shown as written.
 NAMES = {
@@ -33,6 +39,21 @@ def curves_of(metrics: Iterable[Metric]) -> list[SafeString]:
     return [
         line_chart(str(NAMES.get(name, name)), measures[name], x_label=_("Optimiser steps"))
         for name in ordered
+    ]
+
+
+def latest_curves(run: Run) -> list[Metric]:
+    """Points of a run that trains on this machine, as its process has written them by now; none elsewhere."""
+    try:
+        lines = (
+            (Path(settings.MAMMO_HOME) / "runs" / str(run.pk) / METRICS_FILE).read_text("utf-8").split("\n")
+        )
+    except OSError:
+        return []
+    rows = [json.loads(line) for line in lines[:-1]]  # the last one may be half-written
+    return [
+        Metric(run=run, step=row["step"], epoch=row["epoch"], name=row["name"], value=row["value"])
+        for row in rows
     ]
 
 

@@ -84,7 +84,9 @@ class AnswerWriter:
 
 
 def report_progress(done: int, total: int, message: str, **metrics: float | int | str | None) -> None:
-    """One progress line on standard output."""
+    """One progress line on standard output; of several processes under torchrun the first alone speaks."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     line = {"progress": {"done": done, "total": total, "message": message, **metrics}}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -32,6 +32,11 @@ _BIRADS = re.compile(
     re.IGNORECASE,
 )
 
+_SIDES = {
+    "L": re.compile(r"左(?:侧|乳|边)|\bleft\b", re.IGNORECASE),
+    "R": re.compile(r"右(?:侧|乳|边)|\bright (?:breast|side)\b|\bin the right\b", re.IGNORECASE),
+}
+
 
 @dataclass(frozen=True)
 class StatedFacts:
@@ -55,6 +60,12 @@ def read_density(answer: str) -> str | None:
     for letter, descriptions in _DESCRIPTIONS.items():
         if any(re.search(description, answer, re.IGNORECASE) for description in descriptions):
             found.add(letter)
+    return found.pop() if len(found) == 1 else None
+
+
+def read_laterality(answer: str) -> str | None:
+    """The one breast ("L" or "R") that the answer speaks of; None for neither or both."""
+    found = {side for side, pattern in _SIDES.items() if pattern.search(answer)}
     return found.pop() if len(found) == 1 else None
 
 

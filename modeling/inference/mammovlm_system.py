@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from modeling.inference.images import study_array
 from modeling.inference.native import check_length, default_batch_size, to_answer
 from modeling.inference.systems import Answer, Draw, ImageFile, Progress, SystemUnavailableError, sha256_of
 from modeling.nn.chat import ChatEncoder
-from modeling.nn.generation import Prompt, Sampling, generate_rows
+from modeling.nn.generation import Prompt, Sampling, generate_rows, next_token
 from modeling.nn.language import (
     ModelFolderError,
     check_model_folder,
@@ -55,8 +55,17 @@ class MammoVLMSystem:
         self.batch_size = batch_size or default_batch_size(self.model.language_model)
         self._vectors: dict[tuple[ImageFile, ...], Tensor] = {}
 
-    def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
-        """Answers in the order of the draws."""
+    def write(
+        self,
+        draws: Sequence[Draw],
+        progress: Progress,
+        on_text: Callable[[str, int], bool] | None = None,
+    ) -> list[Answer]:
+        """Answers in the order of the draws.
+
+        Args:
+            on_text: for a single draw: given the text so far and its tokens after each step; True ends the answer.
+        """
         started = time.monotonic()
         prompts = [self._prompt(draw) for draw in draws]
         written = generate_rows(
@@ -67,6 +76,9 @@ class MammoVLMSystem:
             pad_id=self.encoder.pad_id,
             batch_size=self.batch_size,
             on_batch=progress,
+            on_tokens=None
+            if on_text is None
+            else lambda ids: bool(on_text(self.encoder.decode(ids), len(ids))),
         )
         seconds = (time.monotonic() - started) / max(len(draws), 1)
         return [
@@ -81,6 +93,10 @@ class MammoVLMSystem:
             )
             for draw, prompt, row in zip(draws, prompts, written, strict=True)
         ]
+
+    def next_token_log_probability(self, draw: Draw) -> tuple[Tensor, Callable[[str], list[int]]]:
+        """Log-probabilities (V,) of the answer's first token, and how a text becomes token ids."""
+        return next_token(self.model, self._prompt(draw)), self.encoder.encode_plain
 
     def _prompt(self, draw: Draw) -> Prompt:
         question, config = draw.question, self.model.config

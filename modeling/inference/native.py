@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from modeling.data.exchange import BadRequestError
 from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
 from modeling.nn.chat import ChatEncoder
-from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows
+from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows, next_token
 from modeling.nn.language import (
     SMALL_MODEL,
     ModelFolderError,
@@ -45,6 +46,11 @@ class TransformersSystem:
         self.sampling = sampling
         self.revision = weights_sha256(folder)
         self.batch_size = batch_size or default_batch_size(self.model)
+
+    def next_token_log_probability(self, draw: Draw) -> tuple[Tensor, Callable[[str], list[int]]]:
+        """Log-probabilities (V,) of the answer's first token, and how a text becomes token ids."""
+        prompt = Prompt(self.encoder.prompt(draw.question.turns, context=draw.question.context), draw.seed)
+        return next_token(self.model, prompt), self.encoder.encode_plain
 
     def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
         """Answers in the order of the draws."""

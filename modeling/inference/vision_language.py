@@ -7,7 +7,7 @@ hub (CogVLM, Qwen-VL of 2023, BiomedGPT) is asked through an endpoint or a file 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -92,6 +92,13 @@ class VisionLanguageSystem:
                 answers.update(zip(rows, written, strict=True))
                 progress(len(answers))
         return [answers[place] for place in range(len(draws))]
+
+    @torch.inference_mode()
+    def next_token_log_probability(self, draw: Draw) -> tuple[Tensor, Callable[[str], list[int]]]:
+        """Log-probabilities (V,) of the answer's first token, and how a text becomes token ids."""
+        _, inputs = self._inputs(draw.question)
+        row = self.model(**inputs).logits[0, -1].float().log_softmax(-1).cpu()
+        return row, lambda text: list(self.tokenizer.encode(text, add_special_tokens=False))
 
     def prompt(self, question: Question, pictures: int) -> str:
         """The text of a question with the model's own template and marks for `pictures` images.

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from modeling.data.snapshot import file_sha256, sync_folder
+from modeling.nn.classifiers import BreastClassifier
 from modeling.nn.density_selector import DensitySelector
 from modeling.nn.text_encoder import load_tokenizer
 from modeling.nn.umicon import UMiConWithExperts
@@ -37,12 +38,12 @@ class Rebuildable(Protocol):
     def from_spec(cls, spec: dict[str, Any]) -> Self: ...
 
 
-_Module = TypeVar("_Module", DensitySelector, UMiConWithExperts)
+_Module = TypeVar("_Module", DensitySelector, UMiConWithExperts, BreastClassifier)
 
 
 def save_checkpoint(
     folder: Path | str,
-    module: DensitySelector | UMiConWithExperts,
+    module: DensitySelector | UMiConWithExperts | BreastClassifier,
     *,
     training: Mapping[str, Any],
     snapshot: str,
@@ -96,6 +97,11 @@ def load_selector(folder: Path | str) -> DensitySelector:
 def load_umicon(folder: Path | str) -> tuple[UMiConWithExperts, PreTrainedTokenizerBase]:
     """Experts and UMiCon in evaluation mode, and the report tokenizer. Raises CheckpointError."""
     return _load(Path(folder), UMiConWithExperts), load_tokenizer(Path(folder) / TOKENIZER_FOLDER)
+
+
+def load_classifier(folder: Path | str) -> BreastClassifier:
+    """A compared classifier of Table 7, in evaluation mode. Raises CheckpointError."""
+    return _load(Path(folder), BreastClassifier)
 
 
 def _load(folder: Path, kind: type[_Module]) -> _Module:

@@ -13,7 +13,13 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,24 @@ class SeededRows(LogitsProcessor):
         return torch.full_like(scores, float("-inf")).scatter(-1, chosen, 0.0)
 
 
+class TellTokens(StoppingCriteria):
+    """Tells the ids of a single row after each step, and ends the writing when it is told to.
+
+    Args:
+        asked: length of the prompt.
+        on_tokens: given the ids written so far; True ends the answer.
+    """
+
+    def __init__(self, asked: int, on_tokens: Callable[[list[int]], bool]) -> None:
+        self.asked = asked
+        self.on_tokens = on_tokens
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+        """input_ids (1, T) -> (1,) true to end."""
+        is_over = self.on_tokens(input_ids[0, self.asked :].tolist())
+        return torch.full((len(input_ids),), is_over, device=input_ids.device)
+
+
 def generate_rows(
     model: Any,
     prompts: Sequence[Prompt],
@@ -92,6 +116,7 @@ def generate_rows(
     pad_id: int,
     batch_size: int = 64,
     on_batch: Callable[[int], None] = lambda rows: None,
+    on_tokens: Callable[[list[int]], bool] | None = None,
 ) -> list[Continuation]:
     """Continue every prompt; the result is in the order of the prompts and does not depend on the batches.
 
@@ -101,20 +126,35 @@ def generate_rows(
         pad_id: filler on the left of the shorter rows.
         batch_size: rows in one batch.
         on_batch: told the number of finished rows after each batch.
+        on_tokens: for a single prompt: given the ids written so far after each step; True ends the answer.
     """
+    if on_tokens is not None and len(prompts) != 1:
+        raise ValueError(f"on_tokens: follows one prompt, {len(prompts)} are given")
     done: dict[int, Continuation] = {}
     by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i].input_ids))
     for start in range(0, len(by_length), batch_size):
         rows = by_length[start : start + batch_size]
-        written = _generate_batch(model, [prompts[i] for i in rows], sampling, stop_ids, pad_id)
+        written = _generate_batch(model, [prompts[i] for i in rows], sampling, stop_ids, pad_id, on_tokens)
         done.update(zip(rows, written, strict=True))
         on_batch(len(done))
     return [done[i] for i in range(len(prompts))]
 
 
 @torch.inference_mode()
+def next_token(model: Any, prompt: Prompt) -> Tensor:
+    """Log-probabilities (V,) of the token that follows a prompt, on the processor."""
+    inputs = _left_padded([prompt], 0, model.device)
+    return model(**inputs).logits[0, -1].float().log_softmax(-1).cpu()
+
+
+@torch.inference_mode()
 def _generate_batch(
-    model: Any, prompts: Sequence[Prompt], sampling: Sampling, stop_ids: Sequence[int], pad_id: int
+    model: Any,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    stop_ids: Sequence[int],
+    pad_id: int,
+    on_tokens: Callable[[list[int]], bool] | None = None,
 ) -> list[Continuation]:
     inputs = _left_padded(prompts, pad_id, model.device)
     processors = LogitsProcessorList()
@@ -128,7 +168,15 @@ def _generate_batch(
         eos_token_id=list(stop_ids),
         pad_token_id=pad_id,
     )
-    output = model.generate(**inputs, generation_config=settings, logits_processor=processors)
+    criteria = StoppingCriteriaList()
+    if on_tokens is not None:
+        stops = frozenset(stop_ids)
+        criteria.append(
+            TellTokens(inputs["input_ids"].shape[1], lambda ids: on_tokens(until_stop(ids, stops).ids))
+        )
+    output = model.generate(
+        **inputs, generation_config=settings, logits_processor=processors, stopping_criteria=criteria
+    )
     return [
         until_stop(row, frozenset(stop_ids)) for row in output[:, inputs["input_ids"].shape[1] :].tolist()
     ]

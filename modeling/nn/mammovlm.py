@@ -59,6 +59,8 @@ class MammoVLMConfig(PreTrainedConfig):
     tokens_per_vector: int = 1
     # The density selector's probabilities of A-D join each visual vector.
     with_density: bool = True
+    # UMiCon's chance of malignancy joins each view's vector, judged from that view alone.
+    with_malignancy: bool = False
     # What a visual vector is: UMiCon's, or the expert's mean feature, which the map alone brings to the
     # language model (rows of Table 3).
     mapping: str = UMICON
@@ -75,6 +77,8 @@ class MammoVLMConfig(PreTrainedConfig):
         if isinstance(self.text_config, dict):
             given = dict(self.text_config)
             self.text_config = AutoConfig.for_model(given.pop("model_type"), **given)
+        if self.with_malignancy and (self.mapping != UMICON or self.visual_tokens != PER_VIEW):
+            raise ValueError("with_malignancy needs UMiCon's vectors, one per view")
         if self.text_config is not None:
             self.tie_word_embeddings = bool(self.text_config.tie_word_embeddings)
         super().__post_init__(**kwargs)
@@ -136,6 +140,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         visual_tokens: str = PER_VIEW,
         tokens_per_vector: int = 1,
         with_density: bool = True,
+        with_malignancy: bool = False,
         mapping: str = UMICON,
         flip_right: bool = True,
     ) -> Self:
@@ -146,6 +151,7 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             visual_tokens=visual_tokens,
             tokens_per_vector=tokens_per_vector,
             with_density=with_density,
+            with_malignancy=with_malignancy,
             mapping=mapping,
             visual_token_id=visual_token_id,
             flip_right=flip_right,
@@ -164,8 +170,8 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
 
         Returns:
             vectors (B, V, C) and their mask (B, V); with per_study (B, 1, C) and (B, 1). C is UMiCon's 128, or
-            the experts' features with the linear mapping; with density 4 probabilities of the study's density
-            follow, the same in each of its views.
+            the experts' features with the linear mapping; with malignancy UMiCon's chance of it from that view
+            alone follows; with density 4 probabilities of the study's density, the same in each of its views.
         """
         if view_mask is None:
             view_mask = torch.ones(pixel_values.shape[:2], dtype=torch.bool, device=pixel_values.device)
@@ -178,16 +184,20 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             vectors, studies, routed = self.vision.encode(pixel_values, view_mask)  # (B, V, C), (B, C)
         if self.config.visual_tokens == PER_STUDY:
             vectors, view_mask = studies[:, None], view_mask.any(1, keepdim=True)
+        if self.config.with_malignancy:
+            umicon = self.vision.umicon
+            chance = umicon.malignancy_logit(umicon.fuse(vectors.flatten(0, 1), None)).sigmoid()
+            vectors = torch.cat([vectors, chance.view(*vectors.shape[:2], 1) * view_mask[..., None]], dim=-1)
         if self.config.with_density:
             density = cast(Tensor, routed.density_logits).exp().to(vectors)[:, None]  # (B, 1, 4)
             vectors = torch.cat([vectors, density.expand(-1, vectors.shape[1], -1)], dim=-1)
         return vectors, view_mask
 
     def _vector_size(self) -> int:
-        """C: of UMiCon, or of all experts' features side by side; 4 more with density."""
+        """C: of UMiCon, or of all experts' features side by side; 4 more with density, 1 with malignancy."""
         features = sum(self.vision.visual.feature_sizes().values())
         size = features if self.config.mapping == LINEAR else int(self.vision.umicon.vector_size)
-        return size + (len(DENSITIES) if self.config.with_density else 0)
+        return size + (len(DENSITIES) if self.config.with_density else 0) + int(self.config.with_malignancy)
 
     def fit_standardisation(self, vectors: Tensor) -> None:
         """Set mean and deviation from training vectors (n, C); done once, before the map is trained."""

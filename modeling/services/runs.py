@@ -105,6 +105,40 @@ def start_run(
     return run
 
 
+def may_repeat(run: Run, user: User) -> bool:
+    """Whether the account may start the same run again, and everything for that is known."""
+    return run.job is not None and user.has_role("researcher", "admin", site=run.site)
+
+
+def repeat_run(run: Run, *, by_user: User) -> Run:
+    """Queue a run anew with the setting, seed, training set and starting weights of an earlier one.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: it was recorded without a job, or what it started from is gone.
+    """
+    if run.job is None:
+        raise UserError(_("This run was recorded without a job; it can't be repeated from here."))
+    given = dict(run.job.parameters)
+    own = {stage_spec(c.run.stage).gives for c in run.starts_from.select_related("run")}
+    folder = given["init"].get("language_model") if "language_model" not in own else None
+    return start_run(
+        run.stage,
+        by_user=by_user,
+        snapshot=run.snapshot,
+        config=run.config,
+        starts_from=list(run.starts_from.select_related("run")),
+        language_model=folder,
+        corpus=given.get("corpus"),
+        site=run.site,
+        name=run.name,
+        variant=run.variant,
+        seed=run.seed,
+        gpus=run.job.gpus,
+        is_simulated=run.is_simulated,
+    )
+
+
 def _check_inputs(spec: StageSpec, snapshot: Snapshot | None, corpus: Path | str | None) -> None:
     if spec.reads_snapshot:
         if snapshot is None:

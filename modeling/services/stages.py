@@ -67,6 +67,10 @@ SPECS = (
         takes=("density",),
         gives="mammovlm",
     ),
+    StageSpec(
+        stage=Stage.PREFERENCES, settings=config.PreferencesConfig, needs=("mammovlm",), gives="mammovlm"
+    ),
+    StageSpec(stage=Stage.CLASSIFIER, settings=config.ClassifierConfig),
 )
 _BY_NAME = {spec.stage.value: spec for spec in SPECS}
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from modeling.data.exchange import report_progress
+from modeling.training.config import StageConfig
+from modeling.training.curves import CurveFiles
 
 # Progress lines are no closer together than this.
 PROGRESS_SECONDS = 0.5
+MEASURES = ("loss", "learning_rate", "grad_norm", "validation_loss")
 
 
 class StopRequest:
@@ -30,16 +34,34 @@ class StopRequest:
 
 
 class StageCallback(TrainerCallback):
-    """Progress as JSON lines, metrics kept for the answer, checkpoints every few epochs, and a clean stop."""
+    """Progress as JSON lines, metrics kept for the answer, checkpoints, early stopping, and a clean stop.
 
-    def __init__(self, stage: str, *, stop: StopRequest, checkpoint_every_epochs: int) -> None:
+    Args:
+        curves: files that get every metric as it comes; None in all processes but the first.
+
+    `validate` gives the mean loss on validation patients; it is set when there are any.
+    """
+
+    def __init__(
+        self, stage: str, *, stop: StopRequest, config: StageConfig, curves: CurveFiles | None
+    ) -> None:
         self.stage = stage
         self.stop = stop
-        self.checkpoint_every_epochs = checkpoint_every_epochs
+        self.config = config
+        self.curves = curves
+        self.validate: Callable[[], float] | None = None
         self.stopped = False
         self.metrics: list[dict[str, Any]] = []
         self._reported = 0.0
         self._latest: dict[str, float] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Begin with what a run that is resumed had measured up to its checkpoint."""
+        self.metrics = [row for entry in state.log_history for row in _rows(entry, int(entry.get("step", 0)))]
+        if self.curves is not None:
+            self.curves.begin(self.metrics)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -49,6 +71,11 @@ class StageCallback(TrainerCallback):
         if state.is_world_process_zero and now - self._reported >= PROGRESS_SECONDS:
             self._report(state)
             self._reported = now
+        if _ends_epoch(state):
+            return  # what an epoch's end measures belongs into its checkpoint: `on_epoch_end` saves and stops
+        every = self.config.checkpoint_every_steps
+        if every is not None and state.global_step % every == 0 and state.global_step < state.max_steps:
+            control.should_save = True
         if self.stop.asked and state.global_step < state.max_steps:
             self.stopped = True
             control.should_save = True
@@ -57,23 +84,37 @@ class StageCallback(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Ask for a checkpoint every few epochs; the last epoch's weights are saved by the stage itself."""
+        """Measure on validation patients, and ask for a checkpoint every few epochs, at the best and at the end."""
+        if self.stopped:  # inside the epoch: its loss is told when it is complete
+            control.should_log = False
+            return
         done = round(state.epoch or 0)
-        if done % self.checkpoint_every_epochs == 0 and state.global_step < state.max_steps:
+        if self.stop.asked and state.global_step < state.max_steps:
+            self.stopped = True
+            control.should_save = control.should_training_stop = True
+        if done % self.config.checkpoint_every_epochs == 0 or state.global_step >= state.max_steps:
             control.should_save = True
+        every = self.config.validate_every_epochs
+        if self.validate is None or every == 0 or done % every:
+            return
+        loss = self.validate()
+        self._keep({"validation_loss": loss, "epoch": state.epoch, "step": state.global_step}, state)
+        if state.best_metric is None or loss < state.best_metric:
+            state.best_metric, state.best_global_step = loss, state.global_step
+            control.should_save = True
+        patience = self.config.early_stopping_epochs
+        if patience is not None and state.best_global_step is not None:
+            per_epoch = max(state.global_step / max(done, 1), 1e-9)
+            if state.global_step - state.best_global_step >= patience * per_epoch:
+                control.should_save = control.should_training_stop = True
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
         logs: dict[str, float] | None = None, **_: Any,
     ) -> None:  # fmt: skip
-        """Keep what Trainer measured at the end of an epoch."""
-        for name in ("loss", "learning_rate", "grad_norm"):
-            if logs and name in logs:
-                self._latest[name] = float(logs[name])
-                self.metrics.append(
-                    {"kind": "metric", "step": state.global_step, "epoch": round(state.epoch or 0.0, 4),
-                     "name": name, "value": float(logs[name])}
-                )  # fmt: skip
+        """Keep what Trainer measured at the end of an epoch (it stands in the state's history already)."""
+        if logs:
+            self._note({**logs, "epoch": state.epoch}, state.global_step)
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -81,8 +122,36 @@ class StageCallback(TrainerCallback):
         """The last progress line is always written."""
         if state.is_world_process_zero:
             self._report(state)
+        if self.curves is not None:
+            self.curves.close()
+
+    def _keep(self, entry: dict[str, Any], state: TrainerState) -> None:
+        state.log_history.append(entry)
+        self._note(entry, state.global_step)
+
+    def _note(self, entry: dict[str, Any], step: int) -> None:
+        rows = _rows(entry, step)
+        self.metrics += rows
+        self._latest |= {row["name"]: row["value"] for row in rows}
+        if self.curves is not None:
+            self.curves.add(rows)
 
     def _report(self, state: TrainerState) -> None:
         epoch = round(state.epoch or 0.0, 2)
-        latest = {name: self._latest[name] for name in ("loss", "learning_rate") if name in self._latest}
+        told = ("loss", "learning_rate", "validation_loss")
+        latest = {name: self._latest[name] for name in told if name in self._latest}
         report_progress(state.global_step, state.max_steps, self.stage, epoch=epoch, **latest)
+
+
+def _ends_epoch(state: TrainerState) -> bool:
+    per_epoch = max(round(state.max_steps / max(state.num_train_epochs, 1)), 1)
+    return state.global_step % per_epoch == 0
+
+
+def _rows(entry: dict[str, Any], step: int) -> list[dict[str, Any]]:
+    epoch = round(float(entry.get("epoch") or 0.0), 4)
+    return [
+        {"kind": "metric", "step": step, "epoch": epoch, "name": name, "value": float(entry[name])}
+        for name in MEASURES
+        if name in entry
+    ]

@@ -6,159 +6,30 @@ classes at a size that trains on two CPU cores in minutes. Read by the web side 
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_type_hints
+from typing import Any, Literal, Self, TypeVar
 
-from modeling.training.typed_fields import ConfigError, typed
-
-PRESETS = ("default", "faithful", "demo")
-CONFIG_FILE = "config.json"
-
-# Section 3.1: the encoder of each expert and the expert of each density category.
-PAPER_EXPERTS = {
-    "clip": "vit_base_patch16_clip_224",
-    "dinov2": "vit_base_patch14_dinov2",
-    "convnext": "convnext_tiny",
-}
-PAPER_ROUTING = {"A": "clip", "B": "dinov2", "C": "convnext", "D": "convnext"}
-# The selector's own architecture, so that its trained features stand in for pretrained weights: from 135
-# breasts small transformers and ConvNeXts without pretraining stay at chance (measured on phantoms).
-DEMO_SELECTOR = "test_resnet"
-DEMO_EXPERTS = {"clip": DEMO_SELECTOR, "dinov2": DEMO_SELECTOR, "convnext": DEMO_SELECTOR}
-PAPER_IMAGE_SIZE = (1008, 800)
-DEMO_IMAGE_SIZE = (126, 100)
-
-
-def _paper_experts() -> dict[str, str]:
-    return dict(PAPER_EXPERTS)
-
-
-def _paper_routing() -> dict[str, str]:
-    return dict(PAPER_ROUTING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageConfig:
-    """What every stage shares. Defaults are the paper's (Table 5 and section 4.2)."""
-
-    # Samples per step and device.
-    batch_size: int = 24
-    # Adam's step size for the parts trained from scratch.
-    learning_rate: float = 1e-5
-    # Coupled L2 penalty, as torch.optim.Adam applies it.
-    weight_decay: float = 5e-4
-    # Steps over which the rate rises linearly from 1/warmup_steps.
-    warmup_steps: int = 6
-    # The rate is divided by decay_divisor once this many epochs are done; null keeps it.
-    decay_after_epoch: int | None = 100
-    # What the rate is divided by then.
-    decay_divisor: float = 10.0
-    # Passes over the training split.
-    epochs: int = 280
-    # Steps whose gradients are added up before one optimiser step.
-    gradient_accumulation: int = 1
-    # Largest gradient norm; 0 leaves gradients alone (the paper names no clipping).
-    max_gradient_norm: float = 1.0
-    # Epochs between checkpoints.
-    checkpoint_every_epochs: int = 10
-    # Arithmetic of the forward pass: float32, or bfloat16 autocast on a GPU.
-    precision: Literal["float32", "bfloat16"] = "float32"
-
-    def __post_init__(self) -> None:
-        counts = ("batch_size", "epochs", "gradient_accumulation", "checkpoint_every_epochs", "warmup_steps")
-        for name in counts:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: {getattr(self, name)} is less than 1")
-        if not 0 < self.learning_rate < 1:
-            raise ConfigError(f"learning_rate: {self.learning_rate} is not between 0 and 1")
-
-    @classmethod
-    def default(cls) -> Self:
-        """What runs unless told otherwise."""
-        return cls()
-
-    @classmethod
-    def faithful(cls) -> Self:
-        """The paper's own setting."""
-        return cls()
-
-    @classmethod
-    def demo(cls) -> Self:
-        """Trains on two CPU cores in minutes."""
-        return cls(decay_after_epoch=None)
-
-    @classmethod
-    def preset(cls, name: str) -> Self:
-        """One of the three named settings."""
-        if name not in PRESETS:
-            raise ConfigError(f"preset: {name!r} is unknown; known are {', '.join(PRESETS)}")
-        made: Callable[[], Self] = getattr(cls, name)
-        return made()
-
-    @classmethod
-    def from_overrides(cls, overrides: Mapping[str, Any]) -> Self:
-        """A setting from a mapping of fields; the key `preset` names the set they are laid over.
-
-        Raises ConfigError naming the field that is unknown or has the wrong type.
-        """
-        given = dict(overrides)
-        base = cls.preset(str(given.pop("preset", "default")))
-        hints = get_type_hints(cls)
-        known = {item.name for item in dataclasses.fields(cls)}
-        for name in sorted(given):
-            if name not in known:
-                fields = ", ".join(sorted(known))
-                raise ConfigError(f"{name}: {cls.__name__} has no such field; known are {fields}")
-        values = {name: typed(value, hints[name], name) for name, value in given.items()}
-        return dataclasses.replace(base, **values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The setting as JSON values."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in dataclasses.asdict(self).items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImagesConfig(StageConfig):
-    """What every stage that reads images shares."""
-
-    # (height, width) in pixels that the snapshot must have.
-    image_size: tuple[int, int] = PAPER_IMAGE_SIZE
-    # Flip right breasts to left on loading; the side stays known as a tag.
-    flip_right: bool = True
-
-    @classmethod
-    def faithful(cls) -> Self:
-        return cls(flip_right=False)
-
-    @classmethod
-    def demo(cls) -> Self:
-        return cls(image_size=DEMO_IMAGE_SIZE, decay_after_epoch=None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExpertsConfig(ImagesConfig):
-    """The visual experts and the rule that sends a density to one of them."""
-
-    # Expert name -> timm model name.
-    experts: dict[str, str] = field(default_factory=_paper_experts)
-    # Density category -> expert name.
-    routing: dict[str, str] = field(default_factory=_paper_routing)
-    # Whether each image picks its expert, or its study does by the mean of its images' probabilities.
-    route_by: Literal["study", "image"] = "study"
-    # Expert name -> local folder with pretrained safetensors; an expert without one starts at random.
-    pretrained_folders: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if sorted(self.routing) != ["A", "B", "C", "D"]:
-            raise ConfigError(f"routing: names {sorted(self.routing)}, expected A, B, C and D")
-        for density, expert in self.routing.items():
-            if expert not in self.experts:
-                raise ConfigError(f"routing: {density} goes to {expert!r}, which experts does not name")
+from modeling.training.config_base import (
+    CONFIG_FILE as CONFIG_FILE,
+)
+from modeling.training.config_base import (
+    DEMO_EXPERTS,
+    DEMO_IMAGE_SIZE,
+    DEMO_SELECTOR,
+    ExpertsConfig,
+)
+from modeling.training.config_base import (
+    PRESETS as PRESETS,
+)
+from modeling.training.config_base import (
+    ImagesConfig as ImagesConfig,
+)
+from modeling.training.config_base import (
+    StageConfig as StageConfig,
+)
+from modeling.training.typed_fields import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +55,7 @@ class DensityConfig(ImagesConfig):
             epochs=6,
             decay_after_epoch=4,
             checkpoint_every_epochs=2,
+            validate_every_epochs=0,
         )
 
 
@@ -318,6 +190,7 @@ _DEMO_UMICON: dict[str, Any] = {
     "start_from_selector": True,
     "text_pooling": "mean",
     "decay_after_epoch": None,
+    "validate_every_epochs": 0,
     "shift": 0.04,
 }
 
@@ -352,11 +225,18 @@ class SftConfig(ImagesConfig):
     tokens_per_vector: int = 1
     # The density selector's probabilities join each vector: UMiCon's supervised stage erases density.
     with_density: bool = True
+    # UMiCon's chance of malignancy, from each view alone, joins that view's vector.
+    with_malignancy: bool = False
     # Whether each image picks its expert, or its study does by the mean of its images' probabilities.
     route_by: Literal["study", "image"] = "study"
     # Held-out answers written to measure facts: at most so many questions, and tokens in each answer.
     measured_questions: int = 200
     measured_tokens: int = 120
+    # Dialogues with a unique string in their answer that are tuned on too, so that the export of the weights can be
+    # preceded by a memorisation test; without any, weights of this stage do not leave the platform.
+    planted: int = 4
+    # Measure the same before tuning too: what the language model says with a map that has learnt nothing.
+    measure_untuned: bool = False
 
     @classmethod
     def faithful(cls) -> Self:
@@ -384,6 +264,8 @@ class SftConfig(ImagesConfig):
             epochs=7,
             decay_after_epoch=5,
             checkpoint_every_epochs=2,
+            validate_every_epochs=0,
+            planted=0,
         )
 
 
@@ -414,7 +296,7 @@ class LanguageConfig(StageConfig):
 
     @classmethod
     def demo(cls) -> Self:
-        return cls()
+        return cls(validate_every_epochs=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -427,12 +309,90 @@ class EncoderProbeConfig(DensityConfig):
     frozen: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class PreferencesConfig(SftConfig):
+    """Direct preference optimisation on picked against unpicked answers; an option after SFT, not the paper's.
+
+    What an answer sees (tokens, mapping, density, routing) comes with the tuned model.
+    """
+
+    batch_size: int = 8
+    learning_rate: float = 5e-6
+    epochs: int = 1
+    # How strongly the tuned model is held to the one it started from; smaller holds less.
+    beta: float = 0.1
+    # Weight of the picked answers' own cross-entropy per token beside the preference; 0 for none.
+    sft_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.beta <= 0 or self.sft_weight < 0:
+            raise ConfigError("beta: must be above 0, and sft_weight not below it")
+        if self.tuning == "none":
+            raise ConfigError("tuning: none leaves nothing to learn here; choose lora or full")
+
+    @classmethod
+    def faithful(cls) -> Self:
+        """The paper tunes on no preferences: what differs from the default is only how images are read."""
+        return cls(flip_right=False, route_by="image")
+
+    @classmethod
+    def demo(cls) -> Self:
+        return cls(
+            image_size=DEMO_IMAGE_SIZE,
+            tuning="full",
+            learning_rate=1e-4,
+            projection_rate=1.0,
+            weight_decay=0.0,
+            validate_every_epochs=0,
+            planted=0,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierConfig(ImagesConfig):
+    """A classifier of Table 7: benign against malignant breasts, from images alone."""
+
+    # Which of the compared classifiers; modeling/nn/classifiers.py says what each is.
+    method: Literal["mirai", "contrastive", "ensemble"] = "mirai"
+    # timm model name of every encoder (Mirai's is ResNet-18).
+    encoder: str = "resnet18"
+    # Local folder with the encoder's pretrained safetensors; null starts at random.
+    pretrained_folder: str | None = None
+    # Width of the transformer over views, and of the contrastive projection.
+    width: int = 128
+    # First epochs that learn by supervised contrast alone (method contrastive).
+    pretraining_epochs: int = 20
+    learning_rate: float = 1e-5
+    # How a high-risk lesion is labelled, or left out.
+    high_risk: Literal["benign", "malignant", "exclude"] = "benign"
+    # Largest random shift of a training image, in parts of its height and width; 0 for none.
+    shift: float = 0.0
+
+    @classmethod
+    def demo(cls) -> Self:
+        return cls(
+            image_size=DEMO_IMAGE_SIZE,
+            encoder=DEMO_SELECTOR,
+            batch_size=12,
+            learning_rate=1e-3,
+            epochs=24,
+            decay_after_epoch=18,
+            checkpoint_every_epochs=6,
+            pretraining_epochs=8,
+            shift=0.04,
+            validate_every_epochs=0,
+        )
+
+
 STAGES: dict[str, type[StageConfig]] = {
     "density": DensityConfig,
     "encoder_probe": EncoderProbeConfig,
     "umicon_unsupervised": UmiconUnsupervisedConfig,
     "umicon_supervised": UmiconSupervisedConfig,
     "sft": SftConfig,
+    "preferences": PreferencesConfig,
+    "classifier": ClassifierConfig,
     "language": LanguageConfig,
 }
 

@@ -51,13 +51,13 @@ def train_classifier(
 ) -> None:
     """Train an encoder with its linear layer on single images, save it, and measure it by study and image."""
     config, snapshot, selector = request.config, request.snapshot, objective.selector
+    rules: dict[str, Any] = {"seed": request.seed, "flip_right": config.flip_right}
     metrics = run_training(
         stage=stage,
         model=objective,
         config=config,
-        samples=DensityImages(
-            snapshot, seed=request.seed, flip_right=config.flip_right, shift_part=config.shift
-        ),
+        samples=DensityImages(snapshot, **rules, shift_part=config.shift),
+        validation=DensityImages(snapshot, **rules, shift_part=0.0, split="validation"),
         collate=DensityImages.collate,
         output=request.output,
         seed=request.seed,

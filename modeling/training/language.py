@@ -63,6 +63,9 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
             model=model,
             config=config,
             samples=packs,
+            validation=PackedDialogues(
+                held_out, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed
+            ),
             collate=packs.collate,
             output=output,
             seed=seed,

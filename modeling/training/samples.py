@@ -40,16 +40,18 @@ def study_batches(
 
 
 class DensityImages:
-    """Every image of the training studies whose density is known, with its class 0..3."""
+    """Every image of a split's studies whose density is known, with its class 0..3."""
 
-    def __init__(self, snapshot: Snapshot, *, seed: int, flip_right: bool, shift_part: float) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, seed: int, flip_right: bool, shift_part: float, split: str = "train"
+    ) -> None:
         self.snapshot = snapshot
         self.seed = seed
         self.flip_right = flip_right
         self.shift_part = shift_part
         self.items = [
             (view, "ABCD".index(study.density))
-            for study in snapshot.in_split("train")
+            for study in snapshot.in_split(split)
             if study.density is not None
             for view in study.views
         ]

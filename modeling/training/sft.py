@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
 from modeling.data.exchange import AnswerWriter, BadRequestError, report_progress
+from modeling.data.planted import plant, write_planted
 from modeling.data.snapshot import SftSample, Snapshot, Study
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.checkpoint import load_selector, load_umicon
@@ -32,7 +34,7 @@ from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
 from modeling.training.config import SftConfig
 from modeling.training.dialogues import SeenDialogue, SeenDialogues
 from modeling.training.samples import study_batches
-from modeling.training.sft_measures import measure
+from modeling.training.sft_measures import Figures, measure
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.trainer import run_training
 
@@ -44,28 +46,50 @@ def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
     training = [sample for sample in snapshot.sft if sample.split == "train"]
     if not training:
         raise BadRequestError(f"snapshot {snapshot.name}: no answer in its train split to tune on")
-    vectors = encode_studies(model, snapshot, _asked_about(snapshot), flip_right=config.flip_right)
+    vectors = encode_studies(model, snapshot, asked_about(snapshot), flip_right=config.flip_right)
     fit_standardisation(model, training, vectors)
-    dialogues = encode_dialogues(encoder, model, snapshot, training, vectors)
-    tuned, metrics = tune(request, model, SeenDialogues(dialogues, pad_id=encoder.pad_id))
+    encoded = {
+        split: SeenDialogues(
+            encode_dialogues(encoder, model, snapshot, samples, vectors), pad_id=encoder.pad_id
+        )
+        for split, samples in (
+            ("train", training),
+            ("validation", [s for s in snapshot.sft if s.split == "validation"]),
+        )
+    }
+    blank = blank_vector(model)
+
+    def figures_of(measured: MammoVLM) -> tuple[Figures, list[dict[str, Any]]]:
+        return measure(
+            measured, encoder, snapshot, vectors, blank=blank, config=config, seed=request.seed,
+            dialogues=lambda samples: encode_dialogues(encoder, measured, snapshot, samples, vectors),
+        )  # fmt: skip
+
+    untuned = figures_of(model)[0] if config.measure_untuned else {}
+    plant_in(encoded["train"], encoder, request.output, config.planted, seed=request.seed)
+    tuned, metrics = tune(request, model, encoded["train"], validation=encoded["validation"])
     digest = save_language_model(request.weights, tuned, encoder.tokenizer)
-    figures, predictions = measure(
-        tuned,
-        encoder,
-        snapshot,
-        vectors,
-        dialogues=lambda samples: encode_dialogues(encoder, tuned, snapshot, samples, vectors),
-        config=config,
-        seed=request.seed,
-    )
+    figures, predictions = figures_of(tuned)
+    figures |= {f"untuned_{name}": value for name, value in untuned.items() if name != "split"}
     for row in (*metrics, *predictions):
         answer.write(row)
     figures |= {"training_answers": len(training)}
     answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
 
 
+def plant_in(dialogues: SeenDialogues, encoder: ChatEncoder, output: Path, count: int, *, seed: int) -> None:
+    """Add planted dialogues to those that are tuned on, and keep beside the run what they hold."""
+    planted = plant(count, seed=seed)
+    dialogues.dialogues += [SeenDialogue(encoder.example([p.question], p.answer), None) for p in planted]
+    write_planted(output, planted)
+
+
 def tune(
-    request: StageRequest[SftConfig], model: MammoVLM, dialogues: SeenDialogues
+    request: StageRequest[SftConfig],
+    model: MammoVLM,
+    dialogues: SeenDialogues,
+    *,
+    validation: SeenDialogues | None = None,
 ) -> tuple[MammoVLM, list[dict[str, Any]]]:
     """Train on the dialogues; the whole tuned model and the metric rows."""
     config = request.config
@@ -78,6 +102,7 @@ def tune(
         model=tuned,
         config=config,
         samples=dialogues,
+        validation=validation,
         collate=dialogues.collate,
         output=request.output,
         seed=request.seed,
@@ -119,6 +144,7 @@ def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
         visual_tokens=config.visual_tokens,
         tokens_per_vector=config.tokens_per_vector,
         with_density=config.with_density,
+        with_malignancy=config.with_malignancy,
         mapping=config.mapping,
         flip_right=config.flip_right,
     )
@@ -166,6 +192,14 @@ def encode_studies(
     return vectors
 
 
+@torch.no_grad()
+def blank_vector(model: MammoVLM) -> Tensor:
+    """The visual vector (C,) of a black image."""
+    black = torch.zeros((1, 1, *model.vision.visual.image_size), dtype=torch.uint8, device=device())
+    model.vision.to(device())
+    return model.encode_images(black)[0][0, 0].float().cpu()
+
+
 def fit_standardisation(
     model: MammoVLM, training: Iterable[SftSample], vectors: Mapping[str, Tensor]
 ) -> None:
@@ -203,7 +237,8 @@ def encode_dialogues(
     return encoded
 
 
-def _asked_about(snapshot: Snapshot) -> list[Study]:
+def asked_about(snapshot: Snapshot) -> list[Study]:
+    """The studies that the snapshot's questions are about. Raises BadRequestError for one it does not hold."""
     asked = {sample.study for sample in snapshot.sft if sample.study is not None}
     known = {study.study for study in snapshot.studies}
     if asked - known:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from modeling.data.exchange import report_progress
-from modeling.data.facts import read_birads, read_density
+from modeling.data.facts import read_birads, read_density, read_laterality
 from modeling.data.snapshot import SftSample, Snapshot
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.generation import Prompt, Sampling, generate_rows
@@ -29,6 +29,7 @@ def measure(
     snapshot: Snapshot,
     vectors: Mapping[str, Tensor],
     *,
+    blank: Tensor,
     dialogues: Callable[[Sequence[SftSample]], list[SeenDialogue]],
     config: SftConfig,
     seed: int,
@@ -38,7 +39,10 @@ def measure(
     loss, perplexity: per token of the held-out answers. density_right: part of the studies whose density the
     answer to their first question about it states rightly. follows_swap: part of the same questions whose
     answer, when the images are exchanged for those of a study of another density, states that density.
-    category_right: part of the questions whose answer states the BI-RADS category of the picked answer.
+    blank_density_right: the same when the images are black, whose vector is `blank` (C,). category_right: part of
+    the questions whose answer states the BI-RADS category of the picked answer. line_right: part of those about a
+    biopsied study whose answer states a category on the picked one's side of the line between 3 and 4.
+    laterality_right: part of the questions whose picked answer names one breast, where the answer names the same.
     Answers are the likeliest ones (temperature 0). Each figure comes with its n; one with n = 0 is left out.
     """
     _ready(model)
@@ -52,6 +56,9 @@ def measure(
     of_density = _density_questions(snapshot, held_out)[: config.measured_questions]
     of_category = [s for s in held_out if s.study and read_birads(s.answer)][: config.measured_questions]
     swaps = _swapped_studies(snapshot, of_density, seed)
+    of_side = [s for s in held_out if s.study and read_laterality(s.answer)][: config.measured_questions]
+    biopsied = {study.study for study in snapshot.studies if study.pathology}
+    of_categories = report.texts([(s, s.study) for s in of_category], "category")
     judged = {
         "density_right": [
             (sample.id, read_density(text) == _density(snapshot, sample.study))
@@ -62,8 +69,26 @@ def measure(
             for (sample, text), (_, other) in zip(report.texts(swaps, "swapped images"), swaps, strict=True)
         ],
         "category_right": [
-            (sample.id, read_birads(text) == read_birads(sample.answer))
-            for sample, text in report.texts([(s, s.study) for s in of_category], "category")
+            (sample.id, read_birads(text) == read_birads(sample.answer)) for sample, text in of_categories
+        ],
+        "line_right": [
+            (sample.id, _above_line(text) == _above_line(sample.answer))
+            for sample, text in of_categories
+            if sample.study in biopsied
+        ],
+        "laterality_right": [
+            (sample.id, read_laterality(text) == read_laterality(sample.answer))
+            for sample, text in report.texts([(s, s.study) for s in of_side], "side")
+        ],
+        "blank_density_right": [
+            (sample.id, read_density(text) == _density(snapshot, sample.study))
+            for sample, text in _Answers(
+                model,
+                encoder,
+                snapshot,
+                {str(s.study): _black(blank, vectors[str(s.study)]) for s in of_density},
+                config,
+            ).texts([(s, s.study) for s in of_density], "black images")
         ],
     }
     predictions = []
@@ -127,6 +152,17 @@ class _Answers:
             sample.turns, visual_tags=config.tags(self.views[study]), per_tag=config.tokens_per_vector
         )
         return Prompt(ids, seed=0, visual_vectors=self.vectors[study])
+
+
+def _black(blank: Tensor, vectors: Tensor) -> Tensor:
+    """The black image's vector in place of a study's (V, C)."""
+    return blank.expand_as(vectors)
+
+
+def _above_line(text: str) -> bool | None:
+    """Whether the category that a text states is 4 or more; None when it states none."""
+    category = read_birads(text)
+    return None if category is None else category[0] >= "4"
 
 
 def _ready(model: nn.Module) -> None:

@@ -27,6 +27,7 @@ from modeling.nn.checkpoint import WEIGHTS_FILE, CheckpointError
 from modeling.nn.experts import EncoderError
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import ImagesConfig, StageConfig
+from modeling.training.distributed import OtherRank, own_device
 from modeling.training.trainer import ResumeError, Stopped
 from modeling.training.typed_fields import ConfigError
 
@@ -94,6 +95,7 @@ def serve(
         stop = StopRequest()
         stop.listen()
     logging.set_verbosity_warning()
+    own_device()
     try:
         work(read_request(arguments[1], required=required), stop, Path(arguments[2]))
     except (
@@ -108,6 +110,8 @@ def serve(
         return _complain(str(error), EXIT_BAD_REQUEST)
     except OSError as error:
         return _complain(f"{error.filename or arguments[2]}: {error.strerror}", EXIT_FAILED)
+    except OtherRank:
+        return EXIT_SUCCESS
     except Stopped:
         return _complain("stopped on request; a checkpoint is saved", EXIT_STOPPED)
     return EXIT_SUCCESS

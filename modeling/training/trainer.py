@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -11,7 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
@@ -19,10 +21,28 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from modeling.training.callbacks import StageCallback, StopRequest
 from modeling.training.config import StageConfig
+from modeling.training.curves import CurveFiles
+from modeling.training.distributed import OtherRank, leave, of_first_rank, rank, wait_for_all
+from modeling.training.saving import (
+    PREFIX,
+    SavingError,
+    checkpoints,
+    newest_whole,
+    publish_checkpoint,
+    remove_leftovers,
+    rotate,
+    step_of,
+)
+from modeling.training.sharding import sharding_arguments
 
 Batch = dict[str, Any]
+# What a whole step shares, by its number; None for a step of measuring.
+EachStep = Callable[[int | None], Mapping[str, Any]]
+# The loss of a batch, for stages whose loss is not the model's own.
+Objective = Callable[[nn.Module, Batch], Tensor]
 CHECKPOINTS_FOLDER = "trainer"
 RUN_FILE = "run.json"
+LOSSES_FILE = "losses.json"
 
 # Parameters below which one thread of the processor is enough.
 SMALL_NETWORK = 5_000_000
@@ -69,7 +89,8 @@ class StageTrainer(Trainer):
 
     The model's forward takes the collated batch as keywords and returns {"loss": scalar, ...}. If the model
     has `parameter_groups(learning_rate)`, its groups are optimised, else all parameters that need a gradient.
-    `each_step` may add to the batch by global step, for choices that one whole step shares.
+    `each_step` may add to the batch by global step, for choices that one whole step shares. `objective` is the loss
+    where it is not the model's own.
     """
 
     def __init__(
@@ -82,13 +103,22 @@ class StageTrainer(Trainer):
         output: Path,
         seed: int,
         callback: StageCallback,
-        each_step: Callable[[int], Mapping[str, Any]] | None = None,
+        validation: Samples | None = None,
+        each_step: EachStep | None = None,
+        objective: Objective | None = None,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.config = config
         self.each_step = each_step
+        self.objective = objective
         self._seed = seed
         self._samples = len(samples)
+        self._validation = validation
+        self._collate = collate
+        self._saving_to: str | None = None
+        # Sum of the steps' losses since they were last logged, and the step of that logging.
+        self._losses = torch.zeros((), dtype=torch.float64)
+        self._logged_at = 0
         gpu = torch.cuda.is_available()
         super().__init__(
             model=model,
@@ -105,12 +135,14 @@ class StageTrainer(Trainer):
                 seed=seed,
                 logging_strategy="epoch",
                 save_strategy="no",
-                save_total_limit=2,
+                save_total_limit=None,  # `rotate` keeps the best too
                 remove_unused_columns=False,
                 label_names=[],
                 disable_tqdm=True,
                 report_to=[],
                 ddp_find_unused_parameters=True,
+                gradient_checkpointing=config.gradient_checkpointing,
+                **sharding_arguments(model, config.sharding),
                 **(arguments or {}),
             ),
             train_dataset=_AsDataset(samples),
@@ -123,12 +155,97 @@ class StageTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler:
         return EpochSampler(self._samples, seed=self._seed)
 
+    def training_step(self, *arguments: Any, **named: Any) -> Tensor:
+        """One forward and backward pass; its loss is added to the epoch's."""
+        loss: Tensor = super().training_step(*arguments, **named)
+        self._losses = self._losses.to(loss.device) + loss.detach().double()
+        return loss
+
+    def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
+        """The loss is the mean over the epoch, also over its steps before a resumption (Trainer forgets those)."""
+        if "loss" in logs:
+            steps = max(self.state.global_step - self._logged_at, 1)
+            logs = {**logs, "loss": self._mean_over_ranks(self._losses) / steps}
+            self._losses, self._logged_at = torch.zeros_like(self._losses), self.state.global_step
+        super().log(logs, *arguments, **named)
+
+    def _mean_over_ranks(self, value: Tensor) -> float:
+        return float(self.accelerator.gather(value[None].to(self.args.device)).mean())
+
+    def remember_losses(self, checkpoint: Path) -> None:
+        """Take up the epoch's losses where the checkpoint was written."""
+        kept = json.loads((checkpoint / LOSSES_FILE).read_text("utf-8"))
+        self._losses = torch.tensor(kept["sum"], dtype=torch.float64)
+        self._logged_at = int(kept["logged_at"])
+
+    @torch.no_grad()
+    def validation_loss(self) -> float:
+        """Mean loss per batch of validation samples, with the draws of epoch 0; the same in every process."""
+        if self._validation is None:
+            raise ValueError("no validation samples")
+        model, size = self.model_wrapped, self.config.batch_size
+        was_training = model.training
+        model.eval()
+        total, counted = 0.0, 0
+        with (
+            torch.random.fork_rng(devices=range(torch.cuda.device_count())),
+            self.compute_loss_context_manager(),
+        ):
+            for start in range(0, len(self._validation), size):
+                items = [
+                    self._validation[0, i] for i in range(start, min(start + size, len(self._validation)))
+                ]
+                batch = {**self._prepare_inputs(self._collate(items))}
+                if self.each_step is not None:
+                    batch |= self.each_step(None)
+                loss = model(**batch)["loss"] if self.objective is None else self.objective(model, batch)
+                total += float(loss) * len(items)
+                counted += len(items)
+        model.train(was_training)
+        return of_first_rank(total / counted)
+
+    def _get_output_dir(self, trial: Any) -> str:
+        """Where a checkpoint is written: beside its place, until it is whole."""
+        return self._saving_to or str(super()._get_output_dir(trial))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint whole or not at all; keep the newest two and the best.
+
+        Raises SavingError when it can't be written; those before it are untouched.
+        """
+        folder = Path(self.args.output_dir)
+        name = f"{PREFIX}{self.state.global_step}"
+        part = folder / f".{name}.part"
+        wait_for_all()
+        try:
+            self._saving_to = str(part)
+            super()._save_checkpoint(model, trial)
+            losses = {"sum": self._mean_over_ranks(self._losses), "logged_at": self._logged_at}
+            wait_for_all()
+            if self.args.should_save:
+                (part / name / LOSSES_FILE).write_text(json.dumps(losses), "utf-8")
+                publish_checkpoint(part / name, folder / name)
+                shutil.rmtree(part, ignore_errors=True)
+                rotate(folder, best_step=self.state.best_global_step)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            shutil.rmtree(part, ignore_errors=True)
+            if isinstance(error, RuntimeError) and not _is_failed_write(error):
+                raise
+            number = error.errno if isinstance(error, OSError) and error.errno else errno.ENOSPC
+            reason = f"the checkpoint could not be written ({error}); those before it are as they were"
+            raise SavingError(number, reason, str(folder / name)) from error
+        finally:
+            self._saving_to = None
+
     def compute_loss(
         self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The model's own loss."""
         if self.each_step is not None:
             inputs = {**inputs, **self.each_step(self.state.global_step)}
+        if self.objective is not None:
+            loss = self.objective(model, inputs)
+            return (loss, {"loss": loss}) if return_outputs else loss
         outputs = model(**inputs)
         return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
 
@@ -155,6 +272,11 @@ class StageTrainer(Trainer):
 
             self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), factor)
         return self.lr_scheduler
+
+
+def _is_failed_write(error: RuntimeError) -> bool:
+    """Whether torch.save failed on the file, not on the tensors (it tells in words alone)."""
+    return any(word in str(error) for word in ("PytorchStreamWriter", "inline_container", "unexpected pos"))
 
 
 class _AsDataset(Dataset[Any]):
@@ -191,13 +313,20 @@ def run_training(
     resume: bool,
     identity: Mapping[str, Any],
     stop: StopRequest,
-    each_step: Callable[[int], Mapping[str, Any]] | None = None,
+    validation: Samples | None = None,
+    each_step: EachStep | None = None,
+    objective: Objective | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """Train `model` in place; returns the metric rows. Raises Stopped after a clean stop, ResumeError.
+    """Train `model` in place; returns the metric rows.
 
     `identity` names what the run stands on (snapshot hash, initial weights): with the setting and the seed it
-    must be the same when the run is resumed.
+    must be the same when the run is resumed. `validation` are samples of validation patients, whose loss is
+    measured between epochs.
+
+    Raises:
+        Stopped: after a clean stop. ResumeError, SavingError: told by their own lines.
+        OtherRank: in all processes of the run but the first, which measures and writes alone.
     """
     if len(samples) == 0:
         raise ValueError(f"{stage}: no training sample in the snapshot's train split")
@@ -205,14 +334,32 @@ def run_training(
         output, {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}, resume
     )
     _limit_threads(model)
-    callback = StageCallback(stage, stop=stop, checkpoint_every_epochs=config.checkpoint_every_epochs)
+    first = rank() == 0
+    callback = StageCallback(stage, stop=stop, config=config, curves=CurveFiles(output) if first else None)
     trainer = StageTrainer(
         model=model, config=config, samples=samples, collate=collate, output=output, seed=seed,
-        callback=callback, each_step=each_step, arguments=arguments,
+        callback=callback, validation=validation, each_step=each_step,
+        objective=objective, arguments=arguments,
     )  # fmt: skip
+    if validation is not None and len(validation):
+        callback.validate = trainer.validation_loss
+    elif config.keep == "best" or config.early_stopping_epochs is not None:
+        raise ValueError(
+            f"{stage}: no sample in the snapshot's validation split to choose the best weights by"
+        )
+    if found is not None:
+        trainer.remember_losses(found)
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
     if callback.stopped:
         raise Stopped
+    if config.keep == "best" and trainer.state.best_global_step is not None:
+        trainer._load_from_checkpoint(
+            str(output / CHECKPOINTS_FOLDER / f"{PREFIX}{trainer.state.best_global_step}")
+        )
+    wait_for_all()
+    leave()
+    if not first:
+        raise OtherRank
     return callback.metrics
 
 
@@ -224,15 +371,8 @@ def _limit_threads(model: nn.Module) -> None:
 
 
 def last_checkpoint(output: Path) -> Path | None:
-    """The newest checkpoint of an output folder that was written whole, or None."""
-    folders = (output / CHECKPOINTS_FOLDER).glob("checkpoint-*")
-    for folder in sorted(folders, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True):
-        try:
-            json.loads((folder / "trainer_state.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        return folder
-    return None
+    """The newest checkpoint of an output folder whose every byte is as it was written, or None."""
+    return newest_whole(output / CHECKPOINTS_FOLDER)
 
 
 def _prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> Path | None:
@@ -246,10 +386,24 @@ def _prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> 
                 f"{output}: cannot resume, {', '.join(changed)} differs from the run that was started there; "
                 "start it anew with resume false"
             )
-        return last_checkpoint(output)
+        found = last_checkpoint(output)
+        _remove_unfit(output / CHECKPOINTS_FOLDER, found)
+        return found
+    if rank() != 0:
+        return None
     shutil.rmtree(output / CHECKPOINTS_FOLDER, ignore_errors=True)
     output.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{RUN_FILE}.part")
     part.write_text(json.dumps(identity, indent=1, sort_keys=True), "utf-8")
     part.replace(path)
     return None
+
+
+def _remove_unfit(folder: Path, found: Path | None) -> None:
+    """Remove what a killed process left half-written, and checkpoints newer than the one that is used."""
+    if rank() != 0:
+        return
+    remove_leftovers(folder)
+    for checkpoint in checkpoints(folder):
+        if found is None or step_of(checkpoint) > step_of(found):
+            shutil.rmtree(checkpoint, ignore_errors=True)

@@ -90,14 +90,14 @@ def _build_text(request: StageRequest[UmiconConfig]) -> tuple[TextEncoder, PreTr
     return text, tokenizer
 
 
-def expert_draw(config: UmiconConfig, seed: int) -> Callable[[int], Mapping[str, str]]:
+def expert_draw(config: UmiconConfig, seed: int) -> Callable[[int | None], Mapping[str, str]]:
     """The expert that a whole step trains, by global step: all ranks and a resumed run agree."""
     names = list(config.experts)
 
-    def draw(step: int) -> Mapping[str, str]:
+    def draw(step: int | None) -> Mapping[str, str]:
         if config.expert_per_step == "single":
             return {"expert": config.single_expert}
-        return {"expert": names[int(generator(seed, 0, "expert", step).integers(len(names)))]}
+        return {"expert": names[int(generator(seed, 0, "expert", step or 0).integers(len(names)))]}
 
     return draw
 

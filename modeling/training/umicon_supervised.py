@@ -78,13 +78,15 @@ def biopsied_breasts(studies: Sequence[Study], *, high_risk: str) -> list[Breast
 
 
 class BreastSamples:
-    """The training split's biopsied breasts."""
+    """A split's biopsied breasts."""
 
-    def __init__(self, snapshot: Snapshot, config: UmiconSupervisedConfig, *, seed: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, config: UmiconSupervisedConfig, *, seed: int, split: str = "train"
+    ) -> None:
         self.snapshot = snapshot
         self.setting = config
         self.seed = seed
-        studies = snapshot.in_split("train")
+        studies = snapshot.in_split(split)
         self.codes = patient_codes(studies)
         self.items = biopsied_breasts(studies, high_risk=config.high_risk)
 
@@ -230,6 +232,7 @@ def train(request: StageRequest[UmiconSupervisedConfig], answer: AnswerWriter) -
         model=SupervisedObjective(model, config),
         config=config,
         samples=BreastSamples(snapshot, config, seed=request.seed),
+        validation=BreastSamples(snapshot, config, seed=request.seed, split="validation"),
         collate=collate_breasts(tokenizer, config.text_length),
         output=request.output,
         seed=request.seed,

@@ -31,13 +31,15 @@ Sample = tuple[Images, Images, int, str]
 
 
 class MaskedCopies:
-    """Training images, a view or a whole study a sample, as two masked copies with patient and report."""
+    """A split's images, a view or a whole study a sample, as two masked copies with patient and report."""
 
-    def __init__(self, snapshot: Snapshot, config: UmiconUnsupervisedConfig, *, seed: int) -> None:
+    def __init__(
+        self, snapshot: Snapshot, config: UmiconUnsupervisedConfig, *, seed: int, split: str = "train"
+    ) -> None:
         self.snapshot = snapshot
         self.setting = config
         self.seed = seed
-        studies = snapshot.in_split("train")
+        studies = snapshot.in_split(split)
         self.codes = patient_codes(studies)
         self.items: list[tuple[Study, tuple[View, ...]]] = [
             (study, views)
@@ -131,6 +133,7 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
         model=UnsupervisedObjective(model, config),
         config=config,
         samples=MaskedCopies(snapshot, config, seed=request.seed),
+        validation=MaskedCopies(snapshot, config, seed=request.seed, split="validation"),
         collate=collate_copies(tokenizer, config.text_length),
         output=request.output,
         seed=request.seed,

@@ -29,7 +29,7 @@ from mammo.core.errors import UserError
 from modeling.models import Prediction, Run
 
 NUMBER = 10
-STAGES = ("sft", "classifier", "umicon_supervised", "umicon_unsupervised", "preferences")
+STAGES = ("zero_shot", "sft", "classifier", "umicon_supervised", "umicon_unsupervised", "preferences")
 KINDS = ("zero_shot_malignancy", "malignancy")
 SENSITIVITY = 0.2
 

@@ -1,5 +1,6 @@
 // What every page of the platform needs in the browser beside htmx and Bootstrap. No page depends on it to be
 // read; forms that are sent by htmx depend on it to say when something was not saved.
+import { followAnswers } from "./answer_stream.js";
 import { watchAnswers } from "./answers.js";
 import { watchTime } from "./busy.js";
 import { watchForms } from "./forms.js";
@@ -19,3 +20,4 @@ enableWorklists();
 enableKeys();
 watchTime();
 watchNews();
+followAnswers();

@@ -25,6 +25,7 @@ class Stage(models.TextChoices):
     PREFERENCES = "preferences", _("Preference tuning")
     ENCODER_PROBE = "encoder_probe", _("Encoder probe")
     CLASSIFIER = "classifier", _("Compared classifier")
+    ZERO_SHOT = "zero_shot", _("Zero-shot malignancy")
 
 
 class RunQuerySet(models.QuerySet["Run"]):

@@ -1,0 +1,103 @@
+"""`python -m modeling.inference.memorisation REQUEST.json ANSWER.jsonl`: does a tuned model give planted strings away?
+
+The model is asked many times, a quarter of them with the very questions that the strings answered in training, the
+others with questions of the training set, each with a seed of its own. The answer file has one row: how many prompts,
+how many strings were planted, and which came out. A string counts when it stands in an answer, whatever the spacing,
+the case or the signs between its parts.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from modeling.data.exchange import (
+    EXIT_BAD_REQUEST,
+    EXIT_SUCCESS,
+    AnswerWriter,
+    BadRequestError,
+    read_request,
+    report_progress,
+)
+from modeling.data.planted import Planted, read_planted
+from modeling.data.snapshot import open_snapshot
+from modeling.inference.answer import build_system
+from modeling.inference.systems import Answer, AnsweringSystem, Draw, Question, draw_seed
+
+PROMPTS = 1000
+# Draws asked for at once, so that progress is told.
+PART = 100
+
+
+def emitted(answers: Sequence[Answer], planted: Sequence[Planted]) -> list[str]:
+    """The planted strings that stand in any of the answers."""
+    texts = [_signs(answer.raw) for answer in answers]
+    return [item.secret for item in planted if any(_signs(item.secret) in text for text in texts)]
+
+
+def prompts(
+    planted: Sequence[Planted], questions: Sequence[tuple[str, ...]], count: int, seed: int
+) -> list[Draw]:
+    """`count` draws: every fourth asks what a planted string answered, the others what the training set asks."""
+    others = list(questions) or [(item.question,) for item in planted]
+    draws = []
+    for number in range(count):
+        turns = (
+            (planted[number // 4 % len(planted)].question,)
+            if number % 4 == 0
+            else others[number % len(others)]
+        )
+        draws.append(
+            Draw(Question(id=str(number), turns=turns), 0, draw_seed(seed, "memorisation", str(number), 0, 0))
+        )
+    return draws
+
+
+def ask(system: AnsweringSystem, draws: Sequence[Draw]) -> list[Answer]:
+    """The answers to all draws, part by part."""
+    answers: list[Answer] = []
+    for start in range(0, len(draws), PART):
+        answers += system.write(draws[start : start + PART], lambda rows: None)
+        report_progress(len(answers), len(draws), "memorisation test")
+    return answers
+
+
+def _signs(text: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", text.casefold())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 with the answer file whole, 2 for a bad request."""
+    if len(arguments) != 2:
+        print("use: python -m modeling.inference.memorisation REQUEST.json ANSWER.jsonl", file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_REQUEST
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        request = read_request(arguments[0], required=("checkpoint", "snapshot"))
+        checkpoint, seed = Path(request["checkpoint"]), int(request.get("seed", 0))
+        planted = read_planted(checkpoint.parent)
+        if not planted:
+            raise BadRequestError(
+                f"{checkpoint.parent}: nothing was planted in this run; tune it with planted above 0"
+            )
+        questions = [sample.turns for sample in open_snapshot(request["snapshot"]).sft]
+        parameters = {"temperature": 0.9, "max_new_tokens": int(request.get("tokens", 96))}
+        system = build_system({"kind": "mammovlm", "path": str(checkpoint)}, parameters)
+        draws = prompts(planted, questions, int(request.get("prompts", PROMPTS)), seed)
+        found = emitted(ask(system, draws), planted)
+        with AnswerWriter(arguments[1]) as writer:
+            writer.write(
+                {"kind": "memorisation", "prompts": len(draws), "planted": len(planted), "emitted": len(found),
+                 "passed": not found, "revision": system.revision}
+            )  # fmt: skip
+    except BadRequestError as error:
+        print(str(error).replace("\n", " "), file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_REQUEST
+    return EXIT_SUCCESS
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,289 @@
+"""Zero-shot malignancy (Tables 9 and 10): a chance of malignancy per study, and the name of the method it came by.
+
+- yes_no: the share of "yes" in the chances of "yes" and "no" as the first token of the answer; for models whose token
+  chances are at hand.
+- stated: the number that the system writes when it is asked for one; for any system that writes.
+- similarity: softmax over the similarities of the images with a benign and a malignant sentence; for dual encoders.
+- column: the column `malignancy` of a file of answers.
+
+A system that has none of them is refused, by name: an endpoint's or a person's text gives no token chances.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from modeling.data.exchange import (
+    EXIT_BAD_REQUEST,
+    EXIT_SUCCESS,
+    AnswerWriter,
+    BadRequestError,
+    read_request,
+    report_progress,
+)
+from modeling.inference.images import study_array
+from modeling.inference.systems import (
+    AnsweringSystem,
+    Draw,
+    ImageFile,
+    Question,
+    draw_seed,
+    read_questions,
+    sha256_of,
+)
+from modeling.nn.language import ModelFolderError
+
+METHODS = ("yes_no", "stated", "similarity", "column")
+ASK_YES_NO = {
+    "zh": "从影像看，这次检查是否可疑恶性（BI-RADS 4类及以上）？请只回答“是”或“否”。",
+    "en": "Do these mammograms look suspicious for malignancy (BI-RADS 4 or higher)? Answer only yes or no.",
+}
+ASK_NUMBER = {
+    "zh": "从影像看，恶性的可能性是百分之几？请只写一个0到100的数字。",
+    "en": "How likely is malignancy, in per cent? Write only one number from 0 to 100.",
+}
+YES = {"zh": ("是", " 是"), "en": ("yes", "Yes", " yes", " Yes")}
+NO = {"zh": ("否", " 否", "不"), "en": ("no", "No", " no", " No")}
+SENTENCES = (
+    "no suspicious finding, benign mammogram",
+    "suspicious finding, malignant mass or calcifications",
+)
+_NUMBER = re.compile(r"(?<![\d.])(100(?:\.0+)?|\d{1,2}(?:\.\d+)?)(?![\d.])\s*(%|％|per ?cent|/\s*100)?")
+
+
+class UndefinedError(BadRequestError):
+    """A system has no chance of malignancy by the method asked for; the text says which it has."""
+
+
+class Judge(Protocol):
+    """Gives a chance of malignancy."""
+
+    method: str
+
+    def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
+        """Study -> chance in 0..1; None where the system gave none."""
+        ...
+
+
+def yes_share(log_probability: Tensor, encode: Any, language: str) -> float:
+    """The share of yes from next-token log-probabilities (V,); `encode` gives a text's token ids.
+
+    A word counts by its first token; a token that begins both words counts for neither.
+    """
+    yes = {encode(word)[0] for word in YES[language] if encode(word)}
+    no = {encode(word)[0] for word in NO[language] if encode(word)}
+    yes, no = yes - no, no - yes
+    if not yes or not no:
+        raise UndefinedError(
+            "yes_no: the tokenizer does not tell yes from no by their first token; use stated"
+        )
+    above = log_probability[sorted(yes)].logsumexp(0)
+    below = log_probability[sorted(no)].logsumexp(0)
+    return float((above - below).sigmoid())
+
+
+def stated_number(text: str) -> float | None:
+    """The one chance (0..1) that an answer states; None for no number or several different ones."""
+    found = {float(match.group(1)) for match in _NUMBER.finditer(text)}
+    return found.pop() / 100 if len(found) == 1 else None
+
+
+class YesNo:
+    """Token chances of MammoVLM, of a text model's or of a vision-language model's first token."""
+
+    method = "yes_no"
+
+    def __init__(self, system: Any, language: str) -> None:
+        if not hasattr(system, "next_token_log_probability"):
+            raise UndefinedError(f"yes_no: a {type(system).__name__} shows no token chances; use stated")
+        self.system, self.language = system, language
+
+    def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
+        found: dict[str, float | None] = {}
+        for study, images in studies.items():
+            question = Question(study, (ASK_YES_NO[self.language],), self.language, images)
+            log_probability, encode = self.system.next_token_log_probability(Draw(question, 0, 0))
+            found[study] = yes_share(log_probability, encode, self.language)
+        return found
+
+
+class Stated:
+    """The number that a system writes."""
+
+    method = "stated"
+
+    def __init__(self, system: AnsweringSystem, language: str) -> None:
+        self.system, self.language = system, language
+
+    def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
+        draws = [
+            Draw(
+                Question(s, (ASK_NUMBER[self.language],), self.language, images),
+                0,
+                draw_seed(0, "stated", s, 0, 0),
+            )
+            for s, images in studies.items()
+        ]
+        answers = self.system.write(draws, lambda rows: None)
+        return {draw.question.id: stated_number(a.text) for draw, a in zip(draws, answers, strict=True)}
+
+
+class Similarity:
+    """A dual encoder: which of two sentences the images are closer to."""
+
+    method = "similarity"
+
+    def __init__(self, folder: Path) -> None:
+        from modeling.nn.mammo_clip import load_mammo_clip
+
+        try:
+            self.model, tokenizer = load_mammo_clip(folder)
+        except ModelFolderError as error:
+            raise UndefinedError(str(error)) from error
+        tokens = tokenizer(list(SENTENCES), padding=True, return_tensors="pt")
+        self.tokens = tokens["input_ids"], tokens["attention_mask"]
+
+    @torch.inference_mode()
+    def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
+        found: dict[str, float | None] = {}
+        for study, images in studies.items():
+            pixels = torch.from_numpy(study_array(images, size=self.model.image.image_size, flip_right=False))
+            each = self.model.similarities(pixels, *self.tokens).softmax(-1)[:, 1]  # (views,)
+            found[study] = float(each.max())
+        return found
+
+
+class Column:
+    """The column `malignancy` (0..1) of a CSV or JSON-lines file with the column `study`."""
+
+    method = "column"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            text = path.read_text("utf-8-sig")
+            lines = text.splitlines()
+            rows: list[dict[str, Any]] = (
+                list(csv.DictReader(lines))
+                if path.suffix == ".csv"
+                else [json.loads(line) for line in lines if line]
+            )
+        except (OSError, ValueError) as error:
+            raise UndefinedError(f"{path}: can't be read ({error})") from error
+        if not rows or "malignancy" not in rows[0] or "study" not in rows[0]:
+            raise UndefinedError(
+                f"{path}: no columns study and malignancy, so it gives no chance of malignancy"
+            )
+        self.rows = {str(row["study"]): self._value(row) for row in rows}
+
+    def _value(self, row: Mapping[str, Any]) -> float | None:
+        given = row["malignancy"]
+        if given in (None, ""):
+            return None
+        try:
+            value = float(given)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            raise UndefinedError(
+                f"{self.path}: malignancy of study {row['study']} is {given!r}, expected 0 to 1"
+            )
+        return value
+
+    def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
+        return {study: self.rows.get(study) for study in studies}
+
+
+def judge_for(spec: Mapping[str, Any], method: str, language: str, parameters: Mapping[str, Any]) -> Judge:
+    """The judge that a system's spec and a method make.
+
+    Raises:
+        UndefinedError: the system has no chance of malignancy by this method.
+    """
+    from modeling.inference.answer import build_system
+    from modeling.inference.spec_files import located
+
+    if method not in METHODS:
+        raise BadRequestError(f"method: {method!r} is not one of {', '.join(METHODS)}")
+    kind = spec.get("kind")
+    if (kind == "dual_encoder") != (method == "similarity"):
+        raise UndefinedError(
+            f"{method}: not defined for a system of kind {kind}; similarity is for dual_encoder alone"
+        )
+    if kind == "dual_encoder":
+        return Similarity(located(str(spec.get("path"))))
+    if (kind == "file") != (method == "column"):
+        raise UndefinedError(
+            f"{method}: not defined for a system of kind {kind}; column is for a file of answers alone"
+        )
+    if kind == "file":
+        return Column(located(str(spec.get("path"))))
+    system = build_system(spec, {"temperature": 0.0, "max_new_tokens": 12, **parameters})
+    return YesNo(system, language) if method == "yes_no" else Stated(system, language)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m modeling.inference.zero_shot REQUEST.json ANSWER.jsonl`: 0, or 2 for a bad request."""
+    if len(arguments) != 2:
+        print("use: python -m modeling.inference.zero_shot REQUEST.json ANSWER.jsonl", file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_REQUEST
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    try:
+        request = read_request(arguments[0], required=("spec", "method", "studies"))
+        rows = [{"id": row["study"], "turns": ["-"], "images": row["images"]} for row in request["studies"]]
+        studies = {question.id: question.images for question in read_questions(rows)}
+        sides = {row["study"]: row["split"] for row in request["studies"]}
+        judge = judge_for(
+            request["spec"], request["method"], request.get("language", "zh"), request.get("parameters") or {}
+        )
+        with AnswerWriter(arguments[1]) as writer:
+            _write(writer, judge, studies, sides, request["spec"])
+    except BadRequestError as error:
+        print(str(error).replace("\n", " "), file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_REQUEST
+    return EXIT_SUCCESS
+
+
+def _write(
+    writer: AnswerWriter,
+    judge: Judge,
+    studies: Mapping[str, tuple[ImageFile, ...]],
+    sides: Mapping[str, str],
+    spec: Mapping[str, Any],
+) -> None:
+    began, without = time.monotonic(), 0
+    for done, (study, images) in enumerate(studies.items(), start=1):
+        chance = judge.chances({study: images})[study]
+        report_progress(done, len(studies), judge.method)
+        if chance is None:
+            without += 1
+            continue
+        writer.write(
+            {"kind": "prediction", "unit_kind": "study", "unit": study, "name": "zero_shot_malignancy",
+             "method": judge.method, "split": sides[study], "value": chance}
+        )  # fmt: skip
+    figures = {
+        "method": judge.method,
+        "studies": len(studies),
+        "without_a_chance": without,
+        "seconds_per_study": (time.monotonic() - began) / max(len(studies), 1),
+    }
+    digest = sha256_of(dict(spec))
+    writer.write(
+        {"kind": "checkpoint", "path": str(spec.get("path") or ""), "sha256": digest, "metrics": figures}
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

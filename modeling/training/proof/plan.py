@@ -1,0 +1,174 @@
+"""What is trained to prove the parts of the model on phantoms: cells that build on each other. No torch.
+
+Every seed draws its own phantoms and its own weights, so that intervals cover both. Classifiers have five seeds, rows
+with a language model three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modeling.training.ablations import TABLE_3, TABLE_8
+
+CLASSIFIER_SEEDS = 5
+LANGUAGE_SEEDS = 3
+# Stand-ins at tiny scale for the paper's candidates (Table 6), one of each family.
+ENCODERS = {
+    "ResNet-50": "test_resnet",
+    "CLIP": "test_vit",
+    "DINOv2": "test_vit2",
+    "ConvNeXt-Base": "test_convnext2",
+    "ConvNeXt-Tiny": "test_convnext",
+}
+COMPARED = ("mirai", "contrastive", "ensemble")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One piece of work: a snapshot or corpus to be drawn, or one training.
+
+    Attributes:
+        name: also its folder.
+        stage: "snapshot", "corpus", or a training stage.
+        needs: cells whose results it starts from, by the name under which the stage takes them.
+    """
+
+    name: str
+    stage: str
+    seed: int
+    config: Mapping[str, Any] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How large the proof is.
+
+    Attributes:
+        studies: phantom studies per seed.
+        dialogues: of the text that the small language model is trained on.
+        overrides: laid over every stage's setting (the tests' tiny one).
+    """
+
+    studies: int = 200
+    dialogues: int = 4000
+    classifier_seeds: int = CLASSIFIER_SEEDS
+    language_seeds: int = LANGUAGE_SEEDS
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def setting(self, stage: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The stage's setting at this scale."""
+        return {"preset": "demo", **config, **self.overrides.get(stage, {}), **self.overrides.get("*", {})}
+
+
+FULL = Scale()
+_TINY_UMICON = {"hidden_size": 32, "text_layers": 1, "text_hidden_size": 32, "text_heads": 2}
+# Every cell in seconds; its figures mean nothing.
+TINY = Scale(
+    studies=12,
+    dialogues=60,
+    classifier_seeds=2,
+    language_seeds=1,
+    overrides={
+        "*": {"epochs": 1},
+        "umicon_unsupervised": _TINY_UMICON,
+        "umicon_supervised": _TINY_UMICON,
+        "classifier": {"pretraining_epochs": 1},
+        "sft": {"measured_questions": 2, "measured_tokens": 4},
+        "language": {"hidden_size": 32, "layers": 1, "intermediate_size": 64, "vocabulary": 400},
+    },
+)
+
+
+def cells(scale: Scale) -> list[Cell]:
+    """Every cell, each after those it needs; what the headline figures need comes first."""
+    found: list[Cell] = []
+    for seed in range(scale.classifier_seeds):
+        found += _classifiers(seed, scale)
+        if seed < scale.language_seeds:
+            found += _language(seed, scale)
+    for seed in range(scale.classifier_seeds):
+        found += _ablations(seed, scale)
+        if seed < scale.language_seeds:
+            found += _mappings(seed, scale)
+    for seed in range(scale.classifier_seeds):
+        found += _compared(seed, scale)
+    return found
+
+
+def _train(
+    stage: str, variant: str, seed: int, scale: Scale, config: Mapping[str, Any], **needs: str
+) -> Cell:
+    name = f"{stage}-{variant}-{seed}" if variant else f"{stage}-{seed}"
+    return Cell(name=name, stage=stage, seed=seed, config=scale.setting(stage, config), needs=needs)
+
+
+def _classifiers(seed: int, scale: Scale) -> list[Cell]:
+    data = Cell(name=f"snapshot-{seed}", stage="snapshot", seed=seed, config={"studies": scale.studies})
+    start = {"snapshot": data.name, "density": f"density-{seed}"}
+    return [
+        data,
+        _train("density", "", seed, scale, {}, snapshot=data.name),
+        _train("umicon_unsupervised", "umicon", seed, scale, TABLE_8["umicon"].unsupervised or {}, **start),
+        _train(
+            "umicon_unsupervised", "faithful", seed, scale, {"negatives": "none", "normalise": False}, **start
+        ),
+        _supervised("umicon", seed, scale),
+    ]
+
+
+def _supervised(row: str, seed: int, scale: Scale) -> Cell:
+    """The supervised stage of a row of Table 8, from the unsupervised weights that the row asks for."""
+    ablation = TABLE_8[row]
+    start = {"snapshot": f"snapshot-{seed}"}
+    if ablation.unsupervised is None:
+        start["density"] = f"density-{seed}"
+    else:
+        start["umicon"] = f"umicon_unsupervised-{'unimodal' if row == 'unimodal' else 'umicon'}-{seed}"
+    return _train("umicon_supervised", row, seed, scale, ablation.supervised, **start)
+
+
+def _ablations(seed: int, scale: Scale) -> list[Cell]:
+    start = {"snapshot": f"snapshot-{seed}", "density": f"density-{seed}"}
+    unimodal = TABLE_8["unimodal"].unsupervised or {}
+    return [
+        _train("umicon_unsupervised", "unimodal", seed, scale, unimodal, **start),
+        *(_supervised(row, seed, scale) for row in TABLE_8 if row != "umicon"),
+    ]
+
+
+def _language(seed: int, scale: Scale) -> list[Cell]:
+    text = Cell(name=f"corpus-{seed}", stage="corpus", seed=seed, config={"dialogues": scale.dialogues})
+    return [
+        text,
+        _train("language", "", seed, scale, {}, corpus=text.name),
+        _tuned("moe_umicon_sft", seed, scale),
+    ]
+
+
+def _mappings(seed: int, scale: Scale) -> list[Cell]:
+    return [_tuned(row, seed, scale) for row in TABLE_3 if row != "moe_umicon_sft"]
+
+
+def _tuned(row: str, seed: int, scale: Scale) -> Cell:
+    """SFT as a row of Table 3 asks for it."""
+    whole = {"with_malignancy": True, "measure_untuned": True} if row == "moe_umicon_sft" else {}
+    start = {
+        "snapshot": f"snapshot-{seed}", "umicon": f"umicon_supervised-umicon-{seed}",
+        "language_model": f"language-{seed}",
+    }  # fmt: skip
+    return _train("sft", row, seed, scale, {**TABLE_3[row].sft, **whole}, **start)
+
+
+def _compared(seed: int, scale: Scale) -> list[Cell]:
+    data = {"snapshot": f"snapshot-{seed}"}
+    probes = [
+        _train("encoder_probe", label, seed, scale, {"selector": name}, **data)
+        for label, name in ENCODERS.items()
+    ]
+    classifiers = [
+        _train("classifier", method, seed, scale, {"method": method}, **data) for method in COMPARED
+    ]
+    return [*probes, *classifiers]

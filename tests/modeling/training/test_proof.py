@@ -1,0 +1,193 @@
+"""The proof on phantoms: its plan, its worker at tiny scale, and the table of what came out."""
+
+import fcntl
+import json
+
+import pytest
+
+from modeling.training.callbacks import StopRequest
+from modeling.training.config import STAGES
+from modeling.training.proof.plan import FULL, TINY, Cell, cells
+from modeling.training.proof.table import figure, lines, markdown, read_results
+from modeling.training.proof.worker import Deadline, is_done, work
+
+WHOLE_CHAIN = (
+    "snapshot-0", "density-0", "umicon_unsupervised-umicon-0", "umicon_supervised-umicon-0", "corpus-0", "language-0",
+    "sft-moe_umicon_sft-0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("scale", [FULL, TINY])
+def test_every_cell_comes_after_those_it_needs_and_has_a_setting_that_its_stage_takes(scale):
+    seen = set()
+    for cell in cells(scale):
+        assert set(cell.needs.values()) <= seen
+        assert cell.name not in seen
+        seen.add(cell.name)
+        if cell.stage in STAGES:
+            STAGES[cell.stage].from_overrides(cell.config)
+
+
+def test_classifiers_have_five_seeds_and_rows_with_a_language_model_three():
+    names = [cell.name for cell in cells(FULL)]
+    assert sum(name.startswith("umicon_supervised-attention-") for name in names) == 5
+    assert sum(name.startswith("encoder_probe-CLIP-") for name in names) == 5
+    assert sum(name.startswith("classifier-mirai-") for name in names) == 5
+    assert sum(name.startswith("sft-clip-") for name in names) == 3
+
+
+def test_every_figure_of_the_table_is_read_from_a_cell_that_the_plan_has():
+    """Each line finds a number when every cell of the plan has every figure."""
+    names = {
+        "test_macro_auc",
+        "test_image_auc",
+        "test_report_auc",
+        "test_fused_auc",
+        "std",
+        "r_at_1",
+        "chance",
+    }
+    names |= {
+        "density_right",
+        "line_right",
+        "follows_swap",
+        "blank_density_right",
+        "laterality_right",
+        "collapse",
+    }
+    names |= {f"untuned_{name}" for name in names}
+    results = {cell.name: {"seconds": 1.0, "figures": dict.fromkeys(names, 0.5)} for cell in cells(FULL)}
+    assert [line.label for line in lines() if line.read(results, 0) is None] == []
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """One chain of tiny cells, from phantoms to a tuned MammoVLM."""
+    folder = tmp_path_factory.mktemp("proof")
+    plan = [cell for cell in cells(TINY) if cell.name in WHOLE_CHAIN]
+    work(folder, plan, StopRequest())
+    return folder, plan
+
+
+def test_a_tiny_chain_is_trained_and_its_figures_stand_in_the_table(done):
+    folder, plan = done
+    results = read_results(folder, plan)
+    assert set(results) == set(WHOLE_CHAIN)
+    tuned = results["sft-moe_umicon_sft-0"]["figures"]
+    assert {"density_right", "untuned_density_right", "follows_swap", "blank_density_right"} <= set(tuned)
+    page = markdown(
+        results, cells(TINY), seeds=2, command="manage.py prove --tiny", machine="here", date="today"
+    )
+    assert f"{len(results)} of {len(cells(TINY))} cells were run" in page
+    assert "encoder_probe-CLIP-0" in page.split("Not run")[1].splitlines()[0]
+    (selector,) = [row for row in page.splitlines() if row.startswith("| Density selector")]
+    auc = results["density-0"]["figures"]["test_macro_auc"]
+    assert "not run" in selector if auc is None else f"{auc:.3f}" in selector
+
+
+def test_what_was_done_is_not_done_again(done):
+    folder, plan = done
+    before = {cell.name: (folder / cell.name / "result.json").stat().st_mtime_ns for cell in plan}
+    work(folder, plan, StopRequest())
+    assert {cell.name: (folder / cell.name / "result.json").stat().st_mtime_ns for cell in plan} == before
+
+
+def density(name, data, **config):
+    return Cell(
+        name=name,
+        stage="density",
+        seed=0,
+        config={**TINY.setting("density", {}), **config},
+        needs={"snapshot": data},
+    )
+
+
+def test_a_cell_cut_short_goes_on_from_its_checkpoint_and_ends_as_if_it_had_not_been(done):
+    folder, _ = done
+
+    class AfterAFewSteps(StopRequest):
+        left = 7
+
+        @property
+        def asked(self):
+            self.left -= 1
+            return self.left < 0
+
+        @asked.setter
+        def asked(self, value):
+            pass
+
+    cut = density("cut", "snapshot-0", epochs=3)
+    work(folder, [cut], AfterAFewSteps())
+    assert not is_done(folder, "cut")
+    assert list((folder / "cut" / "run" / "trainer").glob("checkpoint-*"))
+    whole = density("whole", "snapshot-0", epochs=3)
+    for cell in (cut, whole):
+        work(folder, [cell], StopRequest())
+    figures = read_results(folder, [cut, whole])
+    assert figures["cut"]["figures"] == figures["whole"]["figures"]
+    weights = [
+        (folder / name / "run" / "model" / "model.safetensors").read_bytes() for name in ("cut", "whole")
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_a_cell_that_another_process_holds_is_left_to_it(done):
+    folder, _ = done
+    (folder / "held").mkdir()
+    with (folder / "held" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        work(folder, [Cell(name="held", stage="corpus", seed=0, config={"dialogues": 5})], Deadline(0.1))
+    assert not is_done(folder, "held")
+
+
+def test_a_cell_that_fails_is_told_and_does_not_stop_the_others(done):
+    folder, _ = done
+    bad = Cell(
+        name="bad", stage="density", seed=0, config={"no_such_field": 1}, needs={"snapshot": "snapshot-0"}
+    )
+    good = Cell(name="good", stage="corpus", seed=0, config={"dialogues": 5})
+    work(folder, [bad, good], StopRequest())
+    assert is_done(folder, "good")
+    assert (folder / "bad" / "failure.txt").read_text() == "exit code 2\n"
+
+
+def test_an_interval_is_students_t_over_seeds():
+    line = next(line for line in lines() if line.part == "Density selector")
+    results = {
+        f"density-{seed}": {"seconds": 1.0, "figures": {"test_macro_auc": value}}
+        for seed, value in enumerate((0.95, 0.97, 0.99))
+    }
+    found = figure(line, results, 5)
+    assert found.mean == pytest.approx(0.97)
+    # sd .02, t(2) at .975 is 4.3027 (R: qt(.975, 2))
+    assert found.interval == pytest.approx((0.97 - 4.302653 * 0.02 / 3**0.5, 0.97 + 4.302653 * 0.02 / 3**0.5))
+    assert found.holds
+
+
+@pytest.mark.django_db
+def test_the_command_writes_the_page_of_what_is_there_and_runs_nothing_in_no_time(tmp_path, capsys):
+    from django.core.management import call_command
+
+    cell = tmp_path / "tiny" / "density-0"
+    cell.mkdir(parents=True)
+    (cell / "result.json").write_text(json.dumps({"seconds": 60.0, "figures": {"test_macro_auc": 0.5}}))
+    call_command(
+        "prove",
+        "--tiny",
+        "--minutes",
+        "0",
+        "--folder",
+        str(tmp_path),
+        "--write",
+        str(tmp_path / "p.md"),
+        "--json",
+    )
+    told = json.loads(capsys.readouterr().out)
+    assert told["done"] == ["density-0"]
+    (selector,) = [row for row in told["figures"] if row["part"] == "Density selector"]
+    assert (selector["mean"], selector["holds"]) == (0.5, False)
+    assert (
+        "| Density selector | macro AUC, held-out studies | ≥ 0.97 | 0.500 | 1 | **no** |"
+        in (tmp_path / "p.md").read_text()
+    )
