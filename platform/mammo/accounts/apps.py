@@ -17,6 +17,15 @@ class AccountsConfig(AppConfig):
 
         register_entry(
             Entry(
+                label=_("People"),
+                url_name="accounts:people",
+                roles=frozenset({"admin"}),
+                order=80,
+                description=_("Accounts, roles, new passwords, access."),
+            )
+        )
+        register_entry(
+            Entry(
                 label=_("Audit trail"),
                 url_name="accounts:audit",
                 roles=frozenset({"auditor", "admin"}),

@@ -1,8 +1,9 @@
-"""Between signing in and the pages: session limits and the second factor."""
+"""Between signing in and the pages: session limits, the second factor, a password that another person knows."""
 
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -20,6 +21,7 @@ ALWAYS = frozenset(
     {"account_login", "account_logout", "accounts:session", "account_reauthenticate", "set_language", "about"}
 )
 TO_SHOW_IT = frozenset({"mfa_reauthenticate", "mfa_reauthenticate_webauthn"})
+TO_CHANGE_IT = frozenset({"account_change_password"})
 TO_SET_IT_UP = frozenset({"mfa_index", "mfa_activate_totp", "mfa_list_webauthn", "mfa_add_webauthn"})
 
 
@@ -67,6 +69,29 @@ class SecondFactorMiddleware:
             return JsonResponse({"detail": _("Show your second factor first.")}, status=403)
         target = reverse("mfa_reauthenticate" if has_one else "mfa_index")
         return redirect(f"{target}?{urlencode({'next': request.get_full_path()})}" if has_one else target)
+
+
+class GivenPasswordMiddleware:
+    """Leads an account whose password an administrator gave to the page where its owner chooses another."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Answer instead of the view until the password is changed."""
+        user = request.user
+        if not isinstance(user, User) or not user.must_change_password:
+            return None
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if name in ALWAYS | TO_SHOW_IT | TO_SET_IT_UP | TO_CHANGE_IT:
+            return None
+        if _wants_data(request):
+            return JsonResponse({"detail": _("Change the password that you were given first.")}, status=403)
+        messages.info(request, _("Choose a password that only you know."))
+        return redirect("account_change_password")
 
 
 def _is_of_this_account(request: HttpRequest, user: User) -> bool:

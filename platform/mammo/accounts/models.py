@@ -49,6 +49,9 @@ class User(AbstractUser):
     is_simulated = models.BooleanField(
         default=False, help_text=_("scripted account; copied to each judgement")
     )
+    must_change_password = models.BooleanField(
+        default=False, help_text=_("an administrator gave the password; its owner chooses another first")
+    )
 
     objects: ClassVar[UserManager["User"]] = UserManager()  # type: ignore[assignment]
 

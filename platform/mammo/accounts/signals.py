@@ -45,6 +45,9 @@ def _locked_out(sender: Any, **kwargs: Any) -> None:
 
 @receiver(password_changed)
 def _password_changed(sender: Any, user: User, **kwargs: Any) -> None:
+    if user.must_change_password:
+        user.must_change_password = False
+        user.save(update_fields=["must_change_password"])
     audit.record("accounts.password_changed", by_user=user, on=user)
 
 
