@@ -222,6 +222,9 @@ class StudyRows:
             )
         if study.patient_id == patient.pk:
             missing = {name: value for name, value in values.items() if value and not getattr(study, name)}
+            others = [mark for mark in values["reporting_doctors"] if mark not in study.reporting_doctors]
+            if others:
+                missing["reporting_doctors"] = [*study.reporting_doctors, *others]
             if missing:
                 save_versioned(study, expected_version=study.version, changes=missing)
         return study

@@ -12,7 +12,7 @@ from mammo.archive.reporting_doctors import assign, hashes_of, names_of, reporte
 from mammo.archive.services import import_studies
 from mammo.core.errors import NotAllowedError, UserError
 
-from .files import mammogram
+from .files import mammogram, picture
 
 
 @pytest.fixture
@@ -29,6 +29,20 @@ def test_the_study_keeps_a_hash_and_the_data_manager_finds_the_name_in_the_roste
     (only,) = reporters_of(site)
     assert (only.studies, only.row, len(only.name_hash)) == (1, None, 64)
     assert names_of(site, [only.name_hash]) == {only.name_hash: "ZHOU^MIN=周^敏"}
+
+
+def test_every_doctor_that_any_file_of_the_study_names_is_kept_once(
+    reported: Study, site: Site, tmp_path: Path
+) -> None:
+    for number, name in enumerate(("WANG^LI", "ZHOU^MIN=周^敏")):
+        image = picture(seed=number + 5)
+        file = mammogram(
+            tmp_path / f"{number}.dcm", image=image, view="MLO", NameOfPhysiciansReadingStudy=name
+        )
+        import_studies([file], site=site, by_user=None)
+    reported.refresh_from_db()
+    assert len(reported.reporting_doctors) == len(set(reported.reporting_doctors)) == 2
+    assert set(names_of(site, reported.reporting_doctors).values()) == {"WANG^LI", "ZHOU^MIN=周^敏"}
 
 
 def test_an_assigned_account_stands_for_its_doctor(

@@ -1,0 +1,71 @@
+"""Tables 4 and 9 as figures to read and to download, and what a study lacks."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from django.urls import reverse
+
+from mammo.accounts.models import Site, User
+from mammo.archive.models import Pathology
+
+from .test_data_pages import VIEWS, add_study, signed_in
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def studies(site: Site) -> None:
+    """Three biopsied women: one benign BI-RADS 3, two malignant 4A."""
+    for number, (category, result) in enumerate([("3", "benign"), ("4A", "malignant"), ("4A", "malignant")]):
+        study = add_study(site, str(number), density="C", birads_overall=category, views=VIEWS[:3])
+        Pathology.objects.create(study=study, laterality="L", method="surgery", result=result)
+
+
+def _bars(user: User, name: str) -> dict[str, int]:
+    answer = signed_in(user).get(reverse("archive:overview-figure", args=[name]))
+    assert answer["Content-Type"] == "image/svg+xml"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}.svg"'
+    drawing = ElementTree.fromstring(answer.content)
+    texts = [each.text or "" for each in drawing.iter(f"{SVG}text")]
+    widths = [int(each.attrib["width"]) for each in drawing.iter(f"{SVG}rect")][1:]
+    counts = [int(text) for text in texts[1::2]]
+    most = max(counts)
+    assert widths == [round(210 * count / most) for count in counts]
+    return dict(zip(texts[::2], counts, strict=True))
+
+
+def test_table_4_is_a_figure_by_category_and_result(studies: None, rita: User) -> None:
+    bars = _bars(rita, "table_4")
+    assert bars["BI-RADS 3: Negative"] == 1
+    assert bars["BI-RADS 4A: Positive"] == 2
+    assert bars["BI-RADS 4A: Negative"] == 0
+
+
+def test_table_9_is_a_figure_by_category(studies: None, rita: User) -> None:
+    bars = _bars(rita, "table_9")
+    assert bars["BI-RADS 4A: Malignant"] == 2
+    assert bars["BI-RADS 3: Benign"] == 1
+    page = signed_in(rita).get(reverse("archive:overview")).content.decode()
+    assert reverse("archive:overview-figure", args=["table_9"]) in page
+    assert "BI-RADS 4A: Malignant" in page
+
+
+def test_a_table_without_bars_and_an_unknown_one_have_no_figure(
+    studies: None, rita: User, june: User
+) -> None:
+    for name in ("section_4_1", "table_5"):
+        assert signed_in(rita).get(reverse("archive:overview-figure", args=[name])).status_code == 404
+    assert signed_in(june).get(reverse("archive:overview-figure", args=["table_4"])).status_code == 404
+
+
+def test_a_study_says_which_standard_views_it_lacks(site: Site, rita: User) -> None:
+    whole = add_study(site, "whole", views=VIEWS)
+    lacking = add_study(site, "lacking", views=VIEWS[:3])
+    missing = f"{VIEWS[3][0]} {VIEWS[3][1]}"
+    page = signed_in(rita).get(reverse("archive:study", args=[lacking.pk])).content.decode()
+    assert "Views that are missing" in page
+    assert missing in page
+    assert (
+        "Views that are missing"
+        not in signed_in(rita).get(reverse("archive:study", args=[whole.pk])).content.decode()
+    )
