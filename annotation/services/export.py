@@ -19,11 +19,17 @@ from annotation.services.access import require_researcher
 from annotation.services.data_card import data_card
 from annotation.services.splits import SHARES, create_split, extend_split
 from annotation.services.study_context import standard_views, viewing_copy_path
-from annotation.services.training_samples import TrainingSample, lineage_of, patients_of, training_samples
+from annotation.services.training_samples import (
+    TrainingSample,
+    lineage_of,
+    patients_of,
+    require_a_pick,
+    training_samples,
+)
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Split
-from mammo.core.errors import UserError
+from mammo.core.errors import UserError, WrongStateError
 from mammo.jobs import services as jobs
 from mammo.jobs.models import Job
 
@@ -109,27 +115,34 @@ def queue_export(
 ) -> Job:
     """Queue a job that writes the training set into the server's folder of exports.
 
+    The job reads the answers; here only what is cheap is looked at, because the caller may hold SQLite's write lock.
+
     Raises:
-        As `export_training`, before anything is queued.
+        NotAllowedError: not a researcher of the site.
+        UserError: unknown format, or nothing picked.
+        WrongStateError: the same set is being written already.
     """
     require_researcher(campaign.site, by_user)
     check_choice(format, images)
+    require_a_pick(campaign)
     with transaction.atomic():
         split = campaign_split(campaign, by_user=by_user)
-        training_samples(campaign, split)
+        parameters = {
+            "campaign": str(campaign.pk),
+            "split": str(split.pk),
+            "format": format,
+            "preferences": preferences,
+            "images": images,
+        }
+        if any(job.parameters == parameters for job in Job.objects.unfinished().about(campaign)):
+            raise WrongStateError(_("The same training set is being written already; see the page of jobs."))
         job = jobs.submit(
             JOB_KIND,
             by_user=by_user,
             site=campaign.site,
             about=campaign,
             title=_("Training set of %(name)s") % {"name": campaign.name},
-            parameters={
-                "campaign": str(campaign.pk),
-                "split": str(split.pk),
-                "format": format,
-                "preferences": preferences,
-                "images": images,
-            },
+            parameters=parameters,
             is_simulated=campaign.is_simulated,
         )
         audit.record(

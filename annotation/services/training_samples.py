@@ -57,8 +57,24 @@ def training_samples(campaign: Campaign, split: Split) -> list[TrainingSample]:
     sides = dict(split.members.values_list("patient", "side"))
     samples = list(_samples(campaign, split, sides))
     if not samples:
-        raise UserError(_("campaign “%(name)s”: no answer is picked yet") % {"name": campaign.name})
+        raise _nothing_picked(campaign)
     return samples
+
+
+def require_a_pick(campaign: Campaign) -> None:
+    """Refuse a campaign in which no question is picked, without reading its texts.
+
+    Raises:
+        UserError: nothing is picked yet.
+    """
+    if not Question.objects.filter(
+        campaign=campaign, stage=Question.Stage.PICKED, is_practice=False, patient__erased_at__isnull=True
+    ).exists():
+        raise _nothing_picked(campaign)
+
+
+def _nothing_picked(campaign: Campaign) -> UserError:
+    return UserError(_("campaign “%(name)s”: no answer is picked yet") % {"name": campaign.name})
 
 
 def patients_of(campaign: Campaign) -> list[Patient]:

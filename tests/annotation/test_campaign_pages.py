@@ -397,6 +397,7 @@ def test_a_training_set_is_written_by_a_job_with_a_stable_id(
     for _ in range(2):
         sent = {**key(), "format": "parquet", "preferences": "on", "images": "packed"}
         assert client.post(url, sent).status_code == 302
+        assert client.post(url, {**sent, **key()}).status_code == 409, "the same set is being written"
         run_child(export.JOB_KIND)
     first, second = TrainingExport.objects.order_by("created_at")
     assert (first.export_id, first.content_hash) == (second.export_id, second.content_hash)
