@@ -4,6 +4,7 @@ from django.urls import path
 
 from mammo.archive.views import (
     cohorts,
+    displays,
     doctors,
     erasures,
     imports,
@@ -36,6 +37,11 @@ urlpatterns = [
     path("splits/<uuid:split_id>/", splits.split, name="split"),
     path("splits/<uuid:split_id>/freeze/", splits.freeze, name="split-freeze"),
     path("studies/<uuid:study_id>/viewer.json", viewer.viewer, name="viewer"),
+    path("viewer/preferences/", viewer.preferences, name="viewer-preferences"),
+    path("screen/<slug:work>/<uuid:task_id>/", viewer.views_shown, name="views-shown"),
+    path("display/", displays.display, name="display"),
+    path("display/pattern.json", displays.pattern, name="display-pattern"),
+    path("display/pattern.dcm", displays.pattern_image, name="display-pattern-image"),
     path("images/<uuid:image_id>/view.dcm", viewer.image, name="image"),
     path("images/<uuid:image_id>/thumbnail.png", viewer.thumbnail, name="thumbnail"),
     path("dicomweb/studies", stow.store, name="stow"),

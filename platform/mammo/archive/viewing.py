@@ -8,47 +8,68 @@ from django.http.response import HttpResponseBase
 
 from mammo.archive import storage
 from mammo.archive.models import Image, Study
+from mammo.archive.views_shown import EXPECTED, view_of
 
-EXPECTED = ("RCC", "LCC", "RMLO", "LMLO")
+Address = Callable[[Image], str]
+DAYS_PER_MONTH = 30.44
 
 
 def viewer_json(
-    study: Study, image_url: Callable[[Image], str], *, image_uid: Callable[[Image], str] | None = None
+    study: Study, image_url: Address, *, image_uid: Address | None = None, earlier: Study | None = None
 ) -> dict[str, Any]:
     """Describe a study to the viewer.
 
     Args:
         image_url: address of an image's viewing copy; a blinded room gives opaque ones.
         image_uid: public name of an image; its row's random key when not given.
+        earlier: a study of the same patient to hang beside this one.
 
     `acquired_order` counts 1, 2, ... within the study: it tells no time. `study` is the row's random key.
+    `months` between the two studies is the one time that is told; it survives the shift of the dates.
     """
-    images = list(study.images.order_by("acquired_order", "created_at"))
-    return {
+    name = image_uid or (lambda image: str(image.pk))
+    described: dict[str, Any] = {
         "study": str(study.pk),
-        "images": [
-            {
-                "uid": image_uid(image) if image_uid else str(image.pk),
-                "url": image_url(image),
-                "rows": image.rows,
-                "columns": image.columns,
-                "spacing": [image.spacing_row, image.spacing_column] if image.spacing_row else None,
-                "spacing_estimated": image.spacing_estimated,
-                "wc": image.window_center,
-                "ww": image.window_width,
-                "voi_fn": image.voi_function,
-                "presets": image.presets,
-                "laterality": image.laterality,
-                # A close-up CC is no CC of the standard four: it gets a row of its own.
-                "view": image.view
-                if not image.is_extra or image.view not in ("CC", "MLO")
-                else f"{image.view}+",
-                "acquired_order": order,
-            }
-            for order, image in enumerate(images, start=1)
-        ],
+        "images": _images(study, image_url, name),
         "expected": list(EXPECTED),
+        "earlier": None,
     }
+    if earlier is not None:
+        months = None
+        if study.date is not None and earlier.date is not None:
+            months = round((study.date - earlier.date).days / DAYS_PER_MONTH)
+        described["earlier"] = {"images": _images(earlier, image_url, name), "months": months}
+    return described
+
+
+def _images(study: Study, image_url: Address, name: Address) -> list[dict[str, Any]]:
+    images = study.images.order_by("acquired_order", "created_at")
+    return [
+        {
+            "uid": name(image),
+            "url": image_url(image),
+            "rows": image.rows,
+            "columns": image.columns,
+            "spacing": [image.spacing_row, image.spacing_column] if image.spacing_row else None,
+            "spacing_estimated": image.spacing_estimated,
+            "wc": image.window_center,
+            "ww": image.window_width,
+            "voi_fn": image.voi_function,
+            "presets": image.presets,
+            "laterality": image.laterality,
+            "view": view_of(image),
+            "acquired_order": order,
+        }
+        for order, image in enumerate(images, start=1)
+    ]
+
+
+def earlier_study(study: Study) -> Study | None:
+    """The patient's last study with pictures before this one; None where a date is unknown."""
+    if study.date is None:
+        return None
+    before = Study.objects.filter(patient_id=study.patient_id, date__lt=study.date, images__isnull=False)
+    return before.order_by("-date", "-created_at").distinct().first()
 
 
 def viewing_copy_response(image: Image, request: HttpRequest | None = None) -> HttpResponseBase:

@@ -11,15 +11,28 @@ from mammo.archive.models.intake import (
     SendingSystemQuerySet,
 )
 from mammo.archive.models.pacs import PacsFetch, PacsFetchQuerySet, PacsService, PacsServiceQuerySet
+from mammo.archive.models.screens import (
+    DECLARABLE,
+    DisplayCheck,
+    DisplayCheckQuerySet,
+    JudgedOnScreen,
+    Unavailable,
+    Verdict,
+    ViewerPreferences,
+    ViewsShown,
+)
 from mammo.archive.models.selections import Cohort, CohortQuerySet, Split, SplitMembership, SplitQuerySet
 from mammo.archive.models.studies import Image, ImageQuerySet, Patient, PatientQuerySet, Study, StudyQuerySet
 from mammo.archive.models.tables import TableMapping, TableUpload, TableUploadQuerySet
 from mammo.archive.models.withdrawals import Backup, Erasure
 
 __all__ = [
+    "DECLARABLE",
     "Backup",
     "Cohort",
     "CohortQuerySet",
+    "DisplayCheck",
+    "DisplayCheckQuerySet",
     "Erasure",
     "Image",
     "ImageQuerySet",
@@ -27,6 +40,7 @@ __all__ = [
     "ImportBatchQuerySet",
     "ImportItem",
     "ImportItemQuerySet",
+    "JudgedOnScreen",
     "LabelCorrection",
     "PacsFetch",
     "PacsFetchQuerySet",
@@ -47,4 +61,8 @@ __all__ = [
     "TableMapping",
     "TableUpload",
     "TableUploadQuerySet",
+    "Unavailable",
+    "Verdict",
+    "ViewerPreferences",
+    "ViewsShown",
 ]
