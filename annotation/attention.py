@@ -13,11 +13,11 @@ from mammo.core.attention import Notice
 
 
 def notices(user: User) -> Iterator[Notice]:
-    """Campaigns of a researcher's sites with questions that no model has answered yet."""
+    """Open campaigns of a researcher's sites with questions that no model has answered yet."""
     if not user.has_role("researcher", "admin"):
         return
     lacking = Count("questions", filter=Q(questions__stage="new", questions__cleaned_by__isnull=False))
-    campaigns = Campaign.objects.visible_to(user).exclude(state="closed").annotate(lacking=lacking)
+    campaigns = Campaign.objects.visible_to(user).filter(state="open").annotate(lacking=lacking)
     rows = campaigns.filter(lacking__gt=0).order_by("name").values_list("name", "lacking")
     for name, count in rows:
         text = ngettext(

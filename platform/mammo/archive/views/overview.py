@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from mammo.archive.models import Study
 from mammo.archive.overview import CountTable, overview_tables
 from mammo.archive.views.access import signed_in
 
@@ -19,7 +20,12 @@ READERS = ("data_manager", "researcher", "statistician")
 @login_required
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    """All tables of counts."""
+    """All tables of counts; of simulated studies where nobody chose and no real one is there."""
+    user = signed_in(request)
+    if not request.GET and user.has_role(*READERS):
+        held = Study.objects.filter(site__in=user.sites_as(*READERS)).order_by()
+        if set(held.values_list("is_simulated", flat=True).distinct()) == {True}:
+            return redirect(f"{request.path}?simulated")
     figures = [_figure(table) for table in _tables(request)]
     context = {"figures": figures, "simulated": "simulated" in request.GET}
     return render(request, "archive/overview.html", context)
