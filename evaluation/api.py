@@ -28,6 +28,7 @@ from evaluation.reports.options import TableOptions
 from evaluation.reports.table import Table
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
+from evaluation.services.judged_work import KIND
 from evaluation.services.scoring import form_of, record_scores
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -35,6 +36,7 @@ from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
+from mammo.archive.services import judging
 
 FLAGS = {"true": True, "false": False}
 TABLE_PARAMETERS = [
@@ -192,12 +194,14 @@ class FormViewSet(ReadOnlyRoomViewSet[Slot]):
         values = given.validated_data
         rows = rows_made_once(
             request,
-            lambda: record_scores(
-                form,
-                by_user=self.user,
-                values=values["values"],
-                active_seconds=values["active_seconds"],
-                expected_revision=values["revision"],
+            lambda: judging(KIND, form.pk, by_user=self.user, study=form.answer.question.question.study)(
+                record_scores(
+                    form,
+                    by_user=self.user,
+                    values=values["values"],
+                    active_seconds=values["active_seconds"],
+                    expected_revision=values["revision"],
+                )
             ),
             _own_scores(self.user),
         )

@@ -122,7 +122,7 @@ class FormDetailSerializer(serializers.ModelSerializer[Slot]):
 
     title = serializers.SerializerMethodField()
     turns = Turns(source="answer.question.question.turns")
-    answer = serializers.CharField(source="answer.shown_text")
+    answer = serializers.CharField(source="shown_text")
     report = serializers.SerializerMethodField()
     has_images = serializers.SerializerMethodField()
     aspects = serializers.SerializerMethodField()

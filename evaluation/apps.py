@@ -14,13 +14,20 @@ class EvaluationConfig(AppConfig):
 
     def ready(self) -> None:
         from evaluation import holders, job_kinds
+        from evaluation.services import judged_work
         from evaluation.services.progress import forms_waiting
+        from evaluation.services.readings import readings_waiting
+        from evaluation.services.writing import answers_waiting
         from mammo.archive.erasure import register_holder
+        from mammo.archive.judged_work import register_judged_work
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, Start, register_entry
 
         job_kinds.register()
         register_holder(holders.trials_that_hold)
+        register_judged_work(judged_work.KIND, judged_work.form_as_work)
+        register_judged_work(judged_work.WRITING, judged_work.writing_as_work)
+        register_judged_work(judged_work.READING, judged_work.reading_as_work)
         register_notices("evaluation", _notices)
         register_entry(
             Entry(
@@ -31,6 +38,48 @@ class EvaluationConfig(AppConfig):
                 description=_("Score answers without knowing who gave them."),
                 waiting=forms_waiting,
                 start=Start(label=_("Go on scoring"), url_name="evaluation:scoring"),
+            )
+        )
+        register_entry(
+            Entry(
+                label=_("Writing"),
+                url_name="evaluation:writing",
+                roles=frozenset({"author"}),
+                order=42,
+                description=_("Answer patients' questions as a doctor of a study."),
+                waiting=answers_waiting,
+                start=Start(label=_("Go on writing"), url_name="evaluation:writing"),
+            )
+        )
+        register_entry(
+            Entry(
+                label=_("Reading"),
+                url_name="evaluation:readings",
+                roles=frozenset({"junior", "senior"}),
+                order=44,
+                description=_("Read cases alone and with the model's output."),
+                waiting=readings_waiting,
+                start=Start(label=_("Go on reading"), url_name="evaluation:readings"),
+            )
+        )
+        register_entry(
+            Entry(
+                label=_("Reader studies"),
+                url_name="evaluation:reader-studies",
+                roles=frozenset({"researcher", "statistician", "admin"}),
+                order=62,
+                description=_("Doctors read the same cases alone and with the model's output."),
+                group=_("Research"),
+            )
+        )
+        register_entry(
+            Entry(
+                label=_("Protocols"),
+                url_name="evaluation:protocols",
+                roles=frozenset({"researcher", "statistician", "admin"}),
+                order=58,
+                description=_("Plans of trials and reader studies, with reporting checklists."),
+                group=_("Research"),
             )
         )
         register_entry(

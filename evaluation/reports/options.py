@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from evaluation.models import ReaderStudy, Trial
+from mammo.accounts.models import Site
 from modeling.models import Run, Snapshot
 
 
@@ -17,6 +18,7 @@ class TableOptions:
     snapshot: patients of Tables 4 and 9; none takes the whole archive.
     by: one row per stratum: density, site, vendor, age or language.
     threshold: chance from which a classifier calls malignant (Tables 7 and 8).
+    sites: rows of these hospitals only; None takes every hospital (the command line).
     prevalence: Table 7 gives PPV and NPV at this prevalence too.
     """
 
@@ -29,3 +31,4 @@ class TableOptions:
     by: str | None = None
     threshold: float = 0.5
     prevalence: float | None = None
+    sites: tuple[Site, ...] | None = None

@@ -87,6 +87,8 @@ def chosen_runs(options: TableOptions, stages: Sequence[str], number: int) -> li
     if options.runs:
         return list(options.runs)
     with_rows = Run.objects.filter(stage__in=stages, checkpoints__predictions__isnull=False)
+    if options.sites is not None:
+        with_rows = with_rows.filter(site__in=options.sites)
     if not options.simulated:
         with_rows = with_rows.filter(is_simulated=False)
     latest: dict[tuple[str, str, str], Run] = {}

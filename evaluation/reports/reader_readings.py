@@ -6,11 +6,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from evaluation.models import Reader, ReaderStudy, Reading
+from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading
 from evaluation.statistics.mrmc_readings import ReadingRow
 from mammo.core.choices import Birads
 from mammo.core.errors import WrongStateError
 
+HALF = 0.5
 ORDER = {category: place for place, category in enumerate(Birads.values)}
 
 
@@ -22,6 +23,7 @@ class CaseReading:
         reader: pseudonym (R01, …); group: junior, senior, …
         called: the category is at or above the study's operating point.
         likelihood: of malignancy, 0 to 100.
+        output_right: the pinned output, at one half, agrees with the truth; None where there is none.
     """
 
     pk: str
@@ -35,6 +37,7 @@ class CaseReading:
     called: bool
     likelihood: float
     is_simulated: bool
+    output_right: bool | None = None
 
     def source(self) -> Mapping[str, Any]:
         """The companion row."""
@@ -91,9 +94,15 @@ def study_readings(study: ReaderStudy, *, simulated: bool) -> list[CaseReading]:
             ORDER[row.category] >= point,
             float(row.likelihood),
             row.is_simulated,
+            _output_right(row.slot.case),
         )
         for row in found
     ]
+
+
+def _output_right(case: ReaderStudyCase) -> bool | None:
+    values = case.output.get("malignancy", {}).values()
+    return (max(values) >= HALF) == case.truth if values else None
 
 
 def condition_names(study: ReaderStudy) -> dict[str, str]:

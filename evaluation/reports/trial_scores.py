@@ -20,6 +20,7 @@ class TrialScores:
         cubes: by aspect key; raters and questions under pseudonyms, systems by arm id.
         sources: one mapping per score row.
         left_out: counts of rows that were not used, by reason.
+        trained: pseudonyms of raters who picked or corrected for the training set of an arm.
     """
 
     trial: Trial
@@ -32,6 +33,7 @@ class TrialScores:
     simulated_raters: bool
     simulated_arms: bool
     simulated_questions: bool
+    trained: frozenset[str] = frozenset()
 
     @property
     def is_simulated(self) -> bool:
@@ -58,6 +60,20 @@ FIELDS = (
 )
 
 
+def require_locked(trial: Trial) -> None:
+    """Let a trial pass whose scores are locked and whose design is the frozen one.
+
+    Raises:
+        WrongStateError: it is not locked, or its design was altered.
+    """
+    if trial.state not in (Trial.State.LOCKED, Trial.State.UNBLINDED):
+        raise WrongStateError(
+            _("trial %(name)s: it is “%(state)s”; tables are computed once the scores are locked")
+            % {"name": trial.name, "state": trial.get_state_display()}
+        )
+    require_unchanged(trial)
+
+
 def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     """Read the standing scores of a locked or unblinded trial; withdrawn raters' scores are left out.
 
@@ -67,12 +83,7 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     Raises:
         WrongStateError: the trial is not locked, or its design was altered.
     """
-    if trial.state not in (Trial.State.LOCKED, Trial.State.UNBLINDED):
-        raise WrongStateError(
-            _("trial %(name)s: it is “%(state)s”; tables are computed once the scores are locked")
-            % {"name": trial.name, "state": trial.get_state_display()}
-        )
-    require_unchanged(trial)
+    require_locked(trial)
     standing = Score.objects.standing().filter(slot__rater__trial=trial, slot__kind=Slot.Kind.SCORED)
     here = standing.filter(slot__rater__withdrawn_at__isnull=True)
     used = here if simulated else here.filter(is_simulated=False)
@@ -97,7 +108,15 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
         any(row["slot__rater__is_simulated"] for row in found),
         any(row["slot__answer__arm__is_simulated"] for row in found),
         any(row["slot__answer__question__question__is_simulated"] for row in found),
+        _trained(trial, pseudonyms),
     )
+
+
+def _trained(trial: Trial, pseudonyms: Mapping[Any, str]) -> frozenset[str]:
+    """Raters who took part in the training set of an arm that is scored."""
+    scored = set(trial.arms.filter(left_out_reason="").values_list("code", flat=True))
+    rows = trial.raters.values_list("pk", "trained_arms")
+    return frozenset(pseudonyms[pk] for pk, codes in rows if scored & set(codes))
 
 
 def _pseudonyms(trial: Trial) -> dict[Any, str]:

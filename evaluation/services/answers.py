@@ -6,7 +6,8 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from annotation.models import ProposerContext
+from annotation.models import EndpointApproval, ProposerContext
+from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
 from annotation.services.study_context import context_text, image_requests
 from evaluation.answers.neutral import neutral_text
 from evaluation.answers.screen import ACCEPT, Rule, apply_rules
@@ -65,7 +66,7 @@ def queue_answers(
 
     Raises:
         WrongStateError: the trial is no draft.
-        UserError: there is no question or no system arm.
+        UserError: there is no question or no system arm, or no approval stands for an endpoint.
     """
     require_designer(trial.site, by_user)
     with transaction.atomic():
@@ -82,6 +83,7 @@ def queue_answers(
         waiting = [arm for arm in systems if arm.answers.count() < questions]
         if not waiting:
             return None
+        _approvals(row, waiting)
         return jobs.submit(
             JOB_KIND,
             by_user=by_user,
@@ -99,7 +101,13 @@ def queue_answers(
 
 
 def build_request(job: Job) -> dict[str, Any]:
-    """The answering module's request: these arms, and every question that one of them lacks."""
+    """The answering module's request: these arms, and every question that one of them lacks.
+
+    What goes to an endpoint is put on record, and only under an approval that stands at this moment.
+
+    Raises:
+        UserError: an approval ended since the job was queued.
+    """
     trial = Trial.objects.get(pk=job.parameters["trial"])
     arms = list(Arm.objects.filter(pk__in=job.parameters["arms"]).order_by("position"))
     questions = [
@@ -109,15 +117,33 @@ def build_request(job: Job) -> dict[str, Any]:
         ).order_by("position")
         if question.answers.filter(arm__in=arms).count() < len(arms)
     ]
+    requests = [question_request(question, trial) for question in questions]
+    named = {str(question.pk): str(question.question_id) for question in questions}
+    for approval, with_images in _approvals(trial, arms):
+        kept: dict[str, Any] = {} if with_images else {"images": []}
+        transmit(job, approval, [request | kept | {"id": named[request["id"]]} for request in requests])
     return {
         "systems": [{"key": str(arm.pk), "spec": arm.spec} for arm in arms],
-        "questions": [question_request(question, trial) for question in questions],
+        "questions": requests,
         "n": 1,
         # Endpoints take 31 bits.
         "seed": trial.seed % (2**31),
         "parameters": job.parameters["parameters"],
         "distinct": False,
     }
+
+
+def _approvals(trial: Trial, arms: Iterable[Arm]) -> list[tuple[EndpointApproval, bool]]:
+    """The approvals under which the endpoints among these arms may be asked, and whether images go there."""
+    has_images = trial.trial_questions.filter(question__study__isnull=False).exists()
+    found: dict[Any, tuple[EndpointApproval, bool]] = {}
+    for arm in arms:
+        if arm.spec.get("kind") == ENDPOINT_KIND:
+            takes_images = arm.spec.get("capabilities", {}).get("image_mode", "none") != "none"
+            sends = has_images and takes_images
+            approval = standing_approval(trial.site, arm.spec, with_images=sends)
+            found[approval.pk] = (approval, sends or found.get(approval.pk, (approval, False))[1])
+    return list(found.values())
 
 
 def question_request(question: TrialQuestion, trial: Trial) -> dict[str, Any]:
@@ -163,7 +189,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         held.add((key, name))
         counts["answers"] += 1
         # `raw` holds the control tokens too; what is shown starts from the text without them.
-        answer = _answer(arms[key], questions[name], str(row["text"]), rules)
+        answer = new_answer(arms[key], questions[name], str(row["text"]), rules)
         answer.raw_text = str(row.get("raw") or row["text"])
         answer.provenance = {k: v for k, v in row.items() if k not in ("text", "raw", "system", "question")}
         answer.seconds = row.get("seconds")
@@ -195,7 +221,7 @@ def record_human_answer(
         raise UserError(_("text: empty; write an answer"))
     with transaction.atomic():
         trial = locked_trial(arm.trial, Trial.State.DRAFT)
-        answer = _answer(arm, question, text, rules_of(trial))
+        answer = new_answer(arm, question, text, rules_of(trial))
         held = Answer.objects.filter(arm=arm, question=question).first()
         if held is not None:
             held.raw_text, held.shown_text, held.shown_sha256 = text, answer.shown_text, answer.shown_sha256
@@ -245,7 +271,8 @@ def _pairs(trial: Trial) -> Iterable[tuple[Any, Any]]:
     return Answer.objects.filter(arm__trial=trial).values_list("arm_id", "question_id")
 
 
-def _answer(arm: Arm, question: TrialQuestion, text: str, rules: Sequence[Rule]) -> Answer:
+def new_answer(arm: Arm, question: TrialQuestion, text: str, rules: Sequence[Rule]) -> Answer:
+    """An answer that is not stored yet, raw and as shown."""
     shown = shown_text(text, rules)
     return Answer(
         arm=arm,

@@ -1,14 +1,17 @@
 """Arms: who answers. No rater ever sees their names or specs; codes stand for them until unblinding."""
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from evaluation.models import Arm, Trial
+from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.answers import new_answer, rules_of
 from evaluation.services.leakage import refuse_leaks
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
@@ -80,6 +83,70 @@ def add_human_arm(trial: Trial, name: str, *, authors: Iterable[User], by_user: 
     spec = {"authors": [str(person.pk) for person in people]}
     simulated = any(person.is_simulated for person in people)
     return _add(trial, name, Arm.Kind.HUMAN, spec, by_user, is_simulated=simulated)
+
+
+def add_written_arm(
+    trial: Trial,
+    name: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    by_user: User,
+    kind: str = Arm.Kind.REFERENCE,
+    source: str = "",
+) -> Arm:
+    """Add an arm whose answers come as a file: the reference, or a system that answered elsewhere.
+
+    Args:
+        rows: `question` (its position in the trial, or its id) and `text` each; every question once.
+        kind: reference or system.
+        source: name of the file, kept in the spec.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: a row names no question of the trial, one twice, or holds no text; or questions are missing.
+    """
+    if kind not in (Arm.Kind.REFERENCE, Arm.Kind.SYSTEM):
+        raise UserError(_("kind: give reference or system"))
+    with transaction.atomic():
+        questions = list(
+            trial.trial_questions.select_related("question__patient", "question__campaign__site")
+        )
+        texts = _texts_by_question(rows, questions)
+        digest = hashlib.sha256(
+            json.dumps([[q, texts[q]] for q in sorted(texts)], ensure_ascii=False).encode()
+        ).hexdigest()
+        spec = {"kind": "file", "name": source[:200], "sha256": digest}
+        arm = _add(trial, name, kind, spec, by_user, is_simulated=False)
+        rules = rules_of(trial)
+        Answer.objects.bulk_create(
+            [new_answer(arm, question, texts[str(question.pk)], rules) for question in questions]
+        )
+        audit.record("evaluation.answers_uploaded", by_user=by_user, on=arm, site=trial.site, sha256=digest)
+    return arm
+
+
+def _texts_by_question(
+    rows: Sequence[Mapping[str, Any]], questions: Sequence[TrialQuestion]
+) -> dict[str, str]:
+    """Text of each question, by its id."""
+    names = {str(q.position): str(q.pk) for q in questions}
+    names |= {str(q.pk): str(q.pk) for q in questions} | {str(q.question_id): str(q.pk) for q in questions}
+    found: dict[str, str] = {}
+    for number, row in enumerate(rows, start=1):
+        key = names.get(str(row.get("question", "")).strip())
+        text = str(row.get("text") or "").strip()
+        if key is None:
+            raise UserError(
+                _("row %(row)s: no question %(name)s in the trial")
+                % {"row": number, "name": row.get("question")}
+            )
+        if key in found or not text:
+            raise UserError(_("row %(row)s: a second answer to its question, or no text") % {"row": number})
+        found[key] = text
+    if len(found) < len(questions):
+        missing = [str(q.position) for q in questions if str(q.pk) not in found]
+        raise UserError(_("questions without an answer: %(names)s") % {"names": ", ".join(missing[:20])})
+    return found
 
 
 def _add(

@@ -8,14 +8,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from evaluation.models import Answer, Arm, Slot, Trial, TrialEvent, TrialRater
+from evaluation.models import Answer, Arm, Slot, Trial, TrialEvent
 from evaluation.services.access import locked_trial, require_designer
-from evaluation.services.answers import scored_arms
+from evaluation.services.answers import scored_arms, shown_hash
+from evaluation.services.dealing import deal_questions, prepare_rater
 from evaluation.services.leakage import refuse_leaks
 from evaluation.services.protocols import protocol_hash
-from evaluation.services.raters import reported_questions, trained_arm_codes, wrote_an_answer
+from evaluation.services.raters import wrote_an_answer
 from evaluation.services.screening import blocking_hits
-from evaluation.slot_design import keyed_random, plan_slots
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import WrongStateError
@@ -38,8 +38,10 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
         _check_ready(row, arms)
         questions = [q.question for q in row.trial_questions.select_related("question__campaign")]
         shared = refuse_leaks(arms, questions)
-        for rater in row.raters.select_related("user"):
-            _prepare_rater(row, rater, arms)
+        raters = list(row.raters.select_related("user").order_by("pk"))
+        dealt = deal_questions(row, raters)
+        for rater in raters:
+            prepare_rater(row, rater, arms, dealt[rater.pk])
         digest = design_hash(row)
         changes = {"state": Trial.State.FROZEN, "frozen_at": timezone.now(), "design_sha256": digest}
         save_versioned(row, expected_version=row.version, changes=changes)
@@ -96,57 +98,16 @@ def _check_ready(trial: Trial, arms: list[Arm]) -> None:
         raise WrongStateError(_("%(name)s: the frozen protocol was altered.") % {"name": trial.name})
 
 
-def _prepare_rater(trial: Trial, rater: TrialRater, arms: list[Arm]) -> None:
-    """Draw one rater's aspect order and slots."""
-    rng = keyed_random(trial.seed, "order", str(trial.pk), str(rater.user_id))
-    hidden = reported_questions(trial, rater.user)
-    questions = [
-        str(pk)
-        for pk in trial.trial_questions.order_by("position").values_list("pk", flat=True)
-        if pk not in hidden
-    ]
-    if not questions:
-        raise WrongStateError(
-            _("%(user)s reported every case of this trial and can't score in it")
-            % {"user": rater.user.username}
-        )
-    keys = list(trial.aspects.values_list("key", flat=True))
-    rater.aspect_order = rng.sample(keys, len(keys))
-    rater.trained_arms = trained_arm_codes(trial, rater.user)
-    rater.save(update_fields=["aspect_order", "trained_arms"])
-    planned = plan_slots(
-        questions,
-        [str(arm.pk) for arm in arms],
-        order=trial.order,
-        sitting_slots=trial.sitting_slots,
-        rng=rng,
-    )
-    answers = {
-        (str(question), str(arm)): pk
-        for question, arm, pk in Answer.objects.filter(arm__in=arms).values_list(
-            "question_id", "arm_id", "pk"
-        )
-    }
-    Slot.objects.bulk_create(
-        [
-            Slot(
-                rater=rater,
-                answer_id=answers[slot.question, slot.arm],
-                position=slot.position,
-                sitting=slot.sitting,
-            )
-            for slot in planned
-        ]
-    )
-
-
 def design_document(trial: Trial) -> dict[str, Any]:
     """Everything that must not change after freezing, as JSON values (texts by their keyed hash)."""
-    plain = ("name", "rater_title", "order", "scale_min", "scale_max", "show_report", "instructions", "seed")
+    plain = (
+        *("name", "rater_title", "order", "scale_min", "scale_max", "show_report", "instructions", "seed"),
+        *("sitting_slots", "sitting_minutes"),
+    )
     answers = Answer.objects.filter(arm__trial=trial).order_by("pk")
     return {
-        "trial": {name: getattr(trial, name) for name in plain}
-        | {"sitting_slots": trial.sitting_slots, "sitting_minutes": trial.sitting_minutes},
+        "trial": {name: getattr(trial, name) for name in plain},
+        **_later_parts(trial),
         "screening": trial.screening,
         "protocol": trial.protocol.frozen_sha256,
         "aspects": list(
@@ -184,6 +145,27 @@ def design_document(trial: Trial) -> dict[str, Any]:
             .values_list("pk", "rater_id", "answer_id", "position", "sitting", "kind")
         ],
     }
+
+
+def _later_parts(trial: Trial) -> dict[str, Any]:
+    """Parts of a design that trials of earlier versions had not: left out where they are not used, so that a hash
+    that was taken before them still holds."""
+    unused = Trial()
+    plain = {
+        name: getattr(trial, name)
+        for name in ("raters_per_answer", "input_mode", "repeats", "controls", "guesses")
+        if getattr(trial, name) != getattr(unused, name)
+    }
+    items = trial.practice_items.select_related("question__patient", "question__campaign__site")
+    practice = [[item.position, str(item.question_id), shown_hash(item.text)] for item in items]
+    controls = [
+        [str(slot.pk), shown_hash(slot.shown_text)]
+        for slot in Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.CONTROL)
+        .select_related("answer__question__question__patient", "answer__question__question__campaign__site")
+        .order_by("pk")
+    ]
+    parts = {"further": plain, "practice": practice, "degraded": controls}
+    return {name: part for name, part in parts.items() if part}
 
 
 def design_hash(trial: Trial) -> str:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from evaluation import checklists
 from evaluation.models import Protocol
 from evaluation.services.access import require_designer
 from mammo.accounts import audit
@@ -29,13 +30,14 @@ FIELDS = (
     "exclusions",
     "authors",
 )
+CHANGEABLE = (*FIELDS, "cohort")
 
 
 def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> Protocol:
     """Make a protocol that can still be changed.
 
     Args:
-        fields: any of FIELDS.
+        fields: any of CHANGEABLE.
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -106,9 +108,35 @@ def freeze_protocol(protocol: Protocol, *, by_user: User) -> Protocol:
 
 def _check(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
-        if name not in FIELDS:
-            raise UserError(f"protocol: unknown field {name!r}; known: {', '.join(FIELDS)}")
+        if name not in CHANGEABLE:
+            raise UserError(f"protocol: unknown field {name!r}; known: {', '.join(CHANGEABLE)}")
         if name == "title" and not str(value).strip():
             raise UserError(_("title: empty; give the protocol a title"))
         if name == "alpha" and not 0 < float(value) < 1:
             raise UserError(f"alpha: {value} is not between 0 and 1")
+
+
+def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: User) -> None:
+    """Write what no row can fill of a reporting checklist; it may be written after freezing, since it plans nothing.
+
+    Args:
+        filled: text by item, `<checklist>.<item>`; an empty text takes the item out.
+
+    Raises:
+        NotAllowedError: not a researcher of the site.
+        UserError: an unknown item.
+    """
+    require_designer(protocol.site, by_user)
+    unknown = sorted(set(filled) - set(checklists.keys()))
+    if unknown:
+        raise UserError(f"checklist: no item {unknown[0]!r}")
+    with transaction.atomic():
+        row = Protocol.objects.select_for_update(of=("self",)).select_related("site").get(pk=protocol.pk)
+        kept = {**row.checklist, **{key: text.strip()[:1000] for key, text in filled.items()}}
+        save_versioned(
+            row,
+            expected_version=row.version,
+            changes={"checklist": {key: text for key, text in kept.items() if text}},
+        )
+        audit.record("evaluation.checklist_filled", by_user=by_user, on=row, site=row.site, items=len(filled))
+    protocol.refresh_from_db()

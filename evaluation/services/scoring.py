@@ -9,7 +9,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from evaluation.models import Score, Slot, Trial, TrialEvent, TrialRater
+from evaluation.models import PracticeItem, Score, Slot, Trial, TrialEvent, TrialRater
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.freezing import require_unchanged
 from mammo.accounts import audit
@@ -125,7 +125,7 @@ def record_scores(
         rater, trial = row.rater, row.rater.trial
         _check_turn(row, by_user)
         aspects = {aspect.key: aspect for aspect in trial.aspects.all()}
-        _check_values(values, set(aspects), trial)
+        check_values(values, set(aspects), trial)
         seconds = _seconds(active_seconds)
         standing = standing_scores(row)
         _refuse_stale(standing, expected_revision)
@@ -170,12 +170,19 @@ def _check_turn(slot: Slot, by_user: User) -> None:
         raise WrongStateError(_("The scoring is not open: nothing was stored."))
     if rater.consented_at is None:
         raise WrongStateError(_("Read and accept the conditions of the scoring first."))
+    if PracticeItem.objects.filter(trial=trial).exclude(scores__rater=rater).exists():
+        raise WrongStateError(_("Score the practice answers first."))
     earlier = rater.slots.filter(position__lt=slot.position, scores__isnull=True)
     if earlier.exists():
         raise WrongStateError(_("An earlier form is still empty: score the forms in their order."))
 
 
-def _check_values(values: Mapping[str, int], keys: set[str], trial: Trial) -> None:
+def check_values(values: Mapping[str, int], keys: set[str], trial: Trial) -> None:
+    """Refuse a form that is not whole.
+
+    Raises:
+        UserError: an aspect is missing or unknown, or a value is no whole number within the scale.
+    """
     unknown = sorted(set(values) - keys)
     if unknown:
         raise UserError(_("%(aspect)s: no such aspect") % {"aspect": unknown[0]})
@@ -206,8 +213,12 @@ def open_positions(rater: TrialRater) -> int:
     return int(rater.slots.aggregate(last=Max("position"))["last"] or 0)
 
 
-def form_of(user: User, slot_id: UUID) -> Slot | None:
-    """The form of this id if the account may open it now; None is the same for unknown and forbidden ones."""
+def form_of(user: User, slot_id: UUID, *, ahead: int = 0) -> Slot | None:
+    """The form of this id if the account may open it now; None is the same for unknown and forbidden ones.
+
+    Args:
+        ahead: how many forms beyond the open one count too (their images are fetched early, nothing else).
+    """
     slot = (
         Slot.objects.of(user)
         .select_related(
@@ -220,6 +231,6 @@ def form_of(user: User, slot_id: UUID) -> Slot | None:
         .filter(pk=slot_id, rater__consented_at__isnull=False)
         .first()
     )
-    if slot is None or slot.position > open_positions(slot.rater):
+    if slot is None or slot.position > open_positions(slot.rater) + ahead:
         return None
     return slot

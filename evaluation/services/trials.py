@@ -1,7 +1,8 @@
 """Trials: made, given questions, and what of them can be changed while they are drafts."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -34,6 +35,11 @@ def create_trial(
     show_report: bool = False,
     sitting_slots: int = 40,
     sitting_minutes: int = 60,
+    input_mode: str = Trial.InputMode.LINE,
+    raters_per_answer: int | None = None,
+    repeats: int = 0,
+    controls: int = 0,
+    guesses: int = 0,
     seed: int | None = None,
     is_simulated: bool = False,
 ) -> Trial:
@@ -41,6 +47,10 @@ def create_trial(
 
     Args:
         rater_title: what raters see instead of the name.
+        input_mode: one way of giving values for all raters.
+        raters_per_answer: None: every rater scores every answer; else whole questions are dealt to that many.
+        repeats, controls: hidden repeats and degraded controls per rater, together at most 5 % of the forms.
+        guesses: answers of which each rater guesses the author after the last form.
         seed: decides orders and codes; drawn when not given.
 
     Raises:
@@ -49,7 +59,16 @@ def create_trial(
     """
     site = protocol.site
     require_designer(site, by_user)
-    _check(name, aspects, scale, order, sitting_slots, sitting_minutes)
+    _check(name, aspects, scale)
+    check_settings(
+        {
+            "order": order,
+            "sitting_slots": sitting_slots,
+            "sitting_minutes": sitting_minutes,
+            "input_mode": input_mode,
+            "raters_per_answer": raters_per_answer,
+        }
+    )
     if Trial.objects.filter(site=site, name=name.strip()).exists():
         raise UserError(_("name: a trial “%(name)s” exists at this site already") % {"name": name})
     with transaction.atomic():
@@ -66,17 +85,23 @@ def create_trial(
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
             sitting_slots=sitting_slots,
             sitting_minutes=sitting_minutes,
+            input_mode=input_mode,
+            raters_per_answer=raters_per_answer,
+            repeats=repeats,
+            controls=controls,
+            guesses=guesses,
             by_user=by_user,
             is_simulated=is_simulated or site.is_simulated,
         )
         Aspect.objects.bulk_create(
-            [_aspect(trial, position, aspect) for position, aspect in enumerate(aspects, start=1)]
+            [aspect_row(trial, position, aspect) for position, aspect in enumerate(aspects, start=1)]
         )
         audit.record("evaluation.trial_created", by_user=by_user, on=trial, site=site)
     return trial
 
 
-def _aspect(trial: Trial, position: int, aspect: AspectDefinition) -> Aspect:
+def aspect_row(trial: Trial, position: int, aspect: AspectDefinition) -> Aspect:
+    """An aspect that is not stored yet."""
     return Aspect(
         trial=trial,
         key=aspect.key,
@@ -89,14 +114,7 @@ def _aspect(trial: Trial, position: int, aspect: AspectDefinition) -> Aspect:
     )
 
 
-def _check(
-    name: str,
-    aspects: Sequence[AspectDefinition],
-    scale: tuple[int, int],
-    order: str,
-    sitting_slots: int,
-    sitting_minutes: int,
-) -> None:
+def _check(name: str, aspects: Sequence[AspectDefinition], scale: tuple[int, int]) -> None:
     if not name.strip():
         raise UserError(_("name: empty; give the trial a name"))
     keys = [aspect.key for aspect in aspects]
@@ -104,10 +122,23 @@ def _check(
         raise UserError(_("aspects: give at least one, each with a key of its own"))
     if scale[0] >= scale[1]:
         raise UserError(f"scale: {scale[0]} to {scale[1]} has no room; the lower end comes first")
-    if order not in Trial.Order.values:
-        raise UserError(f"order: {order!r} is unknown; known: {', '.join(Trial.Order.values)}")
-    if sitting_slots < 1 or sitting_minutes < 1:
-        raise UserError("sitting_slots, sitting_minutes: give at least 1")
+
+
+def check_settings(values: Mapping[str, Any]) -> None:
+    """Refuse settings that no trial can have.
+
+    Raises:
+        UserError: names the setting and what it takes.
+    """
+    for name, known in (("order", Trial.Order.values), ("input_mode", Trial.InputMode.values)):
+        if name in values and values[name] not in known:
+            raise UserError(f"{name}: {values[name]!r} is unknown; known: {', '.join(known)}")
+    for name in ("sitting_slots", "sitting_minutes"):
+        if name in values and values[name] < 1:
+            raise UserError(f"{name}: give at least 1")
+    per_answer = values.get("raters_per_answer")
+    if per_answer is not None and per_answer < 1:
+        raise UserError(_("raters_per_answer: give at least 1, or leave it empty for every rater"))
 
 
 def trial_by_name(name: str) -> Trial:
@@ -135,6 +166,7 @@ def eligible_questions(trial: Trial, campaign: Campaign) -> list[Question]:
     questions = (
         Question.objects.filter(campaign=campaign, is_practice=False)
         .exclude(stage=Question.Stage.WITHDRAWN)
+        .exclude(cleaned_by=None, stage=Question.Stage.NEW)
         .exclude(trial_uses__trial=trial)
         .select_related("campaign__site", "patient", "study")
         .order_by("position")
@@ -178,6 +210,11 @@ def _check_question(trial: Trial, question: Question) -> None:
         raise UserError(_("question %(position)s of %(campaign)s: it belongs to another site") % named)
     if question.is_practice or question.stage == Question.Stage.WITHDRAWN:
         raise UserError(_("question %(position)s of %(campaign)s: for practice only, or withdrawn") % named)
+    if question.cleaned_by_id is None and question.stage == Question.Stage.NEW:
+        raise UserError(
+            _("question %(position)s of %(campaign)s: a data manager has to confirm its wording first")
+            % named
+        )
     if TrialQuestion.objects.filter(trial=trial, question=question).exists():
         raise UserError(_("question %(position)s of %(campaign)s: it is in the trial already") % named)
 

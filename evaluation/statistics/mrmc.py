@@ -19,6 +19,7 @@ import numpy as np
 from evaluation.statistics import obuchowski_rockette as oro
 from evaluation.statistics.crossed import with_holm
 from evaluation.statistics.mrmc_covariance import CellStatistics, cell_statistics
+from evaluation.statistics.mrmc_layout import Layout, case_notes, layout_of, split_off
 from evaluation.statistics.mrmc_readings import Readings
 from evaluation.statistics.nested_readers import between_groups, group_means
 from evaluation.statistics.results import Contrast, Estimate
@@ -27,12 +28,8 @@ from evaluation.statistics.score_cube import FloatArray
 FEW_READERS = 5
 FEW = "{n} readers: conclusions about other readers rest on few; five or more are advised"
 ONE = "one reader: the reader is fixed, conclusions hold for this reader only"
-NESTED = "every reader reads in one modality only: nested readers (split-plot Obuchowski-Rockette)"
-MIXED = "{left} read in some modalities only and are left out; the {used} who read in every one are used"
 PARTIAL = "not every reader read every case in every modality ({share:.0%} of the readings are there)"
 FALLBACK = "DeLong's covariance does not fit such a design: the unbiased covariance is used"
-BY_READER = "readers share no case: cases are nested in readers, covariances between readers are zero"
-BY_MODALITY = "modalities share no case: cases are nested in modalities, covariances between them are zero"
 NEGATIVE = "the unbiased variance of a difference came out below zero: the jackknife covariance is used"
 STANDALONE = "{name} is one fixed system: readers and cases are random, the system is not (1 per case)"
 SEPARATED = "reader {reader}, {modality}: perfect separation, the variance of this AUC is zero"
@@ -84,16 +81,6 @@ class MrmcAnalysis:
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Cells that are analysed: (modality, reader) of each, and whether readers and modalities are crossed."""
-
-    readings: Readings
-    cells: list[tuple[int, int]]
-    is_crossed: bool
-    notes: list[str]
-
-
-@dataclass(frozen=True)
 class _Choice:
     endpoint: str
     covariance: str | None
@@ -129,8 +116,8 @@ def analyse_mrmc(
     if model not in oro.MODELS:
         raise ValueError(f"unknown model {model!r}; known: {'; '.join(oro.MODELS)}")
     choice = _Choice(endpoint, covariance, model, level, specificity)
-    system, people = _split_off(study, standalone)
-    layout = _layout(people)
+    system, people = split_off(study, standalone)
+    layout = layout_of(people)
     found, notes = _cell_statistics(layout, system, choice)
     analysis = _analyse(layout, found, choice, system, standalone, groups, notes)
     if found.method == "unbiased" and _is_negative(analysis):
@@ -147,56 +134,8 @@ def _is_negative(analysis: MrmcAnalysis) -> bool:
     return any(oro.NEGATIVE in c.estimate.notes for c in contrasts)
 
 
-def _split_off(study: Readings, standalone: str | None) -> tuple[Mapping[str, float] | None, Readings]:
-    """Ratings of the stand-alone system by case, and the study without it."""
-    if standalone is None:
-        return None, study
-    readers, modalities = list(range(len(study.readers))), list(range(len(study.modalities)))
-    if standalone in study.modalities:
-        place = study.modalities.index(standalone)
-        alone = study.ratings[:, place]
-        modalities.remove(place)
-    elif standalone in study.readers:
-        place = study.readers.index(standalone)
-        alone = study.ratings[place]
-        readers.remove(place)
-    else:
-        raise ValueError(
-            f"stand-alone {standalone!r} is no modality and no reader; modalities: {', '.join(study.modalities)}"
-        )
-    used = ~np.isnan(alone).all(axis=1)
-    if used.sum() != 1:
-        raise ValueError(f"stand-alone {standalone!r} has {used.sum()} ratings per case; it must have one")
-    readers = [r for r in readers if study.cells[r][modalities].any()] if modalities else []
-    if not readers:
-        raise ValueError(f"without {standalone!r} no reader is left to compare it with")
-    # Cases that only the system read say nothing about the readers, and stay out.
-    return dict(zip(study.cases, alone[used][0].tolist(), strict=True)), study.of(readers, modalities)
-
-
-def _layout(people: Readings) -> _Layout:
-    read = people.cells
-    t = len(people.modalities)
-    if read.all():
-        cells = [(i, j) for i in range(t) for j in range(len(people.readers))]
-        return _Layout(people, cells, True, [])
-    if t > 1 and (read.sum(axis=1) == 1).all():
-        cells = [(i, j) for i in range(t) for j in np.flatnonzero(read[:, i]).tolist()]
-        return _Layout(people, cells, False, [NESTED])
-    whole = [int(j) for j in np.flatnonzero(read.all(axis=1))]
-    left = [name for j, name in enumerate(people.readers) if j not in whole]
-    if len(whole) < 2:
-        raise ValueError(
-            f"readers {', '.join(left)} read in some modalities only and fewer than two read in every one: "
-            "neither crossed nor nested; analyse the modalities pair by pair"
-        )
-    used = people.of(whole, list(range(t)))
-    note = MIXED.format(left=", ".join(left), used=len(whole))
-    return _Layout(used, [(i, j) for i in range(t) for j in range(len(whole))], True, [note])
-
-
 def _cell_statistics(
-    layout: _Layout, system: Mapping[str, float] | None, choice: _Choice
+    layout: Layout, system: Mapping[str, float] | None, choice: _Choice
 ) -> tuple[CellStatistics, list[str]]:
     """Performance and covariance of all cells, the system's last; and the notes of the case design."""
     study, notes = layout.readings, list(layout.notes)
@@ -206,7 +145,7 @@ def _cell_statistics(
     is_whole = not np.isnan(rows).any()
     if not is_whole:
         notes.append(PARTIAL.format(share=1 - np.isnan(rows).mean()))
-        notes += _case_notes(layout)
+        notes += case_notes(layout)
     covariance = choice.covariance or ("delong" if is_whole else "unbiased")
     if choice.covariance is None and choice.specificity is not None:
         covariance = "jackknife"
@@ -227,19 +166,8 @@ def _cell_statistics(
     return found, notes
 
 
-def _case_notes(layout: _Layout) -> list[str]:
-    read = ~np.isnan(layout.readings.ratings)
-    by_reader, by_modality = np.asarray(read.any(axis=1)), np.asarray(read.any(axis=0))
-    notes = []
-    if len(by_reader) > 1 and (by_reader.sum(axis=0) <= 1).all():
-        notes.append(BY_READER)
-    if len(by_modality) > 1 and (by_modality.sum(axis=0) <= 1).all():
-        notes.append(BY_MODALITY)
-    return notes
-
-
 def _analyse(
-    layout: _Layout,
+    layout: Layout,
     found: CellStatistics,
     choice: _Choice,
     system: Mapping[str, float] | None,
@@ -296,13 +224,13 @@ def _analyse(
     )
 
 
-def _square(layout: _Layout, values: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _square(layout: Layout, values: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Values (modalities, readers) and covariance (modalities, readers, modalities, readers)."""
     t, r = len(layout.readings.modalities), len(layout.readings.readers)
     return values.reshape(t, r), covariance.reshape(t, r, t, r)
 
 
-def _components(layout: _Layout, values: FloatArray, covariance: FloatArray) -> oro.Components:
+def _components(layout: Layout, values: FloatArray, covariance: FloatArray) -> oro.Components:
     if layout.is_crossed:
         return oro.components(*_square(layout, values, covariance))
     modality = np.array([i for i, _ in layout.cells])
@@ -322,7 +250,7 @@ def _components(layout: _Layout, values: FloatArray, covariance: FloatArray) -> 
 
 
 def _model(
-    layout: _Layout, values: FloatArray, covariance: FloatArray, model: str, level: float
+    layout: Layout, values: FloatArray, covariance: FloatArray, model: str, level: float
 ) -> oro.ModelResult:
     names = layout.readings.modalities
     if layout.is_crossed:
@@ -364,7 +292,7 @@ def _cell_estimate(found: CellStatistics, place: int, choice: _Choice, study: Re
     )
 
 
-def _reader_differences(layout: _Layout, found: CellStatistics, level: float) -> list[tuple[str, Contrast]]:
+def _reader_differences(layout: Layout, found: CellStatistics, level: float) -> list[tuple[str, Contrast]]:
     """Per reader, each pair of modalities: over cases only."""
     names, r = layout.readings.modalities, len(layout.readings.readers)
     made = []
@@ -387,7 +315,7 @@ def _reader_differences(layout: _Layout, found: CellStatistics, level: float) ->
 
 
 def _against(
-    layout: _Layout, found: CellStatistics, standalone: str, model: str, level: float
+    layout: Layout, found: CellStatistics, standalone: str, model: str, level: float
 ) -> list[Contrast]:
     """Mean reader minus the system, per modality (Hillis, Obuchowski & Berbaum 2011: one-modality analysis of
     the readers' differences from the system)."""
@@ -409,7 +337,7 @@ def _against(
 
 
 def _groups(
-    layout: _Layout,
+    layout: Layout,
     values: FloatArray,
     covariance: FloatArray,
     groups: Mapping[str, str],

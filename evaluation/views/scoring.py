@@ -9,22 +9,28 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from annotation.models import Question
 from annotation.services.study_context import newest_report
-from evaluation.models import Aspect, Slot, Trial, TrialRater
+from evaluation.models import Aspect, AuthorGuess, Slot, Trial, TrialRater
+from evaluation.services.guesses import guess_sample, next_guess, record_guess
+from evaluation.services.judged_work import KIND, image_name, images_of_form
+from evaluation.services.practice import next_practice, record_practice
 from evaluation.services.progress import rater_progress
 from evaluation.services.raters import consent
-from evaluation.services.scoring import form_of, next_slot, record_scores, standing_scores
+from evaluation.services.remarks import Remark, record_form, standing_remark
+from evaluation.services.scoring import form_of, next_slot, standing_scores
 from evaluation.views.trials import user_of
 from mammo.archive.models import Image, Study
-from mammo.archive.services import viewer_json, viewing_copy_response
+from mammo.archive.services import judging, viewer_json, viewing_copy_response
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
 
@@ -54,17 +60,24 @@ def _title(trial: Trial) -> str:
     return trial.rater_title or _("Scoring of answers to patients' questions")
 
 
+def next_address(rater: TrialRater) -> str:
+    """Where a consenting rater goes on: practice, the next form, the guesses; empty when all is done."""
+    if next_practice(rater) is not None:
+        return reverse("evaluation:practice", args=[rater.pk])
+    following = next_slot(rater)
+    if following is not None:
+        return reverse("evaluation:form", args=[following.pk])
+    return reverse("evaluation:guess", args=[rater.pk]) if next_guess(rater) is not None else ""
+
+
 @login_required
 @require_safe
 def scoring(request: HttpRequest) -> HttpResponse:
     """The rater's open scorings and how far each is."""
     rows = []
     for rater in _raters(request).order_by("created_at"):
-        following = next_slot(rater)
-        if rater.consented_at is None:
-            address = reverse("evaluation:consent", args=[rater.pk])
-        else:
-            address = reverse("evaluation:form", args=[following.pk]) if following else ""
+        asks = rater.consented_at is None
+        address = reverse("evaluation:consent", args=[rater.pk]) if asks else next_address(rater)
         last = rater.slots.filter(scores__isnull=False).order_by("-position").first()
         rows.append(
             {
@@ -85,10 +98,8 @@ def conditions(request: HttpRequest, rater_id: UUID) -> HttpResponse:
     if request.method == "POST":
         consent(rater, by_user=user_of(request))
     if rater.consented_at is not None:
-        following = next_slot(rater)
-        if following is None:
-            return redirect("evaluation:scoring")
-        return redirect("evaluation:form", slot_id=following.pk)
+        return redirect(next_address(rater) or "evaluation:scoring")
+    trial = rater.trial
     context = {
         "title": _title(rater.trial),
         "trial_instructions": rater.trial.instructions,
@@ -97,6 +108,10 @@ def conditions(request: HttpRequest, rater_id: UUID) -> HttpResponse:
         "minutes": rater.trial.sitting_minutes,
         "aspects": [_aspect(aspect, None) for aspect in _aspects(rater)],
         "progress": rater_progress(rater),
+        "extras": trial.repeats + trial.controls,
+        "has_lines": trial.input_mode == Trial.InputMode.LINE,
+        "practice": trial.practice_items.count(),
+        "guesses": trial.guesses,
     }
     return render(request, "evaluation/conditions.html", context)
 
@@ -104,12 +119,14 @@ def conditions(request: HttpRequest, rater_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def pause(request: HttpRequest, rater_id: UUID) -> HttpResponse:
-    """Between two sittings."""
+    """Between two sittings, or whenever the rater stops."""
     rater = _rater(request, rater_id)
     following = next_slot(rater)
     if following is None or rater.consented_at is None:
         return redirect("evaluation:scoring")
+    before = rater.slots.filter(position=following.position - 1).first()
     context = {
+        "is_over": before is not None and before.sitting != following.sitting,
         "title": _title(rater.trial),
         "progress": rater_progress(rater),
         "minutes": rater.trial.sitting_minutes,
@@ -127,33 +144,59 @@ def form(request: HttpRequest, slot_id: UUID) -> HttpResponse:
 
 def _form_page(request: HttpRequest, slot: Slot, *, status: int = 200, typed: Any = None) -> HttpResponse:
     trial = slot.rater.trial
-    question = slot.answer.question.question
     standing = standing_scores(slot)
     values = {key: str(score.value) for key, score in standing.items()} if typed is None else typed
-    study: Study | None = question.study
-    report = newest_report(study) if study is not None and trial.show_report else None
     around = {
         s.position: s for s in slot.rater.slots.filter(position__in=[slot.position - 1, slot.position + 1])
     }
     before, after = around.get(slot.position - 1), around.get(slot.position + 1)
-    context = {
+    context = _question_context(slot.answer.question.question, trial) | {
         "slot": str(slot.pk),
-        "title": _title(trial),
-        "turns": [{"patient": i % 2 == 0, "text": text} for i, text in enumerate(question.turns)],
-        "text": slot.answer.shown_text,
-        "text_language": "en" if question.language == "en" else "zh-Hans",
-        "report": report.blanked if report is not None else "",
-        "has_images": study is not None,
+        "rater": str(slot.rater_id),
+        "text": slot.shown_text,
         "aspects": [_aspect(aspect, values.get(aspect.key)) for aspect in _aspects(slot.rater)],
-        "low": trial.scale_min,
-        "high": trial.scale_max,
+        "remark": _posted_remark(request) if typed is not None else standing_remark(slot) or Remark(),
         "is_saved": bool(standing) and typed is None,
         "progress": rater_progress(slot.rater),
         "position": slot.position,
         "previous": reverse("evaluation:form", args=[before.pk]) if before else "",
         "following": reverse("evaluation:form", args=[after.pk]) if after and standing else "",
+        "prefetch": "" if after is None or standing else _image_addresses(after),
     }
     return render(request, "evaluation/form.html", context, status=status)
+
+
+def _question_context(question: Question, trial: Trial) -> dict[str, Any]:
+    """What every page with a question shows of it."""
+    study: Study | None = question.study
+    report = newest_report(study) if study is not None and trial.show_report else None
+    return {
+        "title": _title(trial),
+        "turns": [{"patient": i % 2 == 0, "text": text} for i, text in enumerate(question.turns)],
+        "text_language": "en" if question.language == "en" else "zh-Hans",
+        "report": report.blanked if report is not None else "",
+        "has_images": study is not None,
+        "low": trial.scale_min,
+        "high": trial.scale_max,
+        "has_lines": trial.input_mode == Trial.InputMode.LINE,
+    }
+
+
+def _image_addresses(slot: Slot) -> str:
+    """Addresses of a form's images, for the browser to fetch while the form before it is scored."""
+    study = slot.answer.question.question.study
+    numbers = range(1, study.images.count() + 1) if study is not None else ()
+    return " ".join(reverse("evaluation:form-image", args=[slot.pk, number]) for number in numbers)
+
+
+def _posted_remark(request: HttpRequest) -> Remark:
+    posted = request.POST
+    return Remark(
+        comment=posted.get("comment", ""),
+        is_unsafe="unsafe" in posted,
+        knows_case="knows_case" in posted,
+        is_typed=posted.get("is_typed") == "1",
+    )
 
 
 def _aspects(rater: TrialRater) -> list[Aspect]:
@@ -180,13 +223,19 @@ def _aspect(aspect: Aspect, value: str | None) -> dict[str, Any]:
 def save(request: HttpRequest, slot_id: UUID) -> HttpResponse:
     """Store a whole form and go on to the next, by way of the break where a sitting ends."""
     slot = _form(request, slot_id)
-    typed = {
-        aspect.key: request.POST.get(f"value_{aspect.key}", "").strip() for aspect in _aspects(slot.rater)
-    }
+    typed = _typed(request, slot.rater)
     was_scored = slot.scores.exists()
     try:
         values = {key: _whole(text, key) for key, text in typed.items()}
-        record_scores(slot, by_user=user_of(request), values=values, active_seconds=_seconds(request))
+        judged = judging(KIND, slot.pk, by_user=user_of(request), study=slot.answer.question.question.study)
+        made = record_form(
+            slot,
+            by_user=user_of(request),
+            values=values,
+            remark=_posted_remark(request),
+            active_seconds=_seconds(request),
+        )
+        judged(made)
     except UserError as error:
         if type(error) is not UserError:
             raise
@@ -196,12 +245,81 @@ def save(request: HttpRequest, slot_id: UUID) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("evaluation:form", slot_id=slot.pk)
     following = next_slot(slot.rater)
-    if following is None:
-        messages.success(request, _("Saved. Every form is scored: thank you."))
-        return redirect("evaluation:scoring")
-    if following.sitting != slot.sitting:
+    if following is not None and following.sitting != slot.sitting:
         return redirect("evaluation:pause", rater_id=slot.rater_id)
-    return redirect("evaluation:form", slot_id=following.pk)
+    return _go_on(request, slot.rater)
+
+
+def _typed(request: HttpRequest, rater: TrialRater) -> dict[str, str]:
+    return {aspect.key: request.POST.get(f"value_{aspect.key}", "").strip() for aspect in _aspects(rater)}
+
+
+def _go_on(request: HttpRequest, rater: TrialRater) -> HttpResponse:
+    address = next_address(rater)
+    if not address:
+        messages.success(request, _("Saved. Every form is scored: thank you."))
+    return redirect(address or "evaluation:scoring")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@once
+def practice(request: HttpRequest, rater_id: UUID) -> HttpResponse:
+    """The next practice answer; its values are kept apart."""
+    rater = _rater(request, rater_id)
+    item = next_practice(rater)
+    if item is None or rater.consented_at is None:
+        return redirect("evaluation:scoring")
+    typed: dict[str, str] = {}
+    status = 200
+    if request.method == "POST":
+        typed = _typed(request, rater)
+        try:
+            values = {key: _whole(text, key) for key, text in typed.items()}
+            record_practice(rater, item, by_user=user_of(request), values=values)
+        except UserError as error:
+            if type(error) is not UserError:
+                raise
+            messages.error(request, str(error))
+            status = 400
+        else:
+            return redirect(next_address(rater) or "evaluation:scoring")
+    context = _question_context(item.question, rater.trial) | {
+        "text": item.text,
+        # Practice shows no images: it is about the form.
+        "has_images": False,
+        "aspects": [_aspect(aspect, typed.get(aspect.key)) for aspect in _aspects(rater)],
+        "remark": Remark(),
+        "action": reverse("evaluation:practice", args=[rater.pk]),
+        "is_practice": True,
+        "progress": rater_progress(rater),
+    }
+    return render(request, "evaluation/form.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@once
+def guess(request: HttpRequest, rater_id: UUID) -> HttpResponse:
+    """After the last form: whom the rater takes for the author of a few answers."""
+    rater = _rater(request, rater_id)
+    slot = next_guess(rater)
+    if slot is None or rater.consented_at is None:
+        return redirect("evaluation:scoring")
+    if request.method == "POST":
+        if request.POST.get("slot") != str(slot.pk):
+            return redirect("evaluation:guess", rater_id=rater.pk)
+        record_guess(slot, request.POST.get("guess", ""), by_user=user_of(request))
+        return _go_on(request, rater)
+    sample = guess_sample(rater)
+    context = _question_context(slot.answer.question.question, rater.trial) | {
+        "slot": str(slot.pk),
+        "text": slot.shown_text,
+        "number": AuthorGuess.objects.filter(slot__rater=rater).count() + 1,
+        "total": len(sample),
+        "choices": AuthorGuess.Guess.choices,
+    }
+    return render(request, "evaluation/guess.html", context)
 
 
 def _whole(text: str, key: str) -> int:
@@ -225,13 +343,13 @@ def form_viewer(request: HttpRequest, slot_id: UUID) -> HttpResponse:
     """The images of a form for the viewer, under names that belong to the form alone."""
     slot = _form(request, slot_id)
     study = _study(slot)
-    numbers = {image.pk: number for number, image in enumerate(_images(study), start=1)}
+    numbers = {image.pk: number for number, image in enumerate(images_of_form(study), start=1)}
 
     def address(image: Image) -> str:
         return reverse("evaluation:form-image", args=[slot.pk, numbers[image.pk]])
 
     described = viewer_json(
-        study, image_url=address, image_uid=lambda image: f"{slot.pk}-{numbers[image.pk]}"
+        study, image_url=address, image_uid=lambda image: image_name(slot, numbers[image.pk])
     )
     return JsonResponse(described | {"study": str(slot.pk)})
 
@@ -239,11 +357,28 @@ def form_viewer(request: HttpRequest, slot_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def form_image(request: HttpRequest, slot_id: UUID, number: int) -> HttpResponseBase:
-    """One viewing copy of a form."""
-    images = _images(_study(_form(request, slot_id)))
+    """One viewing copy of a form, or of the one after it, which browsers fetch early."""
+    slot = form_of(user_of(request), slot_id, ahead=1)
+    if slot is None:
+        raise Http404
+    return opaque_copy(request, images_of_form(_study(slot)), number, f"{slot.pk}-{number}")
+
+
+def opaque_copy(request: HttpRequest, images: list[Image], number: int, name: str) -> HttpResponseBase:
+    """One of the images under a tag of its own: the file's hash would tell that two forms show one study.
+
+    Raises:
+        Http404: there is no image of this number.
+    """
     if not 1 <= number <= len(images):
         raise Http404
-    return viewing_copy_response(images[number - 1])
+    tag = f'"{salted_hmac("evaluation.image", name).hexdigest()}"'
+    response = viewing_copy_response(images[number - 1])
+    if request.headers.get("If-None-Match") == tag:
+        response.close()
+        response = HttpResponseNotModified()
+    response["ETag"], response["Cache-Control"] = tag, "private, no-cache"
+    return response
 
 
 def _study(slot: Slot) -> Study:
@@ -251,7 +386,3 @@ def _study(slot: Slot) -> Study:
     if study is None:
         raise Http404
     return study
-
-
-def _images(study: Study) -> list[Image]:
-    return list(study.images.order_by("acquired_order", "created_at"))

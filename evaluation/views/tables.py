@@ -1,36 +1,115 @@
-"""Tables as pages: which there are, and each with its intervals, its notes and its files."""
+"""Tables as pages: which there are, and each with its intervals, its notes, its files and the rows of every cell."""
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
+from django import forms
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from evaluation.models import Trial
+from evaluation.models import ReaderStudy, Trial
 from evaluation.reports.options import TableOptions
-from evaluation.reports.tables import BUILDERS, build_table
-from evaluation.reports.writers import WRITERS
+from evaluation.reports.strata import STRATA
+from evaluation.reports.table import Table
+from evaluation.reports.tables import BUILDERS, TRIAL_TABLES, build_table
+from evaluation.reports.writers import CONTENT_TYPES, WRITERS
+from evaluation.reports.writers.comma_separated import write_sources
 from evaluation.reports.writers.html_page import html_fragment
 from evaluation.services.access import ANALYSTS
 from evaluation.views.trials import TABULATED, user_of, visible_trial
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import UserError
+from modeling.models import Run, Snapshot
 
-# Tables that are computed from one trial.
-OF_A_TRIAL = (1, 2, 3)
 FILE_NAMES = {"csv": "CSV", "xlsx": "Excel", "tex": "LaTeX", "docx": "Word", "md": "Markdown", "html": "HTML"}
+# Rows of one cell shown on a page; the companion file has them all.
+MOST_ROWS = 500
+TITLES = {
+    4: _("BI-RADS category against pathology"),
+    5: _("Settings of the runs"),
+    6: _("Density selectors"),
+    7: _("Malignancy: classifiers and readers"),
+    8: _("Ablations of UMiCon"),
+    9: _("Studies by BI-RADS category"),
+    10: _("Zero-shot malignancy"),
+}
+STRATUM_NAMES = {
+    "density": _("Density"),
+    "site": _("Hospital"),
+    "vendor": _("Vendor"),
+    "age": _("Age"),
+    "language": _("Language"),
+}
 
 
-def numbers_of_a_trial() -> list[int]:
-    """The numbers of the tables that a trial gives."""
-    return [number for number in OF_A_TRIAL if number in BUILDERS]
+class TableForm(forms.Form):
+    """What a table of the archive or of runs is computed from; everything is optional."""
+
+    runs = forms.ModelMultipleChoiceField(Run.objects.none(), required=False, label=_("Runs"))
+    snapshot = forms.ModelChoiceField(Snapshot.objects.none(), required=False, label=_("Training set"))
+    reader_study = forms.ModelChoiceField(ReaderStudy.objects.none(), required=False, label=_("Reader study"))
+    by = forms.ChoiceField(
+        choices=[("", "–"), *((name, STRATUM_NAMES[name]) for name in STRATA)],
+        required=False,
+        label=_("One row per"),
+    )
+    threshold = forms.FloatField(required=False, min_value=0, max_value=1, label=_("Threshold"))
+    prevalence = forms.FloatField(required=False, min_value=0.0001, max_value=0.9999, label=_("Prevalence"))
+    simulated = forms.BooleanField(required=False, label=_("Simulated rows too"))
+    paper = forms.BooleanField(required=False, label=_("The paper's figures beside ours"))
+
+    def __init__(self, *args: Any, user: User, number: int, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        sites = user.sites_as(*ANALYSTS)
+        rows: dict[str, Any] = {
+            "runs": Run.objects.filter(site__in=sites, checkpoints__isnull=False).distinct(),
+            "snapshot": Snapshot.objects.filter(site__in=sites),
+            "reader_study": ReaderStudy.objects.visible_to(user).filter(state=ReaderStudy.State.LOCKED),
+        }
+        for name, found in rows.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ModelChoiceField)
+            field.queryset = found.order_by("-created_at")
+        for name in self._without(number):
+            del self.fields[name]
+
+    @staticmethod
+    def _without(number: int) -> list[str]:
+        left = [] if number in (4, 9) else ["snapshot"]
+        left += ["runs"] if number in (4, 9) else []
+        left += [] if number == 7 else ["reader_study", "prevalence"]
+        left += [] if number in (7, 8) else ["threshold"]
+        return left + (["by"] if number == 5 else [])
+
+    def options(self, user: User) -> TableOptions:
+        """The options of the table."""
+        data = self.cleaned_data
+        threshold = data.get("threshold")
+        return TableOptions(
+            simulated=data["simulated"],
+            paper=data["paper"],
+            reader_study=data.get("reader_study"),
+            runs=tuple(data.get("runs") or ()),
+            snapshot=data.get("snapshot"),
+            by=data.get("by") or None,
+            threshold=0.5 if threshold is None else threshold,
+            prevalence=data.get("prevalence"),
+            sites=tuple(user.sites_as(*ANALYSTS)),
+        )
 
 
 @login_required
 @require_safe
 def tables(request: HttpRequest) -> HttpResponse:
-    """The trials of the account's sites and the tables that each gives."""
+    """The ten tables: three of each trial, seven of the archive, runs and reader studies."""
     user = user_of(request)
     if not user.has_role(*ANALYSTS):
         raise Http404
@@ -38,9 +117,121 @@ def tables(request: HttpRequest) -> HttpResponse:
     context = {
         "ready": [trial for trial in found if trial.state in TABULATED],
         "not_ready": [trial for trial in found if trial.state not in TABULATED],
-        "numbers": numbers_of_a_trial(),
+        "numbers": TRIAL_TABLES,
+        "others": list(TITLES.items()),
     }
     return render(request, "evaluation/tables.html", context)
+
+
+def _other_table(request: HttpRequest, number: int) -> tuple[TableForm, Table | None, str]:
+    """The form, the table it asks for, and what keeps it from being built."""
+    user = user_of(request)
+    if not user.has_role(*ANALYSTS) or number not in BUILDERS:
+        raise Http404
+    form = TableForm(request.GET or None, user=user, number=number)
+    if not form.is_bound:
+        form = TableForm({}, user=user, number=number)
+    if not form.is_valid():
+        return form, None, ""
+    try:
+        return form, build_table(number, form.options(user)), ""
+    except UserError as error:
+        return form, None, str(error)
+
+
+@login_required
+@require_safe
+def any_table(request: HttpRequest, number: int) -> HttpResponse:
+    """A table of the archive, of runs or of a reader study, on a page or (`as`) as a file."""
+    if number in TRIAL_TABLES:
+        user_of(request)
+        return redirect("evaluation:tables")
+    form, built, problem = _other_table(request, number)
+    kind = request.GET.get("as", "")
+    chosen = urlencode([(k, v) for k, values in request.GET.lists() if k != "as" for v in values])
+    if built is not None and kind:
+        return _file(request, built, kind)
+
+    def link(row: Any, column: Any) -> str:
+        address = reverse("evaluation:cell-rows", args=[number])
+        return f"{address}?{urlencode({'row': row.key, 'column': column.key})}&{chosen}"
+
+    context: dict[str, Any] = {
+        "number": number,
+        "title": TITLES[number],
+        "form": form,
+        "table": built,
+        # html_fragment escapes every text it is given.
+        "table_html": mark_safe(html_fragment(built, link=link)) if built is not None else "",  # noqa: S308
+        "problem": problem,
+        "files": [(name, FILE_NAMES[name]) for name in sorted(WRITERS)],
+        "chosen": chosen,
+    }
+    return render(request, "evaluation/any_table.html", context)
+
+
+def _file(request: HttpRequest, built: Table, kind: str) -> HttpResponse:
+    if kind == "rows":
+        content, content_type, name = write_sources(built.sources), CONTENT_TYPES["csv"], "rows.csv"
+    elif kind in WRITERS:
+        content, content_type, name = WRITERS[kind](built), CONTENT_TYPES[kind], kind
+    else:
+        raise Http404
+    with transaction.atomic():
+        audit.record(
+            "evaluation.table_downloaded", by_user=user_of(request), on=None, table=built.number, kind=kind
+        )
+    response = HttpResponse(content, content_type=content_type)
+    tail = "_rows.csv" if kind == "rows" else f".{name}"
+    response["Content-Disposition"] = f'attachment; filename="table{built.number}{tail}"'
+    return response
+
+
+@login_required
+@require_safe
+def cell_rows(request: HttpRequest, number: int) -> HttpResponse:
+    """The database rows behind one cell of such a table."""
+    if number in TRIAL_TABLES:
+        raise Http404
+    _form, built, problem = _other_table(request, number)
+    if built is None:
+        raise UserError(problem or "table: the options can't be read")
+    return _rows_page(request, built, reverse("evaluation:any-table", args=[number]))
+
+
+@login_required
+@require_safe
+def trial_cell_rows(request: HttpRequest, trial_id: UUID, number: int) -> HttpResponse:
+    """The scores behind one cell of a trial's table."""
+    trial = visible_trial(request, trial_id)
+    if number not in TRIAL_TABLES or trial.state not in TABULATED:
+        raise Http404
+    built = build_table(number, TableOptions(trial, simulated="simulated" in request.GET))
+    return _rows_page(request, built, reverse("evaluation:table-page", args=[trial.pk, number]))
+
+
+def _rows_page(request: HttpRequest, built: Table, back: str) -> HttpResponse:
+    row = next((row for row in built.rows if row.key == request.GET.get("row")), None)
+    column = next((c for c in built.columns if c.key == request.GET.get("column")), None)
+    if row is None or column is None:
+        raise Http404
+    cell = built.cell(row, column)
+    wanted = set(cell.sources)
+    found = [source for source in built.sources if wanted & {str(value) for value in source.values()}]
+    header = list(found[0]) if found else []
+    context: dict[str, Any] = {
+        "table": built,
+        "row": row,
+        "column": column,
+        "cell": cell,
+        "header": header,
+        "rows": [[source[name] for name in header] for source in found[:MOST_ROWS]],
+        "count": len(wanted),
+        "most": MOST_ROWS,
+        "ids": sorted(wanted) if not found else [],
+        "back": back,
+    }
+    return render(request, "evaluation/cell_rows.html", context)
 
 
 @login_required
@@ -48,22 +239,26 @@ def tables(request: HttpRequest) -> HttpResponse:
 def table_page(request: HttpRequest, trial_id: UUID, number: int) -> HttpResponse:
     """One table of a trial; `simulated` takes simulated scores in, `paper` sets the paper's figures beside ours."""
     trial = visible_trial(request, trial_id)
-    if number not in numbers_of_a_trial() or trial.state not in TABULATED:
+    if number not in TRIAL_TABLES or trial.state not in TABULATED:
         raise Http404
     simulated, paper = "simulated" in request.GET, "paper" in request.GET
     built = build_table(number, TableOptions(trial, simulated=simulated, paper=paper))
+    choices = "&".join(key for key, chosen in (("simulated=1", simulated), ("paper=1", paper)) if chosen)
+
+    def link(row: Any, column: Any) -> str:
+        address = reverse("evaluation:trial-cell-rows", args=[trial.pk, number])
+        return f"{address}?{urlencode({'row': row.key, 'column': column.key})}&{choices}"
+
     context: dict[str, Any] = {
         "trial": trial,
         "number": number,
         "table": built,
         # html_fragment escapes every text it is given.
-        "table_html": mark_safe(html_fragment(built)),  # noqa: S308
+        "table_html": mark_safe(html_fragment(built, link=link)),  # noqa: S308
         "simulated": simulated,
         "paper": paper,
         "shows_paper": trial.state == Trial.State.UNBLINDED,
         "files": [(kind, FILE_NAMES.get(kind, kind.upper())) for kind in sorted(WRITERS)],
-        "choices": "&".join(
-            key for key, chosen in (("simulated=1", simulated), ("paper=1", paper)) if chosen
-        ),
+        "choices": choices,
     }
     return render(request, "evaluation/table.html", context)

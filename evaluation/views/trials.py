@@ -55,7 +55,8 @@ def trials(request: HttpRequest) -> HttpResponse:
     found = (
         Trial.objects.visible_to(user_of(request)).select_related("site", "protocol").order_by("-created_at")
     )
-    return render(request, "evaluation/trials.html", {"trials": found})
+    context = {"trials": found, "is_designer": user_of(request).has_role(*DESIGNERS)}
+    return render(request, "evaluation/trials.html", context)
 
 
 @login_required

@@ -21,6 +21,8 @@ from annotation.models import (
     TrainingExport,
 )
 from annotation.services.picks import pick
+from evaluation.models import DataExport, Trial
+from evaluation.services.readings import next_reading
 from evaluation.services.scoring import next_slot, record_scores
 from mammo.accounts.models import Site, User
 from mammo.archive import storage
@@ -40,9 +42,17 @@ from mammo.archive.unmatched import write_unmatched
 from mammo.core.jsonlines import write_atomically
 from mammo.core.keys import key_store
 from mammo.jobs.models import Job
-from modeling.models import Checkpoint, Run, Snapshot
+from modeling.models import (
+    Checkpoint,
+    CheckpointExport,
+    Consultation,
+    ConsultationProtocol,
+    ConsultationTurn,
+    Run,
+    Snapshot,
+)
 from tests.annotation import scene as annotation_scene
-from tests.evaluation import scene
+from tests.evaluation import reading_scene, scene
 from tests.mammo.archive.files import mammogram
 
 
@@ -91,6 +101,7 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
             export=TrainingExport.objects.create(campaign=campaign, format="trl", folder="none").pk,
         )
     _add_work_rows(objects.own, june, rita)
+    _add_studies(objects, trial, rita, june, jack)
     arm = trial.arms.order_by("position")[0]
     snapshot = Snapshot.objects.create(site=site, name="set", folder="none", content_hash="c" * 64)
     run = Run.objects.create(site=site, stage="sft", snapshot=snapshot)
@@ -106,6 +117,7 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
         "checkpoint": Checkpoint.objects.create(run=run, folder="none", sha256="d" * 64).pk,
     }  # fmt: skip
     objects.own.update(shared)
+    _add_consultations(objects, site, sena, sol, rita)
     cohort = Cohort.objects.create(site=site, name="all", by_user=rita)
     cohort.studies.add(study)
     split = Split.objects.create(site=site, name=f"{site.code} split", purpose="sft", by_user=rita)
@@ -115,6 +127,7 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
     )
     asked = Erasure.objects.create(patient=leaving, requested_by=rita, reason="withdrew")
     objects.own["erasure"] = asked.pk
+    objects.own["account"] = people["june"].pk
     objects.own["failed_job"] = Job.objects.create(
         kind="tests.access", site=site, by_user=rita, state="failed", finished_at=batch.created_at
     ).pk
@@ -149,6 +162,25 @@ def _incoming(site: Site, keeper: User) -> dict[str, Any]:
     return {"table": upload.pk, "fetch": fetch.pk}
 
 
+def _add_consultations(objects: Objects, site: Site, sena: User, sol: User, rita: User) -> None:
+    """A dialogue of each senior with a tuned model, and weights that wait for a decision."""
+    checkpoint = Checkpoint.objects.get(pk=objects.own["checkpoint"])
+    protocol = ConsultationProtocol.objects.create(
+        site=site, title="Asking", ethics_number="7", ends_on="2099-01-01", by_user=rita
+    )
+    for person, keys in ((sena, objects.own), (sol, objects.anothers)):
+        consultation = Consultation.objects.create(
+            site=site, protocol=protocol, checkpoint=checkpoint, by_user=person
+        )
+        turn = ConsultationTurn(consultation=consultation, number=1, question="?", answer="!", seed=1)
+        turn.state = ConsultationTurn.State.ANSWERED
+        turn.save(force_insert=True)
+        keys.update(consultation=consultation.pk, turn=turn.pk)
+    objects.own["release"] = CheckpointExport.objects.create(
+        checkpoint=checkpoint, recipient="south", reason="study", asked_by=rita
+    ).pk
+
+
 def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:
     """What is read, skipped, flagged, kept as a phrase and asked for in the campaign of the table's people."""
     question = Question.objects.select_related("campaign__site").get(pk=keys["question"])
@@ -169,3 +201,22 @@ def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:
         expires_on="2099-01-01",
     )
     keys.update(upload=upload.pk, skip=skip.pk, flag=flag.pk, phrase=phrase.pk, approval=approval.pk)
+
+
+def _add_studies(objects: Objects, trial: Trial, rita: User, june: User, jack: User) -> None:
+    """A protocol, questions that authors answer, a reader study with a case for each reader, a request for data."""
+    objects.own.update(protocol=trial.protocol.pk)
+    questions = [row.question for row in trial.trial_questions.select_related("question__campaign__site")]
+    for name, author, keys in (("Written", june, objects.own), ("Theirs", jack, objects.anothers)):
+        draft = scene.draft_trial(rita, questions[:1], author, name=f"{name} by a doctor")
+        keys["asked"] = draft.trial_questions.get().pk
+    study = reading_scene.open_study(rita, [june, jack], count=2)
+    objects.own["reader_study"] = study.pk
+    for reader, keys in ((june, objects.own), (jack, objects.anothers)):
+        row = study.readers.get(user=reader)
+        following = next_reading(row)
+        assert following is not None
+        keys.update(reader=row.pk, reading_slot=following.pk)
+    objects.own["data_export"] = DataExport.objects.create(
+        site=trial.site, trial=trial, reason="analysis", expires_on="2099-01-01", asked_by=rita
+    ).pk

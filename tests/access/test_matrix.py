@@ -34,12 +34,15 @@ SHADOWED = {
 }  # fmt: skip
 # Which object the key of an address names.
 KINDS = {
+    "checkpoint_id": "checkpoint", "consultation_id": "consultation", "turn_id": "turn", "release_id": "release",
     "study_id": "study", "image_id": "image", "batch_id": "batch", "item_id": "item", "job_id": "job",
     "question_id": "question", "campaign_id": "campaign", "run_id": "run", "trial_id": "trial",
     "rater_id": "rater", "slot_id": "slot", "token_id": "token", "site_id": "site",
     "erasure_id": "erasure", "export_id": "export", "upload_id": "upload", "skip_id": "skip",
     "table_id": "table", "fetch_id": "fetch", "cohort_id": "cohort", "split_id": "split", "report_id": "report",
-    "flag_id": "flag", "phrase_id": "phrase", "approval_id": "approval",
+    "user_id": "account", "flag_id": "flag", "phrase_id": "phrase", "approval_id": "approval",
+    "protocol_id": "protocol", "asked_id": "asked", "reader_id": "reader", "reading_slot_id": "reading_slot",
+    "study_key": "reader_study", "data_export_id": "data_export",
 }  # fmt: skip
 API_KINDS = {
     "sites": "site", "studies": "study", "images": "image", "imports": "batch", "jobs": "job",
@@ -141,7 +144,7 @@ class Hospital:
         with transaction.atomic():
             data = {"idempotency_key": str(uuid.uuid4())}
             answer = browser.post(address, data) if method == "POST" else browser.get(address)
-            body = b"".join(answer.streaming_content) if answer.streaming else answer.content  # type: ignore[attr-defined]
+            body = b"".join(answer) if answer.streaming else answer.content  # type: ignore[attr-defined]
             transaction.set_rollback(True)
         browser.cookies.clear()
         for name, value in kept.items():

@@ -174,6 +174,11 @@ def open_trial(rita: User, author: User, raters: Sequence[User], count: int = 9,
     questions = questions_of(rita, [author, *raters], count)
     trial = draft_trial(rita, questions, author, **settings_of)
     answer_all(trial, rita, author)
+    return opened(trial, rita, raters)
+
+
+def opened(trial: Trial, rita: User, raters: Sequence[User]) -> Trial:
+    """The answered draft, frozen and open for these raters, who have consented."""
     for rater in raters:
         add_rater(trial, rater, by_user=rita)
     freeze_trial(trial, by_user=rita)

@@ -145,3 +145,17 @@ def calibration_plot(found: Calibration) -> Figure:
     axes.set_ylabel("observed share [95% CI]")
     axes.set_aspect("equal")
     return figure
+
+
+def dots(rows: Sequence[tuple[str, float, tuple[float, float] | None]], *, axis: str) -> Figure:
+    """Values with their intervals, one line each."""
+    figure = new_figure(7.0, max(2.0, 0.32 * len(rows) + 1.0))
+    axes = figure.add_subplot()
+    for place, (_label, value, interval) in enumerate(rows):
+        y = len(rows) - place
+        if interval is not None:
+            axes.plot(interval, (y, y), color=COLOURS[0], linewidth=1.4)
+        axes.plot([value], [y], "o", color=COLOURS[0], markersize=5)
+    axes.set_yticks([len(rows) - place for place in range(len(rows))], [row[0] for row in rows], fontsize=8)
+    axes.set_xlabel(f"{axis} [CI]")
+    return figure

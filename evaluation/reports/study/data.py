@@ -204,7 +204,7 @@ def _events(trial: Trial) -> list[dict[str, str]]:
         {
             "kind": row.kind,
             "time": f"{row.created_at:%Y-%m-%d %H:%M}",
-            "reason": row.reason,
+            "reason": "; ".join(filter(None, (str(row.details.get("text", "")), row.reason))),
             "sha256": row.sha256,
         }
         for row in rows

@@ -210,6 +210,34 @@ def _method(analyses: dict[str, AspectAnalysis]) -> str:
     return _("Method: %(method)s.") % {"method": "; ".join(names)} if names else ""
 
 
+def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -> list[str]:
+    """How far the contrasts move without raters who took part in the training set of an arm."""
+    if not scores.trained or not analyses:
+        return []
+    moved = 0.0
+    for key, cube in scores.cubes.items():
+        kept = [place for place, rater in enumerate(cube.raters) if rater not in scores.trained]
+        if len(kept) < 2 or key not in analyses:
+            return [
+                _(
+                    "%(count)s raters picked or corrected for the training set of an arm; too few others are left."
+                )
+                % {"count": len(scores.trained)}
+            ]
+        raters = tuple(cube.raters[place] for place in kept)
+        part = ScoreCube(cube.values[kept], raters, cube.questions, cube.systems, cube.patients)
+        found = analyse_aspect(part, seed=scores.trial.seed % (2**32), cross_check=False)
+        pairs = zip(analyses[key].contrasts, found.contrasts, strict=True)
+        moved = max([moved, *(abs(a.estimate.value - b.estimate.value) for a, b in pairs)])
+    return [
+        _(
+            "%(count)s raters picked or corrected for the training set of an arm; without them contrasts move by at "
+            "most %(points)s points."
+        )
+        % {"count": len(scores.trained), "points": f"{moved:.1f}"}
+    ]
+
+
 def _notes_of_means(analyses: dict[str, AspectAnalysis]) -> list[str]:
     """Each note of the means once, with the aspects it holds for."""
     holding: dict[str, list[str]] = {}
@@ -237,6 +265,7 @@ def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: Ta
         notes.append(_("The trial is not unblinded: arms stand under their codes."))
         if options.paper:
             notes.append(_("The paper's figures are shown after unblinding only."))
+    notes += _without_trained(scores, analyses)
     notes += _notes_of_means(analyses)
     general = dict.fromkeys(note for analysis in analyses.values() for note in analysis.notes)
     agreement = [

@@ -92,6 +92,8 @@ def _pathology(options: TableOptions) -> QuerySet[Pathology]:
     rows = Pathology.objects.filter(method__in=TISSUE, replaced_by__isnull=True)
     if not options.simulated:
         rows = rows.filter(is_simulated=False, study__is_simulated=False)
+    if options.sites is not None:
+        rows = rows.filter(study__site__in=options.sites)
     if options.snapshot is not None:
         rows = rows.filter(study__patient__in=options.snapshot.patients.all())
     return rows

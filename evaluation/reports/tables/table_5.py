@@ -27,7 +27,7 @@ def build(options: TableOptions) -> Table:
     Raises:
         UserError: there is no finished run of any stage.
     """
-    runs = list(options.runs) or _latest(options.simulated)
+    runs = list(options.runs) or _latest(options)
     if not runs:
         raise UserError(
             _("table 5: there is no run with weights of %(stages)s; train one, or name runs with --run")
@@ -54,11 +54,12 @@ def build(options: TableOptions) -> Table:
     )
 
 
-def _latest(simulated: bool) -> list[Run]:
+def _latest(options: TableOptions) -> list[Run]:
     found = []
     for stage in STAGES:
         rows = Run.objects.filter(stage=stage, checkpoints__isnull=False)
-        rows = rows if simulated else rows.filter(is_simulated=False)
+        rows = rows if options.simulated else rows.filter(is_simulated=False)
+        rows = rows if options.sites is None else rows.filter(site__in=options.sites)
         latest = rows.order_by("-created_at").first()
         found += [latest] if latest is not None else []
     return found

@@ -57,6 +57,7 @@ def build(options: TableOptions) -> Table:
         rows += _reader_rows(found, options)
         sources += [reading.source() for reading in found]
         notes += _mrmc_notes(found, options)
+        notes += _where_the_model_was(found, options)
         simulated |= any(reading.is_simulated for reading in found)
     if not rows:
         raise UserError(_("table 7: there is nothing to tabulate; name --reader-study or --run"))
@@ -166,6 +167,26 @@ def _differences(analysis: MrmcAnalysis, names: dict[str, str]) -> list[str]:
             }
         )
     return made
+
+
+def _where_the_model_was(found: list[CaseReading], options: TableOptions) -> list[str]:
+    """Share of right decisions by condition, where the model's output was right and where it was wrong."""
+    names = condition_names(options.reader_study) if options.reader_study else {}
+    notes = []
+    for is_right, where in ((True, _("Where the model was right")), (False, _("Where the model was wrong"))):
+        here = [reading for reading in found if reading.output_right is is_right]
+        if not here:
+            continue
+        shares = []
+        for condition in dict.fromkeys(reading.condition for reading in here):
+            own = [reading for reading in here if reading.condition == condition]
+            right = sum(reading.called == reading.truth for reading in own)
+            shares.append(f"{names.get(condition, condition)} {right}/{len(own)} ({right / len(own):.0%})")
+        notes.append(
+            _("%(where)s (%(cases)s cases), right decisions of all readers: %(shares)s.")
+            % {"where": where, "cases": len({r.case for r in here}), "shares": ", ".join(sorted(shares))}
+        )
+    return notes
 
 
 def _add_paper(figures: RowFigures, options: TableOptions) -> None:

@@ -32,6 +32,8 @@ def screened_studies(options: TableOptions) -> QuerySet[Study]:
     rows = Study.objects.exclude(birads_overall="")
     if not options.simulated:
         rows = rows.filter(is_simulated=False)
+    if options.sites is not None:
+        rows = rows.filter(site__in=options.sites)
     if options.snapshot is None:
         return rows
     if options.snapshot.split is None:

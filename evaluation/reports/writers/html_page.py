@@ -1,13 +1,21 @@
 """HTML without inline styles: a whole page, and the same table as a fragment for our own pages."""
 
+from collections.abc import Callable
+
 from django.utils.html import escape
 from django.utils.translation import get_language
 
-from evaluation.reports.table import Table
+from evaluation.reports.table import Column, Row, Table
+
+Link = Callable[[Row, Column], str]
 
 
-def html_fragment(table: Table) -> str:
-    """The `<table>` and its footnotes; every text is escaped."""
+def html_fragment(table: Table, *, link: Link | None = None) -> str:
+    """The `<table>` and its footnotes; every text is escaped.
+
+    Args:
+        link: address of the rows behind a cell, for cells that name rows.
+    """
     marks = [" data-paper" if column.from_paper else "" for column in table.columns]
     head = "".join(
         f'<th scope="col" class="number"{mark}>{escape(column.heading)}</th>'
@@ -15,9 +23,9 @@ def html_fragment(table: Table) -> str:
     )
     body = []
     for row in table.rows:
-        shown = [table.cell(row, column).shown for column in table.columns]
+        shown = [_shown(table, row, column, link) for column in table.columns]
         cells = "".join(
-            f'<td class="number"{mark}>{escape(text)}</td>' for text, mark in zip(shown, marks, strict=True)
+            f'<td class="number"{mark}>{text}</td>' for text, mark in zip(shown, marks, strict=True)
         )
         body.append(f'<tr><th scope="row">{escape(row.label)}</th>{cells}</tr>')
     notes = "".join(f"<p>{escape(note)}</p>" for note in table.footnotes)
@@ -27,6 +35,14 @@ def html_fragment(table: Table) -> str:
         f'<thead><tr><th scope="col">{escape(table.stub)}</th>{head}</tr></thead>\n'
         f'<tbody>\n{chr(10).join(body)}\n</tbody>\n</table>\n<div class="footnotes">{notes}</div>\n'
     )
+
+
+def _shown(table: Table, row: Row, column: Column, link: Link | None) -> str:
+    cell = table.cell(row, column)
+    text = str(escape(cell.shown))
+    if link is None or not cell.sources:
+        return text
+    return f'<a href="{escape(link(row, column))}">{text}</a>'
 
 
 def write_html(table: Table) -> bytes:

@@ -1,6 +1,7 @@
-// A scoring form: slider and number are one value, Enter goes on, and the clock runs while the form is in sight.
+// A scoring form: a mark on a line or a typed number per aspect, Enter goes on, the clock runs while the form is in sight.
 
 const form = document.querySelector("form[data-scoring]");
+const hasLines = form !== null && "lines" in form.dataset;
 
 function pairs() {
   return [...form.querySelectorAll("[data-aspect]")].map((row) => ({
@@ -14,39 +15,74 @@ function isWhole({ number }) {
   return /^-?\d+$/.test(value) && Number(value) >= Number(number.min) && Number(value) <= Number(number.max);
 }
 
+function isTyping() {
+  return !hasLines || form.elements.is_typed.value === "1";
+}
+
 function mark(pair) {
   pair.number.toggleAttribute("data-wrong", pair.number.value !== "" && !isWhole(pair));
   pair.number.setAttribute("aria-invalid", String(pair.number.value !== "" && !isWhole(pair)));
 }
 
-function follow(pair) {
-  pair.range.addEventListener("input", () => {
-    pair.range.removeAttribute("data-unset");
-    pair.number.value = pair.range.value;
-    mark(pair);
+// Sets the mark; until then the line is empty and counts as not scored.
+function put(pair, value) {
+  pair.range.value = String(value);
+  pair.range.removeAttribute("data-unset");
+  pair.range.removeAttribute("aria-valuetext");
+  pair.number.value = pair.range.value;
+  mark(pair);
+  pair.number.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function followLine(pair) {
+  const { range } = pair;
+  range.addEventListener("input", () => put(pair, range.value));
+  // A click on an untouched line sets the mark even where the hidden thumb already stood.
+  range.addEventListener("pointerup", () => {
+    if (range.hasAttribute("data-unset")) put(pair, range.value);
   });
-  // A click on an untouched line sets the mark even where the thumb already stood.
-  pair.range.addEventListener("pointerup", () => {
-    if (pair.number.value !== "") return;
-    pair.range.dispatchEvent(new Event("input", { bubbles: true }));
+  range.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const [low, high] = [Number(range.min), Number(range.max)];
+    if (/^\d$/.test(event.key)) {
+      event.preventDefault();
+      put(pair, Math.round(low + (Number(event.key) / 10) * (high - low)));
+    } else if (event.key.startsWith("Arrow") && range.hasAttribute("data-unset")) {
+      // From an empty line the keys begin in the middle, not at an end.
+      event.preventDefault();
+      put(pair, Math.round((low + high) / 2));
+    }
   });
+}
+
+function followNumber(pair) {
   pair.number.addEventListener("input", () => {
-    pair.range.toggleAttribute("data-unset", !isWhole(pair));
-    if (isWhole(pair)) pair.range.value = pair.number.value;
+    if (pair.range && isTyping()) {
+      pair.range.toggleAttribute("data-unset", !isWhole(pair));
+      if (isWhole(pair)) pair.range.value = pair.number.value;
+    }
     mark(pair);
   });
-  pair.number.addEventListener("focus", () => pair.number.select());
+  pair.number.addEventListener("focus", () => {
+    if (isTyping()) pair.number.select();
+  });
+}
+
+function control(pair) {
+  return isTyping() ? pair.number : pair.range;
 }
 
 function enterGoesOn(all) {
-  all.forEach(({ number }, index) => {
-    number.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault();
-      const next = all[index + 1];
-      if (next) next.number.focus();
-      else send(all);
-    });
+  all.forEach((pair, index) => {
+    for (const field of [pair.range, pair.number]) {
+      field?.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault();
+        const next = all[index + 1];
+        if (next) control(next).focus();
+        else send(all);
+      });
+    }
   });
 }
 
@@ -54,11 +90,25 @@ function send(all) {
   const missing = all.find((pair) => !isWhole(pair));
   if (missing) {
     missing.number.setAttribute("data-wrong", "");
-    missing.number.focus();
+    control(missing).focus();
     return;
   }
   const button = form.querySelector(".scoring-foot button");
   if (!button.disabled) form.requestSubmit(button);
+}
+
+function letType(all) {
+  form.elements.is_typed.value = "1";
+  for (const { range, number } of all) {
+    number.readOnly = false;
+    number.removeAttribute("tabindex");
+    if (range) range.tabIndex = -1;
+  }
+  all[0].number.focus();
+}
+
+function hasViewer() {
+  return !form.dataset.needsViewer || document.getElementById(form.dataset.needsViewer)?.dataset.ready === "1";
 }
 
 // Seconds in which the page was in sight, from when the images are there (or at once without images).
@@ -66,11 +116,10 @@ function runClock() {
   const field = form.elements.active_seconds;
   let seconds = 0;
   let since = null;
-  const hasStarted = () => !form.dataset.needsViewer || document.getElementById(form.dataset.needsViewer)?.dataset.ready === "1";
   const tick = () => {
     const now = performance.now();
     if (since !== null) seconds += (now - since) / 1000;
-    since = document.visibilityState === "visible" && hasStarted() ? now : null;
+    since = document.visibilityState === "visible" && hasViewer() ? now : null;
     field.value = seconds.toFixed(1);
   };
   setInterval(tick, 500);
@@ -78,10 +127,51 @@ function runClock() {
   form.addEventListener("submit", tick);
 }
 
+// The next case's images, one after the other, once this case's are there.
+function fetchAhead() {
+  const addresses = (form.dataset.prefetch || "").split(" ").filter(Boolean);
+  const go = async () => {
+    if (!hasViewer()) {
+      setTimeout(go, 400);
+      return;
+    }
+    for (const address of addresses) {
+      try {
+        await (await fetch(address, { priority: "low" })).arrayBuffer();
+      } catch {
+        return;
+      }
+    }
+    form.dataset.prefetched = String(addresses.length);
+  };
+  if (addresses.length) go();
+}
+
+function lightText() {
+  const button = document.querySelector("button[data-light]");
+  if (!button) return;
+  const pane = document.querySelector("[data-pane]");
+  const show = (light) => {
+    pane.toggleAttribute("data-light", light);
+    button.setAttribute("aria-pressed", String(light));
+  };
+  show(sessionStorage.getItem("scoring-light") === "1");
+  button.addEventListener("click", () => {
+    const light = !pane.hasAttribute("data-light");
+    sessionStorage.setItem("scoring-light", light ? "1" : "0");
+    show(light);
+  });
+}
+
 if (form) {
   const all = pairs();
-  all.forEach(follow);
+  for (const pair of all) {
+    if (pair.range) followLine(pair);
+    followNumber(pair);
+  }
   enterGoesOn(all);
+  form.querySelector("[data-type-values]")?.addEventListener("click", () => letType(all));
+  if (hasLines && isTyping()) letType(all);
   form.addEventListener("submit", (event) => {
     if (all.every(isWhole)) return;
     event.preventDefault();
@@ -89,4 +179,6 @@ if (form) {
     send(all);
   }, { capture: true });
   runClock();
+  fetchAhead();
+  lightText();
 }

@@ -59,6 +59,15 @@ DEMO_PAGES = (
     DemoPage(name="second-factor", url_name="mfa_index", account="june", path="/accounts/2fa/"),
     DemoPage(name="keys", url_name="mfa_list_webauthn", account="june", path="/accounts/2fa/webauthn/"),
     DemoPage(name="audit", url_name="accounts:audit", account="adam", path="/accounts/audit/"),
+    DemoPage(name="people", url_name="accounts:people", account="adam", path="/accounts/people/"),
+    DemoPage(
+        name="person",
+        url_name="accounts:person",
+        account="adam",
+        path="/accounts/people/",
+        follow=("main tbody tr:nth-child(2) a",),
+    ),
+    DemoPage(name="new-person", url_name="accounts:new-person", account="adam", path="/accounts/people/new/"),
     DemoPage(name="tokens", url_name="api:tokens", account="rita", path="/api/tokens/"),
     DemoPage(name="api", url_name="api:docs", account="rita", path="/api/docs/"),
     DemoPage(name="jobs", url_name="jobs:list", account="rita", path="/jobs/"),
@@ -182,6 +191,73 @@ DEMO_PAGES = (
         path="/modeling/runs/",
         follow=("main table[data-worklist] a[href*='/runs/']",),
     ),
+    DemoPage(name="compare", url_name="modeling:compare", account="rita", path="/modeling/runs/compare/"),
+    DemoPage(name="weights", url_name="modeling:exports", account="rita", path="/modeling/exports/"),
+    DemoPage(
+        name="consultations", url_name="modeling:consultations", account="rita", path="/modeling/consultations/"
+    ),
+    DemoPage(
+        name="protocols", url_name="evaluation:protocols", account="rita", path="/evaluation/protocols/"
+    ),
+    DemoPage(
+        name="protocol-new",
+        url_name="evaluation:protocol-new",
+        account="rita",
+        path="/evaluation/protocols/new/",
+    ),
+    DemoPage(
+        name="protocol",
+        url_name="evaluation:protocol",
+        account="rita",
+        path="/evaluation/protocols/",
+        follow=(FIRST_ROW,),
+    ),
+    DemoPage(
+        name="trial-new", url_name="evaluation:trial-new", account="rita", path="/evaluation/trials/new/"
+    ),
+    DemoPage(
+        name="trial-design",
+        url_name="evaluation:design",
+        account="rita",
+        path="/evaluation/",
+        follow=(FIRST_ROW, "main a[href$='/design/']"),
+    ),
+    DemoPage(
+        name="reader-studies",
+        url_name="evaluation:reader-studies",
+        account="rita",
+        path="/evaluation/reader-studies/",
+    ),
+    DemoPage(
+        name="reader-study-new",
+        url_name="evaluation:reader-study-new",
+        account="rita",
+        path="/evaluation/reader-studies/new/",
+    ),
+    DemoPage(name="readings", url_name="evaluation:readings", account="june", path="/evaluation/read/"),
+    DemoPage(name="writing", url_name="evaluation:writing", account="june", path="/evaluation/write/"),
+    DemoPage(name="exports", url_name="evaluation:exports", account="rita", path="/evaluation/exports/"),
+    DemoPage(name="analyse", url_name="evaluation:analyse", account="rita", path="/evaluation/analyse/"),
+    DemoPage(
+        name="table-9",
+        url_name="evaluation:any-table",
+        account="rita",
+        path="/evaluation/tables/9/?simulated=on",
+    ),
+    DemoPage(
+        name="unsafe",
+        url_name="evaluation:unsafe",
+        account="rita",
+        path="/evaluation/tables/",
+        follow=("main tbody a[href*='/trials/']", "main a[href*='/unsafe/']"),
+    ),
+    DemoPage(
+        name="leaks",
+        url_name="evaluation:leaks",
+        account="rita",
+        path="/evaluation/tables/",
+        follow=("main tbody a[href*='/trials/']", "main a[href*='/leaks/']"),
+    ),
     DemoPage(name="trials", url_name="evaluation:trials", account="rita", path="/evaluation/"),
     DemoPage(
         name="trial", url_name="evaluation:trial", account="rita", path="/evaluation/", follow=(FIRST_ROW,)
@@ -222,6 +298,7 @@ DEMO_PAGES = (
 )
 # Pages without a picture, and why.
 NOT_SHOWN = {
+    "modeling:consultation": "nobody asks a model in the demo",
     "archive:cohort": "the demo saves no cohort",
     "archive:erasure": "nobody withdraws in the demo",
     "archive:quarantine-item": "the demo's hospital has no doubtful file",
@@ -229,6 +306,16 @@ NOT_SHOWN = {
     "annotation:wording": "shows a question as it was received",
     "archive:raw-report": "shows a report as it was received",
     "account_inactive": "met only by an account that was switched off",
+    "evaluation:protocol-edit": "the form of evaluation:protocol-new",
+    "evaluation:trial-edit": "the form of evaluation:trial-new; the demo has no draft",
+    "evaluation:reader-study": "the demo has no reader study",
+    "evaluation:read": "the demo has no reader study",
+    "evaluation:read-consent": "the demo has no reader study",
+    "evaluation:write": "the demo has no draft trial with an author",
+    "evaluation:practice": "the demo's trials have no practice answers",
+    "evaluation:guess": "the demo's trials ask for no guesses",
+    "evaluation:cell-rows": "opened by a cell of a table",
+    "evaluation:trial-cell-rows": "opened by a cell of a table",
     "evaluation:pause": "met only between two sittings; the demo's open trial has one",
     "mfa_authenticate": "met only at sign-in with a second factor; the demo's accounts have none",
     "mfa_reauthenticate": "as mfa_authenticate",

@@ -14,11 +14,13 @@ from django.urls import reverse
 from evaluation.models import Answer, Score, Slot, Trial
 from evaluation.services.answers import record_human_answer
 from evaluation.services.arms import add_human_arm, add_system_arm
+from evaluation.services.drafts import add_practice_item
 from evaluation.services.freezing import freeze_trial
 from evaluation.services.raters import add_rater, consent
 from evaluation.services.scoring import lock_trial, next_slot, open_scoring
 from evaluation.services.trials import add_questions, create_trial
 from mammo.accounts.models import User
+from mammo.archive.models import Image
 from mammo.jobs import services as jobs
 from tests.evaluation import scene
 
@@ -42,16 +44,33 @@ def everything(response: HttpResponse) -> str:
 @pytest.fixture
 def planted(rita: User, june: User, sena: User, sol: User, site: Any) -> Trial:
     """A trial whose arms, specs, codes, authors, answers' provenance and files all hold the canary."""
+    return plant(rita, june, [sena, sol], site)
+
+
+def plant(
+    rita: User,
+    june: User,
+    raters: list[User],
+    site: Any,
+    count: int = 9,
+    *,
+    practice: int = 0,
+    **settings: Any,
+) -> Trial:
+    """Such a trial of `count` questions, open for scoring; with practice answers where asked for."""
     author = scene.person(site, f"Author{CANARY}", "author")
-    questions = scene.questions_of(rita, [june, sena, sol])
+    questions = scene.questions_of(rita, [june, *raters], count + practice)
     trial = create_trial(
         f"Trial of {CANARY}",
         protocol=scene.frozen_protocol(rita),
         by_user=rita,
         sitting_slots=5,
         seed=830719264501,
+        **settings,
     )
-    add_questions(trial, questions, by_user=rita)
+    add_questions(trial, questions[:count], by_user=rita)
+    for question in questions[count:]:
+        add_practice_item(trial, question, "建议每年复查。", by_user=rita)
     for place in range(2):
         spec = {"kind": "mammovlm", "path": f"/models/{CANARY}-{place}", "name": CANARY}
         add_system_arm(trial, f"{CANARY} system {place}", by_user=rita, spec=spec)
@@ -73,7 +92,7 @@ def planted(rita: User, june: User, sena: User, sol: User, site: Any) -> Trial:
     )
     for question in trial.trial_questions.all():
         record_human_answer(human, question, "密度为C类，请复查。", by_user=author)
-    for rater in (sena, sol):
+    for rater in raters:
         add_rater(trial, rater, by_user=rita)
     freeze_trial(trial, by_user=rita)
     open_scoring(trial, by_user=rita)
@@ -84,7 +103,9 @@ def addresses(text: str) -> set[str]:
     """Local addresses on a page, in a JSON or in headers."""
     found = re.findall(r'(?:href|src|action|data-src|hx-\w+)="(/[^"#?]*)', text)
     found += re.findall(r'"(/evaluation/[^"]+)"', text)
-    return {address for address in found if not address.startswith("/static/")}
+    # data-prefetch holds several.
+    single = {one for address in found for one in address.split()}
+    return {address for address in single if not address.startswith("/static/")}
 
 
 def crawl(client: Client, start: str) -> Iterator[tuple[str, HttpResponse]]:
@@ -147,6 +168,57 @@ def test_a_crawl_as_rater_meets_no_canary_and_no_row_of_an_arm(planted: Trial, s
         assert not hits, (address, hits)
 
 
+def test_practice_breaks_and_guesses_meet_no_canary_either(
+    rita: User, june: User, sena: User, sol: User, site: Any
+) -> None:
+    trial = plant(rita, june, [sena, sol], site, 7, practice=1, guesses=2, repeats=1)
+    client = Client()
+    client.force_login(sena)
+    rater = trial.raters.get(user=sena)
+    pages = [client.post(reverse("evaluation:consent", args=[rater.pk]))]
+    practice = reverse("evaluation:practice", args=[rater.pk])
+    values = {f"value_{key}": str(value) for key, value in scene.values(70).items()}
+    pages += [client.get(practice), client.post(practice, values | {"idempotency_key": str(uuid.uuid4())})]
+    assert "Practice: this answer is not part of the scoring" in pages[1].content.decode()
+    while (slot := next_slot(rater)) is not None:
+        pages.append(client.get(reverse("evaluation:form", args=[slot.pk])))
+        more = {"unsafe": "on", "comment": "zu viel"} if slot.position == 1 else {}
+        pages.append(client.post(reverse("evaluation:save", args=[slot.pk]), form_data(slot, **more)))
+        if next_slot(rater) is not None:
+            pages.append(client.get(reverse("evaluation:pause", args=[rater.pk])))
+    address = reverse("evaluation:guess", args=[rater.pk])
+    for _time in range(2):
+        page = client.get(address)
+        shown = re.search(r'name="slot" value="([^"]+)"', page.content.decode())
+        assert shown is not None
+        data = {"slot": shown.group(1), "guess": "ai", "idempotency_key": str(uuid.uuid4())}
+        pages += [page, client.post(address, data)]
+    assert client.get(address).status_code == 302
+    assert Score.objects.filter(slot__rater=rater).count() == 5 * 22
+    forbidden = secrets_of(trial)
+    for response in pages:
+        hits = [secret for secret in forbidden if secret in everything(response)]
+        assert not hits, hits
+
+
+def test_the_next_forms_images_can_be_fetched_early_but_not_its_text(planted: Trial, sena: User) -> None:
+    client = Client()
+    client.force_login(sena)
+    score_through_pages(client, planted, sena, 0)
+    slots = list(planted.raters.get(user=sena).slots.order_by("position")[:3])
+    page = client.get(reverse("evaluation:form", args=[slots[0].pk])).content.decode()
+    found = re.search(r'data-prefetch="([^"]+)"', page)
+    assert found is not None
+    ahead = found.group(1).split()
+    assert ahead == [reverse("evaluation:form-image", args=[slots[1].pk, n]) for n in range(1, 5)]
+    first = client.get(ahead[0])
+    assert first.status_code == 200
+    again = client.get(ahead[0], headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    assert client.get(reverse("evaluation:form", args=[slots[1].pk])).status_code == 404
+    assert client.get(reverse("evaluation:form-image", args=[slots[2].pk, 1])).status_code == 404
+
+
 def test_no_page_of_a_rater_carries_a_time_an_etag_or_a_file_name(planted: Trial, sena: User) -> None:
     client = Client()
     client.force_login(sena)
@@ -154,7 +226,10 @@ def test_no_page_of_a_rater_carries_a_time_an_etag_or_a_file_name(planted: Trial
     for address, response in crawl(client, "/evaluation/score/"):
         if "/evaluation/score/" not in address:
             continue
-        assert "ETag" not in response.headers
+        # Of an image the tag is the form's own: the file's hash would tell which forms show one study.
+        hashes = [image.viewing_copy_sha256 for image in Image.objects.all()]
+        assert not any(name in response.headers.get("ETag", "") for name in hashes)
+        assert ("ETag" in response.headers) == address.endswith(".dcm")
         assert "Last-Modified" not in response.headers
         assert "filename" not in response.headers.get("Content-Disposition", "")
         if not address.endswith(".dcm"):

@@ -15,7 +15,7 @@ from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import create_account
 from modeling.models import Metric, Run
 from tests.access.objects import furnish
-from tests.evaluation import scene
+from tests.evaluation import reading_scene, scene
 
 Keys = dict[str, Any]
 
@@ -60,6 +60,9 @@ STOPS = (
     page("mfa_index", "june"),
     page("mfa_list_webauthn", "june"),
     page("accounts:audit", "otis"),
+    page("accounts:people", "adam"),
+    page("accounts:new-person", "adam"),
+    page("accounts:person", "adam", "account"),
     page("api:tokens", "rita"),
     page("jobs:list", "rita"),
     page("jobs:list", "rita", query="?state=cancelled"),
@@ -113,11 +116,34 @@ STOPS = (
     page("archive:erasures", "dana"),
     page("modeling:run-list", "rita"),
     page("modeling:run", "rita", "run"),
+    page("modeling:compare", "rita"),
+    page("modeling:exports", "dana"),
+    page("modeling:consultations", "rita"),
+    page("modeling:consultation", "sena", "consultation"),
     page("evaluation:trials", "rita"),
     page("evaluation:trial", "rita", "trial"),
     page("evaluation:trial", "stan", "draft_trial"),
     page("evaluation:trial", "rita", "locked_trial"),
+    page("evaluation:protocols", "rita"),
+    page("evaluation:protocol-new", "rita"),
+    page("evaluation:protocol", "rita", "protocol"),
+    page("evaluation:trial-new", "rita"),
+    page("evaluation:design", "rita", "draft_trial"),
+    page("evaluation:trial-edit", "rita", "draft_trial"),
+    page("evaluation:leaks", "stan", "locked_trial"),
+    page("evaluation:unsafe", "stan", "locked_trial"),
+    page("evaluation:exports", "stan"),
+    page("evaluation:analyse", "stan"),
+    page("evaluation:reader-studies", "stan"),
+    page("evaluation:reader-study-new", "rita"),
+    page("evaluation:reader-study", "rita", "reader_study"),
+    page("evaluation:readings", "june"),
+    page("evaluation:read", "june", "reading_slot", reads=True),
+    page("evaluation:read-consent", "june", "fresh_reader"),
+    page("evaluation:writing", "june"),
+    page("evaluation:write", "june", "asked", reads=True),
     page("evaluation:tables", "stan"),
+    page("evaluation:any-table", "stan", number=9),
     page("evaluation:table-page", "stan", "locked_trial", number=1),
     page("evaluation:scoring", "sena"),
     page("evaluation:consent", "sena", "fresh_rater"),
@@ -126,11 +152,24 @@ STOPS = (
 )
 # What is no page, or one that this walk can't stand on, and why.
 NO_PAGE = {
+    "modeling:repeat": "takes a form and leads back",
+    "modeling:export-ask": "takes a form and leads back",
+    "modeling:export-decide": "takes a form and leads back",
+    "modeling:export-take": "a file",
+    "modeling:consultation-ask": "takes a form and leads back",
+    "modeling:turn-stream": "events, no page",
+    "modeling:turn-stop": "takes a form and leads back",
+    "modeling:turn-remark": "takes a form and leads back",
     "home_progress": "a part of the home page",
     "healthz": "one word for a load balancer",
     "set_language": "takes a choice and leads back",
     "accounts:session": "a part of the sheet over a page",
     "accounts:closed": "answers 404",
+    "accounts:give-role": "takes a form and leads back",
+    "accounts:take-role": "takes a form and leads back",
+    "accounts:renew-password": "shows a new password; tests/access/test_people.py opens it",
+    "accounts:remove-factors": "takes a form and leads back",
+    "accounts:set-active": "takes a form and leads back",
     "account_signup": "closed: answers 404",
     "account_email": "closed: answers 404",
     "account_email_verification_sent": "closed: answers 404",
@@ -226,6 +265,20 @@ NO_PAGE = {
     "evaluation:answer": "takes a form and leads back",
     "evaluation:screen-rule": "takes a form and leads back",
     "evaluation:freeze": "takes a form and leads back",
+    "evaluation:protocol-edit": "the form of evaluation:protocol-new, for a protocol that is not frozen",
+    "evaluation:protocol-step": "takes a form and leads back",
+    "evaluation:amend": "takes a form and leads back",
+    "evaluation:reader-study-step": "takes a form and leads back",
+    "evaluation:export-decide": "takes a form and leads back",
+    "evaluation:export-download": "a file",
+    "evaluation:cell-rows": "opened by a cell of a table; tests/evaluation/pages opens it",
+    "evaluation:trial-cell-rows": "as evaluation:cell-rows",
+    "evaluation:practice": "stands only before the first form; tests/evaluation/pages opens it",
+    "evaluation:guess": "stands only after the last form; tests/evaluation/pages opens it",
+    "evaluation:write-viewer": "JSON for the viewer",
+    "evaluation:write-image": "a file",
+    "evaluation:read-viewer": "JSON for the viewer",
+    "evaluation:read-image": "a file",
     "evaluation:open": "takes a form and leads back",
     "evaluation:lock": "takes a form and leads back",
     "evaluation:unblind": "takes a form and leads back",
@@ -273,6 +326,9 @@ def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     keys["draft_trial"] = scene.draft_trial(people["rita"], questions, people["june"], name="Draft").pk
     keys["locked_trial"] = _scored(people, questions, "Scored").pk
     keys["fresh_rater"] = _opened(people, questions, "Just opened").raters.get(user=people["sena"]).pk
+    study = reading_scene.open_study(people["rita"], [people["june"]], count=2, name="Just opened")
+    study.readers.update(consented_at=None)
+    keys["fresh_reader"] = study.readers.get().pk
     return people, keys
 
 

@@ -118,9 +118,22 @@ class MammoViewer extends HTMLElement {
     slot.attach(this.#engine, this.#group, slot.plan.images.map(registerImage));
     slot.element.addEventListener("focus", () => this.#activate(slot));
     slot.element.addEventListener("dblclick", () => this.toggleEnlarged(slot));
+    slot.picture.addEventListener("click", (event) => this.#pointed(slot, event), true);
     slot.element.addEventListener("contextmenu", (event) => event.preventDefault());
     // Cornerstone swallows the press that would have moved the focus, and with it the keys.
     slot.picture.addEventListener("pointerdown", () => slot.element.focus({ preventScroll: true }), true);
+  }
+
+  // Tells pages where in the picture a click was: the view, and shares of the image's width and height.
+  #pointed(slot, event) {
+    const data = slot.viewport?.getImageData();
+    if (!data) return;
+    const box = slot.picture.getBoundingClientRect();
+    const world = slot.viewport.canvasToWorld([event.clientX - box.left, event.clientY - box.top]);
+    const [across, down] = data.imageData.worldToIndex(world).map((at, axis) => at / (data.dimensions[axis] - 1 || 1));
+    if ([across, down].some((share) => !(share >= 0 && share <= 1))) return;
+    const detail = { view: slot.plan.name, across, down };
+    this.dispatchEvent(new CustomEvent("mammo-viewer:point", { bubbles: true, detail }));
   }
 
   #measured = (image, length, unit) => {

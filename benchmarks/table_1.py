@@ -1,0 +1,129 @@
+"""Table 1 with all its intervals from a database of 43,200 and of 2,000,000 scores: seconds, and seconds per score.
+
+    python -m benchmarks.table_1 [--large]
+
+The database is an SQLite file in a temporary folder, or the one that MAMMO_BENCH_DATABASE names. Rows are written in
+bulk, not through the services: what is measured is reading and computing.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+# raters, questions, arms; five aspects: 12 x 48 x 15 x 5 = 43,200 and 100 x 500 x 8 x 5 = 2,000,000 scores.
+SMALL, LARGE = (12, 48, 15), (100, 500, 8)
+ASPECTS = 5
+
+
+def _settings(folder: Path) -> None:
+    os.environ["MAMMO_HOME"] = str(folder)
+    if address := os.environ.get("MAMMO_BENCH_DATABASE"):
+        os.environ["DATABASE_URL"] = address
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "platform"))
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def _fill(name: str, raters: int, questions: int, arms: int) -> object:
+    """A locked trial with every score."""
+    import numpy as np
+
+    from annotation.models import Campaign, Question
+    from evaluation.models import Answer, Arm, Aspect, Protocol, Score, Slot, Trial, TrialQuestion, TrialRater
+    from evaluation.services.freezing import design_hash
+    from mammo.accounts.models import Site, User
+    from mammo.core.keys import key_store
+
+    site = Site.objects.create(code=name, name=name, key_id=key_store().create())
+    rita = User.objects.create(username=f"rita-{name}")
+    campaign = Campaign.objects.create(site=site, name=name, by_user=rita, proposer={}, seed=1)
+    protocol = Protocol.objects.create(site=site, title=name, by_user=rita)
+    trial = Trial.objects.create(site=site, name=name, protocol=protocol, seed=1, by_user=rita)
+    aspects = Aspect.objects.bulk_create(
+        [Aspect(trial=trial, key=f"a{i}", name=f"a{i}", position=i) for i in range(1, ASPECTS + 1)]
+    )
+    rows = Arm.objects.bulk_create(
+        [
+            Arm(trial=trial, kind="system", name=f"arm {i}", code=f"C{i}", position=i)
+            for i in range(1, arms + 1)
+        ]
+    )
+    asked = []
+    for place in range(1, questions + 1):
+        question = Question(
+            campaign=campaign, position=place, language="en", source="bench", turns_hash=f"{name}{place}"
+        )
+        question.wording_received, question.turns = "[]", ["?"]
+        asked.append(question)
+    Question.objects.bulk_create(asked)
+    trial_questions = TrialQuestion.objects.bulk_create(
+        [TrialQuestion(trial=trial, question=q, position=i) for i, q in enumerate(asked, start=1)]
+    )
+    answers = []
+    for arm in rows:
+        for question in trial_questions:
+            answer = Answer(arm=arm, question=question, shown_sha256="0" * 64)
+            answer.raw_text = answer.shown_text = "answer"
+            answers.append(answer)
+    Answer.objects.bulk_create(answers, batch_size=1000)
+    rng = np.random.default_rng(1)
+    for number in range(raters):
+        user = User.objects.create(username=f"rater-{name}-{number}")
+        rater = TrialRater.objects.create(trial=trial, user=user)
+        slots = Slot.objects.bulk_create(
+            [Slot(rater=rater, answer=a, position=i) for i, a in enumerate(answers, start=1)], batch_size=1000
+        )
+        values = rng.integers(60, 101, size=(len(slots), ASPECTS)).tolist()
+        Score.objects.bulk_create(
+            [
+                Score(slot=slot, aspect=aspect, value=value, by_user=user)
+                for slot, row in zip(slots, values, strict=True)
+                for aspect, value in zip(aspects, row, strict=True)
+            ],
+            batch_size=5000,
+        )
+    Trial.objects.filter(pk=trial.pk).update(state="locked", design_sha256=design_hash(trial))
+    return Trial.objects.get(pk=trial.pk)
+
+
+def measure(name: str, raters: int, questions: int, arms: int) -> float:
+    """Seconds for Table 1 of a trial of this size."""
+    from evaluation.models import Trial
+    from evaluation.reports.options import TableOptions
+    from evaluation.reports.tables import build_table
+
+    trial = _fill(name, raters, questions, arms)
+    if not isinstance(trial, Trial):
+        raise TypeError("no trial")
+    started = time.perf_counter()
+    table = build_table(1, TableOptions(trial))
+    seconds = time.perf_counter() - started
+    cells = sum(cell.estimate is not None for row in table.rows for cell in row.cells.values())
+    if cells != arms * ASPECTS:
+        raise ValueError(f"{cells} numbers in the table, not {arms * ASPECTS}")
+    return seconds
+
+
+def run(*, large: bool = False) -> list[str]:
+    """Lines to print."""
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        _settings(Path(folder))
+        for size in (SMALL, LARGE) if large else (SMALL,):
+            raters, questions, arms = size
+            scores = raters * questions * arms * ASPECTS
+            seconds = measure(f"t{scores}", *size)
+            lines.append(
+                f"Table 1 of {scores:,} scores: {seconds:.1f} s ({1e6 * seconds / scores:.0f} µs a score)"
+            )
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(run(large="--large" in sys.argv)))

@@ -1,0 +1,103 @@
+"""Exports of raw data: a reason, a second person's approval, an end, and every download on the trail."""
+
+from datetime import date, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from evaluation.models import DataExport, ReaderStudy, Trial
+from evaluation.services.access import require_analyst
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+
+LONGEST = timedelta(days=90)
+LOCKED = (Trial.State.LOCKED, Trial.State.UNBLINDED)
+
+
+def ask_export(
+    of: Trial | ReaderStudy, *, by_user: User, reason: str, expires_on: date, simulated: bool = False
+) -> DataExport:
+    """Ask for the raw data of a locked trial or reader study.
+
+    Raises:
+        NotAllowedError: neither researcher, statistician nor administrator of the site.
+        WrongStateError: it is not locked.
+        UserError: no reason, or an end in the past or beyond 90 days.
+    """
+    require_analyst(of.site, by_user)
+    if not reason.strip():
+        raise UserError(_("reason: say why, for the record"))
+    today = timezone.localdate()
+    if not today <= expires_on <= today + LONGEST:
+        raise UserError(_("expires_on: give a day from today to 90 days on"))
+    trial, study = (of, None) if isinstance(of, Trial) else (None, of)
+    locked = LOCKED if isinstance(of, Trial) else (ReaderStudy.State.LOCKED,)
+    if of.state not in locked:
+        raise WrongStateError(_("%(name)s: raw data leave only after the lock.") % {"name": of.name})
+    with transaction.atomic():
+        row = DataExport.objects.create(
+            site=of.site,
+            trial=trial,
+            reader_study=study,
+            reason=reason.strip()[:500],
+            expires_on=expires_on,
+            simulated=simulated,
+            asked_by=by_user,
+        )
+        audit.record(
+            "evaluation.export_asked", by_user=by_user, on=row, site=of.site, reason=row.reason, of=str(of.pk)
+        )
+    return row
+
+
+def decide_export(row: DataExport, state: str, *, by_user: User) -> DataExport:
+    """Approve, refuse or revoke; the first two by another person than the one who asked.
+
+    Raises:
+        NotAllowedError: neither researcher, statistician nor administrator of the site, or a rater of the trial.
+        WrongStateError: they asked themselves, or this step does not follow on the state.
+        UserError: an unknown state.
+    """
+    require_analyst(row.site, by_user)
+    if row.trial is not None and row.trial.raters.filter(user=by_user).exists():
+        raise NotAllowedError(_("A rater of the trial does not decide on its data."))
+    follows = {"approved": "asked", "refused": "asked", "revoked": "approved"}
+    if state not in follows:
+        raise UserError(f"state: {state!r} is unknown; known: {', '.join(follows)}")
+    with transaction.atomic():
+        held = DataExport.objects.select_for_update(of=("self",)).select_related("site").get(pk=row.pk)
+        if state != DataExport.State.REVOKED and held.asked_by_id == by_user.pk:
+            raise WrongStateError(_("Another person than the one who asked must decide."))
+        if held.state != follows[state]:
+            raise WrongStateError(_("This was decided already."))
+        held.state, held.decided_by, held.decided_at = state, by_user, timezone.now()
+        held.save(update_fields=["state", "decided_by", "decided_at"])
+        audit.record(
+            f"evaluation.export_{state}", by_user=by_user, on=held, site=held.site, reason=held.reason
+        )
+    row.refresh_from_db()
+    return row
+
+
+def require_open_export(row: DataExport, *, by_user: User) -> DataExport:
+    """Let the download of an approved, unexpired export pass, and put it on record; inside a transaction.
+
+    Raises:
+        NotAllowedError: another person's export.
+        WrongStateError: not approved, or over.
+    """
+    if row.asked_by_id != by_user.pk:
+        raise NotAllowedError(_("Only the person who asked downloads an export."))
+    require_analyst(row.site, by_user)
+    if row.state != DataExport.State.APPROVED:
+        raise WrongStateError(_("This export is not approved."))
+    if row.expires_on < timezone.localdate():
+        raise WrongStateError(_("This export is over; ask for another."))
+    DataExport.objects.filter(pk=row.pk).update(downloads=F("downloads") + 1)
+    audit.record(
+        "evaluation.exported", by_user=by_user, on=row, site=row.site, reason=row.reason, of=str(row)
+    )
+    return row

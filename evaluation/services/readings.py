@@ -1,0 +1,212 @@
+"""Readings: one case at a time in the stored order, the washout enforced, changed by new rows until the lock."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from evaluation.models import Reader, ReaderStudy, Reading, ReadingSlot
+from evaluation.services.access import require_designer
+from evaluation.services.reader_studies import ASSISTED, SCALES, SIDES, locked_reader_study
+from mammo.accounts import audit
+from mammo.accounts.models import User
+from mammo.core.choices import Birads
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+
+LONGEST_SECONDS = 3600.0
+ORDER = {category: place for place, category in enumerate(Birads.values)}
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a reader says about a case.
+
+    Attributes:
+        side: L, R or N (no finding); finding: of Reading.Finding.
+        point: view, and across and down as shares of the image; None where there is no finding.
+        category: BI-RADS of the study's scale; likelihood: of malignancy, 0 to 100.
+    """
+
+    category: str
+    likelihood: int
+    side: str = "N"
+    finding: str = Reading.Finding.NONE
+    point: Mapping[str, Any] | None = None
+
+
+def next_reading(reader: Reader) -> ReadingSlot | None:
+    """The first slot of the reader's sequence without a final reading."""
+    return reader.slots.unread().order_by("position").first()
+
+
+def opens_at(slot: ReadingSlot) -> datetime | None:
+    """When a slot may be opened: after the washout since this reader last read this case; None at once."""
+    study = slot.reader.reader_study
+    if study.design != ReaderStudy.Design.CROSSOVER:
+        return None
+    # The whole first period has to lie behind, so that a period is never half in the washout.
+    before = Reading.objects.filter(slot__reader=slot.reader, slot__session__lt=slot.session)
+    last = before.aggregate(last=Max("created_at"))["last"]
+    return last + timedelta(days=study.washout_days) if last is not None else None
+
+
+def reading_of(user: User, pk: UUID, *, now: datetime | None = None) -> ReadingSlot | None:
+    """The slot, if this reader may open it now: read before, or its turn; None is the same for all others."""
+    rows = ReadingSlot.objects.of(user).filter(pk=pk, reader__consented_at__isnull=False)
+    slot: ReadingSlot | None = rows.select_related(
+        "reader__reader_study__site", "reader__user", "case__study"
+    ).first()
+    if slot is None:
+        return None
+    following = next_reading(slot.reader)
+    if following is not None and slot.position > following.position:
+        return None
+    if slot.readings.exists():
+        return slot
+    opens = opens_at(slot)
+    return slot if opens is None or opens <= (now or timezone.now()) else None
+
+
+def is_assisted(slot: ReadingSlot) -> bool:
+    """Whether the model's output is shown."""
+    return slot.condition == ASSISTED
+
+
+def standing_reading(slot: ReadingSlot) -> Reading | None:
+    """The final reading that no later one replaced."""
+    return slot.readings.filter(phase="final", replaced_by__isnull=True).order_by("-revision").first()
+
+
+def consent_to_read(reader: Reader, *, by_user: User) -> None:
+    """Record that the reader agreed to the conditions.
+
+    Raises:
+        NotAllowedError: another person's consent.
+        WrongStateError: the study is not open.
+    """
+    if by_user != reader.user:
+        raise NotAllowedError(_("Only the rater gives this consent."))
+    with transaction.atomic():
+        row = locked_reader_study(reader.reader_study, ReaderStudy.State.READING)
+        if reader.consented_at is None:
+            reader.consented_at = timezone.now()
+            reader.save(update_fields=["consented_at"])
+            audit.record("evaluation.reader_consented", by_user=by_user, on=reader, site=row.site)
+
+
+def record_reading(
+    slot: ReadingSlot,
+    given: Assessment,
+    *,
+    by_user: User,
+    seconds: float = 0.0,
+    now: datetime | None = None,
+) -> Reading:
+    """Store a reading; again on the same slot is a new row that replaces the one before.
+
+    Raises:
+        NotAllowedError: another reader's slot, or one whose turn or day has not come.
+        WrongStateError: the study is not open.
+        UserError: a value that the study's scale does not know.
+    """
+    with transaction.atomic():
+        if slot.reader.user_id != by_user.pk:
+            raise NotAllowedError(_("This form is not yours."))
+        study = locked_reader_study(slot.reader.reader_study, ReaderStudy.State.READING)
+        row = reading_of(by_user, slot.pk, now=now)
+        if row is None:
+            raise NotAllowedError(_("This form is not yours."))
+        _check(given, study)
+        before = standing_reading(row)
+        made = Reading.objects.create(
+            slot=row,
+            by_user=by_user,
+            revision=1 if before is None else before.revision + 1,
+            replaces=before,
+            phase="final",
+            side=given.side,
+            finding=given.finding,
+            point=dict(given.point) if given.point else None,
+            category=given.category,
+            likelihood=given.likelihood,
+            decision=ORDER[given.category] >= ORDER[study.operating_point],
+            shown_output=row.case.output if is_assisted(row) else {},
+            seconds=min(seconds, LONGEST_SECONDS) if math.isfinite(seconds) and seconds > 0 else 0.0,
+            is_simulated=row.reader.is_simulated or by_user.is_simulated or study.is_simulated,
+        )
+        audit.record("evaluation.read", by_user=by_user, on=row, site=study.site, revision=made.revision)
+    return made
+
+
+def _check(given: Assessment, study: ReaderStudy) -> None:
+    known = SCALES[study.scale]
+    if given.category not in known:
+        raise UserError(_("category: give one of %(known)s") % {"known": ", ".join(known)})
+    if isinstance(given.likelihood, bool) or not 0 <= given.likelihood <= 100:
+        raise UserError(_("likelihood: give a whole number from 0 to 100"))
+    if given.side not in SIDES or given.finding not in Reading.Finding.values:
+        raise UserError(_("side, finding: choose one of the list"))
+    if (given.finding == Reading.Finding.NONE) != (given.side == "N"):
+        raise UserError(_("side, finding: a finding has a side, and no finding has none"))
+    if given.finding != Reading.Finding.NONE and not _is_point(given.point):
+        raise UserError(_("point: click on the lesion in one view"))
+
+
+def _is_point(point: Mapping[str, Any] | None) -> bool:
+    if not point or not isinstance(point.get("view"), str):
+        return False
+    places = [point.get(name) for name in ("across", "down")]
+    return all(isinstance(place, int | float) and 0 <= place <= 1 for place in places)
+
+
+def withdraw_reader(reader: Reader, reason: str, *, by_user: User) -> None:
+    """Take a reader out of a running study; what they read stays on the record.
+
+    Raises:
+        NotAllowedError: neither the reader nor a researcher.
+        WrongStateError: the study is not being read.
+        UserError: no reason was given.
+    """
+    if by_user != reader.user:
+        require_designer(reader.reader_study.site, by_user)
+    if not reason.strip():
+        raise UserError(_("reason: say why, for the record"))
+    with transaction.atomic():
+        row = locked_reader_study(reader.reader_study, ReaderStudy.State.FROZEN, ReaderStudy.State.READING)
+        if reader.withdrawn_at is not None:
+            raise WrongStateError(_("This reader withdrew already."))
+        reader.withdrawn_at = timezone.now()
+        reader.save(update_fields=["withdrawn_at"])
+        audit.record(
+            "evaluation.reader_withdrawn", by_user=by_user, on=reader, site=row.site, reason=reason.strip()
+        )
+
+
+def reading_progress(study: ReaderStudy) -> list[dict[str, Any]]:
+    """Per reader: cases read and all, by period; no reading."""
+    found = []
+    for reader in study.readers.select_related("user").order_by("created_at"):
+        total = reader.slots.count()
+        left = reader.slots.unread().count()
+        found.append({"reader": reader, "done": total - left, "total": total})
+    return found
+
+
+def readings_waiting(user: User) -> int:
+    """Cases that wait for this account in open reader studies and may be read today."""
+    count = 0
+    for reader in Reader.objects.filter(
+        user=user, withdrawn_at__isnull=True, reader_study__state=ReaderStudy.State.READING
+    ).select_related("reader_study"):
+        following = next_reading(reader)
+        opens = opens_at(following) if following is not None else None
+        if following is not None and (opens is None or opens <= timezone.now()):
+            count += reader.slots.unread().filter(session=following.session).count()
+    return count

@@ -1,0 +1,95 @@
+"""A researcher's own CSV file: dropped on a page, analysed, forgotten."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from evaluation.services.access import ANALYSTS
+from evaluation.views.trials import user_of
+from mammo.core.errors import UserError
+
+LARGEST_FILE = 5_000_000
+KIND_LABELS = {
+    "roc": gettext_lazy("ROC curve of a score"),
+    "mrmc": gettext_lazy("Several readers, several cases"),
+    "scores": gettext_lazy("Scores of raters"),
+    "agreement": gettext_lazy("Agreement of raters"),
+    "proportions": gettext_lazy("Shares from counts"),
+}
+
+
+class AnalysisForm(forms.Form):
+    """The file, the kind, and what the kind asks for."""
+
+    kind = forms.ChoiceField(choices=list(KIND_LABELS.items()), label=gettext_lazy("Analysis"))
+    file = forms.FileField(label=gettext_lazy("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv"}))
+    truth = forms.CharField(
+        required=False,
+        label=gettext_lazy("Column of the truth"),
+        help_text=gettext_lazy("ROC: 0 and 1, or name the positive value below"),
+    )
+    score = forms.CharField(required=False, label=gettext_lazy("Column of the score"))
+    compare = forms.CharField(required=False, label=gettext_lazy("Column of a second score"))
+    cluster = forms.CharField(
+        required=False,
+        label=gettext_lazy("Column of the patient"),
+        help_text=gettext_lazy("where a patient has several rows"),
+    )
+    positive = forms.CharField(required=False, label=gettext_lazy("Positive value of the truth"))
+    threshold = forms.FloatField(required=False, label=gettext_lazy("Threshold"))
+    endpoint = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "AUC"),
+            ("sensitivity", gettext_lazy("Sensitivity")),
+            ("specificity", gettext_lazy("Specificity")),
+        ],
+        label=gettext_lazy("Endpoint"),
+    )
+    standalone = forms.CharField(
+        required=False, label=gettext_lazy("Reader or modality that is a system alone")
+    )
+    margin = forms.FloatField(required=False, min_value=0.0001, label=gettext_lazy("Margin"))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def analyse(request: HttpRequest) -> HttpResponse:
+    """The form; after a POST the tables, plots and methods text under it. Nothing of the file is kept."""
+    if not user_of(request).has_role(*ANALYSTS):
+        raise Http404
+    form = AnalysisForm(request.POST or None, request.FILES or None)
+    context: dict[str, Any] = {"form": form, "result": None}
+    if request.method == "POST" and form.is_valid():
+        try:
+            context["result"] = _analysed(form.cleaned_data)
+        except UserError as error:
+            form.add_error(None, str(error))
+    status = 400 if form.errors else 200
+    return render(request, "evaluation/analyse.html", context, status=status)
+
+
+def _analysed(data: dict[str, Any]) -> Any:
+    from evaluation.reports.own_analysis import (
+        analyse_own,  # matplotlib and scikit-learn, which no other page needs
+    )
+
+    file = data["file"]
+    if file.size > LARGEST_FILE:
+        raise UserError(_("%(name)s: larger than 5 MB; use the command line") % {"name": file.name})
+    options = {name: value for name, value in data.items() if name not in ("file", "kind")}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file.csv"
+        path.write_bytes(file.read())
+        try:
+            return analyse_own(data["kind"], path, options)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), str(file.name))) from None

@@ -1,0 +1,364 @@
+"""Designing a trial: made, changed while it is a draft, filled with questions, arms, raters and practice."""
+
+import csv
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from annotation.models import Campaign, Question
+from annotation.question_table import SUFFIXES, read_question_table
+from evaluation.forms import PowerForm, TrialForm, spec_from, trial_initial
+from evaluation.models import Arm, Trial
+from evaluation.services import drafts
+from evaluation.services.access import DESIGNERS
+from evaluation.services.amendments import amend
+from evaluation.services.arms import (
+    ANSWERING_STAGES,
+    add_human_arm,
+    add_system_arm,
+    add_written_arm,
+    leave_out,
+)
+from evaluation.services.raters import add_rater, remove_rater, withdraw
+from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
+from evaluation.views.trials import user_of, visible_trial
+from mammo.accounts.models import Membership, Role, User
+from mammo.core.errors import StaleVersionError, UserError
+from mammo.core.idempotency import once
+from mammo.core.jsonlines import read_jsonlines
+from modeling.inference.spec_files import read_spec, ready_specs, without_description
+from modeling.models import Checkpoint
+
+LARGEST_TABLE = 20_000_000
+# A calculation of power on a page answers at once; the command line takes more runs.
+POWER_RUNS = 200
+
+
+def designed_trial(request: HttpRequest, trial_id: UUID) -> Trial:
+    """The trial, for those who may design at its site; else the 404 of an unknown one."""
+    trial = visible_trial(request, trial_id)
+    if not user_of(request).has_role(*DESIGNERS, site=trial.site):
+        raise Http404
+    return trial
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@once
+def new_trial(request: HttpRequest) -> HttpResponse:
+    """Make a draft trial."""
+    user = user_of(request)
+    if not user.has_role(*DESIGNERS):
+        raise Http404
+    form = TrialForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        data = dict(form.cleaned_data)
+        scale = (data.pop("scale_min"), data.pop("scale_max"))
+        try:
+            row = create_trial(
+                data.pop("name"), protocol=data.pop("protocol"), by_user=user, scale=scale, **data
+            )
+        except UserError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("The trial is a draft: give it questions, arms and raters."))
+            return redirect("evaluation:design", row.pk)
+    return render(request, "evaluation/trial_form.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Change the settings and aspects of a draft."""
+    row = designed_trial(request, trial_id)
+    user = user_of(request)
+    form = TrialForm(request.POST or None, user=user, trial=row, initial=trial_initial(row))
+    if request.method == "POST" and form.is_valid():
+        version = request.POST.get("version", "")
+        try:
+            drafts.change_trial(
+                row,
+                form.settings(),
+                by_user=user,
+                expected_version=int(version) if version.isdecimal() else 0,
+            )
+            drafts.set_aspects(row, form.cleaned_data["aspects"], by_user=user)
+        except StaleVersionError:
+            raise
+        except UserError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("evaluation:design", row.pk)
+    context = {"form": form, "trial": row}
+    return render(request, "evaluation/trial_form.html", context, status=400 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Questions, arms, raters and practice of a draft."""
+    row = designed_trial(request, trial_id)
+    if request.method == "POST":
+        return _act(request, row)
+    held = Membership.objects.filter(site=row.site)
+    raters = row.raters.select_related("user").order_by("created_at")
+    people = User.objects.filter(is_active=True)
+    seniors = people.filter(pk__in=held.filter(role=Role.SENIOR).values("user"))
+    writers = people.filter(pk__in=held.filter(role__in=("author", "junior", "senior")).values("user"))
+    practice = Question.objects.filter(campaign__site=row.site).exclude(trial_uses__trial=row)
+    context = {
+        "trial": row,
+        "is_draft": row.state == Trial.State.DRAFT,
+        "questions": row.trial_questions.select_related(
+            "question__campaign__site", "question__patient"
+        ).order_by("position"),
+        "campaigns": _campaigns(row),
+        "arms": row.arms.order_by("position"),
+        "raters": raters,
+        "seniors": seniors.exclude(pk__in=raters.values("user")).order_by("username"),
+        "writers": writers.exclude(pk__in=raters.values("user")).order_by("username"),
+        "checkpoints": Checkpoint.objects.filter(
+            run__site=row.site, run__stage__in=[stage.value for stage in ANSWERING_STAGES]
+        ).select_related("run"),
+        "specs": ready_specs(),
+        "practice": row.practice_items.select_related("question__patient", "question__campaign__site"),
+        "practice_questions": practice.filter(is_practice=True).select_related("campaign__site", "patient")[
+            :50
+        ],
+        "power_form": PowerForm(
+            initial={"raters": raters.count() or 4, "questions": row.trial_questions.count() or 12}
+        ),
+    }
+    return render(request, "evaluation/design.html", context)
+
+
+def _campaigns(trial: Trial) -> QuerySet[Campaign]:
+    return Campaign.objects.filter(site=trial.site).order_by("name")
+
+
+def _act(request: HttpRequest, trial: Trial) -> HttpResponse:
+    act = ACTS.get(request.POST.get("do", ""))
+    if act is None:
+        raise UserError(f"do: give one of {', '.join(ACTS)}")
+    return _once_act(request, trial, act)
+
+
+@once
+def _once_act(request: HttpRequest, trial: Trial, act: Any) -> HttpResponse:
+    said = act(request, trial)
+    for line in said if isinstance(said, list) else [said]:
+        messages.info(request, line)
+    return redirect("evaluation:design", trial.pk)
+
+
+def _whole(request: HttpRequest, field: str) -> int:
+    text = request.POST.get(field, "")
+    if not text.isdecimal():
+        raise UserError(_("%(field)s: give a whole number") % {"field": field})
+    return int(text)
+
+
+def _id(request: HttpRequest, field: str) -> UUID:
+    try:
+        return UUID(request.POST.get(field, ""))
+    except ValueError:
+        raise Http404 from None
+
+
+def _sample(request: HttpRequest, trial: Trial) -> str:
+    campaign = get_object_or_404(_campaigns(trial), pk=_id(request, "campaign"))
+    if request.POST.get("count", "").strip():
+        added = sample_questions(trial, campaign, _whole(request, "count"), by_user=user_of(request))
+    else:
+        added = add_questions(trial, eligible_questions(trial, campaign), by_user=user_of(request))
+    return _("%(count)s questions joined.") % {"count": len(added)}
+
+
+def _uploaded(request: HttpRequest, field: str, suffixes: tuple[str, ...], folder: str) -> Path:
+    """The uploaded file in a folder, under a name of ours."""
+    file = request.FILES.get(field)
+    if file is None:
+        raise UserError(_("%(field)s: choose a file") % {"field": field})
+    suffix = Path(file.name or "").suffix.lower()
+    if suffix not in suffixes:
+        raise UserError(
+            _("%(field)s: files end in %(known)s") % {"field": field, "known": ", ".join(suffixes)}
+        )
+    if (file.size or 0) > LARGEST_TABLE:
+        raise UserError(_("%(field)s: larger than 20 MB; divide it") % {"field": field})
+    path = Path(folder) / f"{field}{suffix}"
+    path.write_bytes(file.read())
+    return path
+
+
+def _upload(request: HttpRequest, trial: Trial) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = _uploaded(request, "table", SUFFIXES, folder)
+        try:
+            rows = read_question_table(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), "table")) from None
+    joined, said = drafts.upload_questions(trial, rows, table_name="table", by_user=user_of(request))
+    return [_("%(count)s questions joined.") % {"count": joined}, *said[:50]]
+
+
+def _remove_question(request: HttpRequest, trial: Trial) -> str:
+    row = get_object_or_404(trial.trial_questions, pk=_id(request, "question"))
+    drafts.remove_question(row, by_user=user_of(request))
+    return _("The question is out.")
+
+
+def _add_system(request: HttpRequest, trial: Trial) -> str:
+    posted = request.POST
+    name, checkpoint, spec = posted.get("name", ""), None, None
+    if posted.get("checkpoint"):
+        rows = Checkpoint.objects.filter(run__site=trial.site).select_related("run__snapshot")
+        checkpoint = get_object_or_404(rows, pk=_id(request, "checkpoint"))
+    elif posted.get("ready") in ready_specs():
+        ready = read_spec(posted["ready"])
+        name = name.strip() or str(ready.get("name", ""))
+        spec = without_description(ready)
+    else:
+        spec = spec_from(posted.get("spec", ""))
+    add_system_arm(trial, name, by_user=user_of(request), spec=spec, checkpoint=checkpoint)
+    return _("The arm is added.")
+
+
+def _add_written(request: HttpRequest, trial: Trial) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        path = _uploaded(request, "answers", (".jsonl", ".csv"), folder)
+        rows = _answer_rows(path)
+    file = request.FILES.get("answers")
+    source = (file.name if file is not None else "") or "answers"
+    kind = request.POST.get("kind", Arm.Kind.REFERENCE)
+    add_written_arm(
+        trial, request.POST.get("name", ""), rows, by_user=user_of(request), kind=kind, source=source
+    )
+    return _("The arm is added.")
+
+
+def _answer_rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".jsonl":
+        return list(read_jsonlines(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(_("answers: not UTF-8 text; save it as CSV UTF-8")) from None
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    if not rows or not {"question", "text"} <= set(rows[0]):
+        raise UserError(_("answers: give the columns question and text"))
+    return [dict(row) for row in rows]
+
+
+def _add_human(request: HttpRequest, trial: Trial) -> str:
+    people = User.objects.filter(memberships__site=trial.site).distinct()
+    authors = [get_object_or_404(people, pk=name) for name in request.POST.getlist("authors")]
+    add_human_arm(trial, request.POST.get("name", ""), authors=authors, by_user=user_of(request))
+    return _("The arm is added; its authors find the questions under “Writing”.")
+
+
+def _leave_out(request: HttpRequest, trial: Trial) -> str:
+    arm = get_object_or_404(trial.arms, pk=_id(request, "arm"))
+    leave_out(arm, request.POST.get("reason", ""), by_user=user_of(request))
+    return _("The arm is left out; it stays on the record.")
+
+
+def _add_rater(request: HttpRequest, trial: Trial) -> str:
+    people = User.objects.filter(memberships__site=trial.site).distinct()
+    for name in request.POST.getlist("people"):
+        add_rater(trial, get_object_or_404(people, pk=name), by_user=user_of(request))
+    return _("The raters are added.")
+
+
+def _remove_rater(request: HttpRequest, trial: Trial) -> str:
+    remove_rater(get_object_or_404(trial.raters, pk=_id(request, "rater")), by_user=user_of(request))
+    return _("The rater is out.")
+
+
+def _practice(request: HttpRequest, trial: Trial) -> str:
+    rows = Question.objects.filter(campaign__site=trial.site).select_related("campaign__site", "patient")
+    question = get_object_or_404(rows, pk=_id(request, "question"))
+    drafts.add_practice_item(trial, question, request.POST.get("text", ""), by_user=user_of(request))
+    return _("The practice answer is added.")
+
+
+def _power(request: HttpRequest, trial: Trial) -> str:
+    from evaluation.statistics.power import power_of_scores  # numbers that no other page needs
+
+    form = PowerForm(request.POST)
+    if not form.is_valid():
+        raise UserError("; ".join(f"{name}: {' '.join(map(str, e))}" for name, e in form.errors.items()))
+    data = form.cleaned_data
+    needs_margin = data["hypothesis"] != "superiority"
+    if needs_margin and not data["margin"]:
+        raise UserError(_("margin: give one, in points of the scale"))
+    try:
+        found = power_of_scores(
+            raters=data["raters"],
+            questions=data["questions"],
+            difference=data["difference"],
+            hypothesis=data["hypothesis"],
+            margin=data["margin"] if needs_margin else None,
+            alpha=trial.protocol.alpha,
+            raters_per_answer=trial.raters_per_answer,
+            runs=POWER_RUNS,
+            seed=trial.seed % (2**32),
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    low, high = found.interval or (float("nan"), float("nan"))
+    return _(
+        "Power for %(difference)s points with %(raters)s raters and %(questions)s questions: %(value)s "
+        "[%(low)s, %(high)s], %(method)s."
+    ) % {
+        "difference": f"{data['difference']:g}",
+        "raters": data["raters"],
+        "questions": data["questions"],
+        "value": f"{found.value:.0%}",
+        "low": f"{low:.0%}",
+        "high": f"{high:.0%}",
+        "method": found.method,
+    }
+
+
+ACTS = {
+    "sample": _sample,
+    "upload": _upload,
+    "remove-question": _remove_question,
+    "system": _add_system,
+    "written": _add_written,
+    "human": _add_human,
+    "leave-out": _leave_out,
+    "rater": _add_rater,
+    "remove-rater": _remove_rater,
+    "practice": _practice,
+    "power": _power,
+}
+
+
+@login_required
+@require_POST
+@once
+def record_amendment(request: HttpRequest, trial_id: UUID) -> HttpResponse:
+    """Put an amendment on record; withdraw a rater with it where one is named."""
+    row = designed_trial(request, trial_id)
+    posted, user = request.POST, user_of(request)
+    details: dict[str, Any] = {}
+    if posted.get("rater"):
+        rater = get_object_or_404(row.raters, pk=_id(request, "rater"))
+        withdraw(rater, posted.get("reason", ""), by_user=user)
+        details["withdrawn_rater"] = str(rater.pk)
+    amend(row, posted.get("text", ""), by_user=user, reason=posted.get("reason", ""), details=details)
+    messages.success(request, _("The amendment is on record."))
+    return redirect("evaluation:trial", row.pk)

@@ -1,0 +1,293 @@
+"""Researchers' pages: protocols and checklists, the design of a trial, amendments, tables' cells, exports, analyses."""
+
+import io
+import json
+import re
+import uuid
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from evaluation.models import Arm, DataExport, Protocol, Trial
+from evaluation.services.scoring import lock_trial
+from mammo.accounts.models import AuditEvent, User
+from tests.evaluation import reading_scene, scene
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def post(client: Client, address: str, *args: Any, **data: Any) -> Any:
+    return client.post(
+        reverse(f"evaluation:{address}", args=args), data | {"idempotency_key": str(uuid.uuid4())}
+    )
+
+
+def protocol_fields(site: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "site": site.pk, "title": "Blinded scoring", "hypothesis": "superiority", "alpha": "0.05",
+        "multiplicity": "holm", "endpoint": "correctness", "first": "MammoVLM", "second": "Junior",
+        "ethics_approval": "EC-1", "missing_scores": "left out",
+    } | more  # fmt: skip
+
+
+def test_a_protocol_is_written_changed_frozen_and_its_gaps_are_shown(rita: User, site: Any) -> None:
+    client = client_of(rita)
+    answer = post(client, "protocol-new", **protocol_fields(site))
+    assert answer.status_code == 302
+    row = Protocol.objects.get()
+    assert row.primary_endpoint["endpoint"] == "correctness"
+    assert row.rules == {"missing_scores": "left out"}
+    changed = protocol_fields(site, title="Other title", version=str(row.version))
+    assert post(client, "protocol-edit", row.pk, **changed).status_code == 302
+    stale = post(client, "protocol-edit", row.pk, **changed)
+    assert stale.status_code in (400, 409)
+    post(client, "protocol-step", row.pk, freeze="1")
+    row.refresh_from_db()
+    assert (row.title, len(row.frozen_sha256)) == ("Other title", 64)
+    page = client.get(reverse("evaluation:protocol", args=[row.pk])).content.decode()
+    assert "EC-1" in page
+    assert page.count("missing</span>") > 20 or page.count(">missing<") > 20
+    post(client, "protocol-step", row.pk, **{"chart.9": "two-way ANOVA"})
+    row.refresh_from_db()
+    assert row.checklist == {"chart.9": "two-way ANOVA"}
+    assert post(client, "protocol-step", row.pk, **{"chart.99": "x"}).status_code == 400
+
+
+def test_a_trial_is_made_and_filled_on_pages(
+    rita: User, june: User, sena: User, sol: User, site: Any
+) -> None:
+    questions = scene.questions_of(rita, [june, sena, sol], 3)
+    protocol = scene.frozen_protocol(rita)
+    client = client_of(rita)
+    fields = {
+        "protocol": protocol.pk, "name": "On pages", "aspects": "safety | Safety | 安全 | No harm.",
+        "scale_min": "0", "scale_max": "10", "input_mode": "line", "order": "interleaved", "repeats": "0",
+        "controls": "0", "guesses": "1", "sitting_slots": "5", "sitting_minutes": "20",
+    }  # fmt: skip
+    assert post(client, "trial-new", **fields).status_code == 302
+    trial = Trial.objects.get()
+    assert [(a.key, a.name_zh) for a in trial.aspects.all()] == [("safety", "安全")]
+    campaign = questions[0].campaign
+    post(client, "design", trial.pk, do="sample", campaign=campaign.pk, count="2")
+    assert trial.trial_questions.count() == 2
+    spec = json.dumps({"kind": "transformers", "path": "/models/glm"})
+    post(client, "design", trial.pk, do="system", name="GLM", spec=spec)
+    post(client, "design", trial.pk, do="human", name="Doctor", authors=[june.pk])
+    rows = "question,text\n" + "\n".join(f"{q.position},参考" for q in trial.trial_questions.all())
+    file = SimpleUploadedFile("answers.csv", rows.encode())
+    post(client, "design", trial.pk, do="written", name="Reference", kind="reference", answers=file)
+    assert sorted(trial.arms.values_list("kind", flat=True)) == ["human", "reference", "system"]
+    post(client, "design", trial.pk, do="rater", people=[sena.pk, sol.pk])
+    assert trial.raters.count() == 2
+    rater = trial.raters.first()
+    post(client, "design", trial.pk, do="remove-rater", rater=rater.pk)
+    out = trial.trial_questions.order_by("-position").first()
+    post(client, "design", trial.pk, do="remove-question", question=out.pk)
+    arm = trial.arms.get(name="GLM")
+    post(client, "design", trial.pk, do="leave-out", arm=arm.pk, reason="too slow")
+    assert (trial.raters.count(), trial.trial_questions.count()) == (1, 1)
+    assert Arm.objects.get(pk=arm.pk).left_out_reason == "too slow"
+    answer = post(
+        client,
+        "design",
+        trial.pk,
+        do="power",
+        raters="4",
+        questions="6",
+        difference="8",
+        hypothesis="superiority",
+    )
+    page = client.get(answer.headers["Location"]).content.decode()
+    assert re.search(r"Power for 8 points with 4 raters and 6 questions: \d+%", page)
+    assert post(client, "design", trial.pk, do="nothing").status_code == 400
+
+
+def test_an_author_writes_under_the_same_conditions(draft: Trial, june: User, jack: User) -> None:
+    arm = draft.arms.get(kind="human")
+    arm.answers.all().delete()
+    client = client_of(june)
+    page = client.get(reverse("evaluation:writing")).content.decode()
+    assert draft.name not in page
+    assert "Untuned model" not in page
+    asked = draft.trial_questions.order_by("position").first()
+    form = client.get(reverse("evaluation:write", args=[asked.pk]))
+    assert "Untuned model" not in form.content.decode()
+    assert client.get(reverse("evaluation:write-viewer", args=[asked.pk])).json()["study"] == str(asked.pk)
+    assert post(client, "write", asked.pk, text="建议每年复查。", active_seconds="31").status_code == 302
+    answer = arm.answers.get()
+    assert (str(answer.raw_text), answer.author, answer.seconds) == ("建议每年复查。", june, 31.0)
+    assert client_of(jack).get(reverse("evaluation:write", args=[asked.pk])).status_code == 404
+
+
+def test_an_amendment_withdraws_a_rater_on_record(trial: Trial, rita: User, sena: User) -> None:
+    rater = trial.raters.get(user=sena)
+    answer = post(
+        client_of(rita), "amend", trial.pk, text="one rater less", reason="ill", rater=str(rater.pk)
+    )
+    assert answer.status_code == 302
+    rater.refresh_from_db()
+    assert rater.withdrawn_at is not None
+    page = client_of(rita).get(reverse("evaluation:trial", args=[trial.pk])).content.decode()
+    assert "one rater less" in page
+
+
+@pytest.fixture
+def locked(trial: Trial, rita: User) -> Trial:
+    scene.score_all(trial)
+    return lock_trial(trial, by_user=rita)
+
+
+def test_every_cell_of_table_1_leads_to_its_rows(locked: Trial, stan: User) -> None:
+    client = client_of(stan)
+    page = client.get(reverse("evaluation:table-page", args=[locked.pk, 1])).content.decode()
+    links = re.findall(r'href="(/evaluation/tables/[^"]+/rows/[^"]+)"', page)
+    assert len(links) == 15
+    rows = client.get(links[0].replace("&amp;", "&")).content.decode()
+    # Two raters, nine questions, one arm, one aspect.
+    assert "18 rows stand behind this number." in rows
+    assert rows.count("<tr>") == 19
+    assert "Untuned model" not in rows
+
+
+def test_tables_of_the_archive_have_pages_files_and_rows(rita: User, stan: User) -> None:
+    study = scene.patient_with_study(rita.sites_as("researcher").get(), "T1", "T1")
+    study.birads_overall = "4A"
+    study.save()
+    client = client_of(stan)
+    page = client.get(reverse("evaluation:any-table", args=[9])).content.decode()
+    link = re.search(r'href="(/evaluation/tables/9/rows/[^"]+)"', page)
+    assert link is not None
+    assert str(study.pk) in client.get(link.group(1).replace("&amp;", "&")).content.decode()
+    file = client.get(reverse("evaluation:any-table", args=[9]) + "?as=csv")
+    assert file.headers["Content-Disposition"] == 'attachment; filename="table9.csv"'
+    assert AuditEvent.objects.filter(action="evaluation.table_downloaded").exists()
+    for number in (4, 5, 6, 7, 8, 10):
+        assert client.get(reverse("evaluation:any-table", args=[number])).status_code == 200
+
+
+def test_a_table_of_the_archive_holds_no_row_of_another_hospital(stan: User, other_site: Any) -> None:
+    study = scene.patient_with_study(other_site, "T2", "T2")
+    study.birads_overall = "5"
+    study.save()
+    page = client_of(stan).get(reverse("evaluation:any-table", args=[9])).content.decode()
+    assert 'id="table-9"' not in page
+
+
+def test_an_export_needs_a_reason_and_a_second_person_and_ends(locked: Trial, rita: User, stan: User) -> None:
+    mine, other = client_of(rita), client_of(stan)
+    day = (timezone.localdate() + timedelta(days=7)).isoformat()
+    refused = post(mine, "exports", trial=locked.pk, reason=" ", expires_on=day)
+    assert refused.status_code == 400
+    assert post(mine, "exports", trial=locked.pk, reason="analysis", expires_on=day).status_code == 302
+    row = DataExport.objects.get()
+    assert mine.post(reverse("evaluation:export-download", args=[row.pk])).status_code == 409
+    assert post(mine, "export-decide", row.pk, do="approved").status_code == 409
+    assert post(other, "export-decide", row.pk, do="approved").status_code == 302
+    file = mine.post(reverse("evaluation:export-download", args=[row.pk]))
+    assert file.status_code == 200
+    names = zipfile.ZipFile(io.BytesIO(file.content)).namelist()
+    assert {"scores.csv", "scores.xlsx", "codebook.csv", "manifest.json", "table1.R"} <= set(names)
+    assert b"MammoVLM" not in zipfile.ZipFile(io.BytesIO(file.content)).read("scores.csv")
+    assert other.post(reverse("evaluation:export-download", args=[row.pk])).status_code == 404
+    assert AuditEvent.objects.filter(action="evaluation.exported").count() == 1
+    DataExport.objects.update(expires_on=timezone.localdate() - timedelta(days=1))
+    assert mine.post(reverse("evaluation:export-download", args=[row.pk])).status_code == 409
+
+
+def test_a_strangers_file_is_analysed_on_a_page(stan: User, june: User) -> None:
+    rows = ["truth,ai,reader"] + [f"{i % 2},{i % 2 * 2 + i % 3},{i % 5 + i % 2}" for i in range(40)]
+    file = SimpleUploadedFile("cases.csv", "\n".join(rows).encode())
+    data = {"kind": "roc", "file": file, "truth": "truth", "score": "ai", "compare": "reader"}
+    page = client_of(stan).post(reverse("evaluation:analyse"), data).content.decode()
+    assert "data:image/png;base64," in page
+    assert "The area under the ROC curve was estimated for 20 positive and 20 negative cases" in page
+    bad = SimpleUploadedFile("cases.csv", b"truth,ai\n1,x\n0,2\n")
+    answer = client_of(stan).post(
+        reverse("evaluation:analyse"), {"kind": "roc", "file": bad, "truth": "truth", "score": "ai"}
+    )
+    assert answer.status_code == 400
+    assert "cases.csv, line 2, column ai" in answer.content.decode()
+    assert client_of(june).get(reverse("evaluation:analyse")).status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["mrmc", "scores", "agreement", "proportions"])
+def test_every_kind_of_analysis_has_its_page(stan: User, kind: str) -> None:
+    cells = [(r, m, c) for r in "ab" for m in "xy" for c in range(8)]
+    files = {
+        "mrmc": [
+            "reader,modality,case,truth,rating",
+            *(f"{r},{m},c{c},{c % 2},{(c * 7 + ord(r) + ord(m)) % 9}" for r, m, c in cells),
+        ],
+        "scores": [
+            "rater,question,system,aspect,score",
+            *(f"{r},q{c},{m},help,{60 + (c * 5 + ord(r)) % 11}" for r, m, c in cells),
+        ],
+        "agreement": [
+            "rater,unit,value",
+            *(f"{r},u{c},{(c * 3 + ord(r)) % 6}" for r in "ab" for c in range(8)),
+        ],
+        "proportions": ["name,tp,fp,fn,tn", "ours,30,5,4,61"],
+    }
+    file = SimpleUploadedFile("data.csv", "\n".join(files[kind]).encode())
+    answer = client_of(stan).post(reverse("evaluation:analyse"), {"kind": kind, "file": file})
+    assert answer.status_code == 200, re.findall(r'role="alert">(.*?)<', answer.content.decode())
+    assert "For the methods section" in answer.content.decode()
+    assert answer.content.decode().count("<table") >= 1
+
+
+def test_leaks_and_unsafe_answers_are_reported_under_masks(locked: Trial, stan: User, sena: User) -> None:
+    client = client_of(stan)
+    for name in ("leaks", "unsafe"):
+        page = client.get(reverse(f"evaluation:{name}", args=[locked.pk])).content.decode()
+        assert "Untuned model" not in page
+        assert locked.arms.first().code in page
+        assert client_of(sena).get(reverse(f"evaluation:{name}", args=[locked.pk])).status_code == 404
+
+
+def test_a_reader_meets_neither_truth_nor_output_where_the_condition_is_alone(
+    rita: User, june: User, sena: User
+) -> None:
+    from evaluation.services.readings import next_reading
+
+    study = reading_scene.open_study(rita, [june, sena], count=4)
+    client = client_of(june)
+    reader = study.readers.get(user=june)
+    seen = {"alone": 0, "with_ai": 0}
+    while (slot := next_reading(reader)) is not None and slot.session == 1:
+        page = client.get(reverse("evaluation:read", args=[slot.pk])).content.decode()
+        seen[slot.condition] += 1
+        assert ("UMiCon" in page) == (slot.condition == "with_ai")
+        for secret in (
+            str(slot.case.study_id),
+            str(slot.case_id),
+            str(study.pk),
+            study.name,
+            "biopsy",
+        ):
+            assert secret not in page, secret
+        described = client.get(reverse("evaluation:read-viewer", args=[slot.pk])).json()
+        assert described["study"] == str(slot.pk)
+        assert client.get(described["images"][0]["url"]).status_code == 200
+        answer = post(client, "read", slot.pk, finding="none", category="2", likelihood="3")
+        assert answer.status_code == 302
+    assert seen == {"alone": 2, "with_ai": 2}
+    assert "opens on" in client.get(reverse("evaluation:readings")).content.decode()
+    bad = post(
+        client_of(sena),
+        "read",
+        next_reading(study.readers.get(user=sena)).pk,
+        finding="mass",
+        category="5",
+        likelihood="90",
+    )
+    assert bad.status_code == 400
