@@ -81,4 +81,8 @@ def _spec(path: Path) -> dict[str, Any]:
         raise UserError(f"--proposer {path}: not JSON ({error})") from None
     if not isinstance(spec, dict):
         raise UserError(f"--proposer {path}: expected one JSON object with `kind` and `path`")
+    model = spec.get("path")
+    # A name of the hub holds no leading slash or dot; whether it is there, only the machine that asks it knows.
+    if isinstance(model, str) and model.startswith(("/", ".")) and not Path(model).exists():
+        raise UserError(f"--proposer {path}: its path {model} does not exist; put the model or file there first")
     return spec
