@@ -11,11 +11,13 @@ from benchmarks import (
     archive_bars,
     import_200_studies,
     import_pool,
+    kill_points,
     plain_loop,
     snapshot_feed,
     sparse_experts,
     statistics_speed,
     studies_list,
+    training_ratios,
     type_one_error,
 )
 
@@ -40,6 +42,8 @@ def main() -> None:
         archive_bars,
         sparse_experts,
         snapshot_feed,
+        training_ratios,
+        kill_points,
         import_pool,
         import_200_studies,
         plain_loop,

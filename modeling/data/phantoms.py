@@ -47,6 +47,7 @@ from modeling.data.phantom_texts import (
     true_answer,
     wrong_answers,
 )
+from modeling.data.phantom_texts import dialogues as invented_dialogues
 
 __all__ = [
     "CONSPICUITIES",
@@ -62,6 +63,7 @@ __all__ = [
     "render_study",
     "render_view",
     "reported_findings",
+    "write_phantom_corpus",
     "write_phantom_snapshot",
 ]
 
@@ -196,6 +198,14 @@ def write_phantom_snapshot(
     }
     (partial / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
     os.replace(partial, target)
+    return target
+
+
+def write_phantom_corpus(path: Path | str, *, dialogues: int, seed: int) -> Path:
+    """Write a corpus of invented dialogues for the language stage, one JSON object a line."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_lines(target, invented_dialogues(seed, dialogues))
     return target
 
 

@@ -117,6 +117,7 @@ def repeat_run(run: Run, *, by_user: User) -> Run:
         NotAllowedError: not a researcher of the site.
         UserError: it was recorded without a job, or what it started from is gone.
     """
+    require_researcher(run.site, by_user)
     if run.job is None:
         raise UserError(_("This run was recorded without a job; it can't be repeated from here."))
     given = dict(run.job.parameters)

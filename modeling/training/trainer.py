@@ -141,7 +141,7 @@ class StageTrainer(Trainer):
                 disable_tqdm=True,
                 report_to=[],
                 ddp_find_unused_parameters=True,
-                gradient_checkpointing=config.gradient_checkpointing,
+                activation_checkpointing=config.gradient_checkpointing,
                 **sharding_arguments(model, config.sharding),
                 **(arguments or {}),
             ),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
 from modeling.forms import ExportForm
-from modeling.models import Checkpoint, CheckpointExport, Run
+from modeling.models import Checkpoint, CheckpointExport
 from modeling.services import exports as service
 from modeling.views.runs import user_of
 
@@ -46,7 +46,8 @@ def export_list(request: HttpRequest) -> HttpResponse:
 def ask(request: HttpRequest, checkpoint_id: uuid.UUID) -> HttpResponse:
     """Ask that a checkpoint may be handed on."""
     user = user_of(request)
-    rows = Checkpoint.objects.filter(run__in=Run.objects.visible_to(user)).select_related("run__site")
+    sites = user.sites_as("researcher", "admin")
+    rows = Checkpoint.objects.filter(run__site__in=sites).select_related("run__site")
     checkpoint = get_object_or_404(rows, pk=checkpoint_id)
     form = ExportForm(request.POST)
     if not form.is_valid():

@@ -111,7 +111,7 @@ def test_a_statistician_sees_a_run_and_repeats_nothing(frozen: Snapshot, rita: U
     client = signed_in(create_account("stan-runs", password="long-enough-1", roles=roles, by_user=None))
     assert "repeat-run" not in client.get(reverse("modeling:run", args=[run.pk])).content.decode()
     key = {"idempotency_key": "6e0b6c1c-0f5c-4a07-9a5e-0a4a0a3b8f13"}
-    assert client.post(reverse("modeling:repeat", args=[run.pk]), key).status_code == 403
+    assert client.post(reverse("modeling:repeat", args=[run.pk]), key).status_code == 404
     assert Run.objects.count() == 1
 
 
