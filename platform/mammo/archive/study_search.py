@@ -97,6 +97,24 @@ def study_page(studies: QuerySet[Study], after: str = "") -> StudyPage:
     return StudyPage(shown, f"{shown[-1].created_at.isoformat()}~{shown[-1].pk}" if more else "")
 
 
+def counted_page(studies: QuerySet[Study], after: str = "", *, is_dear: bool) -> tuple[StudyPage, int]:
+    """A page as `study_page` gives it, and how many studies there are.
+
+    Args:
+        is_dear: the condition looks at every image or report of the archive: it is asked once, for the keys of all
+            studies that meet it, and the page is cut from them.
+    """
+    if not is_dear:
+        return study_page(studies, after), studies.count()
+    keys = list(studies.order_by("-created_at", "-pk").values_list("created_at", "pk"))
+    last = _parsed_key(after)
+    behind = keys if last is None else [key for key in keys if key < last]
+    shown = [pk for _made, pk in behind[:PER_PAGE]]
+    rows = Study.objects.filter(pk__in=shown).select_related("patient", "site").order_by("-created_at", "-pk")
+    next_key = f"{behind[PER_PAGE - 1][0].isoformat()}~{shown[-1]}" if len(behind) > PER_PAGE else ""
+    return StudyPage(list(rows), next_key), len(keys)
+
+
 def doubtful_reports() -> QuerySet[Report]:
     """Reports in force whose reading a person should confirm, of the study in the outer query."""
     return Report.objects.filter(

@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 
 from mammo.accounts.models import Site, User
-from mammo.archive.models import Pathology
+from mammo.archive.models import Pathology, Study
+from mammo.archive.study_search import PER_PAGE, counted_page
 
 from .test_data_pages import VIEWS, add_study, signed_in
 
@@ -56,6 +57,23 @@ def test_a_table_without_bars_and_an_unknown_one_have_no_figure(
     for name in ("section_4_1", "table_5"):
         assert signed_in(rita).get(reverse("archive:overview-figure", args=[name])).status_code == 404
     assert signed_in(june).get(reverse("archive:overview-figure", args=["table_4"])).status_code == 404
+
+
+def test_pages_cut_from_keys_show_every_study_once_in_the_same_order(site: Site, rita: User) -> None:
+    for number in range(PER_PAGE + 15):
+        add_study(site, str(number), views=VIEWS[:3] if number % 9 else VIEWS)
+    lacking = Study.objects.readable_by(rita).needing("incomplete")
+    for is_dear in (False, True):
+        page, count = counted_page(lacking, is_dear=is_dear)
+        shown, pages = [study.pk for study in page.rows], 1
+        while page.next_key:
+            page, again = counted_page(lacking, page.next_key, is_dear=is_dear)
+            assert again == count
+            shown, pages = shown + [study.pk for study in page.rows], pages + 1
+        assert shown == list(lacking.order_by("-created_at", "-pk").values_list("pk", flat=True))
+        assert (len(shown), pages) == (count, 1 if count <= PER_PAGE else 2)
+    page_of_list = signed_in(rita).get(f"{reverse('archive:studies')}?attention=incomplete")
+    assert f'<span class="figure">{count}</span>' in page_of_list.content.decode()
 
 
 def test_a_study_says_which_standard_views_it_lacks(site: Site, rita: User) -> None:

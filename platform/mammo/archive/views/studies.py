@@ -19,7 +19,7 @@ from mammo.archive.erasure import ROLES as ERASURE_ROLES
 from mammo.archive.label_corrections import correct_labels
 from mammo.archive.models import Erasure, Pathology, Report, Split, SplitMembership, Study
 from mammo.archive.raw_text import open_raw_text
-from mammo.archive.study_search import ATTENTION, StudySearch, study_page
+from mammo.archive.study_search import ATTENTION, StudySearch, counted_page
 from mammo.archive.views.access import signed_in
 from mammo.core.choices import Birads, Density, Laterality
 from mammo.core.errors import UserError
@@ -51,12 +51,12 @@ def studies(request: HttpRequest) -> HttpResponse:
     search = StudySearch.of(request.GET)
     found = search.found_by(user)
     after = request.GET.get("after", "")
-    page = study_page(found, after)
+    page, count = counted_page(found, after, is_dear=bool(search.attention))
     context = {
         "search": search,
         "page": page,
         "is_first": not after,
-        "count": found.count(),
+        "count": count,
         "sites": Site.objects.filter(pk__in=user.sites_as(*READERS)),
         "splits": Split.objects.visible_to(user).order_by("name"),
         "sides": SplitMembership.Side.choices,
