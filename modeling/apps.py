@@ -15,9 +15,21 @@ class ModelingConfig(AppConfig):
     def ready(self) -> None:
         from mammo.archive.erasure import register_holder
         from modeling import holders, job_kinds
+        from modeling.services import exports
 
         job_kinds.register()
         register_holder(holders.snapshots_and_checkpoints_that_hold)
+        register_entry(
+            Entry(
+                label=_("Weights handed on"),
+                url_name="modeling:exports",
+                roles=frozenset({"data_manager"}),
+                order=56,
+                group=_("Research"),
+                description=_("Whether a model's weights may leave the platform."),
+                waiting=exports.waiting_for,
+            )
+        )
         register_entry(
             Entry(
                 label=_("Consultations"),

@@ -82,6 +82,12 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
     return row
 
 
+def waiting_for(user: User) -> int:
+    """How many exports the account may decide."""
+    rows = CheckpointExport.objects.filter(checkpoint__run__site__in=user.sites_as(*DECIDING_ROLES))
+    return rows.filter(state=State.ASKED).exclude(asked_by=user).count()
+
+
 def build_request(job: Job) -> dict[str, Any]:
     """The test's request: weights, and the training set whose questions are asked."""
     row = CheckpointExport.objects.select_related("checkpoint__run__snapshot").get(

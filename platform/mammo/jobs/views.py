@@ -18,6 +18,7 @@ from mammo.core.keys import KeyDestroyedError
 from mammo.jobs import reaper, services
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.models import ACTIVE, JOB_ROLES, Job, JobState
+from mammo.jobs.waiting import waits_of
 
 JOBS_PER_PAGE = 50
 LOG_LINES = 200
@@ -41,8 +42,15 @@ def job_list(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("state", "")
     listed = jobs.in_states(*CHOICES.get(chosen, ())).select_related("site", "by_user")
     is_unfinished = jobs.unfinished().exists()
+    page = Paginator(listed, JOBS_PER_PAGE).get_page(request.GET.get("page"))
+    now = timezone.now()
+    waits = waits_of(page.object_list, user=user, now=now)
+    for job in page.object_list:
+        job.waits_for = waits.get(str(job.pk))
+        left = job.seconds_left(now)
+        job.minutes_left = None if left is None else max(round(left / 60), 1)
     context = {
-        "page": Paginator(listed, JOBS_PER_PAGE).get_page(request.GET.get("page")),
+        "page": page,
         "choices": _choices(),
         "chosen": chosen if chosen in CHOICES else "",
         "is_unfinished": is_unfinished,
@@ -57,9 +65,11 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """State, progress and log of one job; asked for again every two seconds until it has ended."""
     user = cast(User, request.user)
     job = _visible_job(user, job_id)
-    seconds_left = job.seconds_left(timezone.now())
+    now = timezone.now()
+    seconds_left = job.seconds_left(now)
     context = {
         "job": job,
+        "waits_for": waits_of([job], user=user, now=now).get(str(job.pk)),
         "seconds_left": seconds_left,
         "minutes_left": round(seconds_left / 60) if seconds_left is not None else None,
         "sees_list": user.has_role(*JOB_ROLES),

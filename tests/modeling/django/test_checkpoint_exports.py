@@ -66,7 +66,9 @@ def test_the_whole_way(site: Site, frozen: Snapshot, rita: User, dana: User, tmp
     assert archive.namelist() == ["model.safetensors", "tokenizer/tokenizer.json"]
     assert archive.read("model.safetensors") == b"weights"
     told = AuditEvent.objects.filter(action__startswith="modeling.export")
-    assert {event.action for event in told} == {f"modeling.export_{act}" for act in ("asked", "decided", "taken")}
+    assert {event.action for event in told} == {
+        f"modeling.export_{act}" for act in ("asked", "decided", "taken")
+    }
 
 
 def test_weights_that_gave_a_planted_string_away_are_never_approved(
