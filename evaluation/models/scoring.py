@@ -74,6 +74,9 @@ class Slot(OpaqueModel):
     sitting = models.PositiveSmallIntegerField(default=1)
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.SCORED)
     control_text = EncryptedTextField(null=True, help_text="of a degraded control: what is shown instead")
+    control_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="keyed hash of it; part of the frozen design"
+    )
 
     objects = SlotQuerySet.as_manager()
 
@@ -179,6 +182,9 @@ class PracticeItem(OpaqueModel):
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="practice_items")
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="trial_practice")
     text = EncryptedTextField()
+    text_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="keyed hash; part of the frozen design"
+    )
     position = models.PositiveSmallIntegerField()
 
     class Meta:

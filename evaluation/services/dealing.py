@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from evaluation.models import Answer, Arm, Slot, Trial, TrialRater
+from evaluation.services.answers import shown_hash
 from evaluation.services.raters import reported_questions, trained_arm_codes
 from evaluation.slot_design import SPACING, PlannedSlot, keyed_random, plan_slots
 from mammo.core.errors import UserError, WrongStateError
@@ -169,4 +170,5 @@ def _slot(rater: TrialRater, answer: Answer, position: int, kind: Slot.Kind, sit
     )
     if kind == Slot.Kind.CONTROL:
         slot.control_text = degraded(answer.shown_text)
+        slot.control_sha256 = shown_hash(degraded(answer.shown_text))
     return slot

@@ -14,6 +14,7 @@ from annotation.services.questions import import_questions
 from evaluation.aspects import AspectDefinition
 from evaluation.models import Aspect, PracticeItem, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.answers import shown_hash
 from evaluation.services.trials import add_questions, aspect_row, check_settings, eligible_questions
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -161,6 +162,7 @@ def add_practice_item(trial: Trial, question: Question, text: str, *, by_user: U
             trial=row,
             question=question,
             text=text.strip(),
+            text_sha256=shown_hash(text.strip()),
             position=int(row.practice_items.aggregate(last=Max("position"))["last"] or 0) + 1,
         )
         item.save(force_insert=True)

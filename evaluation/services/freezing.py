@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import Answer, Arm, Slot, Trial, TrialEvent
 from evaluation.services.access import locked_trial, require_designer
-from evaluation.services.answers import scored_arms, shown_hash
+from evaluation.services.answers import scored_arms
 from evaluation.services.dealing import deal_questions, prepare_rater
 from evaluation.services.leakage import refuse_leaks
 from evaluation.services.protocols import protocol_hash
@@ -156,14 +156,11 @@ def _later_parts(trial: Trial) -> dict[str, Any]:
         for name in ("raters_per_answer", "input_mode", "repeats", "controls", "guesses")
         if getattr(trial, name) != getattr(unused, name)
     }
-    items = trial.practice_items.select_related("question__patient", "question__campaign__site")
-    practice = [[item.position, str(item.question_id), shown_hash(item.text)] for item in items]
-    controls = [
-        [str(slot.pk), shown_hash(slot.shown_text)]
-        for slot in Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.CONTROL)
-        .select_related("answer__question__question__patient", "answer__question__question__campaign__site")
-        .order_by("pk")
-    ]
+    # Stored hashes, not texts: after a withdrawal the texts are gone and the design still is what it was.
+    items = trial.practice_items.order_by("position").values_list("position", "question_id", "text_sha256")
+    practice = [[position, str(question), sha] for position, question, sha in items]
+    slots = Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.CONTROL).order_by("pk")
+    controls = [[str(pk), sha] for pk, sha in slots.values_list("pk", "control_sha256")]
     parts = {"further": plain, "practice": practice, "degraded": controls}
     return {name: part for name, part in parts.items() if part}
 

@@ -27,7 +27,7 @@ from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
 from mammo.archive.models import Pathology, Study
-from mammo.archive.pseudonyms import installation
+from mammo.archive.reporting_doctors import hashes_of
 from mammo.core.choices import Laterality, PathologyClass
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.versions import save_versioned
@@ -268,9 +268,7 @@ def freeze_reader_study(study: ReaderStudy, *, by_user: User) -> ReaderStudy:
 
 def reported_cases(study: ReaderStudy, user: User) -> set[UUID]:
     """Cases whose study this person reported: left out of the reader's slots."""
-    keys = installation()
-    names = {name for name in (user.display_name, user.get_full_name(), user.username) if name}
-    hashes = {keys.person_hash(study.site.code, name) for name in names}
+    hashes = hashes_of(user, study.site)
     rows = study.cases.select_related("study")
     return {case.pk for case in rows if hashes & set(case.study.reporting_doctors)}
 

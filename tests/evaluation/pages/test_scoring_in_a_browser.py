@@ -120,7 +120,7 @@ def test_a_researcher_takes_a_trial_to_table_1(
     expect(page.locator("#table-1")).to_be_visible()
     expect(page.locator("#table-1")).not_to_contain_text("MammoVLM")
     page.go_back()
-    page.get_by_label("Reason").fill("scoring is over")
+    page.get_by_label("Reason").first.fill("scoring is over")
     page.get_by_role("button", name="Ask for unblinding").click()
     expect(page.get_by_text("has to confirm").first).to_be_visible()
     picture(page, "trial_locked")

@@ -13,6 +13,7 @@ from evaluation.services.raters import add_rater
 from evaluation.slot_design import SPACING
 from mammo.accounts.models import User
 from mammo.core.errors import UserError, WrongStateError
+from mammo.core.keys import key_store
 from tests.evaluation import scene
 
 
@@ -71,9 +72,11 @@ def test_a_control_shows_a_worse_text_and_the_hash_holds_it(draft: Trial, rita: 
     for slot in controls:
         assert slot.shown_text == degraded(slot.answer.shown_text) != slot.answer.shown_text
     assert design_hash(draft) == draft.design_sha256
-    slot = Slot.objects.get(pk=controls[0].pk)
-    slot.control_text = "anders"
-    slot.save()
+    # Her texts are gone after a withdrawal; the design is still what was frozen.
+    key_store().destroy(controls[0].encryption_key_id())
+    assert Slot.objects.get(pk=controls[0].pk).shown_text == "[erased]"
+    assert design_hash(draft) == draft.design_sha256
+    Slot.objects.filter(pk=controls[0].pk).update(control_sha256="0" * 64)
     assert design_hash(draft) != draft.design_sha256
 
 
