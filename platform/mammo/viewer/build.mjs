@@ -59,6 +59,7 @@ async function build(folder) {
       viewer: "src/viewer.js",
       decodeImageFrameWorker: "src/decodeImageFrameWorker.js",
       pages: "src/pages/pages.js",
+      display: "src/display.js",
     },
     bundle: true,
     format: "esm",

@@ -23,6 +23,7 @@ from pydicom.uid import UID, generate_uid
 STATIC = Path(settings.PACKAGE_DIR) / "static"
 HTJ2K_LOSSLESS = UID("1.2.840.10008.1.2.4.201")
 EXPECTED = ["RCC", "LCC", "RMLO", "LMLO"]
+PREFERENCES = "/archive/viewer/preferences/"
 
 
 def breast(laterality: str, rows: int = 400, columns: int = 320, seed: int = 0) -> np.ndarray:
@@ -66,6 +67,9 @@ class Study:
     images: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     expected: list[str] = field(default_factory=lambda: list(EXPECTED))
+    earlier: "Study | None" = None
+    screens: list[dict[str, float]] = field(default_factory=list)
+    preferences: dict[str, Any] = field(default_factory=dict)
 
     def add(self, laterality: str, view: str, image: np.ndarray, **described: Any) -> dict[str, Any]:
         """Add an image; `described` overrides what the description says of it."""
@@ -92,7 +96,15 @@ class Study:
 
     def description(self) -> bytes:
         """The JSON that the archive serves at viewer.json."""
-        document = {"study": str(uuid.uuid4()), "images": self.images, "expected": self.expected}
+        document: dict[str, Any] = {
+            "study": str(uuid.uuid4()),
+            "images": self.images,
+            "expected": self.expected,
+            "earlier": None,
+        }
+        if self.earlier is not None:
+            self.files |= self.earlier.files
+            document["earlier"] = {"images": self.earlier.images, "months": 14}
         return json.dumps(document).encode()
 
 
@@ -131,6 +143,8 @@ def served(study: Study) -> Iterator[str]:
                 self._answer(page, "text/html")
             elif path == "/study.json":
                 self._answer(study.description(), "application/json")
+            elif path == PREFERENCES:
+                self._answer_preferences()
             elif path in study.files:
                 self._answer(study.files[path], "application/dicom")
             elif path.startswith("/static/") and (STATIC / path[8:]).is_file():
@@ -138,6 +152,18 @@ def served(study: Study) -> Iterator[str]:
                 self._answer((STATIC / path[8:]).read_bytes(), kind or "application/octet-stream")
             else:
                 self.send_error(404)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path != PREFERENCES:
+                self.send_error(404)
+                return
+            study.preferences |= json.loads(body)
+            self._answer_preferences()
+
+        def _answer_preferences(self) -> None:
+            kept = {"preferences": study.preferences, "screens": study.screens}
+            self._answer(json.dumps(kept).encode(), "application/json")
 
         def _answer(self, body: bytes, kind: str) -> None:
             self.send_response(200)

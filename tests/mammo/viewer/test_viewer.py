@@ -125,7 +125,7 @@ def test_the_length_tool_measures_millimetres_and_says_when_they_are_estimated(p
     with served(study) as address:
         open_study(page, address)
         drawn = measure(page)
-        measured = re.search(r"([\d.]+) mm \(estimated\)", drawn)
+        measured = re.search(r"([\d.]+) mm est\.", drawn)
         assert measured, drawn
         expected = 100 * float(slots(page)["LCC"]["mmPerPixel"])
         assert float(measured.group(1)) == pytest.approx(expected, abs=0.6)

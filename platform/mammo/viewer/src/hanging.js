@@ -26,7 +26,7 @@ function rowsOf(names) {
 
 // Places of two columns, the right breast on the reader's left. Every image of the study has a place; several
 // images of one view share one, the newest first.
-export function hang(images, expected) {
+export function hang(images, expected, earlier = "") {
   const found = new Map();
   for (const image of images) {
     const name = slotName(image);
@@ -44,6 +44,7 @@ export function hang(images, expected) {
         view: name.slice(1),
         row: row + 1,
         expected: expected.includes(name),
+        earlier,
         images: found.get(name) ?? [],
       });
     }

@@ -1,6 +1,6 @@
 // One place of the hanging: the picture, its labels, and what is said when there is no picture.
 import { Enums } from "@cornerstonejs/core";
-import { decoding, enableViewport } from "./engine.js";
+import { decoding, enableViewport, isReduced } from "./engine.js";
 import { chestWall, rangeOf, windowOf } from "./hanging.js";
 
 const { LINEAR } = Enums.InterpolationType;
@@ -19,9 +19,11 @@ export class Slot {
   // `plan` comes from hang(); `say(key, values)` gives a text in the reader's language.
   constructor(plan, { say, stepped }) {
     Object.assign(this, { plan, say, stepped, viewport: null, imageIds: [], index: 0, shown: false });
+    Object.assign(this, { inverted: false, unavailable: null, seen: new Set() });
     this.element = document.createElement("div");
     this.element.className = `mv-slot mv-side-${plan.side.toLowerCase()} mv-row-${plan.row}`;
-    this.element.dataset.slot = plan.name;
+    if (plan.earlier) this.element.classList.add("mv-earlier");
+    this.element.dataset.slot = plan.earlier ? `earlier-${plan.name}` : plan.name;
     this.element.dataset.state = "loading";
     this.element.tabIndex = 0;
     this.element.setAttribute("role", "group");
@@ -35,7 +37,8 @@ export class Slot {
   }
 
   get title() {
-    return `${this.plan.side} ${this.plan.view}`;
+    const name = this.plan.images[0]?.title ?? `${this.plan.side} ${this.plan.view}`;
+    return this.plan.earlier ? `${name}, ${this.plan.earlier}` : name;
   }
 
   get image() {
@@ -61,9 +64,16 @@ export class Slot {
 
   attach(engine, group, imageIds) {
     this.imageIds = imageIds;
-    this.viewport = enableViewport(engine, group, `${engine.id}-${this.plan.name}`, this.picture);
-    this.picture.addEventListener(Enums.Events.VOI_MODIFIED, () => this.writeFigures());
-    this.picture.addEventListener(Enums.Events.CAMERA_MODIFIED, () => this.writeFigures());
+    this.viewport = enableViewport(engine, group, `${engine.id}-${this.element.dataset.slot}`, this.picture);
+    this.picture.addEventListener(Enums.Events.VOI_MODIFIED, () => {
+      this.writeFigures();
+      this.windowMoved?.();
+      this.changed?.();
+    });
+    this.picture.addEventListener(Enums.Events.CAMERA_MODIFIED, () => {
+      this.writeFigures();
+      this.changed?.();
+    });
   }
 
   // A slot outlives its viewer for as long as anything holds its element; the pixels must not.
@@ -98,6 +108,7 @@ export class Slot {
     await nextFrame();
     await nextFrame();
     this.setState("shown");
+    this.seen.add(this.image.uid);
     this.writeSteps();
     return true;
   }
@@ -124,11 +135,22 @@ export class Slot {
     return this.viewport.getCamera().parallelScale / this.picture.clientHeight;
   }
 
+  // Pixel for pixel of the screen, whatever the browser's zoom.
   placeActualPixels() {
+    this.placeAt(1 / window.devicePixelRatio);
+  }
+
+  // As large as the breast is, on a screen whose pixels were measured.
+  placeTrueSize(mmPerPixel) {
+    if (this.hasSpacing) this.placeAt(this.image.spacing[0] / mmPerPixel);
+  }
+
+  // `scale`: CSS pixels per image pixel.
+  placeAt(scale) {
     const wall = chestWall(this.plan.side);
     this.viewport.setDisplayArea({
       type: "SCALE",
-      scale: 1,
+      scale,
       imageCanvasPoint: { imagePoint: [wall, 0.5], canvasPoint: [wall, 0.5] },
     });
     this.viewport.render();
@@ -147,7 +169,9 @@ export class Slot {
 
   setWindow(window) {
     const voiRange = rangeOf(window, this.image.voi_fn);
-    this.viewport.setProperties({ voiRange, VOILUTFunction: this.image.voi_fn || "LINEAR" });
+    // Without WebGL Cornerstone knows no function and throws at the very word.
+    const curve = isReduced() ? {} : { VOILUTFunction: this.image.voi_fn || "LINEAR" };
+    this.viewport.setProperties({ voiRange, ...curve });
     this.viewport.render();
   }
 
@@ -159,7 +183,45 @@ export class Slot {
   setInverted(inverted) {
     this.viewport.setProperties({ invert: inverted });
     this.viewport.render();
+    this.inverted = inverted;
     this.element.classList.toggle("mv-inverted", inverted);
+  }
+
+  flip(direction) {
+    const { flipHorizontal = false, flipVertical = false } = this.viewport.getCamera();
+    this.viewport.setCamera(
+      direction === "across" ? { flipHorizontal: !flipHorizontal } : { flipVertical: !flipVertical },
+    );
+    this.viewport.render();
+  }
+
+  unflip() {
+    this.viewport.setCamera({ flipHorizontal: false, flipVertical: false });
+  }
+
+  get window() {
+    return windowOf(this.viewport.getProperties().voiRange, this.image.voi_fn);
+  }
+
+  // Column and row (from the outer edge of the first pixel) under a place of the picture, in CSS pixels.
+  indexAt(at) {
+    const [row, column] = this.image.spacing ?? [1, 1];
+    const [x, y] = this.viewport.canvasToWorld(at);
+    return [x / column + 0.5, y / row + 0.5];
+  }
+
+  // Which way columns and rows run on the screen: 1, or -1 where the view is flipped.
+  get directions() {
+    const [x, y] = this.indexAt([0, 0]);
+    const [farX, farY] = this.indexAt([100, 100]);
+    return [Math.sign(farX - x) || 1, Math.sign(farY - y) || 1];
+  }
+
+  // Moves the window as far from the file's own as another view's was moved from its own.
+  followWindow(other) {
+    const moved = other.window;
+    const wc = this.image.wc + ((moved.wc - other.image.wc) / other.image.ww) * this.image.ww;
+    this.setWindow({ wc, ww: (moved.ww / other.image.ww) * this.image.ww });
   }
 
   writeSteps() {
@@ -187,7 +249,7 @@ export class Slot {
     // Without a known spacing Cornerstone is told 1, so that this is image pixels per screen pixel.
     const scale = (2 * this.viewport.getCamera().parallelScale) / this.picture.clientHeight;
     const pixel = this.hasSpacing ? this.image.spacing[0] : 1;
-    const magnification = Math.round((100 * pixel) / scale / window.devicePixelRatio);
+    const magnification = Math.round(((100 * pixel) / scale) * window.devicePixelRatio);
     this.element.dataset.mmPerPixel = this.hasSpacing ? scale.toFixed(5) : "";
     this.element.dataset.windowCenter = wc.toFixed(1);
     this.element.dataset.windowWidth = ww.toFixed(1);

@@ -9,8 +9,13 @@ export const COMMANDS = [
   { name: "zoomIn", key: "+", act: "zoomIn", icon: "+" },
   { name: "zoomOut", key: "-", act: "zoomOut", icon: "−" },
   { name: "actual", key: "1", act: "showActualPixels", icon: "1:1" },
-  { name: "invert", key: "i", act: "toggleInvert" },
+  { name: "trueSize", key: "t", act: "showTrueSize" },
+  { name: "lens", key: "l", act: "toggleLens", toggles: true },
+  { name: "invert", key: "i", act: "toggleInvert", toggles: true },
+  { name: "flip", key: "h", act: "flipAcross", icon: "⇋" },
   { name: "enlarge", key: "f", act: "toggleEnlarged" },
+  { name: "next", key: "n", act: "nextStep" },
+  { name: "linked", key: "k", act: "toggleLinked", toggles: true },
   { name: "reset", key: "0", act: "reset" },
 ];
 
@@ -18,6 +23,13 @@ const UNSEEN = {
   "=": "zoomIn",
   "[": "narrowWindow",
   "]": "widenWindow",
+  " ": "nextStep",
+  b: "previousStep",
+  v: "flipDown",
+  s: "changeLensSize",
+  d: "changeLensZoom",
+  x: "nextPreset",
+  u: "declareUnavailable",
   ",": "stepNewer",
   ".": "stepOlder",
   ArrowLeft: "panLeft",
@@ -31,6 +43,8 @@ const TYPED_INTO = "input, textarea, select, [contenteditable]";
 // Carries out the command of a key pressed inside the viewer; says whether there was one.
 export function obey(viewer, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPED_INTO)) return false;
+  // Space on a button is the button's.
+  if (event.key === " " && event.target.closest("button")) return false;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const command = COMMANDS.find((candidate) => candidate.key === key);
   if (command) run(viewer, command);
@@ -61,7 +75,10 @@ export function buildToolbar(viewer, say) {
       button.dataset.tool = command.tool;
       button.setAttribute("aria-pressed", "false");
     }
-    if (command.name === "invert") button.dataset.toggles = "invert";
+    if (command.toggles) {
+      button.dataset.toggles = command.name;
+      button.setAttribute("aria-pressed", "false");
+    }
     button.addEventListener("click", () => run(viewer, command));
     bar.append(button);
   }
@@ -72,6 +89,10 @@ export function markTool(bar, tool) {
   for (const button of bar.querySelectorAll("[data-tool]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
   }
+}
+
+export function markToggle(bar, name, isOn) {
+  bar?.querySelector(`[data-toggles="${name}"]`)?.setAttribute("aria-pressed", String(isOn));
 }
 
 // The windows that the maker of the equipment supplied, by their explanation; chosen for all views by position.

@@ -2,7 +2,10 @@
 //
 // The element says how far it is: data-ready="1" once every image that the study holds is on screen, data-shown
 // and data-missing name the views, data-failed those that could not be shown. It fires "mammo-viewer:ready" and
-// "mammo-viewer:failed" (both bubble; detail {study, shown, missing, failed}).
+// "mammo-viewer:failed" (both bubble; detail {study, shown, missing, failed, refusal}).
+//
+// With data-report it tells the server what is on screen, and is ready only once the server says that nothing
+// lacks for a judgement; what lacks stands in data-refusal. data-preferences: where the reader's choices are kept.
 import {
   TOOLS,
   bindPrimary,
@@ -16,12 +19,17 @@ import {
   start,
 } from "./engine.js";
 import { hang } from "./hanging.js";
+import { Lens } from "./lens.js";
+import { Preferences, reportViews } from "./server.js";
 import { Slot } from "./slot.js";
-import { buildPresets, buildToolbar, markTool, obey } from "./toolbar.js";
+import { stepsOf } from "./steps.js";
+import { buildPresets, buildToolbar, markToggle, markTool, obey } from "./toolbar.js";
+import { declareForm } from "./unavailable.js";
 
 const ZOOM_STEP = 1.25;
 const PAN_STEP = 40;
 const WIDTH_STEP = 1.15;
+const LENS_SIZES = [180, 260, 360];
 
 class MammoViewer extends HTMLElement {
   #engine = null;
@@ -36,6 +44,12 @@ class MammoViewer extends HTMLElement {
   #grid = null;
   #study = null;
   #generation = 0;
+  #preferences = null;
+  #lens = null;
+  #steps = [];
+  #step = 0;
+  #earlier = [];
+  #following = false;
 
   connectedCallback() {
     this.addEventListener("keydown", this.#onKey);
@@ -52,11 +66,12 @@ class MammoViewer extends HTMLElement {
     this.#tearDown();
     const generation = ++this.#generation;
     const isStale = () => generation !== this.#generation || !this.isConnected;
-    for (const name of ["ready", "shown", "missing", "failed"]) delete this.dataset[name];
+    for (const name of ["ready", "shown", "missing", "failed", "refusal", "step"]) delete this.dataset[name];
     this.replaceChildren();
     this.#notice("mv-progress", this.#say("loading"));
     try {
-      const [study] = await Promise.all([this.#fetchStudy(), start()]);
+      this.#preferences = new Preferences(this.dataset.preferences);
+      const [study] = await Promise.all([this.#fetchStudy(), start(), this.#preferences.load()]);
       if (isStale()) return;
       this.#study = study;
       this.#build(study);
@@ -64,7 +79,8 @@ class MammoViewer extends HTMLElement {
       if (isStale()) return;
       this.#resize();
       this.#watchSize();
-      this.#report();
+      await this.#report();
+      if (!isStale()) await this.#openFirstStep();
     } catch (error) {
       if (isStale()) return;
       console.error(error);
@@ -105,8 +121,13 @@ class MammoViewer extends HTMLElement {
     // All places stand before the first canvas measures its own.
     this.#grid.append(...this.#slots.map((slot) => slot.element));
     this.#slots.forEach((slot) => this.#fill(slot));
+    this.#steps = stepsOf(this.#slots, Boolean(this.#study.earlier));
+    this.#step = 0;
+    this.#lens = new Lens(this.#preferences);
+    this.#tool = this.#preferences.get("tool");
     bindPrimary(this.#group, TOOLS[this.#tool]);
     markTool(this.#bar, this.#tool);
+    markToggle(this.#bar, "linked", this.#preferences.get("linked"));
     this.#activate(this.#slots.find((slot) => !slot.isMissing) ?? null);
   }
 
@@ -120,6 +141,9 @@ class MammoViewer extends HTMLElement {
     slot.element.addEventListener("dblclick", () => this.toggleEnlarged(slot));
     slot.picture.addEventListener("click", (event) => this.#pointed(slot, event), true);
     slot.element.addEventListener("contextmenu", (event) => event.preventDefault());
+    slot.picture.addEventListener("pointermove", (event) => this.#moveLens(slot, event), true);
+    slot.windowMoved = () => this.#followWindow(slot);
+    slot.changed = () => this.#lens?.draw();
     // Cornerstone swallows the press that would have moved the focus, and with it the keys.
     slot.picture.addEventListener("pointerdown", () => slot.element.focus({ preventScroll: true }), true);
   }
@@ -145,12 +169,19 @@ class MammoViewer extends HTMLElement {
     await decoding(() => Promise.all(this.#filled.map((slot) => slot.show(0))));
   }
 
+  get #all() {
+    return [...this.#slots, ...this.#earlier];
+  }
+
   get #filled() {
     return this.#slots.filter((slot) => slot.viewport);
   }
 
+  // What is on screen in this step of the hanging.
   get #visible() {
-    return this.#filled.filter((slot) => slot.shown);
+    const { name, slots } = this.#steps[this.#step] ?? { name: "four", slots: null };
+    const places = name === "prior" ? this.#all : this.#slots;
+    return places.filter((slot) => slot.shown && (slots === null || slots.includes(slot.plan.name)));
   }
 
   #afterStep() {
@@ -159,19 +190,65 @@ class MammoViewer extends HTMLElement {
     this.#report();
   }
 
-  #report() {
+  async #report() {
     const names = (slots) => slots.map((slot) => slot.plan.name);
-    const shown = names(this.#visible);
+    const shown = names(this.#filled.filter((slot) => slot.shown));
     const missing = names(this.#slots.filter((slot) => slot.isMissing && slot.plan.expected));
-    const failed = names(this.#filled.filter((slot) => !slot.shown));
+    const failed = names(this.#filled.filter((slot) => !slot.shown && !slot.unavailable));
     Object.assign(this.dataset, { shown: shown.join(" "), missing: missing.join(" "), failed: failed.join(" ") });
-    const ready = failed.length === 0 && shown.length > 0;
+    const refusal = await this.#askServer();
+    const ready = failed.length === 0 && refusal === "";
     if (ready) this.dataset.ready = "1";
     else delete this.dataset.ready;
-    const detail = { study: this.#study.study, shown, missing, failed };
+    this.dataset.refusal = refusal;
+    this.#sayRefusal(refusal);
+    const detail = { study: this.#study.study, shown, missing, failed, refusal };
     const name = ready ? "mammo-viewer:ready" : "mammo-viewer:failed";
     this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
-    this.#offerRetry(failed.length > 0);
+    this.#offerRetry(failed.length > 0 || refusal !== "");
+  }
+
+  async #askServer() {
+    if (!this.dataset.report) return "";
+    const declared = this.#slots.filter((slot) => slot.unavailable);
+    try {
+      return await reportViews(this.dataset.report, {
+        shown: this.#filled.flatMap((slot) => [...slot.seen]),
+        unavailable: Object.fromEntries(declared.map((slot) => [slot.plan.name, slot.unavailable])),
+        webgl: !isReduced(),
+      });
+    } catch (error) {
+      console.error(error);
+      return this.#say("unrecorded");
+    }
+  }
+
+  #sayRefusal(refusal) {
+    this.querySelector(".mv-refusal")?.remove();
+    if (!refusal) return;
+    const banner = document.createElement("p");
+    banner.className = "mv-banner mv-refusal";
+    banner.setAttribute("role", "alert");
+    banner.textContent = `${refusal} `;
+    if (this.dataset.display) {
+      const link = document.createElement("a");
+      link.href = `${this.dataset.display}?next=${encodeURIComponent(window.location.pathname)}`;
+      link.textContent = this.#say("display");
+      banner.append(link);
+    }
+    this.#grid.before(banner);
+    if (!isReduced()) this.#resize();
+  }
+
+  #declare = (slot, reason) => {
+    slot.unavailable = reason;
+    slot.element.dataset.unavailable = reason;
+    slot.notice.textContent = this.#say("declared", { view: slot.title, reason: this.#say(reason) });
+    this.#report();
+  };
+
+  declareUnavailable() {
+    if (this.dataset.report && this.#active) declareForm(this.#active, this.#say, this.#declare);
   }
 
   #offerRetry(wanted) {
@@ -183,6 +260,14 @@ class MammoViewer extends HTMLElement {
     button.textContent = this.#say("retry");
     button.addEventListener("click", () => this.load());
     (this.#bar ?? this).append(button);
+    for (const slot of this.dataset.report ? this.#filled.filter((one) => !one.shown && !one.unavailable) : []) {
+      const declare = document.createElement("button");
+      declare.type = "button";
+      declare.className = "mv-declare-open";
+      declare.textContent = this.#say("declareOpen");
+      declare.addEventListener("click", () => declareForm(slot, this.#say, this.#declare));
+      slot.notice.append(" ", declare);
+    }
   }
 
   #failWhole() {
@@ -212,10 +297,13 @@ class MammoViewer extends HTMLElement {
       slots.forEach((slot) => slot.viewport.render());
       return;
     }
+    slots.forEach((slot) => slot.unflip());
     const others = slots.filter((slot) => slot !== this.#enlarged);
     this.#hangTogether(others.filter((slot) => slot.hasSpacing));
     this.#hangTogether(others.filter((slot) => !slot.hasSpacing));
     this.#hangTogether(slots.filter((slot) => slot === this.#enlarged));
+    if (this.#steps[this.#step]?.name === "single") this.showActualPixels();
+    this.#lens?.draw();
   }
 
   #hangTogether(slots) {
@@ -251,7 +339,8 @@ class MammoViewer extends HTMLElement {
 
   #activate(slot) {
     this.#active = slot;
-    for (const other of this.#slots) other.element.classList.toggle("mv-active", other === slot);
+    for (const other of this.#all) other.element.classList.toggle("mv-active", other === slot);
+    if (this.#lens?.isOn && slot) this.#lens.show(slot);
   }
 
   #onKey = (event) => {
@@ -262,35 +351,158 @@ class MammoViewer extends HTMLElement {
     this.#tool = tool;
     bindPrimary(this.#group, TOOLS[tool]);
     markTool(this.#bar, tool);
+    this.#preferences.keep("tool", tool);
   }
 
   toggleInvert() {
     this.#inverted = !this.#inverted;
-    this.#visible.forEach((slot) => slot.setInverted(this.#inverted));
-    this.#bar.querySelector('[data-toggles="invert"]').setAttribute("aria-pressed", String(this.#inverted));
+    this.#all.filter((slot) => slot.shown).forEach((slot) => slot.setInverted(this.#inverted));
+    markToggle(this.#bar, "invert", this.#inverted);
+    this.#lens.draw();
+  }
+
+  toggleLens() {
+    this.#lens.isOn = !this.#lens.isOn;
+    markToggle(this.#bar, "lens", this.#lens.isOn);
+    if (this.#lens.isOn) this.#lens.show(this.#active);
+    else this.#lens.hide();
+  }
+
+  changeLensSize() {
+    const next = LENS_SIZES[(LENS_SIZES.indexOf(this.#preferences.get("lens_size")) + 1) % LENS_SIZES.length];
+    this.#preferences.keep("lens_size", next);
+    this.#lens.draw();
+  }
+
+  changeLensZoom() {
+    this.#preferences.keep("lens_zoom", this.#preferences.get("lens_zoom") === 1 ? 2 : 1);
+    this.#lens.draw();
+  }
+
+  #moveLens(slot, event) {
+    if (!this.#lens?.isOn) return;
+    const box = slot.picture.getBoundingClientRect();
+    this.#lens.show(slot, [event.clientX - box.left, event.clientY - box.top]);
+  }
+
+  toggleLinked() {
+    const linked = !this.#preferences.get("linked");
+    this.#preferences.keep("linked", linked);
+    markToggle(this.#bar, "linked", linked);
+  }
+
+  // Beside an earlier study, the same view of the other one takes part in every change of the window.
+  #followWindow(slot) {
+    if (this.#following || !this.#preferences.get("linked") || this.dataset.step !== "prior") return;
+    const partner = this.#visible.find((other) => other !== slot && other.plan.name === slot.plan.name);
+    if (!partner || !slot.shown) return;
+    this.#following = true;
+    partner.followWindow(slot);
+    this.#following = false;
+  }
+
+  // What changes every view's window must not come back through the linked one.
+  #changeWindows(change) {
+    this.#following = true;
+    this.#visible.forEach(change);
+    this.#following = false;
+  }
+
+  nextStep = () => this.#goTo(this.#step + 1);
+  previousStep = () => this.#goTo(this.#step - 1);
+
+  async #openFirstStep() {
+    const wanted = this.#steps.findIndex((step) => step.name === this.#preferences.get("first_step"));
+    await this.#goTo(Math.max(wanted, 0));
+  }
+
+  // The step's views come to the front; the others stay behind them, out of reach of the keys.
+  async #goTo(index) {
+    const count = this.#steps.length;
+    if (count === 0) return;
+    const step = this.#steps[(index + count) % count];
+    if (step.name === "prior") await this.#showEarlier();
+    if (!this.#grid) return;
+    this.#step = this.#steps.indexOf(step);
+    this.dataset.step = step.name;
+    this.#grid.dataset.step = step.name;
+    this.#grid.dataset.views = String(step.slots?.length ?? 0);
+    this.#enlarged = null;
+    for (const slot of this.#all) {
+      const isFront = step.slots === null ? step.name === "prior" || !slot.plan.earlier : step.slots.includes(slot.plan.name) && !slot.plan.earlier;
+      slot.element.classList.remove("mv-enlarged");
+      slot.element.classList.toggle("mv-front", isFront && step.slots !== null);
+      slot.element.inert = !isFront;
+    }
+    const hadFocus = this.contains(document.activeElement) || document.activeElement === document.body;
+    this.#lens.hide();
+    this.#resize();
+    const first = this.#visible.includes(this.#active) ? this.#active : (this.#visible[0] ?? this.#active);
+    this.#activate(first);
+    if (hadFocus && index !== 0) first?.element.focus({ preventScroll: true });
+  }
+
+  // Fetched and decoded when it is first asked for.
+  async #showEarlier() {
+    if (this.#earlier.length > 0 || !this.#study.earlier) return;
+    const { images, months } = this.#study.earlier;
+    const said = months === null ? this.#say("earlier") : this.#say("earlierBy", { months });
+    this.#earlier = hang(images, [], said).map(
+      (plan) => new Slot(plan, { say: this.#say, stepped: () => this.#afterStep() }),
+    );
+    this.#grid.append(...this.#earlier.map((slot) => slot.element));
+    this.#grid.dataset.step = "prior";
+    this.#earlier.forEach((slot) => this.#fill(slot));
+    await decoding(() => Promise.all(this.#earlier.map((slot) => slot.show(0))));
+    if (this.#inverted) this.#earlier.filter((slot) => slot.shown).forEach((slot) => slot.setInverted(true));
+  }
+
+  flipAcross = () => this.#flip("across");
+  flipDown = () => this.#flip("down");
+
+  #flip(direction) {
+    if (!this.#active?.shown || isReduced()) return;
+    this.#active.flip(direction);
+    this.#lens.draw();
+  }
+
+  showTrueSize() {
+    const mmPerPixel = this.#preferences.mmPerPixel;
+    if (mmPerPixel === null) {
+      this.#sayRefusal(this.#say("unmeasured"));
+      return;
+    }
+    if (!isReduced()) this.#visible.forEach((slot) => slot.placeTrueSize(mmPerPixel));
+  }
+
+  nextPreset() {
+    const presets = this.#bar.querySelector(".mv-presets");
+    if (!presets) return;
+    presets.value = String((Number(presets.value) + 1) % presets.options.length);
+    this.choosePreset(Number(presets.value));
   }
 
   toggleEnlarged(slot = this.#active) {
     if (!slot) return;
     this.#enlarged = this.#enlarged === slot ? null : slot;
-    for (const other of this.#slots) other.element.classList.toggle("mv-enlarged", other === this.#enlarged);
+    for (const other of this.#all) other.element.classList.toggle("mv-enlarged", other === this.#enlarged);
     this.#resize();
   }
 
   reset() {
     if (this.#inverted) this.toggleInvert();
-    this.#visible.forEach((slot) => slot.setWindow(slot.image));
+    this.#changeWindows((slot) => slot.setWindow(slot.image));
     const presets = this.#bar.querySelector(".mv-presets");
     if (presets) presets.value = "0";
     this.hangAll();
   }
 
   choosePreset(index) {
-    this.#visible.forEach((slot) => slot.setWindow(slot.image.presets[index] ?? slot.image));
+    this.#changeWindows((slot) => slot.setWindow(slot.image.presets[index] ?? slot.image));
   }
 
   clearMeasurements() {
-    clearMeasurements(this.#slots.flatMap((slot) => slot.plan.images));
+    clearMeasurements(this.#all.flatMap((slot) => slot.plan.images));
     this.#visible.forEach((slot) => slot.viewport.render());
   }
 
@@ -300,8 +512,8 @@ class MammoViewer extends HTMLElement {
 
   zoomIn = () => this.#visible.forEach((slot) => slot.zoom(ZOOM_STEP));
   zoomOut = () => this.#visible.forEach((slot) => slot.zoom(1 / ZOOM_STEP));
-  narrowWindow = () => this.#visible.forEach((slot) => slot.scaleWidth(1 / WIDTH_STEP));
-  widenWindow = () => this.#visible.forEach((slot) => slot.scaleWidth(WIDTH_STEP));
+  narrowWindow = () => this.#changeWindows((slot) => slot.scaleWidth(1 / WIDTH_STEP));
+  widenWindow = () => this.#changeWindows((slot) => slot.scaleWidth(WIDTH_STEP));
   panLeft = () => this.#pan(-PAN_STEP, 0);
   panRight = () => this.#pan(PAN_STEP, 0);
   panUp = () => this.#pan(0, -PAN_STEP);
@@ -317,12 +529,15 @@ class MammoViewer extends HTMLElement {
   #tearDown() {
     this.#resizing?.disconnect();
     if (this.#engine) {
-      clearMeasurements(this.#slots.flatMap((slot) => slot.plan.images));
-      destroy(this.#engine, this.#group, this.#slots.flatMap((slot) => slot.imageIds));
-      this.#slots.forEach((slot) => slot.release());
+      clearMeasurements(this.#all.flatMap((slot) => slot.plan.images));
+      destroy(this.#engine, this.#group, this.#all.flatMap((slot) => slot.imageIds));
+      this.#all.forEach((slot) => slot.release());
+      this.#lens?.hide();
     }
     this.#engine = this.#group = this.#active = this.#enlarged = this.#bar = this.#grid = this.#resizing = null;
     this.#slots = [];
+    this.#earlier = [];
+    this.#lens = null;
     this.#inverted = false;
   }
 }

@@ -9,7 +9,11 @@ function apply(viewer, detail, open) {
     const input = form.querySelector("input[name=views_shown]");
     if (input) input.value = open ? detail.shown.join(" ") : "";
     const note = form.querySelector("[data-gate-note]");
-    if (note) note.hidden = open;
+    if (note) {
+      note.hidden = open;
+      note.dataset.waiting ??= note.textContent;
+      note.textContent = detail.refusal || note.dataset.waiting;
+    }
   }
 }
 
