@@ -91,7 +91,7 @@ def lines() -> list[Line]:
         ),
         Line("Collapse", "faithful loss collapses (share of seeds)", _of(faithful, "collapse"), 1.0),
         Line("Collapse", "default collapses (share of seeds)", _of(default, "collapse"), 0.0, "at most"),
-        Line("Collapse", "std of default / faithful", _ratio(default, faithful, "std"), 10.0),
+        Line("Collapse", "std as a part of its start: default / faithful", _kept_ratio(default, faithful), 10.0),
         Line("Collapse", "default: R@1 / chance", _within(default, "r_at_1", "chance"), 4.0),
         Line("Collapse", "faithful: R@1 / chance", _within(faithful, "r_at_1", "chance")),
         Line("MammoVLM", "states the right density", _of(tuned, "density_right"), 0.90),
@@ -171,8 +171,10 @@ def _of(cell: str, name: str) -> Callable[[Results, int], float | None]:
     return read
 
 
-def _ratio(cell: str, other: str, name: str) -> Callable[[Results, int], float | None]:
-    first, second = _of(cell, name), _of(other, name)
+def _kept_ratio(cell: str, other: str) -> Callable[[Results, int], float | None]:
+    """How much more of its first spread one keeps than the other: vectors of unit length and raw ones have no
+    common scale."""
+    first, second = _within(cell, "std", "start_std"), _within(other, "std", "start_std")
 
     def read(results: Results, seed: int) -> float | None:
         above, below = first(results, seed), second(results, seed)

@@ -55,7 +55,7 @@ def test_every_figure_of_the_table_is_read_from_a_cell_that_the_plan_has():
         "laterality_right",
         "collapse",
     }
-    names |= {f"untuned_{name}" for name in names}
+    names |= {"start_std"} | {f"untuned_{name}" for name in names}
     results = {cell.name: {"seconds": 1.0, "figures": dict.fromkeys(names, 0.5)} for cell in cells(FULL)}
     assert [line.label for line in lines() if line.read(results, 0) is None] == []
 
