@@ -38,11 +38,14 @@ from annotation.models import (
 )
 from annotation.services import corrections, drafts, picks, stages
 from annotation.services.access import require_not_own
+from annotation.services.judged_work import KIND
 from mammo.accounts.models import Role, User
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
+from mammo.archive.services import judging
+from mammo.archive.views_shown import Judged
 from mammo.core.choices import Language
 
 RESEARCHERS = (Role.RESEARCHER, Role.ADMIN)
@@ -167,13 +170,15 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
         items = [corrections.CorrectionItem(**item) for item in values["items"]]
         rows = rows_made_once(
             request,
-            lambda: corrections.submit_corrections(
-                question,
-                by_user=self.user,
-                items=items,
-                active_seconds=values["active_seconds"],
-                expected_revision=values["revision"],
-                draft_version=values["draft_version"],
+            lambda: self._judging(question)(
+                corrections.submit_corrections(
+                    question,
+                    by_user=self.user,
+                    items=items,
+                    active_seconds=values["active_seconds"],
+                    expected_revision=values["revision"],
+                    draft_version=values["draft_version"],
+                )
             ),
             _readable_corrections(self.user),
         )
@@ -202,7 +207,9 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
         given.is_valid(raise_exception=True)
         rows = rows_made_once(
             request,
-            lambda: [picks.pick(question, by_user=self.user, **given.validated_data)],
+            lambda: self._judging(question)(
+                [picks.pick(question, by_user=self.user, **given.validated_data)]
+            ),
             Pick.objects.filter(by_user=self.user),
         )
         return Response(PickSerializer(rows[0]).data, status=201)
@@ -224,6 +231,9 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
         if purpose == Purpose.PICK:
             require_not_own(question, self.user)
         return question
+
+    def _judging(self, question: Question) -> Judged:
+        return judging(KIND, question.pk, by_user=self.user, study=question.study)
 
     def _task(self, question: Question, purpose: str) -> dict[str, Any]:
         draft = drafts.draft_of(question, user=self.user, purpose=purpose)

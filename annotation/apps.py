@@ -18,7 +18,9 @@ class AnnotationConfig(AppConfig):
 
     def ready(self) -> None:
         from annotation import holders, job_kinds
+        from annotation.services import judged_work
         from mammo.archive.erasure import register_eraser, register_holder
+        from mammo.archive.judged_work import register_judged_work
         from mammo.archive.openings import register_rows
         from mammo.archive.retention import register_forgetter
         from mammo.archive.viewing_rights import register_granter
@@ -26,6 +28,7 @@ class AnnotationConfig(AppConfig):
         job_kinds.register()
         register_holder(holders.exports_that_hold)
         register_eraser(holders.forget)
+        register_judged_work(judged_work.KIND, judged_work.question_as_work)
         register_granter(_patients_worked_on)
         register_rows(holders.rows_about)
         register_forgetter(holders.forget_wording)

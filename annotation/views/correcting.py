@@ -13,10 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 from annotation import opened, presentation
 from annotation.models import Correction, ErrorTag, FlagKind, Phrase, Proposal, Purpose, Question, SkipReason
 from annotation.services import corrections, drafts, leases
+from annotation.services.judged_work import KIND
 from annotation.services.study_context import facts_of
 from annotation.text_safety import warnings_in
 from annotation.views.shared import conflict, go, letters_of, question_for, save_draft, user_of
 from mammo.accounts.models import User
+from mammo.archive.services import judging
 from mammo.core.errors import StaleVersionError
 from mammo.core.idempotency import once
 
@@ -68,8 +70,9 @@ def submit_correction(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
     """Take the settled proposals; what can't be taken is answered beside the page, which stays as it is."""
     user, question = user_of(request), question_for(request, question_id, Purpose.CORRECT)
     items = presentation.posted_corrections(request.POST, _proposal_ids(question))
+    judged = judging(KIND, question.pk, by_user=user, study=question.study)
     try:
-        corrections.submit_corrections(
+        rows = corrections.submit_corrections(
             question,
             by_user=user,
             items=items,
@@ -81,6 +84,7 @@ def submit_correction(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
         letters = letters_of(presentation.correction_cards(question, user))
         sent = presentation.draft_as_text(presentation.correction_draft(items), letters)
         return conflict(request, stale, letters, sent)
+    judged(rows)
     messages.success(request, _("Question %(number)s is sent in. Thank you.") % {"number": question.position})
     following = leases.next_question(by_user=user, purpose=Purpose.CORRECT)
     return go(

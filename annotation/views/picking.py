@@ -14,8 +14,10 @@ from annotation import opened, presentation
 from annotation.models import Correction, FlagKind, Pick, Purpose, Question, SkipReason
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services import adjudication, drafts, leases, picks
+from annotation.services.judged_work import KIND
 from annotation.views.shared import conflict, go, letters_of, question_for, save_draft, user_of
 from mammo.accounts.models import User
+from mammo.archive.services import judging
 from mammo.core.errors import StaleVersionError
 from mammo.core.idempotency import once
 
@@ -84,8 +86,9 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     user, question = user_of(request), question_for(request, question_id, Purpose.PICK)
     candidates = _candidate_ids(question)
     chosen = _uuid(request, "correction")
+    judged = judging(KIND, question.pk, by_user=user, study=question.study)
     try:
-        picks.pick(
+        row = picks.pick(
             question,
             by_user=user,
             correction=chosen,
@@ -100,6 +103,7 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
         letters = letters_of(presentation.candidate_cards(question, user))
         sent = presentation.draft_as_text(presentation.pick_draft(request.POST, candidates), letters)
         return conflict(request, stale, letters, sent)
+    judged(row)
     messages.success(request, _("Question %(number)s is picked. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.PICK)
 
@@ -110,7 +114,8 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
 def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """Take the decision between two seniors."""
     user, question = user_of(request), question_for(request, question_id, Purpose.ADJUDICATE)
-    adjudication.adjudicate(
+    judged = judging(KIND, question.pk, by_user=user, study=question.study)
+    row = adjudication.adjudicate(
         question,
         by_user=user,
         chosen=_uuid(request, "chosen"),
@@ -118,6 +123,7 @@ def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpRes
         reason_codes=request.POST.getlist("reasons"),
         active_seconds=presentation.seconds(request),
     )
+    judged(row)
     messages.success(request, _("Question %(number)s is decided. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.ADJUDICATE)
 
@@ -128,7 +134,8 @@ def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpRes
 def write_answer(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """None is acceptable: the senior writes the answer."""
     user, question = user_of(request), question_for(request, question_id, Purpose.PICK)
-    picks.write_answer(
+    judged = judging(KIND, question.pk, by_user=user, study=question.study)
+    row = picks.write_answer(
         question,
         by_user=user,
         text=request.POST.get("written", ""),
@@ -136,6 +143,7 @@ def write_answer(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
         reason_codes=request.POST.getlist("return_reasons"),
         active_seconds=presentation.seconds(request),
     )
+    judged(row)
     messages.success(request, _("Question %(number)s is picked. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.PICK)
 
@@ -148,13 +156,15 @@ def return_question(
 ) -> HttpResponse:
     """None is acceptable: back to the juniors."""
     user, question = user_of(request), question_for(request, question_id, purpose)
-    picks.return_to_juniors(
+    judged = judging(KIND, question.pk, by_user=user, study=question.study)
+    row = picks.return_to_juniors(
         question,
         by_user=user,
         reason=request.POST.get("return_reason", ""),
         reason_codes=request.POST.getlist("return_reasons"),
         purpose=purpose,
     )
+    judged(row)
     messages.success(
         request, _("Question %(number)s went back to be corrected.") % {"number": question.position}
     )
