@@ -167,6 +167,7 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     jack: User,
     sena: User,
     sol: User,
+    dana: User,
     tmp_path: Path,
     run_child: Callable[[str], None],
 ) -> None:
@@ -206,6 +207,7 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     desk.goto(f"{url}/annotation/campaigns/{campaign.pk}/")
     desk.click("text=Open the campaign")
     expect(desk.locator("#messages")).to_contain_text("open")
+    _confirm_wordings(browser, url, dana)
     campaign.refresh_from_db()
     scene.propose(campaign, list(Question.objects.order_by("position")))
     _work(pages, {june: "correct", jack: "correct"})
@@ -225,6 +227,19 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     assert {json.loads(line)["consent"] for line in lineage} == {f"IC-{number}" for number in range(1, 61)}
     for one in pages.values():
         one.context.close()
+
+
+def _confirm_wordings(browser: Browser, url: str, dana: User) -> None:
+    """The data manager reads the cleaned wordings, page by page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    sign_in(page, url, dana, "/annotation/wordings/")
+    while page.locator("text=nothing identifies anybody").count():
+        page.click("text=nothing identifies anybody")
+        page.wait_for_load_state()
+    assert not Question.objects.filter(cleaned_by=None).exists()
+    context.close()
 
 
 def _work(pages: dict[User, Page], work: dict[User, str]) -> None:

@@ -2,7 +2,15 @@
 // only when every answer is settled.
 import { difference, show } from "./difference.js";
 import { applied, replacements } from "./shared_sentences.js";
-import { countActiveSeconds, guardDrafts, sendOnlyByButton, toViewer, watchKeys } from "./work.js";
+import {
+  countActiveSeconds,
+  guardDrafts,
+  isInView,
+  reveal,
+  sendOnlyByButton,
+  toViewer,
+  watchKeys,
+} from "./work.js";
 
 const form = document.getElementById("work");
 const answers = [...form.querySelectorAll("[data-answer]")].map((card) => ({
@@ -108,15 +116,28 @@ form.addEventListener(
     if (!open && !isWaiting) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    open?.text.focus();
+    if (!open) return;
+    const note = form.querySelector("[data-still-open]");
+    note.classList.replace("text-secondary", "text-warning");
+    note.setAttribute("role", "alert");
+    open.text.focus({ preventScroll: true });
+    reveal(open.card);
   },
   { capture: true },
 );
 
 const keys = { KeyV: toViewer, KeyL: () => document.querySelector("[data-guideline]")?.click() };
 for (const [index, answer] of answers.slice(0, 9).entries()) {
-  keys[`Digit${index + 1}`] = () => answer.text.focus();
-  keys[`Shift+Digit${index + 1}`] = () => answer.noChange.click();
+  keys[`Digit${index + 1}`] = () => {
+    answer.text.focus({ preventScroll: true });
+    reveal(answer.card);
+  };
+  // An answer out of sight is shown first: "no change needed" is said of what was read.
+  keys[`Shift+Digit${index + 1}`] = () => {
+    if (isInView(answer.text)) answer.noChange.click();
+    else answer.noChange.focus({ preventScroll: true });
+    reveal(answer.card);
+  };
 }
 watchKeys(form, keys);
 countActiveSeconds(form);

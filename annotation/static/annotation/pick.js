@@ -1,5 +1,5 @@
 // The page where a senior chooses: keys for the choice and for a small edit of the chosen answer.
-import { countActiveSeconds, guardDrafts, sendOnlyByButton, toViewer, watchKeys } from "./work.js";
+import { countActiveSeconds, guardDrafts, reveal, sendOnlyByButton, toViewer, watchKeys } from "./work.js";
 
 const form = document.getElementById("work");
 const candidates = [...form.querySelectorAll("[data-candidate]")];
@@ -7,7 +7,8 @@ const candidates = [...form.querySelectorAll("[data-candidate]")];
 function choose(candidate) {
   const radio = candidate.querySelector("input[type=radio]");
   radio.checked = true;
-  radio.focus();
+  radio.focus({ preventScroll: true });
+  reveal(candidate);
   radio.dispatchEvent(new Event("input", { bubbles: true }));
   refresh();
 }

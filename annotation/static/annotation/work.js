@@ -33,6 +33,31 @@ export function watchKeys(form, keys) {
   });
 }
 
+// Shows the whole of a card, or its beginning where it is higher than the page; the bar below never covers it
+// (scroll-margin in annotation.css).
+export function reveal(card) {
+  card.scrollIntoView({ block: "nearest", behavior: "instant" });
+  const text = card.querySelector("textarea, [data-text]");
+  if (text && !isInView(text)) card.scrollIntoView({ block: "start", behavior: "instant" });
+}
+
+// Whether a part can be read: nothing of it lies outside the window or under the bar below.
+export function isInView(part) {
+  const box = part.getBoundingClientRect();
+  const bar = document.querySelector(".send")?.getBoundingClientRect();
+  const end = bar && bar.top < window.innerHeight ? Math.min(bar.top, window.innerHeight) : window.innerHeight;
+  let panel = part.parentElement;
+  while (panel && getComputedStyle(panel).overflowY === "visible") panel = panel.parentElement;
+  const top = panel && panel !== document.documentElement ? Math.max(0, panel.getBoundingClientRect().top) : 0;
+  return box.top >= top - 1 && box.bottom <= end + 1;
+}
+
+// A message about the last answer lies over the page beside the pictures and goes: it must not push them down.
+const MESSAGE_MS = 6000;
+setTimeout(() => {
+  for (const message of document.querySelectorAll("#messages .alert-success")) message.remove();
+}, MESSAGE_MS);
+
 export function toViewer() {
   const viewer = document.querySelector("mammo-viewer");
   const target = viewer?.querySelector("[tabindex], button") ?? viewer;
