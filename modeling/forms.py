@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Campaign
-from mammo.accounts.models import User
+from mammo.accounts.models import Site, User
 from mammo.archive.models import Study
 from modeling.models import Checkpoint, ConsultationProtocol
 from modeling.models.consultations import CONSULTING_ROLES
@@ -16,7 +16,7 @@ from modeling.services.consultations import TALKING_STAGES
 class ProtocolForm(forms.Form):
     """The approval under which a model may be asked."""
 
-    site = forms.ModelChoiceField(None, label=_("Hospital"))
+    site = forms.ModelChoiceField(Site.objects.none(), label=_("Hospital"))
     title = forms.CharField(max_length=200, label=_("Title of the protocol"))
     ethics_number = forms.CharField(max_length=120, label=_("Number of the ethics approval"))
     ends_on = forms.DateField(
@@ -31,8 +31,8 @@ class ProtocolForm(forms.Form):
 class ConsultationForm(forms.Form):
     """Whom to ask, about which study, under which protocol."""
 
-    protocol = forms.ModelChoiceField(None, label=_("Protocol"))
-    checkpoint = forms.ModelChoiceField(None, label=_("Model"))
+    protocol = forms.ModelChoiceField(ConsultationProtocol.objects.none(), label=_("Protocol"))
+    checkpoint = forms.ModelChoiceField(Checkpoint.objects.none(), label=_("Model"))
     study = forms.UUIDField(
         required=False,
         label=_("Study"),
@@ -64,7 +64,7 @@ class RemarkForm(forms.Form):
 
     thumb = forms.CharField(max_length=4)
     comment = forms.CharField(required=False, max_length=2000)
-    campaign = forms.ModelChoiceField(None, required=False)
+    campaign = forms.ModelChoiceField(Campaign.objects.none(), required=False)
 
     def __init__(self, *args: Any, user: User, **kw: Any) -> None:
         super().__init__(*args, **kw)

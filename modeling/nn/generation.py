@@ -101,7 +101,7 @@ class TellTokens(StoppingCriteria):
         self.asked = asked
         self.on_tokens = on_tokens
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Tensor, **_: Any) -> Tensor:
         """input_ids (1, T) -> (1,) true to end."""
         is_over = self.on_tokens(input_ids[0, self.asked :].tolist())
         return torch.full((len(input_ids),), is_over, device=input_ids.device)

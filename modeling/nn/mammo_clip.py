@@ -113,7 +113,7 @@ def convert_mammo_clip(
     Raises:
         ModelFolderError: the tensors do not make the whole model.
     """
-    depths = [len(stage) for stage in timm.create_model(encoder).blocks]  # type: ignore[union-attr, arg-type]
+    depths = [len(stage) for stage in timm.create_model(encoder).blocks]  # type: ignore[union-attr]
     found: dict[str, Tensor] = {}
     for name, value in tensors.items():
         part, _, rest = name.partition(".")

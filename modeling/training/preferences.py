@@ -173,7 +173,8 @@ def pair_figures(model: MammoVLM, pairs: Pairs, *, beta: float) -> dict[str, flo
 @torch.inference_mode()
 def log_probabilities(model: MammoVLM, pairs: Pairs, *, size: int = 8) -> Tensor:
     """Log-probabilities (N, 2) of the pairs' answers."""
-    model.to(device()).eval()
+    placed: nn.Module = model
+    placed.to(device()).eval()
     found = []
     for start in range(0, len(pairs), size):
         items = [pairs[0, index] for index in range(start, min(start + size, len(pairs)))]

@@ -110,7 +110,7 @@ class StageTrainer(Trainer):
     ) -> None:
         self.config = config
         self.each_step = each_step
-        self.objective = objective
+        self.objective: Objective | None = objective
         self._seed = seed
         self._samples = len(samples)
         self._validation = validation
@@ -213,7 +213,7 @@ class StageTrainer(Trainer):
 
         Raises SavingError when it can't be written; those before it are untouched.
         """
-        folder = Path(self.args.output_dir)
+        folder = Path(str(self.args.output_dir))
         name = f"{PREFIX}{self.state.global_step}"
         part = folder / f".{name}.part"
         wait_for_all()

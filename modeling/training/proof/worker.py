@@ -41,7 +41,7 @@ class Deadline(StopRequest):
         self.end = time.monotonic() + seconds
         self._told = False
 
-    @property  # type: ignore[override]
+    @property
     def asked(self) -> bool:
         return self._told or time.monotonic() >= self.end
 

@@ -46,9 +46,9 @@ def job_list(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     waits = waits_of(page.object_list, user=user, now=now)
     for job in page.object_list:
-        job.waits_for = waits.get(str(job.pk))
+        job.waits_for = waits.get(str(job.pk))  # type: ignore[attr-defined]
         left = job.seconds_left(now)
-        job.minutes_left = None if left is None else max(round(left / 60), 1)
+        job.minutes_left = None if left is None else max(round(left / 60), 1)  # type: ignore[attr-defined]
     context = {
         "page": page,
         "choices": _choices(),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -76,7 +77,7 @@ def waits_of(jobs: Iterable[Job], *, user: User, now: datetime) -> dict[str, Wai
 
 
 def _wait(
-    job: Job, unfinished: Sequence[Job], visible: set[object], lengths: dict[str, float | None], now: datetime
+    job: Job, unfinished: Sequence[Job], visible: set[UUID], lengths: dict[str, float | None], now: datetime
 ) -> Wait:
     same = [other for other in unfinished if other.queue == job.queue and other.pk != job.pk]
     running = [other for other in same if other.state in ACTIVE]
