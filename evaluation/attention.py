@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from evaluation.models import Trial
+from evaluation.models import DataExport, Trial
 from evaluation.services.access import ANALYSTS, DESIGNERS
 from evaluation.services.scoring import open_forms
 from evaluation.services.unblinding import pending_request
@@ -17,6 +17,12 @@ def notices(user: User) -> Iterator[Notice]:
     """Trials that stand still until someone opens, locks or unblinds them."""
     if not user.has_role(*ANALYSTS):
         return
+    asked = DataExport.objects.filter(site__in=user.sites_as(*ANALYSTS), state=DataExport.State.ASKED)
+    for row in asked.exclude(asked_by=user).select_related("trial", "reader_study"):
+        text = _("%(name)s: an export of raw data waits for a second person") % {
+            "name": row.trial or row.reader_study
+        }
+        yield Notice(text=text, url=reverse("evaluation:exports"), label=_("Exports"))
     waiting = (Trial.State.FROZEN, Trial.State.SCORING, Trial.State.LOCKED)
     for trial in Trial.objects.visible_to(user).filter(state__in=waiting).select_related("site"):
         text = _what_it_needs(trial, user)

@@ -58,7 +58,10 @@ def opens_at(slot: ReadingSlot) -> datetime | None:
 
 
 def reading_of(user: User, pk: UUID, *, now: datetime | None = None) -> ReadingSlot | None:
-    """The slot, if this reader may open it now: read before, or its turn; None is the same for all others."""
+    """The slot, if this reader may open it now; None is the same for all others.
+
+    It is its turn and its day has come; or it was read before, and the case has not come under the other condition yet.
+    """
     rows = ReadingSlot.objects.of(user).filter(pk=pk, reader__consented_at__isnull=False)
     slot: ReadingSlot | None = rows.select_related(
         "reader__reader_study__site", "reader__user", "case__study"
@@ -69,9 +72,17 @@ def reading_of(user: User, pk: UUID, *, now: datetime | None = None) -> ReadingS
     if following is not None and slot.position > following.position:
         return None
     if slot.readings.exists():
-        return slot
+        return None if _met_again(slot, following) else slot
     opens = opens_at(slot)
     return slot if opens is None or opens <= (now or timezone.now()) else None
+
+
+def _met_again(slot: ReadingSlot, following: ReadingSlot | None) -> bool:
+    """Whether the reader has come to the same case under the other condition: what was read before it stands."""
+    later = slot.reader.slots.filter(case=slot.case_id, position__gt=slot.position)
+    if following is not None:
+        later = later.filter(position__lte=following.position)
+    return later.exists()
 
 
 def is_assisted(slot: ReadingSlot) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -86,13 +87,14 @@ def edit_trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         version = request.POST.get("version", "")
         try:
-            drafts.change_trial(
-                row,
-                form.settings(),
-                by_user=user,
-                expected_version=int(version) if version.isdecimal() else 0,
-            )
-            drafts.set_aspects(row, form.cleaned_data["aspects"], by_user=user)
+            with transaction.atomic():
+                drafts.change_trial(
+                    row,
+                    form.settings(),
+                    by_user=user,
+                    expected_version=int(version) if version.isdecimal() else 0,
+                )
+                drafts.set_aspects(row, form.cleaned_data["aspects"], by_user=user)
         except StaleVersionError:
             raise
         except UserError as error:

@@ -190,6 +190,8 @@ def test_an_export_needs_a_reason_and_a_second_person_and_ends(locked: Trial, ri
     assert refused.status_code == 400
     assert post(mine, "exports", trial=locked.pk, reason="analysis", expires_on=day).status_code == 302
     row = DataExport.objects.get()
+    assert "waits for a second person" in other.get("/").content.decode()
+    assert "waits for a second person" not in mine.get("/").content.decode()
     assert mine.post(reverse("evaluation:export-download", args=[row.pk])).status_code == 409
     assert post(mine, "export-decide", row.pk, do="approved").status_code == 409
     assert post(other, "export-decide", row.pk, do="approved").status_code == 302

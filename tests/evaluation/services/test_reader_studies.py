@@ -161,6 +161,22 @@ def test_a_changed_reading_is_a_new_row_and_the_decision_is_stored(opened: Reade
     assert (again.shown_output == {}) == (slot.condition == "alone")
 
 
+def test_a_reading_stands_once_the_case_comes_with_the_output(rita: User, june: User) -> None:
+    study = reading_scene.open_study(rita, [june], count=2, design="sequential", washout_days=0)
+    reader = study.readers.get()
+    alone = next_reading(reader)
+    record_reading(alone, Assessment("3", 10), by_user=june)
+    assisted = next_reading(reader)
+    assert (alone.condition, assisted.condition) == ("alone", "with_ai")
+    assert assisted.case_id == alone.case_id
+    # The output is on screen now: the reading without it can't be changed any more.
+    assert reading_of(june, alone.pk) is None
+    with pytest.raises(NotAllowedError):
+        record_reading(alone, Assessment("4C", 90, **FINDING), by_user=june)
+    record_reading(assisted, Assessment("4A", 30, **FINDING), by_user=june)
+    assert reading_of(june, assisted.pk) == assisted
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
