@@ -24,7 +24,7 @@ def next_guess(rater: TrialRater) -> Slot | None:
     if not rater.trial.guesses or rater.slots.filter(scores__isnull=True).exists():
         return None
     sample = guess_sample(rater)
-    done = set(map(str, AuthorGuess.objects.filter(slot__in=sample).values_list("slot_id", flat=True)))
+    done = set(map(str, AuthorGuess.objects.filter(slot__rater=rater).values_list("slot_id", flat=True)))
     waiting = [name for name in sample if name not in done]
     if not waiting:
         return None
