@@ -3,6 +3,7 @@
 import base64
 import os
 import time
+from collections.abc import Callable
 
 from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
@@ -15,6 +16,13 @@ from django.http import HttpRequest
 from mammo.core.keys import NONCE_BYTES, derived_secret
 
 ISSUER = "MammoVLM"
+# Where a room sends an account first after signing in; "" for nowhere.
+_FIRST_STOPS: list[Callable[[HttpRequest], str]] = []
+
+
+def register_first_stop(find: Callable[[HttpRequest], str]) -> None:
+    """Called from AppConfig.ready by a room that has something to ask at sign-in."""
+    _FIRST_STOPS.append(find)
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
@@ -23,6 +31,11 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Always closed."""
         return False
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Where signing in leads when the person was on no way: a room's first stop, or home."""
+        stops = (find(request) for find in _FIRST_STOPS)
+        return next((stop for stop in stops if stop), "") or str(super().get_login_redirect_url(request))
 
     def is_reauthentication_required(self, *, app: str, **kwargs: object) -> bool:
         """Not for whoever typed their password (and code) a moment ago."""

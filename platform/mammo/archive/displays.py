@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -32,8 +34,8 @@ FORBIDS = {
     "not_decoded": gettext_lazy("The test picture could not be decoded and drawn."),
     "few_colours": gettext_lazy("The screen shows fewer than 256 greys."),
     "small_screen": gettext_lazy("The screen is too small for four views beside a text."),
-    "dark_lost": gettext_lazy("The 5 % square was not seen on black: dark findings would be lost."),
-    "light_lost": gettext_lazy("The 95 % square was not seen on white: light findings would be lost."),
+    "dark_lost": gettext_lazy("The 5-percent square was not seen on black: dark findings would be lost."),
+    "light_lost": gettext_lazy("The 95-percent square was not seen on white: light findings would be lost."),
 }
 LIMITS = {
     "few_pixels": gettext_lazy(
@@ -157,6 +159,14 @@ def needs_description(user: User, browser: str) -> bool:
     since = timezone.now() - timedelta(days=30)
     checks = DisplayCheck.objects.filter(by_user=user, browser=browser[:300], created_at__gte=since)
     return not checks.exists()
+
+
+def first_stop(request: HttpRequest) -> str:
+    """At sign-in a reader describes the screen, where that was not done in this browser for a month."""
+    user = request.user
+    if isinstance(user, User) and needs_description(user, request.headers.get("User-Agent", "")):
+        return f"{reverse('archive:display')}?next={reverse('home')}"
+    return ""
 
 
 def screens_of(user: User) -> list[dict[str, float]]:

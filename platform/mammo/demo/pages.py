@@ -76,6 +76,7 @@ DEMO_PAGES = (
     DemoPage(
         name="study", url_name="archive:study", account="dana", path="/archive/studies/", follow=(FIRST_ROW,)
     ),
+    DemoPage(name="display", url_name="archive:display", account="june", path="/archive/display/"),
     DemoPage(
         name="overview", url_name="archive:overview", account="rita", path="/archive/overview/?simulated"
     ),

@@ -12,7 +12,7 @@ from annotation.models import Correction, Purpose, Question
 from mammo.archive.models import DisplayCheck, JudgedOnScreen, ViewsShown
 from mammo.archive.services import screen_behind
 from tests.annotation import scene as annotation_scene
-from tests.annotation.test_views import HTMX, form_of
+from tests.annotation.test_views import HTMX, form_of, pick_form
 from tests.evaluation import scene
 from tests.mammo.viewer import screens
 
@@ -152,7 +152,7 @@ def test_a_pick_and_a_score_wait_for_the_views_too(
     client = sign_in(sena)
     assert client.get(reverse("annotation:pick", args=[question.pk])).status_code == 200
     chosen = Correction.objects.candidates(question)[0]
-    data = {"correction": str(chosen.pk), "idempotency_key": str(uuid.uuid4())}
+    data = pick_form(question, correction=str(chosen.pk))
     address = reverse("annotation:pick-submit", args=[question.pk])
     assert client.post(address, data, **HTMX).status_code == 409
     assert Question.objects.open_to(sena, Purpose.PICK).filter(pk=question.pk).exists()
