@@ -121,6 +121,9 @@ class CorrectionSerializer(serializers.ModelSerializer[Correction]):
     question = serializers.UUIDField(source="proposal.question_id")
     text = serializers.CharField()
     notes = serializers.CharField()
+    error_tags = serializers.ListField(child=serializers.CharField())
+    citations = serializers.DictField(child=serializers.CharField())
+    warnings = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Correction
@@ -135,6 +138,8 @@ class CorrectionSerializer(serializers.ModelSerializer[Correction]):
             "text",
             "no_change",
             "error_tags",
+            "citations",
+            "warnings",
             "notes",
             "edit_distance",
             "active_seconds",
@@ -183,6 +188,8 @@ class ExportSerializer(serializers.ModelSerializer[TrainingExport]):
             "campaign",
             "format",
             "preferences",
+            "images",
+            "export_id",
             "content_hash",
             "counts",
             "by",
@@ -249,6 +256,11 @@ class NewCorrectionSerializer(StrictSerializer):
     no_change = serializers.BooleanField(default=False)
     error_tags = serializers.ListField(
         child=serializers.ChoiceField(choices=ErrorTag.choices), default=list, max_length=MOST_ITEMS
+    )
+    citations = serializers.DictField(
+        child=serializers.CharField(max_length=120),
+        default=dict,
+        help_text="error tag: code of the guideline's heading (`campaigns/{id}/texts/`)",
     )
     notes = serializers.CharField(
         max_length=LONGEST_TEXT, default="", allow_blank=True, trim_whitespace=False

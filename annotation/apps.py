@@ -18,20 +18,23 @@ class AnnotationConfig(AppConfig):
 
     def ready(self) -> None:
         from annotation import holders, job_kinds
-        from annotation.services import judged_work
+        from annotation.services import judged_work, stated_facts, uploads
         from mammo.archive.erasure import register_eraser, register_holder
         from mammo.archive.judged_work import register_judged_work
         from mammo.archive.openings import register_rows
         from mammo.archive.retention import register_forgetter
         from mammo.archive.viewing_rights import register_granter
+        from mammo.jobs.chores import register_chore
 
         job_kinds.register()
         register_holder(holders.exports_that_hold)
         register_eraser(holders.forget)
-        register_judged_work(judged_work.KIND, judged_work.question_as_work)
         register_granter(_patients_worked_on)
         register_rows(holders.rows_about)
         register_forgetter(holders.forget_wording)
+        register_judged_work(judged_work.KIND, judged_work.question_as_work)
+        register_chore("annotation.uploads", uploads.forget_unconfirmed)
+        register_chore("annotation.stated_facts", stated_facts.read_missing)
         for entry in _entries():
             register_entry(entry)
         register_notices("annotation", _notices)

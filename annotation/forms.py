@@ -13,8 +13,9 @@ from mammo.core.choices import Language
 
 KIND_LABELS = {
     "transformers": _("A language model in a folder (GLM-4 and others)"),
-    "openai": _("An endpoint that speaks the OpenAI protocol"),
+    "vision_language": _("A model of images and text in a folder (LLaVA, Qwen-VL, GLM-4V)"),
     "mammovlm": _("A MammoVLM checkpoint"),
+    "openai": _("An endpoint that speaks the OpenAI protocol"),
     "file": _("A file of answers"),
 }
 

@@ -15,6 +15,7 @@ from annotation.models import (
     Correction,
     Draft,
     ErrorTag,
+    Pick,
     Proposal,
     Purpose,
     Question,
@@ -214,6 +215,16 @@ def corrections_as_text(rows: Sequence[Correction], letters: Mapping[str, str]) 
     """Corrections that were sent in, to be read beside a draft."""
     named = {letters.get(str(row.proposal_id), ""): row.text for row in rows}
     return "\n\n".join(f"{letter}: {named[letter]}" for letter in sorted(named))
+
+
+def picks_as_text(rows: Sequence[Pick], letters: Mapping[str, str]) -> str:
+    """Choices that were made, to be read beside another one; what a senior wrote has no letter."""
+    return "\n\n".join(
+        f"{letters[str(row.correction_id)]}: {row.text}"
+        if str(row.correction_id) in letters
+        else str(row.text)
+        for row in rows
+    )
 
 
 def whole_number(request: HttpRequest, name: str) -> int:

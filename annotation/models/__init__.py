@@ -10,6 +10,7 @@ from annotation.models.campaigns import (
 from annotation.models.choices import ErrorTag, FlagKind, NewsKind, ProposerContext, Purpose, SkipReason
 from annotation.models.endpoints import EndpointApproval, Transmission
 from annotation.models.exports import TrainingExport
+from annotation.models.facts import StatedFacts
 from annotation.models.judgements import Correction, Pick, PickEdit, Return
 from annotation.models.practice import PracticeItem, PracticeResult
 from annotation.models.questions import (
@@ -52,6 +53,7 @@ __all__ = [
     "ShownOrder",
     "Skip",
     "SkipReason",
+    "StatedFacts",
     "TabletLink",
     "TrainingExport",
     "Transmission",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Correction, Draft, Pick, Purpose, Question
 from annotation.reasons import PickReason
-from annotation.services import leases, stages
+from annotation.services import leases, stages, stated_facts
 from annotation.services.access import is_simulated, require_member
 from annotation.services.campaigns import current_instructions
 from annotation.services.picks import begun, checked_codes
@@ -65,6 +65,7 @@ def adjudicate(
             instruction_version=current_instructions(question.campaign),
             is_simulated=is_simulated(question, by_user),
         )
+        stated_facts.read_picks([row])
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.ADJUDICATE))
         stages.move(question, Question.Stage.PICKED)
         Draft.objects.filter(question=question, user=by_user, purpose=Purpose.ADJUDICATE).delete()

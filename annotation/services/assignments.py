@@ -92,6 +92,25 @@ def unassign(question: Question, user: User, purpose: str, *, by_user: User) -> 
         )
 
 
+def change_holder(
+    question: Question, *, to: User | None, come_from: User | None, purpose: str, by_user: User
+) -> None:
+    """Assign a question to a person, take it back, or move it from one to another.
+
+    Raises:
+        UserError: nobody is named.
+        As `assign`, `unassign` and `reassign`.
+    """
+    if come_from is not None and to is not None:
+        reassign(question, come_from, to, purpose, by_user=by_user)
+    elif to is not None:
+        assign(question, to, purpose, by_user=by_user)
+    elif come_from is not None:
+        unassign(question, come_from, purpose, by_user=by_user)
+    else:
+        raise UserError(_("to: choose a person"))
+
+
 def share_out(
     campaign: Campaign,
     people: Sequence[User],

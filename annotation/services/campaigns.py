@@ -32,7 +32,8 @@ from mammo.core.versions import save_versioned
 
 # Largest seed that a PositiveBigIntegerField holds on every database.
 SEED_LIMIT = 2**63 - 1
-PROPOSER_KINDS = ("transformers", "openai", "mammovlm", "file")
+# As the answering module knows them (modeling.inference.answer.build_system).
+PROPOSER_KINDS = ("transformers", "vision_language", "mammovlm", "openai", "file")
 
 
 def create_campaign(

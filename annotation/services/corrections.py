@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from annotation.edit_distance import levenshtein
 from annotation.markdown_text import sections_of
 from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Question
-from annotation.services import leases, stages
+from annotation.services import collisions, leases, stages
 from annotation.services.access import is_simulated, require_member
 from annotation.services.campaign_settings import current_guideline
 from annotation.services.campaigns import current_instructions
@@ -72,7 +72,8 @@ def submit_corrections(
     Raises:
         NotAllowedError: the account does not correct in this campaign.
         WrongStateError: the question is not to be corrected now, or the seats are taken by others.
-        StaleVersionError: another page of the same account saved or sent something newer.
+        StaleVersionError: another page of the same account saved or sent something newer, or another person
+            did the work or sits at it; carries what stands now.
         UserError: not all proposals are settled, or an item contradicts itself (names the proposal).
     """
     require_member(question.campaign, by_user, Purpose.CORRECT)
@@ -90,6 +91,7 @@ def submit_corrections(
             if was_shown(question, Purpose.PICK):
                 raise WrongStateError(_("A senior has begun to choose: these corrections stand as they are."))
         else:
+            collisions.refuse_taken(question, by_user, Purpose.CORRECT)
             stages.require_stage(question, Question.Stage.PROPOSED)
         proposals = Proposal.objects.current(question).select_related("question__campaign")
         settled = [_settled(proposal, given, earlier) for proposal in proposals]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Draft, Purpose, Question
 from annotation.querysets import STAGE_FOR
-from annotation.services import leases
+from annotation.services import collisions, leases, stages
 from annotation.services.access import require_member, require_not_own
 from mammo.accounts.models import User
 from mammo.core.errors import StaleVersionError, UserError, WrongStateError
@@ -33,7 +33,8 @@ def save_draft(
     Raises:
         NotAllowedError: the account does not work on this campaign in that way.
         WrongStateError: there is nothing left to do for this account (sent already, or moved on).
-        StaleVersionError: another page saved in between; carries the draft as it stands.
+        StaleVersionError: another page saved in between, or another person finished the question; carries what
+            stands now.
     """
     require_member(question.campaign, by_user, purpose)
     if purpose != Purpose.CORRECT:
@@ -78,6 +79,8 @@ def _refuse_unless_stored(question: Question, by_user: User, purpose: str) -> No
         or Question.objects.filter(pk=question.pk).done_by(by_user, purpose).exists()
     )
     if over:
+        with transaction.atomic():
+            collisions.refuse_taken(stages.locked(question), by_user, purpose)
         raise WrongStateError(_("This question was sent already, or has moved on: nothing was saved."))
 
 

@@ -20,7 +20,7 @@ from annotation.models import (
 )
 from annotation.querysets import STAGE_FOR
 from annotation.reasons import PickReason, ReturnReason
-from annotation.services import leases, stages
+from annotation.services import collisions, leases, stages, stated_facts
 from annotation.services.access import is_simulated, require_member, require_not_own
 from annotation.services.campaigns import current_instructions
 from annotation.services.drafts import require_draft_version
@@ -84,6 +84,7 @@ def pick(
         )
         if row.edited:
             _keep_edit(row, chosen)
+        stated_facts.read_picks([row])
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
         _finish(question, by_user)
         audit.record(
@@ -98,10 +99,11 @@ def begun(question: Question, by_user: User, purpose: str, draft_version: int | 
     Raises:
         NotAllowedError: they corrected answers to it.
         WrongStateError: it is not to be decided now, or they have decided already.
-        StaleVersionError: another page saved a newer draft.
+        StaleVersionError: another page saved a newer draft, or another person decided or sits at it.
     """
     question = stages.locked(question)
     require_not_own(question, by_user)
+    collisions.refuse_taken(question, by_user, purpose)
     stages.require_stage(question, STAGE_FOR[purpose])
     if Pick.objects.filter(question=question, by_user=by_user, round=question.round).exists():
         raise WrongStateError(_("You have picked an answer to this question already."))
@@ -150,6 +152,7 @@ def write_answer(
             instruction_version=current_instructions(question.campaign),
             is_simulated=is_simulated(question, by_user),
         )
+        stated_facts.read_picks([row])
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.PICK))
         _finish(question, by_user)
         audit.record(

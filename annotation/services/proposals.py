@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Proposal, ProposerContext, Question
-from annotation.services import stages
+from annotation.services import stages, stated_facts
 from annotation.services.access import require_researcher
 from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
 from annotation.services.study_context import context_text, image_requests
@@ -163,7 +163,9 @@ def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[
     wanted = range(campaign.proposals_per_question)
     if any(index not in by_index or not str(by_index[index]["text"]).strip() for index in wanted):
         return "incomplete"
-    Proposal.objects.bulk_create([_proposal(job, campaign, question, by_index[index]) for index in wanted])
+    made = [_proposal(job, campaign, question, by_index[index]) for index in wanted]
+    Proposal.objects.bulk_create(made)
+    stated_facts.read_proposals(made)
     stages.move(question, Question.Stage.PROPOSED)
     return "questions"
 

@@ -2,21 +2,25 @@
 
 import tempfile
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, QuestionUpload
+from annotation.models import Campaign, Question, QuestionUpload
 from annotation.question_table import SUFFIXES, QuestionRow, language_of, read_question_table
 from annotation.services.access import require_table_keeper
 from annotation.services.questions import ImportResult, import_questions
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import UserError
+from mammo.core.errors import UserError, WrongStateError
 
+# A table that nobody confirmed holds patients' words before cleaning: it goes by itself.
+KEPT_FOR = timedelta(days=3)
 LARGEST_TABLE = 20_000_000
 MOST_ROWS = 20_000
 
@@ -98,6 +102,47 @@ def discard_upload(upload: QuestionUpload, *, by_user: User) -> None:
     """Throw a read table away; nothing was taken in."""
     require_table_keeper(upload.campaign.site, by_user)
     upload.delete()
+
+
+def forget_unconfirmed() -> int:
+    """Throw away tables that were read longer than `KEPT_FOR` ago and never confirmed; returns how many."""
+    old = QuestionUpload.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
+    thrown = 0
+    for pk in list(old.values_list("pk", flat=True)):
+        with transaction.atomic():
+            # One that is being confirmed at this moment is locked, and is passed over.
+            rows = QuestionUpload.objects.select_for_update(skip_locked=True, of=("self",))
+            row = rows.select_related("campaign__site").defer("rows").filter(pk=pk).first()
+            if row is None:
+                continue
+            row.delete()
+            audit.record(
+                "annotation.table_lapsed",
+                by_user=None,
+                on=row.campaign,
+                site=row.campaign.site,
+                upload=str(pk),
+            )
+            thrown += 1
+    return thrown
+
+
+def typed_question(campaign: Campaign, *, by_user: User, **values: str) -> Question:
+    """As `add_typed_question`, for one question that must be new.
+
+    Raises:
+        WrongStateError: the campaign holds it already.
+    """
+    with transaction.atomic():
+        result = add_typed_question(campaign, by_user=by_user, **values)
+        if result.counts["duplicate"]:
+            raise WrongStateError(_("The campaign holds this question already."))
+        # The campaign's row is locked by the import: nobody else has added one since.
+        return (
+            Question.objects.filter(campaign=campaign)
+            .select_related("campaign__site", "patient")
+            .latest("position")
+        )
 
 
 def add_typed_question(

@@ -1,16 +1,14 @@
-"""How good the proposals are: left unchanged, how far edited, which were picked, what the record supports."""
+"""How good the proposals are: left unchanged, how far edited, which were picked. No text is read for it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
+
+from django.db.models import Count, Sum
 
 from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Question, ShownOrder
 from annotation.querysets import PickQuerySet
 from annotation.statistics.agreement import Agreement, nominal_agreement
-from mammo.archive.models import Study
-from mammo.archive.report_reading import read_report
-from mammo.core.encryption import ErasedText
 
 
 @dataclass(frozen=True)
@@ -34,44 +32,43 @@ class SystemQuality:
 
 
 def by_system(campaign: Campaign) -> list[SystemQuality]:
-    """One row per system and revision, in alphabetical order."""
+    """One row per system and revision, in alphabetical order. No text is read."""
     corrections = Correction.objects.standing().filter(proposal__question__campaign=campaign)
-    rows: dict[str, list[Correction]] = defaultdict(list)
-    for row in corrections.select_related("proposal").defer(
-        "text", "notes", "proposal__text", "proposal__raw"
+    rows: dict[str, list[_Corrected]] = defaultdict(list)
+    for system, revision, *judged in corrections.values_list(
+        "proposal__system", "proposal__revision", "no_change", "edit_distance", "error_tags"
     ):
-        rows[_name(row.proposal)].append(row)
+        rows[_name(system, revision)].append(_Corrected(*judged))
     made: Counter[str] = Counter()
-    for proposal in Proposal.objects.filter(question__campaign=campaign).defer("text", "raw"):
-        made[_name(proposal)] += 1
-    picks = [
-        pick
-        for pick in _standing_picks(campaign).select_related("correction__proposal")
-        if pick.correction is not None
-    ]
-    questions = {pick.question_id for pick in picks}
+    counted = Proposal.objects.filter(question__campaign=campaign).order_by()
+    for system, revision, n in counted.values_list("system", "revision").annotate(n=Count("pk")):
+        made[_name(system, revision)] += n
     chosen: dict[str, set[object]] = defaultdict(set)
-    for pick in picks:
-        if pick.correction is not None:
-            chosen[_name(pick.correction.proposal)].add(pick.question_id)
-    return [
-        _quality(name, made[name], rows[name], len(chosen[name]), len(questions)) for name in sorted(made)
-    ]
+    picks = _standing_picks(campaign).filter(correction__isnull=False)
+    for question, system, revision in picks.values_list(
+        "question", "correction__proposal__system", "correction__proposal__revision"
+    ):
+        chosen[_name(system, revision)].add(question)
+    questions = len(set().union(*chosen.values()))
+    return [_quality(name, made[name], rows[name], len(chosen[name]), questions) for name in sorted(made)]
 
 
-def _name(proposal: Proposal) -> str:
-    return f"{proposal.system} ({proposal.revision[:8]})"
+@dataclass(frozen=True)
+class _Corrected:
+    no_change: bool
+    edit_distance: int
+    error_tags: list[str]
+
+
+def _name(system: str, revision: str) -> str:
+    return f"{system} ({revision[:8]})"
 
 
 def _standing_picks(campaign: Campaign) -> PickQuerySet:
-    return (
-        Pick.objects.standing()
-        .filter(question__campaign=campaign, question__stage=Question.Stage.PICKED)
-        .defer("text", "reason")
-    )
+    return Pick.objects.standing().filter(question__campaign=campaign, question__stage=Question.Stage.PICKED)
 
 
-def _quality(name: str, proposals: int, rows: list[Correction], chosen: int, questions: int) -> SystemQuality:
+def _quality(name: str, proposals: int, rows: list[_Corrected], chosen: int, questions: int) -> SystemQuality:
     changed = [row.edit_distance for row in rows if not row.no_change]
     tags = Counter(tag for row in rows for tag in row.error_tags)
     return SystemQuality(
@@ -103,16 +100,32 @@ def picks_by_index(campaign: Campaign) -> dict[int, int]:
 
 def picks_by_place(campaign: Campaign) -> dict[int, int]:
     """Picks by the place at which the senior saw the answer: what leans to the first place is habit."""
-    orders = {
-        (row.question_id, row.user_id, row.round): row.order
-        for row in ShownOrder.objects.filter(question__campaign=campaign, purpose="pick")
-    }
+    shown = ShownOrder.objects.filter(question__campaign=campaign, purpose="pick")
+    orders = {tuple(seen): order for *seen, order in shown.values_list("question", "user", "round", "order")}
     found: Counter[int] = Counter()
-    for pick in _standing_picks(campaign).filter(correction__isnull=False):
-        order = orders.get((pick.question_id, pick.by_user_id, pick.round), [])
-        if str(pick.correction_id) in order:
-            found[order.index(str(pick.correction_id))] += 1
+    picks = _standing_picks(campaign).filter(correction__isnull=False)
+    for *seen, correction in picks.values_list("question", "by_user", "round", "correction"):
+        order = orders.get(tuple(seen), [])
+        if str(correction) in order:
+            found[order.index(str(correction))] += 1
     return dict(sorted(found.items()))
+
+
+def time_per_task(campaign: Campaign) -> dict[str, tuple[int, float]]:
+    """Tasks that were timed and their median seconds at work, to correct a question and to pick for one."""
+    # A junior's time on a question is shared out over the rows of its proposals.
+    corrections = (
+        Correction.objects.filter(proposal__question__campaign=campaign)
+        .order_by()
+        .values_list("proposal__question", "by_user", "round", "revision")
+        .annotate(seconds=Sum("active_seconds"))
+    )
+    picks = Pick.objects.filter(question__campaign=campaign).values_list("active_seconds", flat=True)
+    timed = {
+        "correct": [seconds for *_task, seconds in corrections if seconds > 0],
+        "pick": [seconds for seconds in picks if seconds > 0],
+    }
+    return {purpose: (len(seconds), float(median(seconds))) for purpose, seconds in timed.items() if seconds}
 
 
 def junior_agreement(campaign: Campaign) -> dict[str, Agreement]:
@@ -131,57 +144,7 @@ def senior_agreement(campaign: Campaign) -> Agreement:
     """Where several seniors picked for one question (adjudications left out): on the picked proposal."""
     rows = Pick.objects.standing().filter(question__campaign=campaign, is_adjudication=False)
     units: dict[object, list[object]] = defaultdict(list)
-    for pick in rows.select_related("correction").defer("text", "reason", "correction__text"):
+    for question, turn, proposal, pick in rows.values_list("question", "round", "correction__proposal", "pk"):
         # Of several juniors' corrections of one proposal any counts as the same choice.
-        label = pick.correction.proposal_id if pick.correction is not None else pick.pk
-        units[(pick.question_id, pick.round)].append(label)
+        units[(question, turn)].append(proposal or pick)
     return nominal_agreement(list(units.values()))
-
-
-@dataclass(frozen=True)
-class Support:
-    """Facts that answers state and the labels of the study can confirm or refute."""
-
-    stated: int
-    supported: int
-
-    @property
-    def share(self) -> float | None:
-        """Supported of stated; None where nothing was stated."""
-        return self.supported / self.stated if self.stated else None
-
-
-def support_of_proposals(campaign: Campaign) -> Support:
-    """Facts in the proposals (density, BI-RADS by side) that the labels of the study support."""
-    rows = Proposal.objects.filter(question__campaign=campaign, question__study__isnull=False)
-    return _support((row.text, row.question.study) for row in rows.select_related("question__study"))
-
-
-def support_of_picks(campaign: Campaign) -> Support:
-    """The same for the picked answers: what a model trained on them learns to assert."""
-    rows = Pick.objects.standing().filter(
-        question__campaign=campaign, question__stage="picked", question__study__isnull=False
-    )
-    return _support((row.text, row.question.study) for row in rows.select_related("question__study"))
-
-
-def _support(texts: Iterable[tuple[str, Study | None]]) -> Support:
-    stated = supported = 0
-    for text, study in texts:
-        if study is None or isinstance(text, ErasedText):
-            continue
-        said = read_report(str(text))
-        facts = [(said.density, study.density)]
-        sides = [(said.birads.left, study.birads_left), (said.birads.right, study.birads_right)]
-        facts += (
-            sides if any(value for value, _known in sides) else [(said.birads.overall, study.birads_overall)]
-        )
-        for value, known in facts:
-            if value and known:
-                stated += 1
-                supported += _agrees(value, known)
-    return Support(stated, supported)
-
-
-def _agrees(said: str, known: str) -> bool:
-    return said == known or (said[:1] == known[:1] == "4" and "4" in (said, known))

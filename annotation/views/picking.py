@@ -114,15 +114,20 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
 def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """Take the decision between two seniors."""
     user, question = user_of(request), question_for(request, question_id, Purpose.ADJUDICATE)
+    reason = request.POST.get("reason", "")
     judged = judging(KIND, question.pk, by_user=user, study=question.study)
-    row = adjudication.adjudicate(
-        question,
-        by_user=user,
-        chosen=_uuid(request, "chosen"),
-        reason=request.POST.get("reason", ""),
-        reason_codes=request.POST.getlist("reasons"),
-        active_seconds=presentation.seconds(request),
-    )
+    try:
+        row = adjudication.adjudicate(
+            question,
+            by_user=user,
+            chosen=_uuid(request, "chosen"),
+            reason=reason,
+            reason_codes=request.POST.getlist("reasons"),
+            active_seconds=presentation.seconds(request),
+        )
+    except StaleVersionError as stale:
+        cards = presentation.candidate_cards(question, user, Purpose.ADJUDICATE)
+        return conflict(request, stale, letters_of(cards), reason)
     judged(row)
     messages.success(request, _("Question %(number)s is decided. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.ADJUDICATE)
@@ -134,15 +139,19 @@ def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpRes
 def write_answer(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """None is acceptable: the senior writes the answer."""
     user, question = user_of(request), question_for(request, question_id, Purpose.PICK)
+    written = request.POST.get("written", "")
     judged = judging(KIND, question.pk, by_user=user, study=question.study)
-    row = picks.write_answer(
-        question,
-        by_user=user,
-        text=request.POST.get("written", ""),
-        reason=request.POST.get("written_reason", ""),
-        reason_codes=request.POST.getlist("return_reasons"),
-        active_seconds=presentation.seconds(request),
-    )
+    try:
+        row = picks.write_answer(
+            question,
+            by_user=user,
+            text=written,
+            reason=request.POST.get("written_reason", ""),
+            reason_codes=request.POST.getlist("return_reasons"),
+            active_seconds=presentation.seconds(request),
+        )
+    except StaleVersionError as stale:
+        return conflict(request, stale, letters_of(presentation.candidate_cards(question, user)), written)
     judged(row)
     messages.success(request, _("Question %(number)s is picked. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.PICK)

@@ -15,7 +15,7 @@ from annotation.models import Campaign, ErrorTag, Flag, Lease, Purpose, Question
 from annotation.services import assignments, campaign_settings, export
 from annotation.services.practice import score_of
 from annotation.services.wording import safe_cell
-from annotation.statistics import progress, quality, timeline
+from annotation.statistics import progress, quality, support, timeline
 from annotation.views.shared import managed_campaign, managed_question, user_of
 from mammo.accounts.models import User
 from mammo.core.charts import line_chart
@@ -89,8 +89,9 @@ def campaign_quality(request: HttpRequest, campaign_id: uuid.UUID) -> HttpRespon
             if found.units
         ],
         "seniors": quality.senior_agreement(row),
-        "proposed": quality.support_of_proposals(row),
-        "picked": quality.support_of_picks(row),
+        "times": quality.time_per_task(row),
+        "proposed": support.support_of_proposals(row),
+        "picked": support.support_of_picks(row),
     }
     return render(request, "annotation/campaign_quality.html", context)
 
@@ -144,14 +145,7 @@ def give_question(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     if purpose not in Purpose.values:
         raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
     to, come_from = _person(request, question, "to"), _person(request, question, "from")
-    if come_from is not None and to is not None:
-        assignments.reassign(question, come_from, to, purpose, by_user=user)
-    elif to is not None:
-        assignments.assign(question, to, purpose, by_user=user)
-    elif come_from is not None:
-        assignments.unassign(question, come_from, purpose, by_user=user)
-    else:
-        raise UserError(_("to: choose a person"))
+    assignments.change_holder(question, to=to, come_from=come_from, purpose=purpose, by_user=user)
     messages.success(request, _("The assignment is changed."))
     return redirect("annotation:timeline", question.pk)
 

@@ -5,11 +5,13 @@ from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 
 from annotation import presentation
-from annotation.models import Campaign, Correction, Draft, Purpose, Question
+from annotation.models import Campaign, Correction, Draft, Pick, Purpose, Question
 from annotation.services import drafts
 from annotation.services.access import require_not_own
+from annotation.services.collisions import TakenError
 from mammo.accounts.models import User
 from mammo.core.errors import StaleVersionError
 
@@ -92,18 +94,22 @@ def conflict(
     request: HttpRequest, stale: StaleVersionError, letters: dict[str, str], sent: str
 ) -> HttpResponse:
     """Both texts, side by side, with status 409; neither is lost."""
-    current = stale.current
-    stored_at: datetime | None
-    if isinstance(current, Draft):
-        stored, stored_at = presentation.draft_as_text(current, letters), current.updated_at
-    elif isinstance(current, Campaign):
-        stored, stored_at = letters.get("stored", ""), current.updated_at
-    else:
-        rows = [row for row in current if isinstance(row, Correction)] if isinstance(current, list) else []
-        stored, stored_at = (
-            presentation.corrections_as_text(rows, letters),
-            rows[0].created_at if rows else None,
-        )
+    stored, stored_at = _stored(stale.current, letters)
     context = {"stored": stored, "sent": sent, "stored_at": stored_at}
-    template = "_conflict.html" if getattr(request, "htmx", False) else "annotation/conflict.html"
+    if isinstance(stale, TakenError):
+        context |= {"taken": str(stale), "reload_url": reverse("home")}
+    template = "annotation/_conflict.html" if getattr(request, "htmx", False) else "annotation/conflict.html"
     return render(request, template, context, status=409)
+
+
+def _stored(current: object, letters: dict[str, str]) -> tuple[str, datetime | None]:
+    """What stands now, as text, and since when."""
+    if isinstance(current, Draft):
+        return presentation.draft_as_text(current, letters), current.updated_at
+    if isinstance(current, Campaign):
+        return letters.get("stored", ""), current.updated_at
+    rows = current if isinstance(current, list) else []
+    corrected = [row for row in rows if isinstance(row, Correction)]
+    picked = [row for row in rows if isinstance(row, Pick)]
+    text = presentation.corrections_as_text(corrected, letters) or presentation.picks_as_text(picked, letters)
+    return text, rows[0].created_at if rows else None

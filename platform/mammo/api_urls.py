@@ -5,6 +5,8 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from rest_framework.routers import SimpleRouter
 
 from annotation import api as annotation
+from annotation import api_rooms as annotation_rooms
+from annotation import api_viewsets as annotation_work
 from evaluation import api as evaluation
 from mammo.api import accounts, pages
 from mammo.api.errors import unknown_address
@@ -19,12 +21,18 @@ for prefix, viewset in (
     ("images", archive.ImageViewSet),
     ("imports", archive.ImportViewSet),
     ("jobs", jobs.JobViewSet),
-    ("campaigns", annotation.CampaignViewSet),
-    ("questions", annotation.QuestionViewSet),
+    ("campaigns", annotation_work.CampaignViewSet),
+    ("questions", annotation_work.QuestionViewSet),
     ("proposals", annotation.ProposalViewSet),
     ("corrections", annotation.CorrectionViewSet),
     ("picks", annotation.PickViewSet),
-    ("exports", annotation.ExportViewSet),
+    ("exports", annotation_work.ExportViewSet),
+    ("uploads", annotation_rooms.UploadViewSet),
+    ("skips", annotation_rooms.SkipViewSet),
+    ("flags", annotation_rooms.FlagViewSet),
+    ("phrases", annotation_rooms.PhraseViewSet),
+    ("news", annotation_rooms.NewsViewSet),
+    ("endpoints", annotation_rooms.EndpointViewSet),
     ("snapshots", modeling.SnapshotViewSet),
     ("runs", modeling.RunViewSet),
     ("checkpoints", modeling.CheckpointViewSet),

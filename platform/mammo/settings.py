@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "mammo.core.middleware.UserErrorMiddleware",
     "mammo.core.middleware.NoStoreMiddleware",
     "mammo.accounts.middleware.SecondFactorMiddleware",
+    "mammo.accounts.middleware.GivenPasswordMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -155,7 +156,7 @@ TEMPLATES = [
 
 SQLITE_OPTIONS: dict[str, Any] = {
     # Measured with 20 writing processes: 0 of 4,000 writes locked; Django's defaults lose 858 of 1,000.
-    "timeout": 20,
+    "timeout": 60,
     "transaction_mode": "IMMEDIATE",
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=27103364; "
@@ -344,6 +345,14 @@ SPECTACULAR_SETTINGS = {
         "ImportOutcome": "mammo.archive.models.ImportItem.Outcome",
         "ProposerContext": "annotation.models.ProposerContext",
         "QuestionStage": "annotation.models.Question.Stage",
+        "Purpose": "annotation.models.Purpose",
+        "ErrorTag": "annotation.models.ErrorTag",
+        "FlagKind": "annotation.models.FlagKind",
+        "NewsKind": "annotation.models.NewsKind",
+        "SkipReason": "annotation.models.SkipReason",
+        "PickReason": "annotation.reasons.PickReason",
+        "ReturnReason": "annotation.reasons.ReturnReason",
+        "ApprovalState": "annotation.models.EndpointApproval.State",
         "TrainingStage": "modeling.models.Stage",
         "Birads": "mammo.core.choices.Birads",
         "Density": "mammo.core.choices.Density",

@@ -12,6 +12,7 @@ from annotation.models import (
     Correction,
     EndpointApproval,
     Flag,
+    Notification,
     Phrase,
     Pick,
     Proposal,
@@ -200,6 +201,7 @@ def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:
         asked_by=rita,
         expires_on="2099-01-01",
     )
+    keys["news"] = Notification.objects.create(user=june, kind="assigned", question=question).pk
     keys.update(upload=upload.pk, skip=skip.pk, flag=flag.pk, phrase=phrase.pk, approval=approval.pk)
 
 

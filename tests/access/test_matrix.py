@@ -45,6 +45,8 @@ KINDS = {
     "study_key": "reader_study", "data_export_id": "data_export",
 }  # fmt: skip
 API_KINDS = {
+    "uploads": "upload", "skips": "skip", "flags": "flag", "phrases": "phrase", "news": "news",
+    "endpoints": "approval",
     "sites": "site", "studies": "study", "images": "image", "imports": "batch", "jobs": "job",
     "campaigns": "campaign", "questions": "question", "proposals": "proposal", "corrections": "correction",
     "picks": "pick", "exports": "export", "snapshots": "snapshot", "runs": "run", "checkpoints": "checkpoint",

@@ -10,6 +10,7 @@ from django.db import DatabaseError, transaction
 from annotation.models import Campaign, Correction, Draft, Lease, Proposal, Question
 from annotation.services import leases
 from annotation.services.campaigns import change_instructions, close_campaign
+from annotation.services.collisions import TakenError
 from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.services.drafts import save_draft
 from annotation.services.picks import return_to_juniors
@@ -103,7 +104,7 @@ def test_a_closed_campaign_takes_no_corrections(question: Question, june: User, 
 
 
 def test_a_second_junior_is_not_needed_where_one_is_enough(corrected: Question, jack: User) -> None:
-    with pytest.raises(WrongStateError):
+    with pytest.raises(TakenError, match="finished"):
         submit_corrections(corrected, by_user=jack, items=scene.items_for(corrected))
     assert Correction.objects.count() == 3
 
@@ -168,7 +169,7 @@ def test_sending_in_ends_the_draft_and_keeps_the_seat(question: Question, june: 
 
 def test_while_another_holds_the_question_it_cant_be_sent(question: Question, june: User, jack: User) -> None:
     leases.hold(question, by_user=jack, purpose="correct")
-    with pytest.raises(WrongStateError, match="Someone else"):
+    with pytest.raises(TakenError, match="Someone else"):
         submit_corrections(question, by_user=june, items=scene.items_for(question))
 
 

@@ -6,7 +6,7 @@ from annotation.models import Campaign, Correction, Question
 from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.services.picks import pick
 from annotation.services.shown_orders import shown_order
-from annotation.statistics import progress, quality
+from annotation.statistics import progress, quality, support
 from annotation.statistics.agreement import nominal_agreement
 from mammo.accounts.models import User
 from tests.annotation import scene
@@ -72,7 +72,7 @@ def test_proposals_are_judged_by_what_became_of_them(twice: Campaign) -> None:
 
 def test_facts_are_held_against_the_labels_of_the_study(question: Question) -> None:
     # The study is density C: two of the three proposals say so, one says B.
-    found = quality.support_of_proposals(question.campaign)
+    found = support.support_of_proposals(question.campaign)
     assert (found.stated, found.supported) == (3, 2)
 
 

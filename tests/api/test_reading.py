@@ -52,8 +52,8 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "corrections": (
         "june",
-        "id question proposal by round revision replaces text no_change error_tags notes edit_distance "
-        "active_seconds created_at is_simulated",
+        "id question proposal by round revision replaces text no_change error_tags citations warnings notes "
+        "edit_distance active_seconds created_at is_simulated",
     ),
     "picks": (
         "sol",
@@ -62,7 +62,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     "exports": (
         "rita",
-        "id campaign format preferences content_hash counts by created_at is_simulated",
+        "id campaign format preferences images export_id content_hash counts by created_at is_simulated",
     ),
     "snapshots": ("rita", "id site name content_hash counts split export job created_at is_simulated"),
     "runs": (

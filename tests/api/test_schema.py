@@ -13,7 +13,7 @@ from evaluation.models import Trial
 from mammo.accounts.models import User
 from tests.api import fuzzing
 
-EXAMPLES = 12
+EXAMPLES = 5
 ROLES = ("june", "sena", "rita", "dana")
 
 

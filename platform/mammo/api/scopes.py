@@ -16,6 +16,8 @@ class Scope(models.TextChoices):
     READ_JOBS = "read:jobs", _("Read jobs and their logs")
     WRITE_JOBS = "write:jobs", _("Cancel and retry jobs")
     READ_ANNOTATION = "read:annotation", _("Read campaigns, questions, corrections and picks")
+    WRITE_CAMPAIGNS = "write:campaigns", _("Run campaigns: questions, people, texts, exports, endpoints")
+    WRITE_WORK = "write:work", _("Take and skip questions, practise, write remarks, flags and phrases")
     WRITE_CORRECTIONS = "write:corrections", _("Send in corrections")
     WRITE_PICKS = "write:picks", _("Pick answers")
     READ_MODELING = "read:modeling", _("Read training sets, runs and checkpoints")
@@ -32,6 +34,16 @@ USEFUL_FOR: dict[str, frozenset[str]] = {
     Scope.READ_JOBS: _EVERYBODY,
     Scope.WRITE_JOBS: _EVERYBODY,
     Scope.READ_ANNOTATION: frozenset(
+        {
+            Role.JUNIOR.value,
+            Role.SENIOR.value,
+            Role.RESEARCHER.value,
+            Role.DATA_MANAGER.value,
+            Role.ADMIN.value,
+        }
+    ),
+    Scope.WRITE_CAMPAIGNS: frozenset({Role.RESEARCHER.value, Role.DATA_MANAGER.value, Role.ADMIN.value}),
+    Scope.WRITE_WORK: frozenset(
         {Role.JUNIOR.value, Role.SENIOR.value, Role.RESEARCHER.value, Role.ADMIN.value}
     ),
     Scope.WRITE_CORRECTIONS: frozenset({Role.JUNIOR.value}),

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from mammo.core import idempotency
-from mammo.jobs import doorbell, queue_folder, services
+from mammo.jobs import chores, doorbell, queue_folder, services
 from mammo.jobs.attempt_files import AttemptFiles, shred
 from mammo.jobs.models import ACTIVE, Beat, Job
 from mammo.jobs.timing import timing
@@ -77,8 +77,9 @@ def reap_forever(stop: threading.Event) -> None:
 
 
 def keep_house() -> int:
-    """Forget old idempotency keys; close what ended attempts left open, and return how many those were."""
+    """Forget old idempotency keys, do the rooms' chores; close what ended attempts left open, and count those."""
     idempotency.forget_old()
+    chores.do_chores()
     closed = 0
     for folder in (Path(settings.MAMMO_HOME) / "jobs").glob("*/attempt-*"):
         if {path.name for path in folder.iterdir()} <= {"log.sealed"}:

@@ -1,0 +1,414 @@
+"""Campaigns run by the programming interface, as the pages do it; parts of the campaigns' viewset."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import Count
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotation import api_campaign_serializers as given_by
+from annotation.api_access import kept, managed, researched_site, visible
+from annotation.api_serializers import CampaignDesignSerializer, QuestionSerializer
+from annotation.api_work import checked
+from annotation.api_work_serializers import PhraseSerializer
+from annotation.markdown_text import sections_of
+from annotation.models import Campaign, CampaignMember, Lease, Phrase, Question, QuestionUpload, TabletLink
+from annotation.services import assignments, campaign_settings, campaigns, export, phrases, proposals, tablet
+from annotation.services import uploads as tables
+from mammo.accounts.models import User
+from mammo.api.once import rows_made_once
+from mammo.api.schema import IDEMPOTENCY_KEY
+from mammo.api.scopes import Scope
+from mammo.api.viewsets import RoomViewSet
+from mammo.core.errors import WrongStateError
+from mammo.jobs.api import JobSerializer
+from mammo.jobs.models import Job
+
+# What a token needs for each action that changes something.
+CAMPAIGN_SCOPES = {
+    "create": Scope.WRITE_CAMPAIGNS,
+    "change_settings": Scope.WRITE_CAMPAIGNS,
+    "change_proposer": Scope.WRITE_CAMPAIGNS,
+    "change_instructions": Scope.WRITE_CAMPAIGNS,
+    "change_guideline": Scope.WRITE_CAMPAIGNS,
+    "add_member": Scope.WRITE_CAMPAIGNS,
+    "remove_member": Scope.WRITE_CAMPAIGNS,
+    "move": Scope.WRITE_CAMPAIGNS,
+    "share_out": Scope.WRITE_CAMPAIGNS,
+    "propose": Scope.WRITE_CAMPAIGNS,
+    "write_set": Scope.WRITE_CAMPAIGNS,
+    "read_table": Scope.WRITE_CAMPAIGNS,
+    "add_question": Scope.WRITE_CAMPAIGNS,
+    "invite": Scope.WRITE_CAMPAIGNS,
+    "add_practice": Scope.WRITE_CAMPAIGNS,
+    "add_phrase": Scope.WRITE_WORK,
+    "practise_correcting": Scope.WRITE_WORK,
+    "practise_picking": Scope.WRITE_WORK,
+}
+
+
+class RunActions(RoomViewSet[Campaign]):
+    """Making a campaign, its settings, texts and people, opening and closing, asking for proposals and exports."""
+
+    @extend_schema(
+        operation_id="campaigns_create",
+        request=given_by.NewCampaignSerializer,
+        responses={201: given_by.CampaignSettingsSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def create(self, request: Request) -> Response:
+        """Make a draft campaign at a site where the account is researcher."""
+        given = checked(given_by.NewCampaignSerializer, request)
+        site = researched_site(self.user, given.pop("site"))
+        name = given.pop("name")
+        rows = rows_made_once(
+            request,
+            lambda: [campaigns.create_campaign(name, site=site, by_user=self.user, **given)],
+            Campaign.objects.managed_by(self.user),
+        )
+        return Response(given_by.CampaignSettingsSerializer(rows[0]).data, status=201)
+
+    @extend_schema(operation_id="campaigns_settings", responses=given_by.CampaignSettingsSerializer)
+    @action(detail=True, methods=["get"], url_path="settings")
+    def settings_of(self, request: Request, pk: uuid.UUID) -> Response:
+        """Every setting, for researchers of the site."""
+        return self._settings(managed(self.user, pk))
+
+    @extend_schema(
+        operation_id="campaigns_settings_create",
+        request=given_by.ChangedSettingsSerializer,
+        responses=given_by.CampaignSettingsSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @settings_of.mapping.post
+    def change_settings(self, request: Request, pk: uuid.UUID) -> Response:
+        """Change settings; what raters have seen is frozen once the first answer was sent in (409)."""
+        given, campaign = checked(given_by.ChangedSettingsSerializer, request), managed(self.user, pk)
+        version = given.pop("version")
+        self._once(
+            request,
+            campaign,
+            lambda: campaign_settings.change_settings(
+                campaign, by_user=self.user, expected_version=version, **given
+            ),
+        )
+        return self._settings(campaign)
+
+    def _settings(self, campaign: Campaign) -> Response:
+        campaign.refresh_from_db()
+        return Response(given_by.CampaignSettingsSerializer(campaign).data)
+
+    @extend_schema(
+        operation_id="campaigns_proposer_create",
+        request=given_by.NewProposerSerializer,
+        responses=CampaignDesignSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="proposer")
+    def change_proposer(self, request: Request, pk: uuid.UUID) -> Response:
+        """Name another proposing system; only before the first proposal."""
+        given, campaign = checked(given_by.NewProposerSerializer, request), managed(self.user, pk)
+        self._once(request, campaign, lambda: campaigns.change_proposer(campaign, by_user=self.user, **given))
+        campaign.refresh_from_db()
+        return Response(CampaignDesignSerializer(campaign).data)
+
+    @extend_schema(operation_id="campaigns_texts", responses=given_by.TextsSerializer)
+    @action(detail=True, methods=["get"], url_path="texts")
+    def texts(self, request: Request, pk: uuid.UUID) -> Response:
+        """Instructions and guideline, for everybody on the campaign."""
+        return self._texts(visible(self.user, pk))
+
+    @extend_schema(
+        operation_id="campaigns_instructions_create",
+        request=given_by.NewInstructionsSerializer,
+        responses=given_by.TextsSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="texts/instructions")
+    def change_instructions(self, request: Request, pk: uuid.UUID) -> Response:
+        """A new version of the instructions; judgements name the one they were made under."""
+        given, campaign = checked(given_by.NewInstructionsSerializer, request), managed(self.user, pk)
+        self._once(
+            request,
+            campaign,
+            lambda: campaigns.change_instructions(
+                campaign, given["text"], by_user=self.user, expected_version=given["version"]
+            ),
+        )
+        return self._texts(campaign)
+
+    @extend_schema(
+        operation_id="campaigns_guideline_create",
+        request=given_by.NewGuidelineSerializer,
+        responses=given_by.TextsSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="texts/guideline")
+    def change_guideline(self, request: Request, pk: uuid.UUID) -> Response:
+        """A new version of the guideline, its edition named; error tags cite its headings."""
+        given, campaign = checked(given_by.NewGuidelineSerializer, request), managed(self.user, pk)
+        self._once(
+            request,
+            campaign,
+            lambda: campaign_settings.change_guideline(
+                campaign,
+                given["text"],
+                edition=given["edition"],
+                by_user=self.user,
+                expected_version=given["version"],
+            ),
+        )
+        return self._texts(campaign)
+
+    def _texts(self, campaign: Campaign) -> Response:
+        campaign.refresh_from_db()
+        found = {
+            "version": campaign.version,
+            "instructions": campaign.instructions,
+            "instruction_version": campaigns.current_instructions(campaign),
+            "guideline": campaign.guideline,
+            "guideline_edition": campaign.guideline_edition,
+            "guideline_version": campaign_settings.current_guideline(campaign),
+            "sections": sections_of(campaign.guideline),
+        }
+        return Response(given_by.TextsSerializer(found).data)
+
+    @extend_schema(operation_id="campaigns_members", responses=given_by.MembersSerializer)
+    @action(detail=True, methods=["get"], url_path="members")
+    def members(self, request: Request, pk: uuid.UUID) -> Response:
+        """Who works on a campaign, as what, in which pool; for researchers of the site."""
+        return self._members(managed(self.user, pk))
+
+    @extend_schema(
+        operation_id="campaigns_members_create",
+        request=given_by.NewMemberSerializer,
+        responses=given_by.MembersSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @members.mapping.post
+    def add_member(self, request: Request, pk: uuid.UUID) -> Response:
+        """Let a person work on a campaign; one who does already is put into the pool that is named."""
+        given, campaign = checked(given_by.NewMemberSerializer, request), managed(self.user, pk)
+        person = self._person(campaign, given["user"])
+
+        def add() -> None:
+            member = campaigns.add_member(
+                campaign, person, given["purpose"], by_user=self.user, pool=given["pool"]
+            )
+            if member.pool != given["pool"].strip():
+                assignments.set_pool(member, given["pool"], by_user=self.user)
+
+        self._once(request, campaign, add)
+        return self._members(campaign)
+
+    @extend_schema(
+        operation_id="campaigns_members_remove",
+        request=given_by.FormerMemberSerializer,
+        responses=given_by.MembersSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="members/remove")
+    def remove_member(self, request: Request, pk: uuid.UUID) -> Response:
+        """A person works here no longer; what they did stays, what they hold is free again."""
+        given, campaign = checked(given_by.FormerMemberSerializer, request), managed(self.user, pk)
+        rows = CampaignMember.objects.filter(campaign=campaign, purpose=given["purpose"])
+
+        def remove() -> None:
+            member = (
+                rows.select_related("campaign__site", "user").filter(user__username=given["user"]).first()
+            )
+            if member is None:
+                raise Http404
+            campaigns.remove_member(member, by_user=self.user)
+
+        self._once(request, campaign, remove)
+        return self._members(campaign)
+
+    def _members(self, campaign: Campaign) -> Response:
+        rows = campaign.members.select_related("user").order_by("purpose", "user__username")
+        return Response(given_by.MembersSerializer({"members": rows}).data)
+
+    @staticmethod
+    def _person(campaign: Campaign, name: str) -> User:
+        people = User.objects.filter(memberships__site=campaign.site).distinct()
+        person: User = get_object_or_404(people, username=name)
+        return person
+
+    @extend_schema(
+        operation_id="campaigns_move",
+        request=given_by.MoveSerializer,
+        responses=given_by.CampaignSettingsSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: uuid.UUID) -> Response:
+        """Open or close a campaign."""
+        given, campaign = checked(given_by.MoveSerializer, request), managed(self.user, pk)
+
+        def act() -> None:
+            if given["to"] == "open":
+                campaigns.open_campaign(campaign, by_user=self.user)
+            else:
+                campaigns.close_campaign(campaign, by_user=self.user, reason=given["reason"])
+
+        self._once(request, campaign, act)
+        return self._settings(campaign)
+
+    @extend_schema(
+        operation_id="campaigns_share_out",
+        request=given_by.ShareSerializer,
+        responses=given_by.SharesSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="share-out")
+    def share_out(self, request: Request, pk: uuid.UUID) -> Response:
+        """Assign what nobody holds to named people in equal parts."""
+        given, campaign = checked(given_by.ShareSerializer, request), managed(self.user, pk)
+        people = [self._person(campaign, name) for name in dict.fromkeys(given["people"])]
+        purpose = given["purpose"]
+        self._once(
+            request,
+            campaign,
+            lambda: assignments.share_out(campaign, people, purpose, by_user=self.user, most=given["most"]),
+        )
+        held = Lease.objects.filter(question__campaign=campaign, purpose=purpose, expires_at__isnull=True)
+        counted = held.order_by().values_list("user__username").annotate(n=Count("pk"))
+        return Response({"assigned": dict(counted)})
+
+    @extend_schema(
+        operation_id="campaigns_propose",
+        request=None,
+        responses={201: JobSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"])
+    def propose(self, request: Request, pk: uuid.UUID) -> Response:
+        """Queue proposals for the questions that lack them."""
+        campaign = managed(self.user, pk)
+
+        def queue() -> list[Job]:
+            job = proposals.queue_proposals(campaign, by_user=self.user)
+            if job is None:
+                raise WrongStateError(_("No question lacks proposals."))
+            return [job]
+
+        rows = rows_made_once(request, queue, Job.objects.visible_to(self.user))
+        return Response(JobSerializer(rows[0]).data, status=201)
+
+    @extend_schema(
+        operation_id="campaigns_exports_create",
+        request=given_by.NewExportSerializer,
+        responses={201: JobSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="exports")
+    def write_set(self, request: Request, pk: uuid.UUID) -> Response:
+        """Queue a training set from the picked answers."""
+        given, campaign = checked(given_by.NewExportSerializer, request), managed(self.user, pk)
+        rows = rows_made_once(
+            request,
+            lambda: [export.queue_export(campaign, by_user=self.user, **given)],
+            Job.objects.visible_to(self.user),
+        )
+        return Response(JobSerializer(rows[0]).data, status=201)
+
+    def _once(self, request: Request, campaign: Campaign, act: Callable[[], Any]) -> None:
+        """Do something with a campaign, once per key."""
+
+        def acted() -> list[Campaign]:
+            act()
+            return [campaign]
+
+        rows_made_once(request, acted, Campaign.objects.filter(pk=campaign.pk))
+
+
+class QuestionsInActions(RoomViewSet[Campaign]):
+    """Bringing in questions: tables, single ones, invitations to the tablet; a campaign's phrase book."""
+
+    @extend_schema(
+        operation_id="campaigns_uploads_create",
+        request=given_by.NewUploadSerializer,
+        responses={201: given_by.UploadSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="uploads")
+    def read_table(self, request: Request, pk: uuid.UUID) -> Response:
+        """Read a table of questions; nothing is taken in before it is confirmed (`uploads`)."""
+        given, campaign = checked(given_by.NewUploadSerializer, request), kept(self.user, pk)
+        file = SimpleUploadedFile(given["name"], given["content"])
+        rows = rows_made_once(
+            request,
+            lambda: [tables.read_upload(campaign, file, by_user=self.user)],
+            QuestionUpload.objects.filter(campaign=campaign).select_related("by_user"),
+        )
+        if not rows:
+            raise WrongStateError(_("This table was confirmed or thrown away already."))
+        return Response(given_by.UploadSerializer(rows[0]).data, status=201)
+
+    @extend_schema(
+        operation_id="campaigns_questions_create",
+        request=given_by.NewQuestionSerializer,
+        responses={201: QuestionSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="questions")
+    def add_question(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take in one question; it is cleaned of identity. One that the campaign holds already is answered 409."""
+        given, campaign = checked(given_by.NewQuestionSerializer, request), kept(self.user, pk)
+        text = "\n---\n".join(given.pop("turns"))
+        rows = rows_made_once(
+            request,
+            lambda: [tables.typed_question(campaign, by_user=self.user, text=text, **given)],
+            Question.objects.filter(campaign=campaign).select_related("campaign__site", "patient"),
+        )
+        return Response(QuestionSerializer(rows[0]).data, status=201)
+
+    @extend_schema(
+        operation_id="campaigns_invitations_create",
+        request=given_by.NewInvitationSerializer,
+        responses={201: given_by.InvitationSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="invitations")
+    def invite(self, request: Request, pk: uuid.UUID) -> Response:
+        """Make a link for one patient's tablet; its address is told once."""
+        given, campaign = checked(given_by.NewInvitationSerializer, request), kept(self.user, pk)
+        addresses: dict[uuid.UUID, str] = {}
+
+        def make() -> list[TabletLink]:
+            link, token = tablet.invite(campaign, by_user=self.user, **given)
+            addresses[link.pk] = request.build_absolute_uri(reverse("annotation:tablet", args=[token]))
+            return [link]
+
+        (link,) = rows_made_once(request, make, TabletLink.objects.filter(campaign=campaign))
+        found = {name: getattr(link, name) for name in ("id", "language", "expires_at")}
+        found["address"] = addresses.get(link.pk)
+        return Response(given_by.InvitationSerializer(found).data, status=201)
+
+    @extend_schema(
+        operation_id="campaigns_phrases_create",
+        request=given_by.NewPhraseSerializer,
+        responses={201: PhraseSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="phrases")
+    def add_phrase(self, request: Request, pk: uuid.UUID) -> Response:
+        """Add a sentence to one's phrase book; the same one twice changes nothing."""
+        given, campaign = checked(given_by.NewPhraseSerializer, request), visible(self.user, pk)
+        rows = rows_made_once(
+            request,
+            lambda: [phrases.add(campaign, by_user=self.user, **given)],
+            Phrase.objects.usable_by(self.user, campaign),
+        )
+        if not rows:
+            raise WrongStateError(_("This phrase was taken out of the book meanwhile."))
+        return Response(PhraseSerializer(rows[0]).data, status=201)
