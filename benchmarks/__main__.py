@@ -19,6 +19,7 @@ from benchmarks import (
     studies_list,
     training_ratios,
     type_one_error,
+    viewer,
 )
 
 
@@ -50,6 +51,7 @@ def main() -> None:
         studies_list,
         statistics_speed,
         type_one_error,
+        viewer,
     ):
         print((benchmark.__doc__ or "").splitlines()[0])
         for name, value in benchmark.measure().items():
