@@ -301,7 +301,7 @@ class NewQuestionSerializer(StrictSerializer):
     turns = serializers.ListField(
         child=serializers.CharField(max_length=4000), allow_empty=False, max_length=MOST_ITEMS
     )
-    source = serializers.CharField(max_length=60)
+    source = serializers.CharField(max_length=60)  # type: ignore[assignment]  # a field of this name
     language = serializers.ChoiceField(choices=Language.choices, default="", allow_blank=True)
     consent = serializers.CharField(max_length=120, default="", allow_blank=True)
     patient = serializers.CharField(max_length=64, default="", allow_blank=True)
@@ -351,7 +351,7 @@ class NewPracticeItemSerializer(StrictSerializer):
 
     language = serializers.ChoiceField(choices=Language.choices)
     question = text_field()
-    context = text_field(default="", allow_blank=True)
+    context = text_field(default="", allow_blank=True)  # type: ignore[assignment]  # a field of this name
     answers = serializers.ListField(child=PracticeAnswerSerializer(), min_length=2, max_length=MOST_ANSWERS)
     best = serializers.IntegerField(min_value=0, max_value=MOST_ANSWERS - 1, help_text="place, from 0")
     feedback = text_field(default="", allow_blank=True)

@@ -62,7 +62,7 @@ class UploadViewSet(ReadOnlyRoomViewSet[QuestionUpload]):
         refused = ImportItem.objects.filter(batch=batch, outcome=ImportItem.Outcome.REJECTED)
         rejected = [{"row": str(item.source), "reason": item.reason} for item in refused.order_by("pk")]
         found = {"id": batch.pk, "counts": batch.counts, "rejected": rejected}
-        return Response(TakenInSerializer(found).data, status=201)
+        return Response(TakenInSerializer(found).data, status=201)  # type: ignore[arg-type]  # a plain dict
 
     @extend_schema(
         operation_id="uploads_discard",
@@ -216,9 +216,7 @@ class NewsViewSet(ReadOnlyRoomViewSet[Notification]):
     @action(detail=False, methods=["post"])
     def read(self, request: Request) -> Response:
         """Mark everything as read."""
-        _once_for(
-            request, self.user, User.objects.all(), lambda: news.mark_read(by_user=self.user)
-        )
+        _once_for(request, self.user, User.objects.all(), lambda: news.mark_read(by_user=self.user))
         return Response({"unread": Notification.objects.unread(self.user).count()})
 
 

@@ -25,7 +25,7 @@ def said_in(text: str) -> dict[str, str]:
 def read_proposals(proposals: Iterable[Proposal]) -> int:
     """Store what these proposals state; those of erased patients and without a study are passed over."""
     rows = [
-        StatedFacts(question=one.question, proposal=one, said=said_in(str(one.text)))
+        StatedFacts(question=one.question, proposal=one, said=said_in(str(one.text)))  # type: ignore[misc]  # EncryptedJSONField
         for one in proposals
         if one.question.study_id is not None and not isinstance(one.text, ErasedText)
     ]
@@ -36,7 +36,7 @@ def read_proposals(proposals: Iterable[Proposal]) -> int:
 def read_picks(picks: Iterable[Pick]) -> int:
     """As `read_proposals`, for picked answers."""
     rows = [
-        StatedFacts(question=one.question, pick=one, said=said_in(str(one.text)))
+        StatedFacts(question=one.question, pick=one, said=said_in(str(one.text)))  # type: ignore[misc]  # EncryptedJSONField
         for one in picks
         if one.question.study_id is not None and not isinstance(one.text, ErasedText)
     ]

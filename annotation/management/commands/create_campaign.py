@@ -84,5 +84,7 @@ def _spec(path: Path) -> dict[str, Any]:
     model = spec.get("path")
     # A name of the hub holds no leading slash or dot; whether it is there, only the machine that asks it knows.
     if isinstance(model, str) and model.startswith(("/", ".")) and not Path(model).exists():
-        raise UserError(f"--proposer {path}: its path {model} does not exist; put the model or file there first")
+        raise UserError(
+            f"--proposer {path}: its path {model} does not exist; put the model or file there first"
+        )
     return spec

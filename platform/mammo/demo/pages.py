@@ -195,7 +195,10 @@ DEMO_PAGES = (
     DemoPage(name="compare", url_name="modeling:compare", account="rita", path="/modeling/runs/compare/"),
     DemoPage(name="weights", url_name="modeling:exports", account="rita", path="/modeling/exports/"),
     DemoPage(
-        name="consultations", url_name="modeling:consultations", account="rita", path="/modeling/consultations/"
+        name="consultations",
+        url_name="modeling:consultations",
+        account="rita",
+        path="/modeling/consultations/",
     ),
     DemoPage(
         name="protocols", url_name="evaluation:protocols", account="rita", path="/evaluation/protocols/"

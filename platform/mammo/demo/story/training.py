@@ -11,7 +11,7 @@ from mammo.demo.story.data import CAMPAIGN, SPLIT
 from modeling.models import Checkpoint, Run, Snapshot
 from modeling.services.runs import start_run
 from modeling.services.snapshots import create_snapshot
-from modeling.training.config import DEMO_IMAGE_SIZE
+from modeling.training.config_base import DEMO_IMAGE_SIZE
 
 SNAPSHOT = "demo"
 CORPUS_SIZE = 4000
