@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Correction, Purpose, Question
+from mammo.archive import displays
 from mammo.archive.models import DisplayCheck, JudgedOnScreen, ViewsShown
 from mammo.archive.services import screen_behind
 from tests.annotation import scene as annotation_scene
@@ -183,3 +184,15 @@ def test_the_record_can_not_be_changed(june: Any) -> None:
     check = screens.describe(june)
     with pytest.raises(DatabaseError), transaction.atomic():
         DisplayCheck.objects.filter(pk=check.pk).update(model="a better one")
+
+
+def test_a_reader_is_led_to_the_display_at_sign_in_until_it_is_described(
+    june: Any, rita: Any, rf: Any
+) -> None:
+    request = rf.get("/", headers={"User-Agent": "Chromium"})
+    request.user = june
+    assert displays.first_stop(request).startswith(reverse("archive:display"))
+    screens.describe(june)
+    assert displays.first_stop(request) == ""
+    request.user = rita
+    assert displays.first_stop(request) == ""
