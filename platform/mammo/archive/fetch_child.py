@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mammo.archive.dicomweb import Pacs, Query
+from mammo.archive.dicomweb import Pacs
+from mammo.archive.pacs_query import Query
 from mammo.archive.pseudonyms import Pseudonyms
 from mammo.core.errors import UserError
 

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive import inbox
-from mammo.archive.dicomweb import Query
 from mammo.archive.models import Image, ImportBatch, PacsFetch, PacsService
+from mammo.archive.pacs_query import Query
 from mammo.archive.pseudonyms import installation
 from mammo.archive.received_job import import_soon
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mammo.archive.dicomweb import Pacs, Query
+from mammo.archive.dicomweb import Pacs
 from mammo.archive.models import Image
+from mammo.archive.pacs_query import Query
 from mammo.archive.pseudonyms import installation
 from mammo.archive.sources import Source
 from mammo.core.errors import UserError

@@ -10,9 +10,9 @@ from django.test import Client
 
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.archive import inbox
-from mammo.archive.dicomweb import Query
 from mammo.archive.models import Image, ImportBatch, PacsFetch, PacsService
 from mammo.archive.pacs_fetches import add_pacs_service, begin_fetch, go_on, remove_pacs_service
+from mammo.archive.pacs_query import Query
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs.models import Job
 from mammo.jobs.runner import run_here

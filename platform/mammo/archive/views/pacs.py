@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from mammo.accounts.models import User
-from mammo.archive.dicomweb import Query
 from mammo.archive.models import ImportBatch, PacsFetch, PacsService
 from mammo.archive.pacs_fetches import begin_fetch, go_on
+from mammo.archive.pacs_query import Query
 from mammo.archive.views.access import require_data_manager, signed_in
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once

@@ -9,9 +9,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from mammo.accounts.services import site_by_code
-from mammo.archive.dicomweb import Pacs, Query
+from mammo.archive.dicomweb import Pacs
 from mammo.archive.models import ImportBatch
 from mammo.archive.pacs_files import PacsFiles
+from mammo.archive.pacs_query import Query
 from mammo.archive.parsed_values import parse_day
 from mammo.archive.studies_import import run_import
 from mammo.core.command import Command as BaseCommand
