@@ -12,8 +12,9 @@ from mammo.accounts.models import Site, User
 
 @pytest.fixture
 def spec(tmp_path: Path) -> Path:
-    path = tmp_path / "glm4.json"
-    path.write_text(json.dumps({"kind": "transformers", "path": "/models/glm-4-9b-chat-hf"}))
+    path, model = tmp_path / "glm4.json", tmp_path / "glm-4-9b-chat-hf"
+    model.mkdir()
+    path.write_text(json.dumps({"kind": "transformers", "path": str(model)}))
     return path
 
 
@@ -45,7 +46,14 @@ def test_a_member_without_the_role_leaves_nothing_behind(
     assert not Campaign.objects.exists()
 
 
-@pytest.mark.parametrize(("text", "word"), [("{", "not JSON"), ("[1]", "one JSON object")])
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "not JSON"),
+        ("[1]", "one JSON object"),
+        ('{"kind": "transformers", "path": "/no/such/model"}', "does not exist; put the model or file there"),
+    ],
+)
 def test_a_bad_spec_is_named(site: Site, rita: User, tmp_path: Path, text: str, word: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
