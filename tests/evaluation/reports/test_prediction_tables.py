@@ -367,7 +367,7 @@ def test_missing_inputs_and_unknown_strata_get_one_clear_line(archive: list[Stud
     assert "give the number of a table" in refusal("zero")
     assert "no run of encoder_probe, density has predictions" in refusal(6)
     assert "no run of umicon_supervised" in refusal(8)
-    assert "no run of sft" in refusal(10)
+    assert "no run of zero_shot, sft," in refusal(10)
     assert "keeps no type of finding" in refusal(9, "--by", "finding")
     assert "no such stratum; known: density" in refusal(9, "--by", "moon")
     assert "studies have none" in refusal(9, "--by", "language")

@@ -57,6 +57,8 @@ def main() -> None:
             uses.write(" ".join(map(str, use)) + "\n")
     if mode == "silent":
         return
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several ranks the first one answers
     names = ("CUDA_VISIBLE_DEVICES", "HF_HUB_OFFLINE", "OMP_NUM_THREADS", "DATABASE_URL", "MAMMO_MASTER_KEY")
     _answer(answer, [{"value": n, "environment": {k: os.environ.get(k) for k in names}} for n in (1, 2, 3)])
 

@@ -30,5 +30,5 @@ def test_the_block_trains_every_part_and_prints_an_answer(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     answer = [line for line in done.stdout.splitlines() if not line.startswith('{"progress"')]
-    assert len("".join(answer).strip()) > 3
+    assert "".join(answer).strip(), "an untrained model may say little, but it says something"
     assert (tmp_path / "mammovlm-notebook" / "sft" / "model" / "model.safetensors").exists()
