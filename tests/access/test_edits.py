@@ -57,7 +57,7 @@ def test_sixty_writers_at_once_lose_nothing_and_twenty_clicks_make_one_row(
     assert found["lost"] == []
     assert found["version"] == found["ok"], "each save moved the version by one"
     # One sending: three proposals settled once, everybody is led to the same place.
-    assert found["rows"] == 3
+    assert found["rows"] == 3, found["answers"]
     ((status, place, count),) = found["answers"]
     assert (status, count) == (302, CLICKS)
     assert found["retry"] == [status, place]

@@ -21,11 +21,16 @@ def storm(question_key: str, account: str) -> dict[str, Any]:
     from django.test import Client
 
     from annotation.models import Correction, Draft, Proposal, Question
+    from annotation.services.judged_work import KIND
     from mammo.accounts.models import User
+    from tests.mammo.viewer.screens import describe, put_on_screen
 
     june = User.objects.get(username=account)
     question = Question.objects.get(pk=question_key)
     first, *others = Proposal.objects.current(question)
+    if question.study is not None:
+        describe(june)
+        put_on_screen(june, KIND, question.pk, question.study)
     browser = Client()
     browser.force_login(june)
     cookies = {name: morsel.value for name, morsel in browser.cookies.items()}

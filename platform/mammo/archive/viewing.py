@@ -72,30 +72,33 @@ def earlier_study(study: Study) -> Study | None:
     return before.order_by("-date", "-created_at").distinct().first()
 
 
-def viewing_copy_response(image: Image, request: HttpRequest | None = None) -> HttpResponseBase:
+def viewing_copy_response(
+    image: Image, request: HttpRequest | None = None, *, tag: str = ""
+) -> HttpResponseBase:
     """The viewing copy as a response; the caller has checked that this person may see it.
 
     A browser may keep it, but must ask before it shows it again: after a withdrawal the answer is 404.
 
     Args:
         request: answered with 304 where the browser has this very copy.
+        tag: opaque name of the copy for the browser; the file's hash when not given.
 
     Raises:
         Http404: the file is gone (erased).
     """
+    etag = f'"{tag or image.viewing_copy_sha256}"'
     try:
         handle = (storage.viewing_copies_root() / image.viewing_copy).open("rb")
     except FileNotFoundError:
         raise Http404 from None
+    if request is not None and request.headers.get("If-None-Match") == etag:
+        handle.close()  # not the response: closing one ends the request, and with it the database's connection
+        unchanged = HttpResponseNotModified()
+        unchanged["ETag"], unchanged["Cache-Control"] = etag, "private, no-cache"
+        return unchanged
     response = FileResponse(handle, content_type="application/dicom")
-    etag = f'"{image.viewing_copy_sha256}"'
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Disposition"] = "inline"
-    if request is not None and request.headers.get("If-None-Match") == etag:
-        response.close()
-        unchanged = HttpResponseNotModified()
-        unchanged["ETag"], unchanged["Cache-Control"] = etag, "private, no-cache"
-        return unchanged
     return response
