@@ -176,7 +176,7 @@ class Preparation:
 def _settle(tab: Any) -> None:
     """Wait until images and fonts are there."""
     if tab.locator("mammo-viewer").count():
-        tab.wait_for_selector("mammo-viewer[data-ready='1']", timeout=60_000)
+        tab.wait_for_selector("mammo-viewer:is([data-ready='1'], [data-refusal])", timeout=60_000)
     if tab.locator("#operations").count():
         tab.wait_for_selector("#operations .opblock")
     tab.wait_for_timeout(300)
