@@ -143,12 +143,15 @@ class QuestionQuerySet(models.QuerySet["Question"]):
         # Campaigns stay in their order among questions of the same round: sorting is stable.
         return sorted(found, key=lambda question: -question.round)[:most]
 
-    def count_waiting(self, user: User, purpose: str, *, most: int = MOST_COUNTED) -> int:
-        """How many questions wait, counted no further than `most`."""
+    def count_waiting(
+        self, user: User, purpose: str, *, most: int = MOST_COUNTED, without: Collection[UUID] = ()
+    ) -> int:
+        """How many questions wait beside those of `without`, counted no further than `most`."""
         total = 0
         campaigns = _rows("Campaign").filter(members__user=user, members__purpose=purpose, state="open")
         for campaign in campaigns.distinct():
-            rows = self.waiting_for(user, purpose).filter(campaign=campaign).order_by("-round", "position")
+            rows = self.waiting_for(user, purpose).filter(campaign=campaign).exclude(pk__in=without)
+            rows = rows.order_by("-round", "position")
             total += rows[: most - total].count()
             if total >= most:
                 break

@@ -16,13 +16,19 @@ from mammo.core.jsonlines import read_jsonlines
 COLUMNS = Columns(
     required=("source",), optional=("patient", "accession", "language", "turns", "text", "consent", "date")
 )
+# For a trial, where every arm answers each turn: the patient's turns alone, without the answers that she got.
+DIALOGUE_COLUMNS = Columns(required=COLUMNS.required, optional=(*COLUMNS.optional, "rounds"))
+WORDINGS = ("turns", "text", "rounds")
 LONGEST_QUESTION = 4000
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 
 
 @dataclass(frozen=True)
 class QuestionRow:
-    """One question as it was asked: turns alternate patient and answer and end with the patient."""
+    """One question as it was asked: turns alternate patient and answer and end with the patient.
+
+    The answers are empty where the patient's turns came alone.
+    """
 
     number: int
     patient: str
@@ -46,18 +52,21 @@ class QuestionRow:
         )
 
 
-def read_question_table(path: Path) -> list[QuestionRow]:
+def read_question_table(path: Path, *, dialogues: bool = False) -> list[QuestionRow]:
     """Read and check a whole table.
 
     Args:
         path: .csv, .jsonl or .xlsx with the columns patient, accession, language, turns or text, source,
             consent, date (when it was asked); `turns` is a JSON list of texts; patient and accession may be
             empty (no study).
+        dialogues: the column `rounds` may stand instead of turns or text: a JSON list of two or more texts of the
+            patient, without answers.
 
     Raises:
         UserError: names the file and the column or row that is wrong, and the mend.
     """
-    rows = [_checked(path, number, row) for number, row in _raw_rows(path)]
+    columns = DIALOGUE_COLUMNS if dialogues else COLUMNS
+    rows = [_checked(path, number, row) for number, row in _raw_rows(path, columns)]
     if not rows:
         raise UserError(
             f"{path}: holds no questions; give a table with at least one row under its column names"
@@ -65,25 +74,26 @@ def read_question_table(path: Path) -> list[QuestionRow]:
     return rows
 
 
-def _raw_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _raw_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path}: tables of questions end in {', '.join(SUFFIXES)}")
     if path.suffix.lower() == ".jsonl":
         # Read here: `turns` is a list there, and text in the cells of a table.
         for number, row in enumerate(read_jsonlines(path), start=1):
-            unknown = [name for name in row if name not in COLUMNS.known]
+            unknown = [name for name in row if name not in columns.known]
             if unknown:
-                raise UserError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(COLUMNS.known)}")
+                raise UserError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(columns.known)}")
             _check_wording(path, row)
             yield number, row
         return
-    for found in read_table(path, COLUMNS, "questions"):
+    for found in read_table(path, columns, "questions"):
         _check_wording(path, found.cells)
         yield found.number, dict(found.cells)
 
 
 def _check_wording(path: Path, names: Iterable[str]) -> None:
-    if ("turns" in names) == ("text" in names):
+    given = list(names)
+    if sum(name in given for name in WORDINGS) != 1:
         raise UserError(f"{path}: give one of the columns 'turns' (several rounds) and 'text' (one question)")
 
 
@@ -121,17 +131,23 @@ def _day(where: str, written: str) -> date | None:
 
 
 def _turns(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:
-    given = row.get("turns") if "turns" in row else [row.get("text")]
+    column = next(name for name in WORDINGS if name in row)
+    given = [row["text"]] if column == "text" else row[column]
     if isinstance(given, str):
         try:
             given = json.loads(given)
         except ValueError:
             raise UserError(
-                f"{where}: turns is not a JSON list; write [\"question\"] or use the column 'text'"
+                f"{where}: {column} is not a JSON list; write [\"question\"] or use the column 'text'"
             ) from None
     if not isinstance(given, list) or not all(isinstance(turn, str) and turn.strip() for turn in given):
         raise UserError(f"{where}: the question is empty or not a text; write it, or leave the row out")
-    if len(given) % 2 == 0:
+    if column == "rounds":
+        if len(given) < 2:
+            raise UserError(f"{where}: rounds holds one turn; give two or more, or use the column 'text'")
+        # The answers in between are nobody's yet.
+        given = [text for said in given for text in (said, "")][:-1]
+    elif len(given) % 2 == 0:
         raise UserError(
             f"{where}: {len(given)} turns; they alternate patient and answer and end with the patient"
         )

@@ -1,10 +1,11 @@
-"""`make bench`: every benchmark of this folder; figures are ratios measured in one run.
+"""`make bench`: the benchmarks below, or those named (`python -m benchmarks studies_list`); ratios of one run.
 
 Times are printed for orientation and never tested. Results that were kept stand in docs/benchmarks.md.
 """
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 from benchmarks import (
@@ -18,6 +19,21 @@ from benchmarks import (
     statistics_speed,
     studies_list,
     training_ratios,
+    type_one_error,
+    viewer,
+)
+
+BENCHMARKS = (
+    archive_bars,
+    sparse_experts,
+    snapshot_feed,
+    training_ratios,
+    kill_points,
+    import_pool,
+    import_200_studies,
+    plain_loop,
+    studies_list,
+    statistics_speed,
     type_one_error,
     viewer,
 )
@@ -38,21 +54,12 @@ def machine() -> str:
 
 def main() -> None:
     """Run and print."""
+    known = {benchmark.__name__.rpartition(".")[2]: benchmark for benchmark in BENCHMARKS}
+    unknown = [name for name in sys.argv[1:] if name not in known]
+    if unknown:
+        sys.exit(f"{unknown[0]}: no such benchmark; one of {', '.join(known)}")
     print(f"machine: {machine()}\n")
-    for benchmark in (
-        archive_bars,
-        sparse_experts,
-        snapshot_feed,
-        training_ratios,
-        kill_points,
-        import_pool,
-        import_200_studies,
-        plain_loop,
-        studies_list,
-        statistics_speed,
-        type_one_error,
-        viewer,
-    ):
+    for benchmark in [known[name] for name in sys.argv[1:] or known]:
         print((benchmark.__doc__ or "").splitlines()[0])
         for name, value in benchmark.measure().items():
             print(f"  {name:45s} {value:8.3f}")

@@ -30,6 +30,7 @@ def scenarios(
     yield lambda: chaos.kill_children(deployment, kills, dice, folder)
     yield lambda: chaos.kill_supervisors(deployment, kills, dice)
     yield lambda: chaos.outage(deployment, jobs, asked.outage)
+    yield lambda: chaos.flaps(deployment, kills, dice)
     yield lambda: chaos.wipe(deployment, jobs)
     yield lambda: chaos.duplicates(deployment, kills, 10)
     if deployment.name == "rabbitmq":

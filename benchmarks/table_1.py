@@ -7,9 +7,11 @@ bulk, not through the services: what is measured is reading and computing.
 """
 
 import os
+import resource
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 # raters, questions, arms; five aspects: 12 x 48 x 15 x 5 = 43,200 and 100 x 500 x 8 x 5 = 2,000,000 scores.
@@ -54,7 +56,7 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
             for i in range(1, arms + 1)
         ]
     )
-    asked = []
+    asked: list[Question] = []
     for place in range(1, questions + 1):
         question = Question(
             campaign=campaign, position=place, language="en", source="bench", turns_hash=f"{name}{place}"
@@ -67,8 +69,8 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
     )
     answers = []
     for arm in rows:
-        for question in trial_questions:
-            answer = Answer(arm=arm, question=question, shown_sha256="0" * 64)
+        for row in trial_questions:
+            answer = Answer(arm=arm, question=row, shown_sha256="0" * 64)
             answer.raw_text = answer.shown_text = "answer"
             answers.append(answer)
     Answer.objects.bulk_create(answers, batch_size=1000)
@@ -92,8 +94,8 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
     return Trial.objects.get(pk=trial.pk)
 
 
-def measure(name: str, raters: int, questions: int, arms: int) -> float:
-    """Seconds for Table 1 of a trial of this size."""
+def measure(name: str, raters: int, questions: int, arms: int) -> tuple[float, float]:
+    """Seconds for Table 1 of a trial of this size, and MB by which the process's peak grew."""
     from evaluation.models import Trial
     from evaluation.reports.options import TableOptions
     from evaluation.reports.tables import build_table
@@ -101,13 +103,18 @@ def measure(name: str, raters: int, questions: int, arms: int) -> float:
     trial = _fill(name, raters, questions, arms)
     if not isinstance(trial, Trial):
         raise TypeError("no trial")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     table = build_table(1, TableOptions(trial))
     seconds = time.perf_counter() - started
+    row = table.rows[-1]
+    behind = row.cells["a1"].sources
+    if len(behind) != raters * questions or len(list(islice(behind, 20))) != 20:
+        raise ValueError("a cell does not lead to its rows")
     cells = sum(cell.estimate is not None for row in table.rows for cell in row.cells.values())
     if cells != arms * ASPECTS:
         raise ValueError(f"{cells} numbers in the table, not {arms * ASPECTS}")
-    return seconds
+    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 def run(*, large: bool = False) -> list[str]:
@@ -118,12 +125,14 @@ def run(*, large: bool = False) -> list[str]:
         for size in (SMALL, LARGE) if large else (SMALL,):
             raters, questions, arms = size
             scores = raters * questions * arms * ASPECTS
-            seconds = measure(f"t{scores}", *size)
+            seconds, grown = measure(f"t{scores}", *size)
             lines.append(
-                f"Table 1 of {scores:,} scores: {seconds:.1f} s ({1e6 * seconds / scores:.0f} µs a score)"
+                f"Table 1 of {scores:,} scores: {seconds:.1f} s ({1e6 * seconds / scores:.0f} µs a score), "
+                f"peak of memory {grown:.0f} MB above that of filling the database"
             )
     return lines
 
 
 if __name__ == "__main__":
-    print("\n".join(run(large="--large" in sys.argv)))
+    for line in run(large="--large" in sys.argv):
+        print(line, flush=True)

@@ -1,15 +1,20 @@
 """Ratios of training and answering on the processor, each pair in one run (below 1: ours is faster)."""
 
+import copy
+import io
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import TrainerCallback
 
 ROUNDS = 5
+TRL_ROUNDS = 5
 
 
 def measure() -> dict[str, float]:
@@ -151,46 +156,91 @@ def proposing() -> dict[str, float]:
     return {"three proposals in one batch / three calls": alternate(together, apart)}
 
 
+class StepClock(TrainerCallback):
+    """Seconds from the end of an epoch's first step to the end of its last: nothing that is done once an epoch."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_step_end(self, *arguments: Any, **named: Any) -> None:
+        """Note when the step ended."""
+        self.ends.append(time.perf_counter())
+
+    @property
+    def seconds(self) -> float:
+        """Of a step on average."""
+        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
+
+
 def against_trl() -> dict[str, float]:
-    """Our trainer's SFT against trl's on the same GLM, dialogues, batches and number of steps."""
+    """A step of our trainer's SFT against one of trl's: equal weights, dialogues, batches; each its own model.
+
+    trl replaces the forward of the model it is given, so a model that both train would be trl's in both. A whole
+    epoch is compared by processor time: ours hashes its checkpoint and waits until the disk has it, trl's does not.
+    """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    first, encoder, encoded = _glm()
+    second = copy.deepcopy(first)
+    steps, whole = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(TRL_ROUNDS + 1):
+            ours = _our_epoch(first, encoder, encoded[:160], Path(folder) / "ours")
+            theirs = _trls_epoch(second, encoder, encoded[:160], Path(folder) / "theirs")
+            if number:
+                steps.append(ours[0] / theirs[0])
+                whole.append(ours[1] / theirs[1])
+    return {
+        "our SFT step / trl's": statistics.median(steps),
+        "our SFT epoch / trl's, processor time, with one checkpoint each": statistics.median(whole),
+    }
+
+
+def _our_epoch(model: Any, encoder: Any, encoded: list[Any], folder: Path) -> tuple[float, float]:
+    from modeling.training.callbacks import StageCallback, StopRequest
+    from modeling.training.config import LanguageConfig
+    from modeling.training.curves import CurveFiles
+    from modeling.training.dialogues import SeenDialogue, SeenDialogues
+    from modeling.training.trainer import StageTrainer
+
+    setting = LanguageConfig(epochs=1, decay_after_epoch=None, validate_every_epochs=0)
+    samples = SeenDialogues([SeenDialogue(item, None) for item in encoded], pad_id=encoder.pad_id)
+    clock, began = StepClock(), time.process_time()
+    callback = StageCallback("bench", stop=StopRequest(), config=setting, curves=CurveFiles(folder))
+    trainer = StageTrainer(
+        model=model, config=setting, samples=samples, collate=samples.collate, output=folder, seed=0, callback=callback
+    )  # fmt: skip
+    trainer.add_callback(clock)
+    with redirect_stdout(io.StringIO()):
+        trainer.train()
+    return clock.seconds, time.process_time() - began
+
+
+def _trls_epoch(model: Any, encoder: Any, encoded: list[Any], folder: Path) -> tuple[float, float]:
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    from modeling.training.callbacks import StopRequest
-    from modeling.training.config import LanguageConfig
     from modeling.training.dialogues import SeenDialogue, SeenDialogues
-    from modeling.training.trainer import run_training
 
-    model, encoder, encoded = _glm()
-    samples = SeenDialogues([SeenDialogue(item, None) for item in encoded[:160]], pad_id=encoder.pad_id)
-    rows = [{"input_ids": item.input_ids, "labels": item.labels} for item in encoded[:160]]
-
-    def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
-        return samples.collate([samples[0, int(item["place"])] for item in items])
-
-    data = Dataset.from_list([{**row, "place": place} for place, row in enumerate(rows)])
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-
-        setting = LanguageConfig(epochs=1, decay_after_epoch=None, validate_every_epochs=0)
-
-        def ours() -> None:
-            run_training(
-                stage="bench", model=model, config=setting,
-                samples=samples, collate=samples.collate, output=folder / "ours", seed=0, resume=False, identity={},
-                stop=StopRequest(),
-            )  # fmt: skip
-
-        def theirs() -> None:
-            SFTTrainer(
-                model=model,
-                args=SFTConfig(
-                    output_dir=str(folder / "theirs"), num_train_epochs=1, per_device_train_batch_size=8, use_cpu=True,
-                    learning_rate=2.5e-3, report_to=[], save_strategy="epoch", disable_tqdm=True, bf16=False,
-                    remove_unused_columns=False, dataset_kwargs={"skip_prepare_dataset": True}, optim="adamw_torch",
-                    gradient_checkpointing=False,
-                ),
-                train_dataset=data, data_collator=collate, processing_class=encoder.tokenizer,
-            ).train()  # fmt: skip
-
-        return {"our SFT epoch / trl's, with one checkpoint each": alternate(ours, theirs, rounds=3)}
+    samples = SeenDialogues([SeenDialogue(item, None) for item in encoded], pad_id=encoder.pad_id)
+    rows = [
+        {"input_ids": item.input_ids, "labels": item.labels, "place": i} for i, item in enumerate(encoded)
+    ]
+    clock, began = StepClock(), time.process_time()
+    trainer = SFTTrainer(
+        model=model,
+        args=SFTConfig(
+            output_dir=str(folder), num_train_epochs=1, per_device_train_batch_size=8, use_cpu=True,
+            learning_rate=2.5e-3, report_to=[], save_strategy="epoch", disable_tqdm=True, bf16=False,
+            remove_unused_columns=False, dataset_kwargs={"skip_prepare_dataset": True}, optim="adamw_torch",
+            gradient_checkpointing=False, logging_strategy="epoch",
+        ),
+        train_dataset=Dataset.from_list(rows),
+        data_collator=lambda items: samples.collate([samples[0, int(item["place"])] for item in items]),
+        processing_class=encoder.tokenizer,
+        callbacks=[clock],
+    )  # fmt: skip
+    with redirect_stdout(io.StringIO()):
+        trainer.train()
+    return clock.seconds, time.process_time() - began

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.alone import show
+
 ROWS, COLUMNS, RUNS = 2394, 1800, 3
 MEGABIT = 1_000_000 / 8
 
@@ -103,3 +105,7 @@ def _open(browser: Any, address: str, bytes_per_second: float) -> float:
     seconds = float(page.evaluate("performance.now() / 1000"))
     context.close()
     return seconds
+
+
+if __name__ == "__main__":
+    show(measure())

@@ -1,51 +1,63 @@
 """Next question and worklist page with 1,000 and with 100,000 waiting questions, on the database of DATABASE_URL.
 
 `DATABASE_URL=postgres://… python -m benchmarks.worklists` makes databases of its own beside the named one and
-drops them; it prints p95 in milliseconds and their ratio.
+drops them; it prints p95 and median in milliseconds and their ratios. The two sizes take turns, round by round, so
+that whatever else the machine does weighs on both alike.
 """
 
 import os
 import statistics
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 SIZES = (1_000, 100_000)
-ROUNDS = 20
+ROUNDS = 60
+WARM_UP = 3
+MEASURED = ("next question", "worklist page")
 
 
 def measure() -> dict[str, float]:
-    """p95 of both, and the ratios. Needs PostgreSQL in DATABASE_URL."""
+    """p95 and median of both, and their ratios. Needs PostgreSQL in DATABASE_URL."""
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
     django.setup()
+    with _database(SIZES[0]) as small, _database(SIZES[1]) as large:
+        seconds = _by_turns([small, large])
     found: dict[str, float] = {}
-    for size in SIZES:
-        for name, value in _at(size).items():
-            found[f"{name}, {size:,} questions, p95 ms"] = value
-    for name in ("next question", "worklist page"):
-        small, large = (found[f"{name}, {size:,} questions, p95 ms"] for size in SIZES)
-        found[f"{name}, ratio"] = large / small
+    for name in MEASURED:
+        for kind, of in (("p95", _p95), ("median", statistics.median)):
+            values = [1000 * of(seconds[place][name]) for place in range(len(SIZES))]
+            for size, value in zip(SIZES, values, strict=True):
+                found[f"{name}, {size:,} questions, {kind} ms"] = value
+            found[f"{name}, ratio of {kind}"] = values[1] / values[0]
     return found
 
 
-def _at(size: int) -> dict[str, float]:
+@contextmanager
+def _database(size: int) -> Iterator[tuple[Any, Any, Any]]:
+    """A filled database of its own: its connection, a junior, and a browser in which they are signed in."""
     import psycopg
     from django.core.management import call_command
     from django.db import connections
+    from django.test import Client
 
-    server = os.environ["DATABASE_URL"]
-    name = f"bench_worklists_{os.getpid()}"
+    server, name = os.environ["DATABASE_URL"], f"bench_worklists_{os.getpid()}_{size}"
     with psycopg.connect(server, autocommit=True) as raw:
         raw.execute(f'CREATE DATABASE "{name}"')
+    connection = connections.create_connection("default")
+    connection.settings_dict = {**connection.settings_dict, "NAME": name}
+    connections["default"] = connection
     try:
-        connections.close_all()
-        connections["default"].settings_dict["NAME"] = name
         call_command("migrate", verbosity=0)
-        return _timed(_fill(size))
+        june, client = _fill(size), Client()
+        client.force_login(june)
+        yield connection, june, client
     finally:
-        connections.close_all()
+        connection.close()
         with psycopg.connect(server, autocommit=True) as raw:
             raw.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
@@ -82,33 +94,46 @@ def _fill(size: int) -> Any:
     return june
 
 
-def _timed(june: Any) -> dict[str, float]:
-    from django.test import Client
+def _by_turns(databases: list[tuple[Any, Any, Any]]) -> list[dict[str, list[float]]]:
+    """Seconds of each round, by database and by what was done."""
+    from django.db import connections
+
+    seconds: list[dict[str, list[float]]] = [{name: [] for name in MEASURED} for _ in databases]
+    for round_number in range(WARM_UP + ROUNDS):
+        for place, (connection, june, client) in enumerate(databases):
+            connections["default"] = connection
+            took = _round(june, client)
+            if round_number >= WARM_UP:
+                for name, value in zip(MEASURED, took, strict=True):
+                    seconds[place][name].append(value)
+    return seconds
+
+
+def _round(june: Any, client: Any) -> tuple[float, float]:
+    """The junior takes the next question, does it, and opens the worklist."""
     from django.urls import reverse
 
     from annotation.models import Lease
     from annotation.services import leases
 
-    client = Client()
-    client.force_login(june)
-    taking, page = [], []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        question = leases.next_question(by_user=june, purpose="correct")
-        taking.append(time.perf_counter() - began)
-        assert question is not None
-        leases.keep(Lease.objects.get(question=question))
-        question.stage = "corrected"
-        question.save(update_fields=["stage"])
-        began = time.perf_counter()
-        answer = client.get(reverse("annotation:correct-list"))
-        page.append(time.perf_counter() - began)
-        assert answer.status_code == 200
-    return {"next question": _p95(taking), "worklist page": _p95(page)}
+    began = time.perf_counter()
+    question = leases.next_question(by_user=june, purpose="correct")
+    taking = time.perf_counter() - began
+    if question is None:
+        raise RuntimeError("no question was waiting")
+    leases.keep(Lease.objects.get(question=question))
+    question.stage = "corrected"
+    question.save(update_fields=["stage"])
+    began = time.perf_counter()
+    answer = client.get(reverse("annotation:correct-list"))
+    page = time.perf_counter() - began
+    if answer.status_code != 200:
+        raise RuntimeError(f"the worklist answered {answer.status_code}")
+    return taking, page
 
 
 def _p95(seconds: list[float]) -> float:
-    return 1000 * statistics.quantiles(seconds, n=20)[-1]
+    return statistics.quantiles(seconds, n=20)[-1]
 
 
 if __name__ == "__main__":

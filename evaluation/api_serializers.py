@@ -9,8 +9,10 @@ from rest_framework import serializers
 
 from annotation.api_serializers import Turns
 from annotation.services.study_context import newest_report
+from evaluation.answers.dialogue import parts_of
 from evaluation.models import Arm, Aspect, Score, Slot, Trial
 from evaluation.services.access import DESIGNERS
+from evaluation.services.dialogues import conversation
 from evaluation.services.scoring import standing_scores
 from mammo.api.serializers import StrictSerializer
 
@@ -121,8 +123,14 @@ class FormDetailSerializer(serializers.ModelSerializer[Slot]):
     """A rater's form: nothing names an arm, another rater or another form."""
 
     title = serializers.SerializerMethodField()
-    turns = Turns(source="answer.question.question.turns")
-    answer = serializers.CharField(source="shown_text")
+    turns = serializers.SerializerMethodField(help_text="patient, answer, patient, …; ends with the patient")
+    answer = serializers.SerializerMethodField(
+        help_text="what is scored; of a dialogue the last answer of it"
+    )
+    is_dialogue = serializers.BooleanField(
+        source="answer.question.is_dialogue",
+        help_text="true: all answers in `turns` and `answer` are one arm's, and are scored together",
+    )
     report = serializers.SerializerMethodField()
     has_images = serializers.SerializerMethodField()
     aspects = serializers.SerializerMethodField()
@@ -139,6 +147,7 @@ class FormDetailSerializer(serializers.ModelSerializer[Slot]):
             "title",
             "turns",
             "answer",
+            "is_dialogue",
             "report",
             "has_images",
             "aspects",
@@ -146,6 +155,18 @@ class FormDetailSerializer(serializers.ModelSerializer[Slot]):
             "scale_max",
             "revision",
         ]
+
+    @extend_schema_field(Turns())
+    def get_turns(self, slot: Slot) -> Any:
+        """What was said before the last answer."""
+        asked = slot.answer.question
+        if asked.is_dialogue:
+            return [line.text for line in conversation(asked, slot.shown_text)[:-1]]
+        return Turns().to_representation(asked.question.turns)
+
+    def get_answer(self, slot: Slot) -> str:
+        """The last answer."""
+        return parts_of(slot.shown_text)[-1]
 
     def get_title(self, slot: Slot) -> str:
         """The trial's title for raters: its name might tell."""

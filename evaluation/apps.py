@@ -53,7 +53,7 @@ class EvaluationConfig(AppConfig):
         )
         register_entry(
             Entry(
-                label=_("Reading"),
+                label=_("Readings"),
                 url_name="evaluation:readings",
                 roles=frozenset({"junior", "senior"}),
                 order=44,

@@ -8,7 +8,6 @@ from django.utils.translation import gettext_lazy as _
 
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
 from evaluation.models import Protocol, Trial
-from evaluation.statistics.power import HYPOTHESES
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Cohort
 from mammo.core.errors import UserError
@@ -82,9 +81,7 @@ class ProtocolForm(forms.Form):
     )
     first = forms.CharField(required=False, label=_("Contrast: first arm or condition"))
     second = forms.CharField(required=False, label=_("Contrast: second arm or condition"))
-    hypothesis = forms.ChoiceField(
-        choices=[(name, HYPOTHESIS_LABELS[name]) for name in HYPOTHESES], label=_("Hypothesis")
-    )
+    hypothesis = forms.ChoiceField(choices=HYPOTHESIS_LABELS.items(), label=_("Hypothesis"))
     margin = forms.FloatField(
         required=False, min_value=0, label=_("Margin"), help_text=_("for non-inferiority and equivalence")
     )
@@ -249,7 +246,5 @@ class PowerForm(forms.Form):
     raters = forms.IntegerField(min_value=2, max_value=60, label=_("Raters"))
     questions = forms.IntegerField(min_value=2, max_value=400, label=_("Questions"))
     difference = forms.FloatField(label=_("Difference in points"), initial=2)
-    hypothesis = forms.ChoiceField(
-        choices=[(name, HYPOTHESIS_LABELS[name]) for name in HYPOTHESES], label=_("Hypothesis")
-    )
+    hypothesis = forms.ChoiceField(choices=HYPOTHESIS_LABELS.items(), label=_("Hypothesis"))
     margin = forms.FloatField(required=False, min_value=0, label=_("Margin"))

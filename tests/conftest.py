@@ -1,13 +1,21 @@
 """Fixtures shared by every room: people with names, a site, the shared data, a home folder of its own."""
 
+import asyncio
+import gc
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connections
+from django.core.management.base import CommandError
+from django.db import DatabaseError, connections
 from django.utils import translation
+
+from tests import migrated
+
+FLUSH_PATIENCE = 20.0
 
 ROOT = Path(__file__).resolve().parents[1]
 # One Chromium for the whole run: a second one inside the first is refused by playwright.
@@ -45,6 +53,12 @@ def chromium() -> str:
     raise AssertionError
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Test databases begin as copies of one in which every migration has run."""
+    migrated.start_from_a_copy(connections["default"])
+
+
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, settings: object) -> None:
     """Each test has its own MAMMO_HOME: keys, originals, viewing copies, queue, runs."""
@@ -53,6 +67,16 @@ def _home(tmp_path: Path, settings: object) -> None:
     settings.MAMMO_KEYS = home / "keys"  # type: ignore[attr-defined]
     settings.MAMMO_ORIGINALS = home / "originals"  # type: ignore[attr-defined]
     settings.MAMMO_VIEWING_COPIES = home / "viewing_copies"  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def no_browsers_loop() -> Iterator[None]:
+    """Playwright's event loop counts as running in this thread as long as a browser of an earlier test is open;
+    Django's test client, which reads an asynchronous stream, would refuse to begin another one."""
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture(autouse=True)
@@ -121,8 +145,17 @@ def _flushes_may_empty_append_only_tables() -> Iterator[None]:
     real = flush.Command.handle
 
     def handle(self: flush.Command, **options: object) -> None:
-        with append_only.lifted(str(options["database"])):
-            real(self, **options)
+        # The server of a browser test may still answer what the closed page had asked for.
+        deadline = time.monotonic() + FLUSH_PATIENCE
+        while True:
+            try:
+                with append_only.lifted(str(options["database"])):
+                    real(self, **options)
+                return
+            except (DatabaseError, CommandError) as error:
+                if "locked" not in f"{error} {error.__cause__}" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(flush.Command, "handle", handle)
@@ -193,6 +226,13 @@ def dana(site):
 def otto(other_site):
     """A researcher at south: a stranger to north."""
     return _person("Otto", "researcher", other_site)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported stays: searching all of it for cycles again and again took a twelfth of the suite's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -1,15 +1,23 @@
 """Which tests a run takes, in what order, and what it says at its end (a pytest plugin named in pyproject.toml).
 
+`--leave-out-torch` does not even import the rooms of the networks: importing torch and transformers takes each
+process fifteen seconds, so `make test` gives those rooms processes of their own. They never touch the database.
+
 `--database-only` takes the tests that touch the database, by one rule: the test, or a fixture that it uses, asks
 for one of pytest-django's database fixtures. So a second pass on PostgreSQL needs no list of rooms.
 """
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
 DATABASE_OPTION = "--database-only"
+TORCH_OPTION = "--leave-out-torch"
+TESTS = Path(__file__).resolve().parent
+# Rooms whose modules import torch. A test there that touches the database ends the collection.
+TORCH_ROOMS = tuple(TESTS / "modeling" / room for room in ("data", "inference", "nn", "training", "weights"))
 # Files that take longest, most of it waiting or in one process of their own: they begin first.
 LONGEST = (
     "test_story.py", "test_chaos_rabbitmq.py", "test_chaos_redis.py", "test_chaos_embedded.py", "test_matrix.py",
@@ -18,8 +26,15 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option."""
+    """Add the options."""
     parser.addoption(DATABASE_OPTION, action="store_true", help="only the tests that touch the database")
+    parser.addoption(TORCH_OPTION, action="store_true", help="without the rooms whose modules import torch")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the rooms of torch unread where they are not asked for; None: pytest decides."""
+    left_out = config.getoption(TORCH_OPTION) and collection_path in TORCH_ROOMS
+    return True if left_out else None
 
 
 def touches_database(item: pytest.Item) -> bool:
@@ -31,6 +46,13 @@ def touches_database(item: pytest.Item) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what was not asked for; files with slow tests first, so that no process ends long after the rest."""
+    lost = [
+        item.nodeid
+        for item in items
+        if touches_database(item) and any(item.path.is_relative_to(room) for room in TORCH_ROOMS)
+    ]
+    if lost:
+        raise pytest.UsageError(f"tests of torch's rooms touch the database: {', '.join(lost)}")
     if config.getoption(DATABASE_OPTION):
         left_out = [item for item in items if not touches_database(item)]
         config.hook.pytest_deselected(items=left_out)

@@ -330,6 +330,18 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
+def create_database(url: str, name: str, template: str = "") -> None:
+    """Create a database, as a copy of `template` where one is named."""
+    import psycopg
+    from psycopg import sql
+
+    command = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+    if template:
+        command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(command)
+
+
 def drop_databases(url: str, start: str) -> None:
     """Drop the databases whose names begin with `start`, with whoever is connected."""
     import psycopg

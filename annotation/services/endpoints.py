@@ -164,7 +164,9 @@ def transmit(job: Job, approval: EndpointApproval, requests: Sequence[Mapping[st
     rows = []
     for request in requests:
         payload = json.dumps(request, ensure_ascii=False, sort_keys=True)
-        characters = sum(len(turn) for turn in request["turns"]) + len(request.get("context") or "")
+        # Of a dialogue the patient's later turns are sent too, one after the other.
+        said = [*request["turns"], *request.get("following", ()), request.get("context") or ""]
+        characters = sum(map(len, said))
         rows.append(
             Transmission(
                 approval=approval,

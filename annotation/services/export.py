@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.exporting import formats
 from annotation.exporting.writing import HASH_PLACE, WrittenSet, check_choice, write_training_set
@@ -141,7 +142,8 @@ def queue_export(
             by_user=by_user,
             site=campaign.site,
             about=campaign,
-            title=_("Training set of %(name)s") % {"name": campaign.name},
+            title=gettext_lazy("Training set of %(name)s"),
+            title_values={"name": campaign.name},
             parameters=parameters,
             is_simulated=campaign.is_simulated,
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.models import Campaign, Proposal, ProposerContext, Question
 from annotation.services import stages, stated_facts
@@ -55,8 +56,8 @@ def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int = 0) 
             by_user=by_user,
             site=campaign.site,
             about=campaign,
-            title=_("Proposals for %(count)s questions of %(name)s")
-            % {"count": waiting, "name": campaign.name},
+            title=gettext_lazy("Proposals for %(count)s questions of %(name)s"),
+            title_values={"count": waiting, "name": campaign.name},
             parameters={"campaign": str(campaign.pk)},
             gpus=gpus,
             is_simulated=campaign.is_simulated,
@@ -105,6 +106,11 @@ def _sends_images(campaign: Campaign) -> bool:
 
 
 def _question_request(question: Question, campaign: Campaign) -> dict[str, Any]:
+    if not all(question.turns):
+        raise UserError(
+            f"question {question.position} of {campaign.name}: the answers between the patient's turns are missing; "
+            "only a trial can take it, as a dialogue"
+        )
     language = "en" if question.language == "en" else "zh"
     with_images = campaign.proposer_context == ProposerContext.IMAGES
     return {

@@ -66,7 +66,9 @@ def correct_wording(
     if question.stage != Question.Stage.NEW:
         raise WrongStateError(_("this question has proposals already: its wording stays"))
     written = [plain(turn) for turn in turns]
-    if len(written) != len(question.turns) or not all(written):
+    # A dialogue may have come as the patient's turns alone: there is no answer to keep then.
+    empty = [not now and bool(was) for now, was in zip(written, question.turns, strict=False)]
+    if len(written) != len(question.turns) or not all(written[::2]) or any(empty):
         raise UserError(_("wording: keep every round, and leave none empty"))
     if max(len(turn) for turn in written) > LONGEST_TEXT:
         raise UserError(_("wording: longer than %(most)s characters") % {"most": LONGEST_TEXT})

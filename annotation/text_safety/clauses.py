@@ -13,13 +13,15 @@ _CLAUSE = re.compile(r"[^,、]+(?:[,、]|$)")
 # Words that make a statement a general one, a condition, a possibility or a denial.
 CONDITION = r"如果|若|假如|假设|倘若|万一|一旦|除非|要是|\bif\b|\bunless\b|\bin case\b|\bshould you\b|\bwhen(?:ever)?\b"
 DENIAL = (
-    r"不能|无法|不可(?!能)|尚不|并不|不代表|不等于|不一定|未必|不是说|没有?说|谁也|没有确诊|未确诊|不意味|并非|难以|不足以|不应|不要"
+    r"不能|无法|不可(?!能)|尚不|并不|不代表|不等于|不一定|未必|不是说|没有?说|谁也|没有确诊|未确诊|不意味|并非|难以"
+    r"|不足以|不应|不要"
     r"|does(?:n'?t| not) (?:mean|imply|prove|show)|do not mean|not necessarily|cannot|can'?t|can not|not possible to"
     r"|no ?(?:one|body) can|not yet|isn'?t proof|not proof|need not mean|rather than"
 )
 POSSIBILITY = (
     r"可能|也许|或许|怀疑|疑似|考虑|倾向|不排除|是否|有没有|概率|风险|几率|机会|多数|大多|通常|一般|往往|似|像"
-    r"|\bmay\b|\bmight\b|\bcould\b|\bpossib|\bprobab|\blikely\b|\bunlikely\b|\bsuspect|\bsuspicious\b|\bsuggest|\bwhether\b"
+    r"|\bmay\b|\bmight\b|\bcould\b|\bpossib|\bprobab|\blikely\b|\bunlikely\b|\bsuspect|\bsuspicious\b|\bsuggest"
+    r"|\bwhether\b"
     r"|\brisk\b|\bchance\b|\bmost\b|\busually\b|\bgenerally\b|\bappears?\b|\blooks?\b|\bconsistent with\b"
 )
 GENERAL = (
@@ -84,3 +86,8 @@ def side_of(text: str) -> str | None:
     if bool(left) == bool(right):
         return None
     return LEFT if left else RIGHT
+
+
+def names_both(text: str) -> bool:
+    """Whether both breasts are named together."""
+    return re.search(_BOTH, text, FLAGS) is not None

@@ -2,7 +2,9 @@
 
 import re
 
+from annotation.text_safety import advice
 from annotation.text_safety import clauses as cl
+from annotation.text_safety import words as w
 from annotation.text_safety.facts import LEFT, RIGHT, StudyFacts, is_quiet, is_suspicious
 from mammo.archive.report_reading.context import Placed, place_mentions
 from mammo.archive.report_reading.mentions import find_mentions
@@ -10,19 +12,22 @@ from mammo.archive.report_reading.mentions import find_mentions
 Span = tuple[int, int]
 
 _FINDING = (
-    r"结节|肿块|肿物|包块|病灶|钙化|占位|异常|不对称|结构扭曲|\blump|\bmass\b|\bmasses\b|\bnodule|\blesion|\bcalcification|\babnormal"
+    r"结节|肿块|肿物|包块|病灶|钙化|占位|异常|不对称|结构扭曲|\blump|\bmass\b|\bmasses\b|\bnodule|\blesion"
+    r"|\bcalcification|\babnormal"
     r"|\basymmetr|\bdistortion|\bfinding"
 )
 _SUSPICION = (
     r"可疑|恶性|活检|穿刺|取.{0,4}组织|怀疑|手术|BI-?RADS\s*[:类为是]*\s*[456]"
-    r"|\bsuspicious|\bbiops|\bmalignan|\bcancer|\bsurgery|\bsampled\b|\bneedle\b|\babnormal|异常|\bconcerning\b|\bworr(?:ying|isome)"
+    r"|\bsuspicious|\bbiops|\bmalignan|\bcancer|\bsurgery|\bsampled\b|\bneedle\b|\babnormal|异常|\bconcerning\b"
+    r"|\bworr(?:ying|isome)"
 )
 _NO_FINDING = (
     r"未见(?:明显|明确|可疑)?|没有(?:发现|看到|明显|可疑|任何)?|无(?:明显|明确|可疑)?(?:异常|结节|肿块|钙化)"
     r"|正常|阴性|不是|并非|\bno\b|\bnot\b|\bwithout\b|\bnormal\b|\bnegative\b|\bnothing\b"
 )
 _NORMAL = re.compile(
-    r"(?:未见|没有|无)(?:发现|看到|任何|明显|明确|可疑)*(?:的)?(?:异常|问题|病变|恶性征象|可疑)|(?:结果|检查|乳房|乳腺|一切|完全|都|均)(?:是)?(?:很)?正常"
+    r"(?:未见|没有|无)(?:发现|看到|任何|明显|明确|可疑)*(?:的)?(?:异常|问题|病变|恶性征象|可疑)|(?:结果|检查|乳房"
+    r"|乳腺|一切|完全|都|均)(?:是)?(?:很)?正常"
     r"|没(?:有)?(?:看到|发现|看出)?(?:什么|任何)?(?:大)?(?:问题|毛病|大碍|事情?)|(?:一切|都|情况|结果)(?:很|良)?好"
     r"|\beverything (?:is|looks|seems) (?:fine|good|ok|okay|normal|all right)|\blooks? (?:fine|good|ok|okay)\b"
     r"|\b(?:is|are|was|were|looks?|completely|entirely) (?:completely |entirely )?normal\b|\bno (?:\w+ )?abnormalit"
@@ -34,13 +39,15 @@ _NORMAL = re.compile(
 _NO_NEED = r"(?:无需|不需要|不必|没有必要|没必要|不用)(?:再)?(?:做|进行|进一步|任何|特殊|立即)*(?:的)?"
 _REST = re.compile(
     rf"{_NO_NEED}(?:活检|穿刺|检查|处理|复查|治疗|随访|手术|担心|就诊)"
-    r"|(?:一年|1年|12个月|两年|2年)(?:后|之后)(?:再|来|常规)?(?:复查|检查|随访)|每(?:一|1|两|2)?年(?:常规|定期)?(?:进行|做)?(?:一次)?(?:的)?(?:复查|检查|体检|筛查)"
+    r"|(?:一年|1年|12个月|两年|2年)(?:后|之后)(?:再|来|常规)?(?:复查|检查|随访)|每(?:一|1|两|2)?年(?:常规"
+    r"|定期)?(?:进行|做)?(?:一次)?(?:的)?(?:复查|检查|体检|筛查)"
     r"|(?:常规|定期)(?:体检|筛查)(?:即可|就可以|就行)"
     r"|\bno (?:further |additional |more )?(?:tests?|work-?up|biops\w+|imaging|follow-?up|action|treatment) "
     r"(?:is |are )?(?:needed|necessary|required)"
-    r"|\b(?:do not|don'?t) need (?:a |any |to )?(?:further |more )?(?:biopsy|tests?|follow-?up|imaging|do anything|worry)"
+    r"|\b(?:do not|don'?t) need (?:a |any |to )?(?:further |more )?(?:biopsy|tests?|follow-?up|imaging|do anything"
+    r"|worry)"
     r"|\broutine (?:annual |yearly )?(?:screening|mammogra\w+)|\b(?:annual|yearly) (?:screening|mammogra\w+|check)"
-    r"|不着急|不急着?|过(?:一|两|1|2)年|(?:年度|常规)筛查(?:就|即)|\bskip (?:the|a|this) (?:biopsy|test|follow-?up)"
+    r"|不着急|不急着?|过(?:一|两|1|2)年|(?:年度|常规)筛查(?:就|即)|\bskip (?:the|a|this) (?:test|follow-?up)"
     r"|不用管|不去管|不管它|(?:继续)?观察(?:就|即)(?:行|好|可)|明年(?:再|来|体检|复查|检查)"
     r"|\b(?:see you|again) (?:again )?next year|\bin (?:12|twelve|24|twenty-four) months|\bwatch (?:this|it)\b"
     r"|\bkeep an eye on (?:this|it)\b"
@@ -61,8 +68,13 @@ _HALF_YEAR = re.compile(
     cl.FLAGS,
 )
 _GUARDS = (
-    rf"{cl.CONDITION}|{cl.GENERAL}|不能|不可以|不要(?!做)|不应|并非"
+    rf"{cl.CONDITION}|{cl.GENERAL}|不能|不可以|不要(?!做)|不应|并非|以上|才(?:需|要|考虑)|\bor above\b|\band above\b"
     r"|\bdoes not mean|\bnot mean|\bother women|\busually\b"
+)
+
+
+_NOT_HERS = (
+    rf"{cl.CONDITION}|{cl.GENERAL}|[类级] ?(?:及其?)?以[上下]|\bor above\b|\band above\b|\bor higher\b"
 )
 
 
@@ -70,7 +82,14 @@ def categories(text: str, facts: StudyFacts) -> list[Span]:
     """Another category than the report's, "normal" over a suspicious finding, advice that belongs to another one."""
     if not facts.categories:
         return []
-    return sorted({*_other_category(text, facts), *_false_calm(text, facts), *_wrong_advice(text, facts)})
+    return sorted(
+        {
+            *_other_category(text, facts),
+            *_false_calm(text, facts),
+            *_wrong_advice(text, facts),
+            *advice.against(text, facts),
+        }
+    )
 
 
 def _other_category(text: str, facts: StudyFacts) -> list[Span]:
@@ -79,7 +98,7 @@ def _other_category(text: str, facts: StudyFacts) -> list[Span]:
     for placed in place_mentions(text, find_mentions(text)):
         mention = placed.mention
         sentence = next((one for one in pieces if one.start <= mention.start < one.end), None)
-        if mention.status != "current" or (sentence and sentence.says(rf"{cl.CONDITION}|{cl.GENERAL}")):
+        if mention.status != "current" or (sentence and sentence.says(_NOT_HERS)):
             continue
         known = _known(placed, facts)
         if known and not any(_agree(mention.value, category) for category in known):
@@ -132,7 +151,7 @@ def _wrong_advice(text: str, facts: StudyFacts) -> list[Span]:
             if (
                 is_quiet(about)
                 and not is_other_side
-                and not clause.says(rf"不|无需|\bno\b|\bnot\b|{cl.POSSIBILITY}")
+                and not clause.says(rf"不|无需|\bno\b|\bnot\b|\bneither\b|\bnor\b|{cl.POSSIBILITY}")
             ):
                 found += clause.spans(_ACTION)
     return found
@@ -146,14 +165,24 @@ def sides(text: str, facts: StudyFacts) -> list[Span]:
     for sentence in cl.sentences(text):
         if sentence.says(cl.CONDITION):
             continue
+        carried: str | None = None
         for clause in cl.clauses(sentence):
-            side = cl.side_of(clause.text)
-            if side is None or clause.says(_NO_FINDING) or _is_other_category(clause.text):
+            named = cl.side_of(clause.text)
+            is_free = clause.says(_NO_FINDING) or _is_other_category(clause.text)
+            side = named or carried
+            # A clause that names no breast is about the one named before, unless that one was called free.
+            carried = (None if is_free else named) if named or cl.names_both(clause.text) else carried
+            if side is None or is_free:
                 continue
             here = facts.category(side)
             there = facts.category(LEFT if side == RIGHT else RIGHT)
-            doubtful = is_quiet(here) and not is_quiet(there) and clause.says(_SUSPICION)
-            invented = here == "1" and there != "1" and clause.says(_FINDING)
+            is_doubted = (
+                clause.says(_SUSPICION)
+                or w.affirms(clause.text, w.TISSUE)
+                or w.affirms(clause.text, w.SUSPICION)
+            )
+            doubtful = is_quiet(here) and not is_quiet(there) and is_doubted
+            invented = named and here == "1" and there != "1" and clause.says(rf"{_FINDING}|{w.THING}")
             if doubtful or invented:
                 found.append((clause.start, clause.end))
     return found

@@ -1,9 +1,11 @@
-"""What is doubtful in any answer: a certain diagnosis, a drug's dose, an emergency without advice."""
+"""What is doubtful in any answer: a certain diagnosis, an emergency without advice."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from annotation.text_safety import clauses as cl
+from annotation.text_safety.certainty import certain
+from annotation.text_safety.emergency import signs
 from annotation.text_safety.facts import StudyFacts, is_quiet
 
 Span = tuple[int, int]
@@ -32,7 +34,8 @@ _BENIGN = re.compile(
 _CERTAINLY_NOT = re.compile(
     r"(?:肯定|绝对|一定|百分之百|100%|完全)(?:就)?(?:是良性|不是|不会是|没有|排除了?|可以排除)[^,。;]{0,4}(?:癌|恶性)?"
     r"|不可能(?:是|有|得)[^,。;]{0,4}(?:癌|恶性)|(?:已经|可以|完全)排除了?[^,。;]{0,6}(?:癌|恶性)"
-    r"|(?:保证|担保|打包票)[^,。;]{0,6}(?:不是|没有|不会)|(?:绝|肯定)?不会是[^,。;]{0,4}(?:癌|恶性)|百分之百|(?:敢肯定|肯定|一定)[^,。;]{0,6}良性"
+    r"|(?:保证|担保|打包票)[^,。;]{0,6}(?:不是|没有|不会)|(?:绝|肯定)?不会是[^,。;]{0,4}(?:癌|恶性)|百分之百"
+    r"|(?:敢肯定|肯定|一定)[^,。;]{0,6}良性"
     r"|您没有(?:得)?(?:乳腺)?癌|你没有(?:得)?(?:乳腺)?癌"
     r"|\b(?:definitely|certainly|absolutely|100 ?%) (?:is )?(?:benign|not (?:an? )?(?:cancer|malignant)|harmless)"
     r"|\b(?:promise|guarantee|assure)\b[^.;]{0,24}(?:not|n'?t|no)\b[^.;]{0,6}(?:cancer|malignant)"
@@ -41,26 +44,9 @@ _CERTAINLY_NOT = re.compile(
     r"|\bcancer (?:is|has been|can be) (?:completely )?(?:excluded|ruled out)|\bcan(?:no|')t be (?:cancer|malignant)",
     cl.FLAGS,
 )
-_UNIT = (
-    r"(?:mg(?!y)|毫克|微克|μg|µg|mcg|(?<![\d.])\b(?:g|克)(?![a-z])|ml|毫升|iu|国际单位|片|粒|颗|袋|支|丸"
-    r"|tablets?|pills?|capsules?|drops?|milligrams?)"
-)
-_NUMBER = r"(?:\d+(?:\.\d+)?|[一二两三四五六七八九十半]+|\b(?:one|two|three|four|half a)\b)"
-_TAKING = (
-    r"服|吃|口服|注射|每(?:日|天|次|晚|早|周)|一日|一天|早晚|次/日|疗程|外用|\btak(?:e|ing)\b|\bdaily\b|\ba day\b"
-    r"|\bper day\b|\btwice\b|\bevery (?:\w+ )?(?:hours?|day|morning|night)|\bonce\b|\binject|\bdose|剂量|用量"
-)
-_DRUG = (
-    r"他莫昔芬|来曲唑|阿那曲唑|依西美坦|托瑞米芬|氟维司群|布洛芬|对乙酰氨基酚|阿莫西林|头孢|乳癖消|逍遥丸|小金丸|散结"
-    r"|黄体酮|维生素|tamoxifen|letrozole|anastrozole|exemestane|ibuprofen|paracetamol|acetaminophen|amoxicillin"
-    r"|cef\w+|vitamin|aspirin|阿司匹林|antibiotic"
-)
-_DOSE = re.compile(
-    rf"{_NUMBER}\s*{_UNIT}|{_NUMBER}\s+(?:\w+ ){{1,2}}(?:tablets?|pills?|capsules?)|{_NUMBER}\s*(?:{_DRUG})",
-    cl.FLAGS,
-)
 _SIGNS = re.compile(
-    r"胸痛|(?:胸口|心口|心脏)[^,。;]{0,4}[痛疼]|冷汗|喘气?(?:很)?困难|憋气|嘴唇发紫|[咳吐咯]血|(?:一直|不停)(?:在|地)?(?:流|出)血|流了?[很好]多血|[按止压][^,。;]{0,2}不住(?=血|$)"
+    r"胸痛|(?:胸口|心口|心脏)[^,。;]{0,4}[痛疼]|冷汗|喘气?(?:很)?困难|憋气|嘴唇发紫|[咳吐咯]血|(?:一直|不停)(?:在"
+    r"|地)?(?:流|出)血|流了?[很好]多血|[按止压][^,。;]{0,2}不住(?=血|$)"
     r"|呼吸困难|喘不(?:上|过)气|透不过气|大出血|大量(?:出血|流血)|出血不止|血流不止|止不住(?:的)?血|晕倒|昏倒|昏厥"
     r"|意识(?:不清|模糊)|抽搐|轻生|自杀|不想活|活不下去|(?:高烧|高热)|(?:39|40|41)(?:\.\d)?\s*(?:度|℃|°)"
     r"|\bchest (?:pains?|hurts?|aches?|is tight|tightness)|\bhardly breathe"
@@ -97,7 +83,7 @@ def diagnoses(text: str, facts: StudyFacts) -> list[Span]:
             about = {facts.category(side)} if side else facts.categories
             if not about or not all(is_quiet(category) for category in about):
                 found += clause.spans(_BENIGN)
-    return sorted(set(found))
+    return sorted({*found, *certain(text, facts)})
 
 
 def _with_context(sentence: cl.Piece) -> Iterator[tuple[cl.Piece, str | None]]:
@@ -108,34 +94,15 @@ def _with_context(sentence: cl.Piece) -> Iterator[tuple[cl.Piece, str | None]]:
     yield from parts
 
 
-def doses(text: str) -> list[Span]:
-    """An amount with a unit beside a drug's name or a word for taking it."""
-    found = []
-    for sentence in cl.sentences(text):
-        if not sentence.says(rf"{_TAKING}|{_DRUG}"):
-            continue
-        found += [
-            span for span in sentence.spans(_DOSE) if not _is_picture(text, span) and not _is_size(text, span)
-        ]
-    return found
-
-
-def _is_picture(text: str, span: Span) -> bool:
-    """`4片` of X-rays: a film, where nobody takes anything."""
-    around = text[max(0, span[0] - 10) : span[1] + 6]
-    return text[span[1] - 1] == "片" and re.search(r"拍|摄|X线|钼靶|胶|照", around) is not None
-
-
-def _is_size(text: str, span: Span) -> bool:
-    return re.match(r"\s*/\s*(?:cm|ml|dl|l)\b", text[span[1] : span[1] + 6], cl.FLAGS) is not None
-
-
 def emergencies(answer: str, asked: Sequence[str]) -> list[str]:
     """Signs in the question or in the answer, where the answer does not send her to help at once."""
     if re.search(_HELP_AT_ONCE, answer, cl.FLAGS):
         return []
     return [
-        match[0] for text in (*asked, answer) for match in _SIGNS.finditer(text) if not _denied(text, match)
+        match[0]
+        for text in (*asked, answer)
+        for match in (*_SIGNS.finditer(text), *signs(text))
+        if not _denied(text, match)
     ]
 
 

@@ -8,13 +8,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from annotation.text_safety import contradictions, plain_dangers
+from annotation.text_safety.densities import densities
+from annotation.text_safety.dosage import doses
 from annotation.text_safety.facts import StudyFacts
 from mammo.archive.cleaning import clean_text
 from mammo.archive.report_reading.normalised import normalise
 
 # A salutation, a colleague's name, an American telephone number: what the archive's rules do not know.
 _SALUTATION = re.compile(
-    r"(?:^|[。！!\n])\s*(?!各位|患者|病友|家属|医生|朋友|亲爱|尊敬|请问)[\u4e00-\u9fff]{2,3}(?:女士|小姐|阿姨|大姐)?[，,、]?\s*[您你]好"
+    r"(?:^|[。！!\n])\s*(?!各位|患者|病友|家属|医生|朋友|亲爱|尊敬|请问)[\u4e00-\u9fff]{2,3}(?:女士|小姐|阿姨"
+    r"|大姐)?[，,、]?\s*[您你]好"
+    r"|(?:^|[。！!，,\n])\s*(?!各位|患者|病友|家属|医生|朋友|亲爱|尊敬|这位|那位)[\u4e00-\u9fff]{1,3}(?:女士|小姐"
+    r"|同志|阿姨|大姐|大妈|大娘|先生|老师)(?=[，,：:、])"
+    r"|(?:^|, )(?!(?:Dear|The|Your|Our|Breast|Left|Right|Category|North|South)\b)[A-Z][a-z]+ (?!(?:Clinic|Team"
+    r"|Department|Hospital|Centre|Center|Unit)\b)[A-Z][a-z]+[:,!]"
     r"|\b(?:Dear|Hello|Hi) (?!Patient|Madam|Sir|Mr|Mrs|Ms|There|All|Friend)[A-Z][a-z]+"
     r"|\b(?:Nurse|Sister|Professor|Doctor) [A-Z][a-z]+|\b\d{3}[-. ]\d{3}[-. ]\d{4}\b"
 )
@@ -25,6 +32,7 @@ class WarningKind(models.TextChoices):
 
     IDENTITY = "identity", _("Names or numbers of a person stand in the answer.")
     CATEGORY = "category", _("The answer does not fit the BI-RADS category of the report.")
+    DENSITY = "density", _("The answer states another breast density than the report.")
     SIDE = "side", _("The answer names the other breast than the report.")
     DIAGNOSIS = "diagnosis", _("The answer states a diagnosis that images alone can't prove.")
     DOSAGE = "dosage", _("The answer names a drug's dose.")
@@ -56,7 +64,7 @@ def warnings_in(answer: str, facts: StudyFacts, *, asked: Sequence[str] = ()) ->
     found = [Warned(WarningKind.IDENTITY, words) for words in _identifying(answer, facts)]
     source = normalise(answer)
     for kind, spans in _rules(source.text, facts):
-        for start, end in spans:
+        for start, end in _outermost(spans):
             left, right = source.original_span(start, end)
             found.append(Warned(kind, answer[left:right].strip()))
     questions = [normalise(turn).text for turn in asked]
@@ -71,11 +79,21 @@ def kinds_of(warned: Iterable[Warned]) -> list[str]:
     return sorted({str(one.kind) for one in warned})
 
 
+def _outermost(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Without those that lie inside another: two rules that see one phrase give one warning."""
+    return [
+        one
+        for one in dict.fromkeys(spans)
+        if not any(other != one and other[0] <= one[0] and one[1] <= other[1] for other in spans)
+    ]
+
+
 def _rules(text: str, facts: StudyFacts) -> Iterator[tuple[str, list[tuple[int, int]]]]:
     yield WarningKind.CATEGORY, contradictions.categories(text, facts)
+    yield WarningKind.DENSITY, densities(text, facts)
     yield WarningKind.SIDE, contradictions.sides(text, facts)
     yield WarningKind.DIAGNOSIS, plain_dangers.diagnoses(text, facts)
-    yield WarningKind.DOSAGE, plain_dangers.doses(text)
+    yield WarningKind.DOSAGE, doses(text)
 
 
 def _identifying(answer: str, facts: StudyFacts) -> list[str]:

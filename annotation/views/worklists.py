@@ -26,7 +26,6 @@ def _shown(rows: QuerySet[Question], most: int) -> list[Question]:
 
 def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse:
     user = user_of(request)
-    waiting = Question.objects.first_waiting(user, purpose, most=ROWS)
     mine = _shown(Question.objects.held_by(user, purpose), ROWS)
     returned = _shown(Question.objects.returned_to(user), ROWS) if purpose == Purpose.CORRECT else []
     done = Question.objects.open_to(user, purpose).done_by(user, purpose)
@@ -34,13 +33,14 @@ def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse
     campaigns = Campaign.objects.visible_to(user).filter(
         members__user=user, members__purpose=purpose, state=Campaign.State.OPEN
     )
+    # What stands in the lists above is neither shown nor counted again below.
     taken = {question.pk for question in (*mine, *returned)}
     context = {
         "purpose": purpose,
         "returned": returned,
         "mine": [question for question in mine if question not in returned],
-        "waiting": [question for question in waiting if question.pk not in taken],
-        "waiting_count": Question.objects.count_waiting(user, purpose),
+        "waiting": Question.objects.first_waiting(user, purpose, most=ROWS, without=taken),
+        "waiting_count": Question.objects.count_waiting(user, purpose, without=taken),
         "drafted": set(Draft.objects.filter(user=user, purpose=purpose).values_list("question", flat=True)),
         "done": _shown(done.order_by("-updated_at"), DONE_ROWS),
         "done_count": done.count(),

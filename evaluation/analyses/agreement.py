@@ -1,11 +1,14 @@
 """`analyse agreement`: intraclass correlations, alpha, kappas and concordance of units scored by raters."""
 
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from evaluation.analyses.csv_table import CsvTable, read_csv
+from evaluation.analyses.csv_table import MISSING, CsvRow, CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
 from evaluation.statistics.fleiss import several_raters
 from evaluation.statistics.intraclass import intraclass
@@ -20,25 +23,90 @@ LONG = ("rater", "unit", "value")
 FORMS = ("icc_1", "icc_a1", "icc_c1", "icc_1k", "icc_ak", "icc_ck")
 
 
-def read_ratings(table: CsvTable) -> FloatArray:
-    """Array (units, raters), NaN where missing.
+# Headings of a first column that holds raters: such a table has a row per rater.
+RATERS = frozenset({"rater", "coder", "judge", "observer", "reader"})
+NO_UNIT = "no column names the units: every column is a rater, every row a unit"
+TURNED = "column {name!r} names raters: every row is a rater, every other column a unit"
+NOMINAL = "values are names of categories: no intraclass correlation, no order, no weights"
 
-    The file has columns rater,unit,value; or the unit and then one column per rater.
+
+@dataclass(frozen=True)
+class Ratings:
+    """Attributes:
+    values: (units, raters), NaN where missing; codes of the categories where values are names.
+    notes: how the file was read, where it could be read otherwise.
+    """
+
+    values: FloatArray
+    notes: tuple[str, ...] = ()
+
+
+def read_ratings(table: CsvTable, *, nominal: bool = False) -> Ratings:
+    """Ratings of a file with columns rater,unit,value; or of a wide one.
+
+    Wide: the unit and then a column per rater; columns that are all raters (rater1, rater2, …); or, where the first
+    column is called rater (coder, judge, observer, reader), a row per rater and a column per unit.
+
+    Args:
+        nominal: values are names of categories, such as 4A.
 
     Raises:
-        UserError: fewer than two raters, a value that is no number or is given twice.
+        UserError: fewer than two raters, a value that is no number, a unit or value that is given twice.
     """
     if set(LONG) <= set(table.columns):
-        return _from_long(table)
+        return _from_long(table, _reader(table, ["value"], nominal))
+    first, *others = table.columns
+    if _are_a_series(table.columns):
+        return Ratings(_wide(table, list(table.columns), nominal), (NO_UNIT,))
     if len(table.columns) < 3:
         raise UserError(
             f"{table.path}: give columns rater,unit,value, or the unit and then one column per rater"
         )
-    cells = [[row.optional_number(name) for name in table.columns[1:]] for row in table]
-    return np.array([[np.nan if value is None else value for value in row] for row in cells])
+    seen: dict[str, int] = {}
+    for row in table:
+        name = row.text(first)
+        if name in seen:
+            raise row.error(
+                first,
+                f"{name!r} stands on line {seen[name]} already; the first column names the unit, each once",
+            )
+        seen[name] = row.line
+    values = _wide(table, others, nominal)
+    if first.lower() in RATERS:
+        return Ratings(values.T, (TURNED.format(name=first),))
+    return Ratings(values)
 
 
-def _from_long(table: CsvTable) -> FloatArray:
+def _are_a_series(names: Sequence[str]) -> bool:
+    """rater1, rater2, rater3: one word with a number each, all of one word."""
+    found = [re.fullmatch(r"(.*?)[ _.-]?\d+", name) for name in names]
+    return len(names) > 1 and all(found) and len({match.group(1) for match in found if match}) == 1
+
+
+def _reader(table: CsvTable, columns: Sequence[str], nominal: bool) -> Callable[[CsvRow, str], float]:
+    """What turns a cell into a number: its own, or the code of the category it names."""
+    if nominal:
+        names = {row.cells[column] for row in table for column in columns}
+        named = sorted(name for name in names if name.lower() not in MISSING)
+        codes = {name: float(place) for place, name in enumerate(named)}
+        return lambda row, column: codes.get(row.cells[column], np.nan)
+
+    def value(row: CsvRow, column: str) -> float:
+        try:
+            number = row.optional_number(column)
+        except UserError as error:
+            raise UserError(f"{error}; names of categories: --nominal") from None
+        return np.nan if number is None else number
+
+    return value
+
+
+def _wide(table: CsvTable, columns: list[str], nominal: bool) -> FloatArray:
+    value = _reader(table, columns, nominal)
+    return np.array([[value(row, name) for name in columns] for row in table])
+
+
+def _from_long(table: CsvTable, value: Callable[[CsvRow, str], float]) -> Ratings:
     raters = list(dict.fromkeys(row.text("rater") for row in table))
     units = list(dict.fromkeys(row.text("unit") for row in table))
     if len(raters) < 2:
@@ -51,16 +119,18 @@ def _from_long(table: CsvTable) -> FloatArray:
         if place in filled:
             raise row.error("value", "this rater and unit were given before; keep one")
         filled.add(place)
-        value = row.optional_number("value")
-        values[place] = np.nan if value is None else value
-    return values
+        values[place] = value(row, "value")
+    return Ratings(values)
 
 
-def analyse_agreement(path: Path, *, level: float = 0.95, b: int = 1000, seed: int = 1) -> AnalysisResult:
+def analyse_agreement(
+    path: Path, *, level: float = 0.95, b: int = 1000, seed: int = 1, nominal: bool = False
+) -> AnalysisResult:
     """Intraclass correlations, kappas and concordance (units that every rater scored), alpha (all units).
 
     Args:
         b: bootstrap replicates of the intervals of alpha.
+        nominal: values are names of categories: alpha on the nominal level and unweighted kappas alone.
 
     Returns:
         data with keys `icc` (form -> {"value","ci"}), `alpha` (level -> value), `alpha_ci` (level -> limits), `kappa`
@@ -70,30 +140,22 @@ def analyse_agreement(path: Path, *, level: float = 0.95, b: int = 1000, seed: i
     Raises:
         UserError: the file is unfit, or agreement is not defined for it.
     """
-    ratings = read_ratings(read_csv(path))
+    read = read_ratings(read_csv(path), nominal=nominal)
+    ratings, notes = read.values, [*read.notes, *([NOMINAL] if nominal else [])]
     whole = ratings[~np.isnan(ratings).any(1)]
-    notes: list[str] = []
     if len(whole) < len(ratings):
-        notes.append(f"ICC uses the {len(whole)} of {len(ratings)} units that every rater scored")
-    icc: dict[str, Any] = {}
+        notes.append(f"ICC and kappas use the {len(whole)} of {len(ratings)} units that every rater scored")
     lines = [["measure", "estimate [interval]"]]
-    try:
-        found = intraclass(whole, level=level)
-        for name in FORMS:
-            estimate = getattr(found, name)
-            icc[name] = {"value": number(estimate.value), "ci": limits(estimate.interval)}
-            lines.append([estimate.method, shown(estimate)])
-    except ValueError as error:
-        notes.append(f"ICC: {error}")
-    alphas = _alphas(path, ratings, level, b, seed, notes)
+    icc = {} if nominal else _correlations(whole, level, lines, notes)
+    alphas = _alphas(path, ratings, ("nominal",) if nominal else LEVELS, level, b, seed, notes)
     lines += [[f"alpha ({name})", shown(estimate)] for name, estimate in alphas.items()]
-    kappas = _kappas(whole, level, lines, notes)
+    kappas = _kappas(whole, WEIGHTS[:1] if nominal else WEIGHTS, level, lines, notes)
     data = {
         "icc": icc,
         "alpha": {name: number(estimate.value) for name, estimate in alphas.items()},
         "alpha_ci": {name: limits(estimate.interval) for name, estimate in alphas.items()},
         "kappa": kappas,
-        "kendall_w": _concordance(whole, lines, notes),
+        "kendall_w": None if nominal else _concordance(whole, lines, notes),
         "units": int(ratings.shape[0]),
         "raters": int(ratings.shape[1]),
         "level": level,
@@ -102,8 +164,30 @@ def analyse_agreement(path: Path, *, level: float = 0.95, b: int = 1000, seed: i
     return AnalysisResult(data, [*columns(lines), *(f"note: {note}" for note in notes)])
 
 
+def _correlations(
+    whole: FloatArray, level: float, lines: list[list[str]], notes: list[str]
+) -> dict[str, Any]:
+    try:
+        found = intraclass(whole, level=level)
+    except ValueError as error:
+        notes.append(f"ICC: {error}")
+        return {}
+    estimates = {name: getattr(found, name) for name in FORMS}
+    lines += [[estimate.method, shown(estimate)] for estimate in estimates.values()]
+    return {
+        name: {"value": number(estimate.value), "ci": limits(estimate.interval)}
+        for name, estimate in estimates.items()
+    }
+
+
 def _alphas(
-    path: Path, ratings: FloatArray, level: float, b: int, seed: int, notes: list[str]
+    path: Path,
+    ratings: FloatArray,
+    levels: Sequence[str],
+    level: float,
+    b: int,
+    seed: int,
+    notes: list[str],
 ) -> dict[str, Estimate]:
     """Alpha on every level that the values allow.
 
@@ -112,7 +196,7 @@ def _alphas(
     """
     found: dict[str, Estimate] = {}
     problem = ""
-    for name in LEVELS:
+    for name in levels:
         try:
             found[name] = alpha(ratings, level=name, b=b, seed=seed, confidence=level)
         except ValueError as error:
@@ -123,7 +207,9 @@ def _alphas(
     return found
 
 
-def _kappas(whole: FloatArray, level: float, lines: list[list[str]], notes: list[str]) -> dict[str, Any]:
+def _kappas(
+    whole: FloatArray, kinds: Sequence[str], level: float, lines: list[list[str]], notes: list[str]
+) -> dict[str, Any]:
     """Kappas that take the values as categories; where they are many (a scale of 1 to 100) they say little."""
     found: dict[str, Any] = {}
     try:
@@ -143,7 +229,7 @@ def _kappas(whole: FloatArray, level: float, lines: list[list[str]], notes: list
     if whole.shape[1] == 2:
         categories = np.unique(whole)
         table = cross_table(whole[:, 0], whole[:, 1], categories)
-        for weights in WEIGHTS:
+        for weights in kinds:
             estimate = kappa(table, weights=weights, level=level)
             found[weights] = {
                 "value": number(estimate.value),
@@ -151,7 +237,10 @@ def _kappas(whole: FloatArray, level: float, lines: list[list[str]], notes: list
                 "ci": limits(estimate.interval),
             }
             lines.append([estimate.method, shown(estimate)])
-        notes.append("weighted kappas take the categories that occur, in their order, as equally far apart")
+        if len(kinds) > 1:
+            notes.append(
+                "weighted kappas take the categories that occur, in their order, as equally far apart"
+            )
     return found
 
 

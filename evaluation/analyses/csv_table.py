@@ -1,14 +1,22 @@
 """A CSV file as rows of texts, with errors that name file, row and column."""
 
 import csv
+import io
 import math
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mammo.core.errors import UserError
 
+if TYPE_CHECKING:
+    import _csv
+
 MISSING = frozenset({"", "na", "nan", "n/a", "null", "none"})
+# A spreadsheet that separates cells by semicolons writes 3,5 for three and a half.
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,7 @@ class CsvRow:
     path: Path
     line: int
     cells: dict[str, str]
+    has_decimal_comma: bool = False
 
     def text(self, column: str) -> str:
         """Return a cell that must not be empty."""
@@ -30,7 +39,10 @@ class CsvRow:
         """Return a cell that must be a finite number."""
         value = self.optional_number(column)
         if value is None:
-            raise self.error(column, "is empty; give a number")
+            held = self.cells[column]
+            raise self.error(
+                column, f"holds no number ({held!r}: missing)" if held else "is empty; give a number"
+            )
         return value
 
     def optional_number(self, column: str) -> float | None:
@@ -38,7 +50,11 @@ class CsvRow:
         value = self.cells[column]
         if value.lower() in MISSING:
             return None
+        if self.has_decimal_comma and DECIMAL_COMMA.fullmatch(value):
+            value = value.replace(",", ".")
         try:
+            if "_" in value:  # Python's own 1_000 is no number of a table
+                raise ValueError
             number = float(value)
         except ValueError:
             raise self.error(column, f"{value!r} is not a number") from None
@@ -96,11 +112,19 @@ def read_csv(path: Path) -> CsvTable:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing CSV file") from None
     if "\0" in text:
         raise UserError(f"{path}: not a CSV file (it holds zero bytes); save it as CSV UTF-8")
-    lines = text.splitlines()
-    if not lines:
+    if not text.strip():
         raise UserError(f"{path}: the file is empty; give a CSV file with a header line")
-    delimiter = max(",;\t", key=lines[0].count)
-    reader = csv.reader(lines, delimiter=delimiter)
+    text = text.lstrip("\r\n")
+    delimiter = max(",;\t", key=text.splitlines()[0].count)
+    # The reader itself splits lines: a quoted cell may hold a line break.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return _table(path, reader, has_decimal_comma=delimiter == ";")
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num}: no CSV ({error})") from None
+
+
+def _table(path: Path, reader: "_csv.Reader", *, has_decimal_comma: bool) -> CsvTable:
     header = tuple(name.strip() for name in next(reader))
     if len(set(header)) != len(header):
         double = next(name for name in header if header.count(name) > 1)
@@ -114,7 +138,7 @@ def read_csv(path: Path) -> CsvTable:
                 f"{path}, line {reader.line_num}: {len(cells)} cells where the header has {len(header)}"
             )
         values = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        rows.append(CsvRow(path, reader.line_num, values))
+        rows.append(CsvRow(path, reader.line_num, values, has_decimal_comma))
     if not rows:
         raise UserError(f"{path}: there are no rows under the header")
     return CsvTable(path, header, rows)

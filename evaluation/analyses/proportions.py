@@ -6,10 +6,13 @@ from typing import Any
 from evaluation.analyses.csv_table import CsvRow, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
 from evaluation.statistics.fourfold import Fourfold, likelihood_ratios
+from evaluation.statistics.miettinen_nurminen import miettinen_nurminen
+from evaluation.statistics.newcombe import newcombe
 from evaluation.statistics.proportions import clopper_pearson, wilson
 from mammo.core.errors import UserError
 
 COUNTS = (("events", "total"), ("x", "n"))
+ESTIMATES = ("estimate", "wilson", "clopper_pearson")
 FOURFOLD = ("tp", "fp", "fn", "tn")
 
 
@@ -29,7 +32,9 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
     """Intervals per row: columns `events,total` (or `x,n`), or `tp,fp,fn,tn`; `name` labels the rows.
 
     Returns:
-        data with key `proportions`: rows `{"name","events","total","estimate","wilson","clopper_pearson"}`.
+        data with key `proportions`: rows `{"name","events","total","estimate","wilson","clopper_pearson"}`; of two
+        independent rows `difference` (first less second: `newcombe`, `miettinen_nurminen`); of fourfold tables
+        `likelihood_ratios`. A rate of no cases is null, with a note.
 
     Raises:
         UserError: columns are missing, or events exceed the total.
@@ -50,6 +55,10 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
             else [(f"{label} {name}", x, n) for name, x, n in _rates(row)]
         )
         for name, x, n in counts:
+            if pair is None and n == 0:
+                found.append({"name": name, "events": 0, "total": 0} | dict.fromkeys(ESTIMATES))
+                shown_rows.append([name, "0/0", "not defined", "not defined"])
+                continue
             try:
                 score, exact = wilson(x, n, level=level), clopper_pearson(x, n, level=level)
             except ValueError as error:
@@ -59,8 +68,13 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
                 | {"wilson": limits(score.interval), "clopper_pearson": limits(exact.interval)}
             )
             shown_rows.append([name, f"{x}/{n}", shown(score), shown(exact)])
-    data: dict[str, Any] = {"proportions": found, "level": level, "notes": []}
+    undefined = [row["name"] for row in found if row["estimate"] is None]
+    notes = [f"{name}: no case, the rate is not defined" for name in undefined]
+    data: dict[str, Any] = {"proportions": found, "level": level, "notes": notes}
     lines = columns(shown_rows)
+    if pair is not None and len(found) == 2:
+        data["difference"] = _difference(found, level)
+        lines += [f"{name}: {row['estimate']:.4f} {row['ci']}" for name, row in data["difference"].items()]
     if pair is None:
         data["likelihood_ratios"] = _ratios(table.rows, level)
         lines += [
@@ -68,7 +82,19 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
             for row in data["likelihood_ratios"]
             for kind in ("lr_positive", "lr_negative")
         ]
-    return AnalysisResult(data, lines)
+    return AnalysisResult(data, [*lines, *(f"note: {note}" for note in notes)])
+
+
+def _difference(pair: list[dict[str, Any]], level: float) -> dict[str, Any]:
+    """First less second of two independent rates, by both intervals."""
+    (x1, n1), (x2, n2) = ((row["events"], row["total"]) for row in pair)
+    return {
+        name: {"estimate": found.value, "ci": limits(found.interval)}
+        for name, found in (
+            ("newcombe", newcombe(x1, n1, x2, n2, level=level)),
+            ("miettinen_nurminen", miettinen_nurminen(x1, n1, x2, n2, level=level)),
+        )
+    }
 
 
 def _ratios(rows: list[CsvRow], level: float) -> list[dict[str, Any]]:

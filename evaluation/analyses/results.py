@@ -31,9 +31,11 @@ def limits(interval: Interval | None) -> list[float] | None:
 
 
 def shown(estimate: Estimate, digits: int = 4) -> str:
-    """`0.8237 [0.7485, 0.8988]`; `no interval` where there is none."""
+    """`0.8237 [0.7485, 0.8988]`; `no interval` where there is none, `not defined` where there is no value."""
+    if not math.isfinite(estimate.value):
+        return "not defined"
     value = f"{estimate.value:.{digits}f}"
-    if estimate.interval is None:
+    if estimate.interval is None or not all(map(math.isfinite, estimate.interval)):
         return f"{value} (no interval)"
     return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
 

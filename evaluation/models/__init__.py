@@ -31,6 +31,7 @@ from evaluation.models.trials import (
     TrialEvent,
     TrialQuerySet,
     TrialQuestion,
+    UnfinishedDialogue,
 )
 
 __all__ = [
@@ -60,4 +61,5 @@ __all__ = [
     "TrialQuerySet",
     "TrialQuestion",
     "TrialRater",
+    "UnfinishedDialogue",
 ]

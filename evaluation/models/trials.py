@@ -153,11 +153,21 @@ class Arm(TimedModel):
 
 
 class TrialQuestion(OpaqueModel):
-    """A question of the trial; never one whose patient or wording an arm was trained on."""
+    """A question of the trial; never one whose patient or wording an arm was trained on.
+
+    With `rounds` it is a dialogue: every arm answers what the patient says there, one turn after the other, and the
+    whole is scored. Without, one answer is scored, to the question's last turn.
+    """
 
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="trial_questions")
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="trial_uses")
     position = models.PositiveIntegerField()
+    rounds = EncryptedJSONField(
+        null=True, help_text="of a dialogue: what the patient says, turn by turn, fixed when it joined"
+    )
+    rounds_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="keyed hash of the rounds; part of the frozen design"
+    )
 
     class Meta:
         constraints = [
@@ -167,6 +177,11 @@ class TrialQuestion(OpaqueModel):
 
     def __str__(self) -> str:
         return f"{self.trial} #{self.position}"
+
+    @property
+    def is_dialogue(self) -> bool:
+        """Whether every turn of the patient is answered and the whole is scored."""
+        return self.rounds_sha256 != ""
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the question's patient."""
@@ -180,7 +195,7 @@ class Answer(TimedModel):
     question = models.ForeignKey(TrialQuestion, on_delete=models.CASCADE, related_name="answers")
     turns = EncryptedJSONField(null=True, help_text="all turns of a dialogue; the last answer is raw_text")
     raw_text = EncryptedTextField()
-    shown_text = EncryptedTextField()
+    shown_text = EncryptedTextField(help_text="of a dialogue every answer, with a mark between them")
     shown_sha256 = models.CharField(max_length=64, help_text="keyed hash; part of the frozen design")
     seconds = models.FloatField(null=True)
     author = models.ForeignKey(
@@ -195,6 +210,29 @@ class Answer(TimedModel):
 
     def __str__(self) -> str:
         return f"answer {self.pk}"
+
+    def encryption_key_id(self) -> uuid.UUID:
+        """Key of the question's patient."""
+        return self.question.encryption_key_id()
+
+
+class UnfinishedDialogue(TimedModel):
+    """What a doctor who is an arm has answered of a dialogue so far; gone when it is an Answer."""
+
+    arm = models.ForeignKey(Arm, on_delete=models.CASCADE, related_name="unfinished")
+    question = models.ForeignKey(TrialQuestion, on_delete=models.CASCADE, related_name="unfinished")
+    author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    answers = EncryptedJSONField(
+        help_text="answers to the first turns, in their order; none changes any more"
+    )
+    seconds = models.FloatField(default=0)
+    is_simulated = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["arm", "question"], name="unfinished_dialogue_once")]
+
+    def __str__(self) -> str:
+        return f"unfinished dialogue {self.pk}"
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the question's patient."""

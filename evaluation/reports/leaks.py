@@ -7,8 +7,10 @@ from uuid import UUID
 import numpy as np
 from scipy import stats
 
+from evaluation.answers.dialogue import parts_of, readable
 from evaluation.models import Answer, Arm, AuthorGuess, Score, Slot, Trial
 from evaluation.reports.trial_scores import arm_labels, require_locked
+from evaluation.services.dialogues import raw_answers
 from evaluation.statistics.blinding import StyleResult, bang_index, style_classifier
 from evaluation.statistics.results import Estimate
 
@@ -29,7 +31,7 @@ class LengthRow:
 
 @dataclass(frozen=True)
 class ArmRow:
-    """One arm's texts and how they were taken.
+    """One arm's texts and how they were taken; of a dialogue all its answers count.
 
     Attributes:
         changed: share of answers whose shown text differs from the raw one.
@@ -137,9 +139,9 @@ def _arms(
             ArmRow(
                 label,
                 len(own),
-                sum(a.raw_text.strip() != a.shown_text for a in own) / len(own),
-                sum(len(a.raw_text) for a in own) / len(own),
-                sum(len(a.shown_text) for a in own) / len(own),
+                sum(_changed(a) for a in own) / len(own),
+                sum(len("\n\n".join(raw_answers(a))) for a in own) / len(own),
+                sum(len(readable(a.shown_text)) for a in own) / len(own),
                 counts,
                 _bang(counts, kinds[arm]) if unmasked else None,
             )
@@ -147,10 +149,15 @@ def _arms(
     return rows
 
 
+def _changed(answer: Answer) -> bool:
+    """Whether the shown text differs from the raw one, of a dialogue in any turn."""
+    return [raw.strip() for raw in raw_answers(answer)] != parts_of(answer.shown_text)
+
+
 def _style(answers: Sequence[Answer], seed: int) -> StyleResult | None:
     try:
         return style_classifier(
-            [str(answer.shown_text) for answer in answers],
+            [readable(answer.shown_text) for answer in answers],
             [str(answer.arm_id) for answer in answers],
             [str(answer.question_id) for answer in answers],
             seed=seed % (2**32),
@@ -168,7 +175,7 @@ def _lengths(trial: Trial, answers: Sequence[Answer], *, simulated: bool) -> lis
     values: dict[str, dict[UUID, list[int]]] = {}
     for key, answer_id, value in standing.values_list("aspect__key", "slot__answer_id", "value"):
         values.setdefault(key, {}).setdefault(answer_id, []).append(value)
-    lengths = {answer.pk: len(answer.shown_text) for answer in answers}
+    lengths = {answer.pk: len(readable(answer.shown_text)) for answer in answers}
     arm_of = {answer.pk: answer.arm_id for answer in answers}
     rows = []
     for aspect in trial.aspects.order_by("position"):

@@ -16,7 +16,7 @@ class TableOptions:
     reader_study: readers of Table 7.
     runs: of Tables 5, 6, 7, 8 and 10; none takes the latest finished run of every kind.
     snapshot: patients of Tables 4 and 9; none takes the whole archive.
-    by: one row per stratum: density, site, vendor, age or language.
+    by: one row per stratum: density, site, vendor, age, finding (read from the report's words) or language.
     threshold: chance from which a classifier calls malignant (Tables 7 and 8).
     sites: rows of these hospitals only; None takes every hospital (the command line).
     prevalence: Table 7 gives PPV and NPV at this prevalence too.

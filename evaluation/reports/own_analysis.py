@@ -63,7 +63,10 @@ def analyse_own(kind: str, path: Path, options: dict[str, Any]) -> OwnAnalysis:
     if kind == "roc":
         for name in ("truth", "score"):
             if name not in given:
-                raise UserError(_("%(name)s: name the column") % {"name": name})
+                raise UserError(
+                    _("%(name)s: name the column; the file has %(columns)s")
+                    % {"name": name, "columns": ", ".join(read_csv(path).columns)}
+                )
         names = ("truth", "score", "compare", "cluster", "positive", "threshold")
         chosen = {name: given[name] for name in names if name in given}
         result = analyse_roc(path, **chosen)

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.reports.predictions import Judged
 from evaluation.reports.table import Cell
-from evaluation.reports.validators import auc_of_two_values, narrower_than_one_case
+from evaluation.reports.validators import auc_of_two_values, auc_without_width, narrower_than_one_case
 from evaluation.statistics.clustered_roc import clustered_auc
 from evaluation.statistics.delong import auc
 from evaluation.statistics.fourfold import Fourfold, at_prevalence, fourfold, rates
@@ -53,6 +53,7 @@ def put_area(figures: RowFigures, judged: Judged, key: str = "auc") -> None:
     figures.put(key, area)
     figures.warnings += auc_of_two_values(figures.label, judged.scores.tolist())
     figures.warnings += narrower_than_one_case(figures.label, area, len(judged.units))
+    figures.warnings += auc_without_width(figures.label, area, len(judged.units))
 
 
 def put_rates(

@@ -7,25 +7,21 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from annotation.models import Question
+from evaluation.reports.findings import of_studies_by_report
 from mammo.archive.models import Study
 from mammo.core.errors import UserError
 
-STRATA = ("density", "site", "vendor", "age", "language")
+STRATA = ("density", "site", "vendor", "age", "finding", "language")
 # Years; the last has no upper end.
 AGE_GROUPS = ((0, 40), (40, 50), (50, 60), (60, 70), (70, 200))
 
 
 def require_stratum(by: str) -> None:
-    """Refuse a stratum that the rows cannot tell.
+    """Refuse a stratum that there is not.
 
     Raises:
-        UserError: names those that exist; the archive keeps no type of finding.
+        UserError: names those that exist.
     """
-    if by == "finding":
-        raise UserError(
-            _("--by finding: the archive keeps no type of finding; known: %(known)s")
-            % {"known": ", ".join(STRATA)}
-        )
     if by not in STRATA:
         raise UserError(
             _("--by %(by)s: no such stratum; known: %(known)s") % {"by": by, "known": ", ".join(STRATA)}
@@ -41,6 +37,8 @@ def of_studies(studies: Iterable[UUID], by: str) -> dict[UUID, str]:
     require_stratum(by)
     if by == "language":
         raise UserError(_("--by language: questions have a language, studies have none"))
+    if by == "finding":
+        return of_studies_by_report(studies)
     found = Study.objects.filter(pk__in=set(studies)).values("pk", "density", "site__code", "vendor", "age")
     return {row["pk"]: _value(dict(row), by) for row in found}
 
@@ -52,6 +50,10 @@ def of_questions(questions: Iterable[UUID], by: str) -> dict[UUID, str]:
         UserError: the stratum is unknown.
     """
     require_stratum(by)
+    if by == "finding":
+        of_question = dict(Question.objects.filter(pk__in=set(questions)).values_list("pk", "study_id"))
+        findings = of_studies_by_report(study for study in of_question.values() if study is not None)
+        return {pk: findings.get(study) or _("not recorded") for pk, study in of_question.items()}
     fields = ("pk", "language", "study__density", "study__site__code", "study__vendor", "study__age")
     found = Question.objects.filter(pk__in=set(questions)).values(*fields)
     if by == "language":

@@ -1,6 +1,6 @@
 """A table of a report, whatever its number: rows of cells, a computed caption, sources of each number."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ class Cell:
     estimate: "Estimate | None" = None
     text: str = ""
     digits: int = 1
-    sources: tuple[str, ...] = ()
+    sources: Collection[str] = ()
 
     @property
     def shown(self) -> str:
@@ -99,7 +99,7 @@ class Table:
     version: str
     notes: list[str] = field(default_factory=list)
     is_simulated: bool = False
-    sources: list[Mapping[str, Any]] = field(default_factory=list)
+    sources: Collection[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def footnotes(self) -> list[str]:

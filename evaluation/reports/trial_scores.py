@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.models import Arm, Score, Slot, Trial
+from evaluation.reports.score_rows import CHUNK, ScoreRows
 from evaluation.services.freezing import require_unchanged
-from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
+from evaluation.statistics.score_cube import ScoreCube
 from mammo.core.errors import WrongStateError
 
 
@@ -18,46 +21,24 @@ class TrialScores:
 
     Attributes:
         cubes: by aspect key; raters and questions under pseudonyms, systems by arm id.
-        sources: one mapping per score row.
+        sources: one mapping per score row, read when asked for.
+        is_simulated: some of the scores used are simulated.
         left_out: counts of rows that were not used, by reason.
         trained: pseudonyms of raters who picked or corrected for the training set of an arm.
     """
 
     trial: Trial
     cubes: dict[str, ScoreCube]
-    sources: list[Mapping[str, Any]]
+    sources: ScoreRows
     left_out: dict[str, int]
     raters: int
     questions: int
     patients: int
+    is_simulated: bool
     simulated_raters: bool
     simulated_arms: bool
     simulated_questions: bool
     trained: frozenset[str] = frozenset()
-
-    @property
-    def is_simulated(self) -> bool:
-        """Some of the scores used are simulated."""
-        return any(row["simulated"] for row in self.sources)
-
-
-FIELDS = (
-    "pk",
-    "value",
-    "revision",
-    "is_simulated",
-    "aspect__key",
-    "slot_id",
-    "slot__position",
-    "slot__rater_id",
-    "slot__rater__is_simulated",
-    "slot__answer__arm_id",
-    "slot__answer__arm__is_simulated",
-    "slot__answer__question__position",
-    "slot__answer__question__question_id",
-    "slot__answer__question__question__patient_id",
-    "slot__answer__question__question__is_simulated",
-)
 
 
 def require_locked(trial: Trial) -> None:
@@ -87,29 +68,87 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     standing = Score.objects.standing().filter(slot__rater__trial=trial, slot__kind=Slot.Kind.SCORED)
     here = standing.filter(slot__rater__withdrawn_at__isnull=True)
     used = here if simulated else here.filter(is_simulated=False)
-    found = list(used.order_by("slot__rater", "slot__position", "aspect__position").values(*FIELDS))
     pseudonyms = _pseudonyms(trial)
-    arms = [
-        str(pk)
-        for pk in trial.arms.filter(left_out_reason="").order_by("position").values_list("pk", flat=True)
-    ]
-    rows = [_score_row(row, pseudonyms) for row in found]
+    found = _cubes(trial, used, pseudonyms)
+    count = sum(int((~np.isnan(cube.values)).sum()) for cube in found.values())
+    one = next(iter(found.values()), None)
     return TrialScores(
         trial,
-        cubes(rows, systems=arms) if rows else {},
-        [_source(row, pseudonyms) for row in found],
+        found,
+        ScoreRows(used, pseudonyms, count),
         {
             "withdrawn": standing.filter(slot__rater__withdrawn_at__isnull=False).count(),
             "simulated": 0 if simulated else here.filter(is_simulated=True).count(),
         },
-        len({row["slot__rater_id"] for row in found}),
-        len({row["slot__answer__question__position"] for row in found}),
-        len({_patient(row) for row in found}),
-        any(row["slot__rater__is_simulated"] for row in found),
-        any(row["slot__answer__arm__is_simulated"] for row in found),
-        any(row["slot__answer__question__question__is_simulated"] for row in found),
+        len(one.raters) if one else 0,
+        len(one.questions) if one else 0,
+        one.n_patients if one else 0,
+        count > 0 and used.filter(is_simulated=True).exists(),
+        used.filter(slot__rater__is_simulated=True).exists(),
+        used.filter(slot__answer__arm__is_simulated=True).exists(),
+        used.filter(slot__answer__question__question__is_simulated=True).exists(),
         _trained(trial, pseudonyms),
     )
+
+
+def _cubes(trial: Trial, used: QuerySet[Score], pseudonyms: Mapping[Any, str]) -> dict[str, ScoreCube]:
+    """Cubes filled rater by rater as the rows come: the numbers alone are kept, eight bytes a score."""
+    axes = _Axes.of(trial, pseudonyms)
+    values = np.full(axes.shape, np.nan)
+    for place, rater in enumerate(axes.raters):
+        rows = used.filter(slot__rater=rater).values_list(
+            "value", "slot__answer__question__position", "slot__answer__arm__code", "aspect__key"
+        )
+        for value, question, arm, aspect in rows.iterator(chunk_size=CHUNK):
+            values[axes.aspects[aspect], place, axes.questions[question], axes.arms[arm]] = value
+    is_there = ~np.isnan(values)
+    raters, questions = is_there.any(axis=(0, 2, 3)), is_there.any(axis=(0, 1, 3))
+    names = tuple(pseudonyms[pk] for pk, kept in zip(axes.raters, raters, strict=True) if kept)
+    asked = [position for position, place in axes.questions.items() if questions[place]]
+    labels = tuple(f"Q{position:03d}" for position in asked)
+    patients = tuple(axes.patients[position] for position in asked)
+    values = values[:, raters][:, :, questions]
+    return {
+        aspect: ScoreCube(values[place], names, labels, axes.systems, patients)
+        for aspect, place in axes.aspects.items()
+        if is_there[place].any()
+    }
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Places along the axes: aspects in their order, raters by id, questions as the first raters met them."""
+
+    raters: list[Any]
+    questions: dict[int, int]
+    arms: dict[str, int]
+    systems: tuple[str, ...]
+    aspects: dict[str, int]
+    patients: dict[int, str]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.aspects), len(self.raters), len(self.questions), len(self.systems)
+
+    @classmethod
+    def of(cls, trial: Trial, pseudonyms: Mapping[Any, str]) -> "_Axes":
+        """Axes of a trial with all that could be scored."""
+        slots = Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.SCORED)
+        met = slots.order_by("rater", "position").values_list("answer__question__position", flat=True)
+        order = dict.fromkeys(met.iterator(chunk_size=CHUNK))
+        arms = trial.arms.filter(left_out_reason="").order_by("position").values_list("pk", "code")
+        rows = trial.trial_questions.values_list("position", "question__patient_id", "question_id")
+        return cls(
+            list(pseudonyms),
+            {position: place for place, position in enumerate(order)},
+            {code: place for place, (_pk, code) in enumerate(arms)},
+            tuple(str(pk) for pk, _code in arms),
+            {
+                key: place
+                for place, key in enumerate(trial.aspects.order_by("position").values_list("key", flat=True))
+            },
+            {position: str(patient or question) for position, patient, question in rows},
+        )
 
 
 def _trained(trial: Trial, pseudonyms: Mapping[Any, str]) -> frozenset[str]:
@@ -124,37 +163,6 @@ def _pseudonyms(trial: Trial) -> dict[Any, str]:
     return {
         pk: f"R{i:02d}"
         for i, pk in enumerate(trial.raters.order_by("pk").values_list("pk", flat=True), start=1)
-    }
-
-
-def _patient(row: Mapping[str, Any]) -> str:
-    patient = row["slot__answer__question__question__patient_id"]
-    return str(patient or row["slot__answer__question__question_id"])
-
-
-def _score_row(row: Mapping[str, Any], pseudonyms: Mapping[Any, str]) -> ScoreRow:
-    return ScoreRow(
-        pseudonyms[row["slot__rater_id"]],
-        f"Q{row['slot__answer__question__position']:03d}",
-        str(row["slot__answer__arm_id"]),
-        str(row["aspect__key"]),
-        float(row["value"]),
-        _patient(row),
-    )
-
-
-def _source(row: Mapping[str, Any], pseudonyms: Mapping[Any, str]) -> Mapping[str, Any]:
-    return {
-        "score": str(row["pk"]),
-        "arm": str(row["slot__answer__arm_id"]),
-        "aspect": row["aspect__key"],
-        "rater": pseudonyms[row["slot__rater_id"]],
-        "question": f"Q{row['slot__answer__question__position']:03d}",
-        "slot": str(row["slot_id"]),
-        "position": row["slot__position"],
-        "value": row["value"],
-        "revision": row["revision"],
-        "simulated": bool(row["is_simulated"]),
     }
 
 

@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from evaluation.models import FormRemark, Score, Slot, Trial
+from evaluation.models import Answer, FormRemark, Score, Slot, Trial
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.trial_scores import arm_labels, require_locked
+from evaluation.services.dialogues import conversation
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
 
@@ -53,13 +54,22 @@ def flagged_answers(trial: Trial, *, simulated: bool) -> list[FlaggedAnswer]:
             FlaggedAnswer(
                 labels[str(answer.arm_id)],
                 answer.question.position,
-                str(answer.shown_text),
+                _text(answer),
                 len(remarks),
                 raters.get(pk, len(remarks)),
                 comments,
             )
         )
     return sorted(found, key=lambda row: (-row.flags, row.arm, row.question))
+
+
+def _text(answer: Answer) -> str:
+    """What was flagged: the answer, or the dialogue with what the patient said."""
+    if not answer.question.is_dialogue:
+        return str(answer.shown_text)
+    names = {True: _("Patient"), False: _("Answer")}
+    lines = conversation(answer.question, answer.shown_text)
+    return "\n".join(f"{names[line.is_patient]}: {line.text}" for line in lines)
 
 
 def unsafe_table(trial: Trial, *, simulated: bool = False) -> Table:

@@ -44,6 +44,23 @@ def narrower_than_one_case(label: str, estimate: Estimate, cases: int) -> list[s
     ]
 
 
+def auc_without_width(label: str, estimate: Estimate, cases: int) -> list[str]:
+    """An AUC of 0 or 1 has no variance by DeLong: its interval is a point, which says nothing of how sure it is."""
+    if (
+        estimate.interval is None
+        or estimate.interval[0] < estimate.interval[1]
+        or estimate.value not in (0.0, 1.0)
+    ):
+        return []
+    return [
+        _(
+            "%(label)s: all of the %(cases)s cases are told apart, so the interval has no width. That is no "
+            "certainty: an AUC somewhat nearer to chance looks the same in so few."
+        )
+        % {"label": label, "cases": cases}
+    ]
+
+
 def counts_of_rates(
     total: int, sen: float, spc: float, ppv: float, npv: float, *, digits: int = 2
 ) -> tuple[int, ...]:

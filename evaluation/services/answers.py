@@ -1,14 +1,17 @@
 """Answers of the arms: asked of systems as one job, written by people, stored once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.models import EndpointApproval, ProposerContext
 from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
 from annotation.services.study_context import context_text, image_requests
+from evaluation.answers.dialogue import each_part, joined, parts_of
 from evaluation.answers.neutral import neutral_text
 from evaluation.answers.screen import ACCEPT, Rule, apply_rules
 from evaluation.models import Answer, Arm, Trial, TrialQuestion
@@ -89,8 +92,8 @@ def queue_answers(
             by_user=by_user,
             site=row.site,
             about=row,
-            title=_("Answers of %(arms)s systems to %(questions)s questions")
-            % {"arms": len(waiting), "questions": questions},
+            title=gettext_lazy("Answers of %(arms)s systems to %(questions)s questions"),
+            title_values={"arms": len(waiting), "questions": questions},
             parameters={
                 "trial": str(row.pk),
                 "arms": [str(arm.pk) for arm in waiting],
@@ -151,13 +154,17 @@ def question_request(question: TrialQuestion, trial: Trial) -> dict[str, Any]:
     asked = question.question
     context = ProposerContext.BLANKED if trial.show_report else ProposerContext.NONE
     language = "en" if asked.language == "en" else "zh"
-    return {
+    turns, following = list(asked.turns), []
+    if question.is_dialogue:
+        turns, following = [question.rounds[0]], list(question.rounds[1:])
+    request = {
         "id": str(question.pk),
-        "turns": list(asked.turns),
+        "turns": turns,
         "language": language,
         "images": image_requests(asked.study),
         "context": context_text(asked.study, context, language),
     }
+    return request | ({"following": following} if following else {})
 
 
 def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -166,11 +173,11 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     Called inside the transaction that ends the job.
 
     Returns:
-        counts: answers, skipped (there already), empty (no text came back).
+        counts: answers, skipped (there already), empty (no text came back, in a dialogue to any turn).
 
     Raises:
         WrongStateError: the trial was frozen meanwhile.
-        UserError: an answer names an arm or a question that is not of this trial.
+        UserError: an answer names an arm or a question that is not of this trial, or a dialogue lacks an answer.
     """
     trial = locked_trial(Trial.objects.get(pk=job.parameters["trial"]), Trial.State.DRAFT)
     arms = {str(arm.pk): arm for arm in trial.arms.filter(pk__in=job.parameters["arms"])}
@@ -188,19 +195,41 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
             continue
         held.add((key, name))
         counts["answers"] += 1
-        # `raw` holds the control tokens too; what is shown starts from the text without them.
-        answer = new_answer(arms[key], questions[name], str(row["text"]), rules)
-        answer.raw_text = str(row.get("raw") or row["text"])
-        answer.provenance = {k: v for k, v in row.items() if k not in ("text", "raw", "system", "question")}
+        answer = _answer_of_row(arms[key], questions[name], row, rules)
         answer.seconds = row.get("seconds")
         answer.job = job
-        counts["empty"] += not answer.shown_text
+        counts["empty"] += not all(parts_of(answer.shown_text))
         made.append(answer)
     Answer.objects.bulk_create(made)
     audit.record(
         "evaluation.answered", by_user=job.by_user, on=trial, site=trial.site, job=str(job.pk), counts=counts
     )
     return counts
+
+
+def _answer_of_row(
+    arm: Arm, question: TrialQuestion, row: Mapping[str, Any], rules: Sequence[Rule]
+) -> Answer:
+    """The answer of a line; `raw` holds the control tokens too, what is shown starts from the text without them."""
+    left_out = ("text", "raw", "system", "question")
+    provenance = {k: v for k, v in row.items() if k not in left_out}
+    if question.is_dialogue:
+        rounds = list(row.get("rounds") or ())
+        if len(rounds) != len(question.rounds):
+            raise UserError(
+                f"answer file: question {question.pk} has {len(question.rounds)} turns, {len(rounds)} answers came; "
+                "ask again"
+            )
+        answer = new_dialogue(arm, question, [str(one["text"]) for one in rounds], rules)
+        raw = [str(one.get("raw") or one["text"]) for one in rounds]
+        answer.turns = _interleaved(question, raw)
+        answer.raw_text = raw[-1]
+        provenance["rounds"] = [{k: v for k, v in one.items() if k not in left_out} for one in rounds]
+    else:
+        answer = new_answer(arm, question, str(row["text"]), rules)
+        answer.raw_text = str(row.get("raw") or row["text"])
+    answer.provenance = provenance
+    return answer
 
 
 def record_human_answer(
@@ -217,6 +246,8 @@ def record_human_answer(
         raise NotAllowedError(_("This account does not write answers for this arm."))
     if question.trial_id != arm.trial_id:
         raise UserError(_("The question is not of this trial."))
+    if question.is_dialogue:
+        raise UserError(_("The question is a dialogue: it is answered turn by turn."))
     if not text.strip():
         raise UserError(_("text: empty; write an answer"))
     with transaction.atomic():
@@ -246,18 +277,26 @@ def apply_rule(trial: Trial, rule: Rule) -> int:
     """
     changed = 0
     for answer in Answer.objects.filter(arm__trial=trial).select_related(*_KEYS):
-        text = neutral_text(apply_rules(answer.shown_text, [rule]))
-        if not answer.shown_text and not rule.matched and rule.action == ACCEPT:
-            text = NO_ANSWER["en" if answer.question.question.language == "en" else "zh"]
-        elif answer.shown_text and not text:
-            raise WrongStateError(
-                _("This rule would leave an answer without any text; accept the wording instead.")
-            )
+        language = "en" if answer.question.question.language == "en" else "zh"
+        ruled = partial(_after_rule, rule=rule, no_answer=NO_ANSWER[language])
+        text = each_part(answer.shown_text, ruled)
         if text != answer.shown_text:
             answer.shown_text, answer.shown_sha256 = text, shown_hash(text)
             answer.save(update_fields=["shown_text", "shown_sha256"])
             changed += 1
     return changed
+
+
+def _after_rule(part: str, rule: Rule, no_answer: str) -> str:
+    """One answer after a rule."""
+    text = neutral_text(apply_rules(part, [rule]))
+    if not part and not rule.matched and rule.action == ACCEPT:
+        return no_answer
+    if part and not text:
+        raise WrongStateError(
+            _("This rule would leave an answer without any text; accept the wording instead.")
+        )
+    return text
 
 
 _KEYS = ("question__question__patient", "question__question__campaign__site")
@@ -282,3 +321,30 @@ def new_answer(arm: Arm, question: TrialQuestion, text: str, rules: Sequence[Rul
         shown_sha256=shown_hash(shown),
         is_simulated=arm.is_simulated or question.question.is_simulated,
     )
+
+
+def new_dialogue(arm: Arm, question: TrialQuestion, answers: Sequence[str], rules: Sequence[Rule]) -> Answer:
+    """An arm's dialogue that is not stored yet: all turns raw, and its answers as shown.
+
+    Args:
+        answers: one text for each of the patient's turns.
+
+    Raises:
+        ValueError: there are more or fewer.
+    """
+    shown = joined(shown_text(answer, rules) for answer in answers)
+    answer = Answer(
+        arm=arm,
+        question=question,
+        raw_text=answers[-1],
+        shown_text=shown,
+        shown_sha256=shown_hash(shown),
+        is_simulated=arm.is_simulated or question.question.is_simulated,
+    )
+    answer.turns = _interleaved(question, answers)
+    return answer
+
+
+def _interleaved(question: TrialQuestion, answers: Sequence[str]) -> list[str]:
+    """Patient, answer, patient, answer, … of a dialogue."""
+    return [text for pair in zip(question.rounds, answers, strict=True) for text in pair]

@@ -9,9 +9,11 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from evaluation.answers.screen import Rule
 from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
-from evaluation.services.answers import new_answer, rules_of
+from evaluation.services.answer_rows import texts_by_question
+from evaluation.services.answers import new_answer, new_dialogue, rules_of
 from evaluation.services.leakage import refuse_leaks
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
@@ -25,6 +27,7 @@ ANSWERING_STAGES = {
     Stage.SFT: "mammovlm",
     Stage.PREFERENCES: "mammovlm",
     Stage.LANGUAGE: "transformers",
+    Stage.VISION_LANGUAGE_SFT: "vision_language",
 }
 # Letters that read like nothing else, and no vowels: a code never spells a name.
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
@@ -97,13 +100,15 @@ def add_written_arm(
     """Add an arm whose answers come as a file: the reference, or a system that answered elsewhere.
 
     Args:
-        rows: `question` (its position in the trial, or its id) and `text` each; every question once.
+        rows: `question` (its position in the trial, or its id) and `text` each, of a dialogue `turns`, the list of
+            its answers (a list, or JSON text of one); every question once.
         kind: reference or system.
         source: name of the file, kept in the spec.
 
     Raises:
         WrongStateError: the trial is no draft.
-        UserError: a row names no question of the trial, one twice, or holds no text; or questions are missing.
+        UserError: a row names no question of the trial, one twice, holds no text or more or fewer answers than the
+            dialogue has turns; or questions are missing.
     """
     if kind not in (Arm.Kind.REFERENCE, Arm.Kind.SYSTEM):
         raise UserError(_("kind: give reference or system"))
@@ -111,7 +116,7 @@ def add_written_arm(
         questions = list(
             trial.trial_questions.select_related("question__patient", "question__campaign__site")
         )
-        texts = _texts_by_question(rows, questions)
+        texts = texts_by_question(rows, questions, source=source)
         digest = hashlib.sha256(
             json.dumps([[q, texts[q]] for q in sorted(texts)], ensure_ascii=False).encode()
         ).hexdigest()
@@ -119,34 +124,16 @@ def add_written_arm(
         arm = _add(trial, name, kind, spec, by_user, is_simulated=False)
         rules = rules_of(trial)
         Answer.objects.bulk_create(
-            [new_answer(arm, question, texts[str(question.pk)], rules) for question in questions]
+            [_written(arm, question, texts[str(question.pk)], rules) for question in questions]
         )
         audit.record("evaluation.answers_uploaded", by_user=by_user, on=arm, site=trial.site, sha256=digest)
     return arm
 
 
-def _texts_by_question(
-    rows: Sequence[Mapping[str, Any]], questions: Sequence[TrialQuestion]
-) -> dict[str, str]:
-    """Text of each question, by its id."""
-    names = {str(q.position): str(q.pk) for q in questions}
-    names |= {str(q.pk): str(q.pk) for q in questions} | {str(q.question_id): str(q.pk) for q in questions}
-    found: dict[str, str] = {}
-    for number, row in enumerate(rows, start=1):
-        key = names.get(str(row.get("question", "")).strip())
-        text = str(row.get("text") or "").strip()
-        if key is None:
-            raise UserError(
-                _("row %(row)s: no question %(name)s in the trial")
-                % {"row": number, "name": row.get("question")}
-            )
-        if key in found or not text:
-            raise UserError(_("row %(row)s: a second answer to its question, or no text") % {"row": number})
-        found[key] = text
-    if len(found) < len(questions):
-        missing = [str(q.position) for q in questions if str(q.pk) not in found]
-        raise UserError(_("questions without an answer: %(names)s") % {"names": ", ".join(missing[:20])})
-    return found
+def _written(arm: Arm, question: TrialQuestion, given: str | list[str], rules: Sequence[Rule]) -> Answer:
+    if isinstance(given, list):
+        return new_dialogue(arm, question, given, rules)
+    return new_answer(arm, question, given, rules)
 
 
 def _add(
@@ -176,8 +163,9 @@ def _add(
             position=int(row.arms.aggregate(last=Max("position"))["last"] or 0) + 1,
             is_simulated=is_simulated,
         )
-        questions = [q.question for q in row.trial_questions.select_related("question__campaign")]
-        refuse_leaks([arm], questions)
+        asked = list(row.trial_questions.select_related("question__campaign"))
+        dialogues = {q.question_id for q in asked if q.is_dialogue}
+        refuse_leaks([arm], [q.question for q in asked], dialogues=dialogues)
         arm.save(force_insert=True)
         audit.record("evaluation.arm_added", by_user=by_user, on=arm, site=row.site, kind=kind)
     return arm

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from evaluation.answers.dialogue import each_part
 from evaluation.models import Answer, Arm, Slot, Trial, TrialRater
 from evaluation.services.answers import shown_hash
 from evaluation.services.raters import reported_questions, trained_arm_codes
@@ -124,7 +125,7 @@ def _add_controls(
     fit = []
     for slot, _kind in sequence:
         text = answers[slot.question, slot.arm].shown_text
-        if degraded(text) != text:
+        if each_part(text, degraded) != text:
             fit.append(slot)
     _insert_far(sequence, fit, count, Slot.Kind.CONTROL, rng)
 
@@ -169,6 +170,7 @@ def _slot(rater: TrialRater, answer: Answer, position: int, kind: Slot.Kind, sit
         kind=kind,
     )
     if kind == Slot.Kind.CONTROL:
-        slot.control_text = degraded(answer.shown_text)
-        slot.control_sha256 = shown_hash(degraded(answer.shown_text))
+        # Of a dialogue every answer is worse.
+        slot.control_text = each_part(answer.shown_text, degraded)
+        slot.control_sha256 = shown_hash(slot.control_text)
     return slot

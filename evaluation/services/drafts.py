@@ -91,9 +91,12 @@ def remove_question(row: TrialQuestion, *, by_user: User) -> None:
 
 
 def upload_questions(
-    trial: Trial, rows: Sequence[QuestionRow], *, table_name: str, by_user: User
+    trial: Trial, rows: Sequence[QuestionRow], *, table_name: str, by_user: User, dialogues: bool = False
 ) -> tuple[int, list[str]]:
     """Bring a table of questions into a campaign of the trial's own, and those that may be scored into the trial.
+
+    Args:
+        dialogues: questions of several turns are answered turn by turn and scored whole (see `add_questions`).
 
     Returns:
         how many joined, and a line for each row that did not, with the reason.
@@ -114,7 +117,7 @@ def upload_questions(
             if item.outcome != "imported"
         ]
         new = Question.objects.filter(campaign=campaign).exclude(pk__in=before).order_by("position")
-        eligible = {question.pk for question in eligible_questions(row, campaign)}
+        eligible = {question.pk for question in eligible_questions(row, campaign, dialogues=dialogues)}
         joining = [question for question in new if question.pk in eligible]
         for question in new:
             if question.cleaned_by_id is None:
@@ -129,7 +132,7 @@ def upload_questions(
                 continue
             said.append(reason % {"position": question.position, "campaign": campaign.name})
         if joining:
-            add_questions(row, joining, by_user=by_user)
+            add_questions(row, joining, by_user=by_user, dialogues=dialogues)
     return len(joining), said
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -80,6 +81,36 @@ def decide_export(row: DataExport, state: str, *, by_user: User) -> DataExport:
         )
     row.refresh_from_db()
     return row
+
+
+def export_for_command(request: str, of: Trial | ReaderStudy | None, reason: str) -> DataExport | None:
+    """The approved request that a command writes out; none where all there is to export is simulated.
+
+    Whoever runs the server is one person: real data leave only for a request that two people signed in for, on the
+    page of exports.
+
+    Raises:
+        UserError: no such request, or neither a request nor simulated data with a reason.
+        WrongStateError: the request is not approved, or over.
+    """
+    if request:
+        try:
+            row = DataExport.objects.select_related("site", "asked_by", "trial", "reader_study").get(
+                pk=request
+            )
+        except (DataExport.DoesNotExist, ValidationError):
+            raise UserError(f"--request {request}: there is no such request for an export") from None
+        return require_open_export(row, by_user=row.asked_by)
+    if of is None or not reason.strip():
+        raise UserError(
+            "give the --request that was approved (of simulated data: what to export, and a --reason)"
+        )
+    if not of.is_simulated:
+        raise UserError(
+            f"{of.name}: real data need a second person's approval; ask for the export on the page of exports, "
+            "then give its --request"
+        )
+    return None
 
 
 def require_open_export(row: DataExport, *, by_user: User) -> DataExport:

@@ -36,8 +36,9 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
         row = locked_trial(trial, Trial.State.DRAFT)
         arms = scored_arms(row)
         _check_ready(row, arms)
-        questions = [q.question for q in row.trial_questions.select_related("question__campaign")]
-        shared = refuse_leaks(arms, questions)
+        asked = list(row.trial_questions.select_related("question__campaign"))
+        dialogues = {q.question_id for q in asked if q.is_dialogue}
+        shared = refuse_leaks(arms, [q.question for q in asked], dialogues=dialogues)
         raters = list(row.raters.select_related("user").order_by("pk"))
         dealt = deal_questions(row, raters)
         for rater in raters:
@@ -161,7 +162,9 @@ def _later_parts(trial: Trial) -> dict[str, Any]:
     practice = [[position, str(question), sha] for position, question, sha in items]
     slots = Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.CONTROL).order_by("pk")
     controls = [[str(pk), sha] for pk, sha in slots.values_list("pk", "control_sha256")]
-    parts = {"further": plain, "practice": practice, "degraded": controls}
+    rows = trial.trial_questions.exclude(rounds_sha256="").order_by("position")
+    dialogues = [[position, sha] for position, sha in rows.values_list("position", "rounds_sha256")]
+    parts = {"further": plain, "practice": practice, "degraded": controls, "dialogues": dialogues}
     return {name: part for name, part in parts.items() if part}
 
 

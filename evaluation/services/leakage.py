@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -28,6 +28,8 @@ class TrainingSide:
     questions: set[UUID] = field(default_factory=set)
     campaigns: set[UUID] = field(default_factory=set)
     wordings: set[str] = field(default_factory=set)
+    # Of questions of several turns what the patient says alone: another answer in between is the same question.
+    patients_wordings: set[str] = field(default_factory=set)
 
 
 def normalised_wording(turns: Iterable[str]) -> str:
@@ -75,13 +77,20 @@ def _add_snapshot(side: TrainingSide, snapshot: Snapshot) -> None:
         if question.patient_id not in tested:
             side.questions.add(question.pk)
             side.wordings.add(normalised_wording(question.turns))
+            side.patients_wordings.add(normalised_wording(question.turns[::2]))
 
 
-def refuse_leaks(arms: Iterable[Arm], questions: Iterable[Question]) -> int:
+def refuse_leaks(
+    arms: Iterable[Arm], questions: Iterable[Question], *, dialogues: Collection[UUID] = ()
+) -> int:
     """Refuse questions that an arm's checkpoint was trained on.
 
     By patient and by question, always; by wording where the question has no images (with images the same
     words about another patient's breasts are another task).
+
+    Args:
+        dialogues: questions of which every turn is answered: all that the patient says in them is compared, each
+            turn alone and with those before it.
 
     Returns:
         how many questions with images share their wording with a training question (reported, not refused).
@@ -93,7 +102,7 @@ def refuse_leaks(arms: Iterable[Arm], questions: Iterable[Question]) -> int:
     shared = 0
     for question in questions:
         for arm, side in sides:
-            reason, same_words = _leak(question, side)
+            reason, same_words = _leak(question, side, is_dialogue=question.pk in dialogues)
             if reason:
                 raise UserError(
                     _("question %(position)s of %(campaign)s: %(reason)s of arm “%(arm)s”; choose another")
@@ -108,17 +117,26 @@ def refuse_leaks(arms: Iterable[Arm], questions: Iterable[Question]) -> int:
     return shared
 
 
-def is_eligible(question: Question, sides: Iterable[TrainingSide]) -> bool:
+def is_eligible(question: Question, sides: Iterable[TrainingSide], *, is_dialogue: bool = False) -> bool:
     """Whether no training side holds the question."""
-    return not any(_leak(question, side)[0] for side in sides)
+    return not any(_leak(question, side, is_dialogue=is_dialogue)[0] for side in sides)
 
 
-def _leak(question: Question, side: TrainingSide) -> tuple[str, bool]:
+def _leak(question: Question, side: TrainingSide, *, is_dialogue: bool) -> tuple[str, bool]:
     if question.patient_id is not None and question.patient_id in side.patients:
         return _("its patient is on the training side"), False
     if question.pk in side.questions:
         return _("it is a training question"), False
-    same_words = bool(side.wordings) and normalised_wording(question.turns) in side.wordings
+    if is_dialogue:
+        same_words = _asks_known_words(question.turns[::2], side)
+    else:
+        same_words = bool(side.wordings) and normalised_wording(question.turns) in side.wordings
     if same_words and question.study_id is None:
         return _("its wording is on the training side"), False
     return "", same_words
+
+
+def _asks_known_words(said: Sequence[str], side: TrainingSide) -> bool:
+    """Whether a turn of the patient, alone or with those before it, is worded as a training question."""
+    asked = [[turn] for turn in said] + [said[: end + 1] for end in range(1, len(said))]
+    return any(normalised_wording(turns) in side.patients_wordings for turns in asked)

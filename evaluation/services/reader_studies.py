@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -26,7 +26,7 @@ from evaluation.services.trials import SEED_LIMIT
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
-from mammo.archive.models import Pathology, Study
+from mammo.archive.models import Cohort, Pathology, Study
 from mammo.archive.reporting_doctors import hashes_of
 from mammo.core.choices import Laterality, PathologyClass
 from mammo.core.errors import UserError, WrongStateError
@@ -134,6 +134,12 @@ def malignant_breasts(study: Study) -> dict[str, bool]:
     for side, result in rows.values_list("laterality", "result"):
         found[side] = found.get(side, False) or result == PathologyClass.MALIGNANT
     return found
+
+
+def with_pathology(cohort: Cohort) -> QuerySet[Study]:
+    """Studies of a cohort whose truth is known."""
+    proven = cohort.studies.filter(pathology__replaced_by__isnull=True, pathology__isnull=False)
+    return proven.distinct().select_related("patient")
 
 
 def add_cases(study: ReaderStudy, studies: Iterable[Study], *, by_user: User) -> int:

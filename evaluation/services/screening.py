@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from evaluation.answers.dialogue import parts_of
 from evaluation.answers.screen import ACTIONS, LENGTH, Finding, Rule, length_outliers, screen, unsettled
 from evaluation.models import Answer, Trial
 from evaluation.services.access import locked_trial, require_designer
@@ -35,12 +36,12 @@ def screen_trial(trial: Trial) -> list[Hit]:
     counts: dict[tuple[str, str], int] = {}
     first: dict[tuple[str, str], Finding] = {}
     for answer in answers:
-        language = answer.question.question.language
-        for finding in screen(answer.shown_text, language=language, names=names):
-            key = (finding.kind, finding.matched.casefold())
+        for key, finding in _findings(answer, names).items():
             first.setdefault(key, finding)
             counts[key] = counts.get(key, 0) + 1
-    outliers = length_outliers([len(answer.shown_text) for answer in answers])
+    # Each answer of a dialogue is measured by itself: the whole is longer than a single answer by nature.
+    parts = [(answer.pk, len(part)) for answer in answers for part in parts_of(answer.shown_text)]
+    outliers = {parts[place][0] for place in length_outliers([length for _pk, length in parts])}
     if outliers:
         key = (LENGTH, "")
         first[key] = Finding(LENGTH, "under a quarter or over four times the median length")
@@ -50,6 +51,16 @@ def screen_trial(trial: Trial) -> list[Hit]:
     return sorted(
         hits, key=lambda hit: (hit.settled, not hit.finding.blocks, hit.finding.kind, hit.finding.matched)
     )
+
+
+def _findings(answer: Answer, names: set[str]) -> dict[tuple[str, str], Finding]:
+    """What the screen finds in an answer, all turns of a dialogue together; each wording once."""
+    language = answer.question.question.language
+    found: dict[tuple[str, str], Finding] = {}
+    for part in parts_of(answer.shown_text):
+        for finding in screen(part, language=language, names=names):
+            found.setdefault((finding.kind, finding.matched.casefold()), finding)
+    return found
 
 
 def _names(trial: Trial, answers: list[Answer]) -> set[str]:

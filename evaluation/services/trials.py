@@ -12,6 +12,7 @@ from annotation.models import Campaign, Question
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
 from evaluation.models import Aspect, Protocol, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.dialogues import joins_as_dialogue, rounds_of
 from evaluation.services.leakage import is_eligible, refuse_leaks, training_side
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
@@ -159,8 +160,12 @@ def trial_by_name(name: str) -> Trial:
     raise UserError(f"trial {name!r}: no such trial; known: {known}")
 
 
-def eligible_questions(trial: Trial, campaign: Campaign) -> list[Question]:
-    """Questions of a campaign that could join: not in the trial, not practice, in no arm's training side."""
+def eligible_questions(trial: Trial, campaign: Campaign, *, dialogues: bool = False) -> list[Question]:
+    """Questions of a campaign that could join: not in the trial, not practice, in no arm's training side.
+
+    Args:
+        dialogues: as for `add_questions`.
+    """
     arms = trial.arms.exclude(checkpoint=None).select_related("checkpoint__run__snapshot")
     sides = [training_side(arm.checkpoint) for arm in arms if arm.checkpoint is not None]
     questions = (
@@ -171,11 +176,21 @@ def eligible_questions(trial: Trial, campaign: Campaign) -> list[Question]:
         .select_related("campaign__site", "patient", "study")
         .order_by("position")
     )
-    return [question for question in questions if is_eligible(question, sides)]
+    return [
+        question
+        for question in questions
+        if is_eligible(question, sides, is_dialogue=joins_as_dialogue(question, dialogues=dialogues))
+    ]
 
 
-def add_questions(trial: Trial, questions: Iterable[Question], *, by_user: User) -> list[TrialQuestion]:
+def add_questions(
+    trial: Trial, questions: Iterable[Question], *, by_user: User, dialogues: bool = False
+) -> list[TrialQuestion]:
     """Add questions in the order given.
+
+    Args:
+        dialogues: every arm answers each turn of a question of several turns, and the whole is scored; else the
+            turns before the last are given, with the answers that stood there, and one answer is scored.
 
     Raises:
         WrongStateError: the trial is no draft.
@@ -188,11 +203,17 @@ def add_questions(trial: Trial, questions: Iterable[Question], *, by_user: User)
         row = locked_trial(trial, Trial.State.DRAFT)
         for question in chosen:
             _check_question(row, question)
-        shared = refuse_leaks(row.arms.select_related("checkpoint__run__snapshot"), chosen)
+        whole = {q.pk for q in chosen if joins_as_dialogue(q, dialogues=dialogues)}
+        shared = refuse_leaks(row.arms.select_related("checkpoint__run__snapshot"), chosen, dialogues=whole)
         last = int(row.trial_questions.aggregate(last=Max("position"))["last"] or 0)
-        added = TrialQuestion.objects.bulk_create(
-            [TrialQuestion(trial=row, question=q, position=last + i) for i, q in enumerate(chosen, start=1)]
-        )
+        joining = [
+            TrialQuestion(trial=row, question=q, position=last + i) for i, q in enumerate(chosen, start=1)
+        ]
+        for asked in joining:
+            if asked.question.pk in whole:
+                asked.rounds, asked.rounds_sha256 = rounds_of(asked.question)
+        added = TrialQuestion.objects.bulk_create(joining)
+        counts: dict[str, Any] = {"dialogues": len(whole)} if whole else {}
         audit.record(
             "evaluation.questions_added",
             by_user=by_user,
@@ -200,6 +221,7 @@ def add_questions(trial: Trial, questions: Iterable[Question], *, by_user: User)
             site=row.site,
             count=len(added),
             shared_wordings=shared,
+            **counts,
         )
     return added
 
@@ -219,13 +241,18 @@ def _check_question(trial: Trial, question: Question) -> None:
         raise UserError(_("question %(position)s of %(campaign)s: it is in the trial already") % named)
 
 
-def sample_questions(trial: Trial, campaign: Campaign, count: int, *, by_user: User) -> list[TrialQuestion]:
+def sample_questions(
+    trial: Trial, campaign: Campaign, count: int, *, by_user: User, dialogues: bool = False
+) -> list[TrialQuestion]:
     """Add `count` eligible questions of a campaign, drawn by the trial's seed, at most one per patient first.
+
+    Args:
+        dialogues: as for `add_questions`.
 
     Raises:
         UserError: fewer are eligible.
     """
-    eligible = eligible_questions(trial, campaign)
+    eligible = eligible_questions(trial, campaign, dialogues=dialogues)
     if not 1 <= count <= len(eligible):
         raise UserError(
             _("questions: %(count)s wanted, %(eligible)s of %(campaign)s could be taken")
@@ -240,4 +267,4 @@ def sample_questions(trial: Trial, campaign: Campaign, count: int, *, by_user: U
         patient = question.patient_id or question.pk
         (later if patient in seen else first).append(question)
         seen.add(patient)
-    return add_questions(trial, [*first, *later][:count], by_user=by_user)
+    return add_questions(trial, [*first, *later][:count], by_user=by_user, dialogues=dialogues)

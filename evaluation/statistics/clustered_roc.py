@@ -11,7 +11,7 @@ With one unit per cluster this is DeLong's variance.
 import numpy as np
 from scipy import stats
 
-from evaluation.statistics.delong import PairedAuc, _check, _placements
+from evaluation.statistics.delong import NO_VARIANCE, PairedAuc, _check, _placements
 from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
@@ -92,4 +92,6 @@ def _covariance(a: _ClusterSums, b: _ClusterSums) -> float:
 def _estimate(value: float, variance: float, clusters: int, level: float) -> Estimate:
     se = float(np.sqrt(max(variance, 0.0)))
     half = float(stats.norm.isf((1 - level) / 2)) * se
-    return Estimate(value, (max(0.0, value - half), min(1.0, value + half)), METHOD, level, clusters, se)
+    notes = () if se > 0 else (NO_VARIANCE,)
+    interval = (max(0.0, value - half), min(1.0, value + half))
+    return Estimate(value, interval, METHOD, level, clusters, se, notes=notes)

@@ -16,6 +16,7 @@ METHOD = "empirical AUC, DeLong"
 SEPARATED = (
     "positives and negatives are perfectly separated: the DeLong variance is zero and its interval a point"
 )
+NO_VARIANCE = "the variance is zero: the interval is a point and says nothing about other cases"
 SAME_CURVE = "the variance of the difference is zero: no test"
 
 
@@ -58,7 +59,7 @@ def _variance(v10: FloatArray, v01: FloatArray) -> float:
 def _auc_estimate(value: float, variance: float, n: int, level: float) -> Estimate:
     se = float(np.sqrt(variance))
     half = float(stats.norm.isf((1 - level) / 2)) * se
-    notes = (SEPARATED,) if value in (0.0, 1.0) else ()
+    notes = (SEPARATED,) if value in (0.0, 1.0) else () if variance > 0 else (NO_VARIANCE,)
     return Estimate(
         value, (max(0.0, value - half), min(1.0, value + half)), METHOD, level, n, se, None, notes
     )

@@ -32,6 +32,7 @@ PARTIAL = "not every reader read every case in every modality ({share:.0%} of th
 FALLBACK = "DeLong's covariance does not fit such a design: the unbiased covariance is used"
 NEGATIVE = "the unbiased variance of a difference came out below zero: the jackknife covariance is used"
 STANDALONE = "{name} is one fixed system: readers and cases are random, the system is not (1 per case)"
+FLAT = "reader {reader}, {modality}: the readings do not vary over cases, the variance is zero"
 SEPARATED = "reader {reader}, {modality}: perfect separation, the variance of this AUC is zero"
 
 
@@ -205,6 +206,11 @@ def _analyse(
             for r in readers
             if r.estimate.value in (0.0, 1.0)
         ]
+    notes += [
+        FLAT.format(reader=r.reader, modality=r.modality)
+        for r in readers
+        if r.estimate.se == 0 and r.estimate.value not in (0.0, 1.0)
+    ]
     return MrmcAnalysis(
         choice.endpoint,
         found.method,

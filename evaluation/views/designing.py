@@ -180,10 +180,13 @@ def _id(request: HttpRequest, field: str) -> UUID:
 
 def _sample(request: HttpRequest, trial: Trial) -> str:
     campaign = get_object_or_404(_campaigns(trial), pk=_id(request, "campaign"))
+    user, dialogues = user_of(request), "dialogues" in request.POST
     if request.POST.get("count", "").strip():
-        added = sample_questions(trial, campaign, _whole(request, "count"), by_user=user_of(request))
+        count = _whole(request, "count")
+        added = sample_questions(trial, campaign, count, by_user=user, dialogues=dialogues)
     else:
-        added = add_questions(trial, eligible_questions(trial, campaign), by_user=user_of(request))
+        eligible = eligible_questions(trial, campaign, dialogues=dialogues)
+        added = add_questions(trial, eligible, by_user=user, dialogues=dialogues)
     return _("%(count)s questions joined.") % {"count": len(added)}
 
 
@@ -208,10 +211,12 @@ def _upload(request: HttpRequest, trial: Trial) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         path = _uploaded(request, "table", SUFFIXES, folder)
         try:
-            rows = read_question_table(path)
+            rows = read_question_table(path, dialogues=True)
         except UserError as error:
             raise UserError(str(error).replace(str(path), "table")) from None
-    joined, said = drafts.upload_questions(trial, rows, table_name="table", by_user=user_of(request))
+    joined, said = drafts.upload_questions(
+        trial, rows, table_name="table", by_user=user_of(request), dialogues="dialogues" in request.POST
+    )
     return [_("%(count)s questions joined.") % {"count": joined}, *said[:50]]
 
 
@@ -258,8 +263,8 @@ def _answer_rows(path: Path) -> list[dict[str, Any]]:
     except UnicodeDecodeError:
         raise UserError(_("answers: not UTF-8 text; save it as CSV UTF-8")) from None
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    if not rows or not {"question", "text"} <= set(rows[0]):
-        raise UserError(_("answers: give the columns question and text"))
+    if not rows or "question" not in rows[0] or not {"text", "turns"} & set(rows[0]):
+        raise UserError(_("answers: give the columns question and text, for dialogues turns"))
     return [dict(row) for row in rows]
 
 

@@ -145,10 +145,7 @@ def step(request: HttpRequest, study_key: UUID) -> HttpResponse:
     said = _("Saved.")
     if act == "cases":
         cohort = get_object_or_404(Cohort.objects.filter(site=row.site), pk=_id(posted.get("cohort")))
-        proven = cohort.studies.filter(
-            pathology__replaced_by__isnull=True, pathology__isnull=False
-        ).distinct()
-        count = services.add_cases(row, proven.select_related("patient"), by_user=user)
+        count = services.add_cases(row, services.with_pathology(cohort), by_user=user)
         said = _("%(count)s cases joined.") % {"count": count}
     elif act == "readers":
         people = User.objects.filter(memberships__site=row.site).distinct()

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from annotation.models import Question
 from annotation.services.study_context import newest_report
 from evaluation.models import Aspect, AuthorGuess, Slot, Trial, TrialRater
+from evaluation.services.dialogues import conversation
 from evaluation.services.guesses import guess_sample, next_guess, record_guess
 from evaluation.services.judged_work import KIND, image_name, images_of_form
 from evaluation.services.practice import next_practice, record_practice
@@ -150,19 +151,22 @@ def _form_page(request: HttpRequest, slot: Slot, *, status: int = 200, typed: An
         s.position: s for s in slot.rater.slots.filter(position__in=[slot.position - 1, slot.position + 1])
     }
     before, after = around.get(slot.position - 1), around.get(slot.position + 1)
-    context = _question_context(slot.answer.question.question, trial) | {
-        "slot": str(slot.pk),
-        "rater": str(slot.rater_id),
-        "text": slot.shown_text,
-        "aspects": [_aspect(aspect, values.get(aspect.key)) for aspect in _aspects(slot.rater)],
-        "remark": _posted_remark(request) if typed is not None else standing_remark(slot) or Remark(),
-        "is_saved": bool(standing) and typed is None,
-        "progress": rater_progress(slot.rater),
-        "position": slot.position,
-        "previous": reverse("evaluation:form", args=[before.pk]) if before else "",
-        "following": reverse("evaluation:form", args=[after.pk]) if after and standing else "",
-        "prefetch": "" if after is None or standing else _image_addresses(after),
-    }
+    context = (
+        _question_context(slot.answer.question.question, trial)
+        | _said(slot)
+        | {
+            "slot": str(slot.pk),
+            "rater": str(slot.rater_id),
+            "aspects": [_aspect(aspect, values.get(aspect.key)) for aspect in _aspects(slot.rater)],
+            "remark": _posted_remark(request) if typed is not None else standing_remark(slot) or Remark(),
+            "is_saved": bool(standing) and typed is None,
+            "progress": rater_progress(slot.rater),
+            "position": slot.position,
+            "previous": reverse("evaluation:form", args=[before.pk]) if before else "",
+            "following": reverse("evaluation:form", args=[after.pk]) if after and standing else "",
+            "prefetch": "" if after is None or standing else _image_addresses(after),
+        }
+    )
     return render(request, "evaluation/form.html", context, status=status)
 
 
@@ -179,6 +183,18 @@ def _question_context(question: Question, trial: Trial) -> dict[str, Any]:
         "low": trial.scale_min,
         "high": trial.scale_max,
         "has_lines": trial.input_mode == Trial.InputMode.LINE,
+    }
+
+
+def _said(slot: Slot) -> dict[str, Any]:
+    """What is scored: the answer, or all turns of a dialogue."""
+    asked = slot.answer.question
+    if not asked.is_dialogue:
+        return {"text": slot.shown_text}
+    lines = conversation(asked, slot.shown_text)
+    return {
+        "is_dialogue": True,
+        "turns": [{"patient": line.is_patient, "text": line.text} for line in lines],
     }
 
 
@@ -312,13 +328,16 @@ def guess(request: HttpRequest, rater_id: UUID) -> HttpResponse:
         record_guess(slot, request.POST.get("guess", ""), by_user=user_of(request))
         return _go_on(request, rater)
     sample = guess_sample(rater)
-    context = _question_context(slot.answer.question.question, rater.trial) | {
-        "slot": str(slot.pk),
-        "text": slot.shown_text,
-        "number": AuthorGuess.objects.filter(slot__rater=rater).count() + 1,
-        "total": len(sample),
-        "choices": AuthorGuess.Guess.choices,
-    }
+    context = (
+        _question_context(slot.answer.question.question, rater.trial)
+        | _said(slot)
+        | {
+            "slot": str(slot.pk),
+            "number": AuthorGuess.objects.filter(slot__rater=rater).count() + 1,
+            "total": len(sample),
+            "choices": AuthorGuess.Guess.choices,
+        }
+    )
     return render(request, "evaluation/guess.html", context)
 
 

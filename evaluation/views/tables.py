@@ -1,5 +1,7 @@
 """Tables as pages: which there are, and each with its intervals, its notes, its files and the rows of every cell."""
 
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -7,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import mark_safe
@@ -16,8 +18,9 @@ from django.views.decorators.http import require_safe
 
 from evaluation.models import ReaderStudy, Trial
 from evaluation.reports.options import TableOptions
+from evaluation.reports.score_rows import CellRows
 from evaluation.reports.strata import STRATA
-from evaluation.reports.table import Table
+from evaluation.reports.table import Cell, Table
 from evaluation.reports.tables import BUILDERS, TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.reports.writers.comma_separated import write_sources
@@ -32,6 +35,8 @@ from modeling.models import Run, Snapshot
 FILE_NAMES = {"csv": "CSV", "xlsx": "Excel", "tex": "LaTeX", "docx": "Word", "md": "Markdown", "html": "HTML"}
 # Rows of one cell shown on a page; the companion file has them all.
 MOST_ROWS = 500
+# What an address may say beside the choices of the form.
+NO_CHOICE = {"as", "row", "column"}
 TITLES = {
     4: _("BI-RADS category against pathology"),
     5: _("Settings of the runs"),
@@ -46,6 +51,7 @@ STRATUM_NAMES = {
     "site": _("Hospital"),
     "vendor": _("Vendor"),
     "age": _("Age"),
+    "finding": _("Type of finding"),
     "language": _("Language"),
 }
 
@@ -128,15 +134,33 @@ def _other_table(request: HttpRequest, number: int) -> tuple[TableForm, Table | 
     user = user_of(request)
     if not user.has_role(*ANALYSTS) or number not in BUILDERS:
         raise Http404
-    form = TableForm(request.GET or None, user=user, number=number)
-    if not form.is_bound:
-        form = TableForm({}, user=user, number=number)
+    if set(request.GET) - NO_CHOICE:
+        return _built(TableForm(request.GET, user=user, number=number), number, user)
+    form, built, problem = _built(TableForm(QueryDict(""), user=user, number=number), number, user)
+    if built is None:
+        # Where there are none but simulated rows (a demo) they are shown at once, with the box ticked.
+        simulated = _built(TableForm(QueryDict("simulated=on"), user=user, number=number), number, user)
+        if simulated[1] is not None:
+            return simulated
+    return form, built, problem
+
+
+def _built(form: TableForm, number: int, user: User) -> tuple[TableForm, Table | None, str]:
     if not form.is_valid():
         return form, None, ""
     try:
         return form, build_table(number, form.options(user)), ""
     except UserError as error:
-        return form, None, str(error)
+        return form, None, _in_words_of(form, str(error))
+
+
+def _in_words_of(form: TableForm, problem: str) -> str:
+    """A message that names options of the command line, with the labels of the page's fields instead."""
+    for option, name in (("--simulated", "simulated"), ("--reader-study", "reader_study"), ("--run", "runs"),
+                         ("--snapshot", "snapshot"), ("--by", "by")):  # fmt: skip
+        if name in form.fields:
+            problem = problem.replace(option, f"“{form.fields[name].label}”")
+    return problem
 
 
 @login_required
@@ -148,7 +172,8 @@ def any_table(request: HttpRequest, number: int) -> HttpResponse:
         return redirect("evaluation:tables")
     form, built, problem = _other_table(request, number)
     kind = request.GET.get("as", "")
-    chosen = urlencode([(k, v) for k, values in request.GET.lists() if k != "as" for v in values])
+    assert isinstance(form.data, QueryDict)
+    chosen = urlencode([(k, v) for k, values in form.data.lists() if k not in NO_CHOICE for v in values])
     if built is not None and kind:
         return _file(request, built, kind)
 
@@ -216,8 +241,7 @@ def _rows_page(request: HttpRequest, built: Table, back: str) -> HttpResponse:
     if row is None or column is None:
         raise Http404
     cell = built.cell(row, column)
-    wanted = set(cell.sources)
-    found = [source for source in built.sources if wanted & {str(value) for value in source.values()}]
+    found, count = _rows_behind(built, cell)
     header = list(found[0]) if found else []
     context: dict[str, Any] = {
         "table": built,
@@ -226,12 +250,21 @@ def _rows_page(request: HttpRequest, built: Table, back: str) -> HttpResponse:
         "cell": cell,
         "header": header,
         "rows": [[source[name] for name in header] for source in found[:MOST_ROWS]],
-        "count": len(wanted),
+        "count": count,
         "most": MOST_ROWS,
-        "ids": sorted(wanted) if not found else [],
+        "ids": sorted(cell.sources) if not found else [],
         "back": back,
     }
     return render(request, "evaluation/cell_rows.html", context)
+
+
+def _rows_behind(built: Table, cell: Cell) -> tuple[list[Mapping[str, Any]], int]:
+    """Rows behind a cell, as many as a page shows, and how many there are."""
+    if isinstance(cell.sources, CellRows):
+        return list(islice(cell.sources.of_cell(), MOST_ROWS)), len(cell.sources)
+    wanted = set(cell.sources)
+    found = [source for source in built.sources if wanted & {str(value) for value in source.values()}]
+    return found, len(wanted)
 
 
 @login_required

@@ -1,5 +1,6 @@
 """Writing: doctors who are an arm answer the trial's questions with what raters and systems are shown, no more."""
 
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.services.study_context import newest_report
-from evaluation.models import Answer, TrialQuestion
+from evaluation.models import Answer, Arm, TrialQuestion
 from evaluation.services.answers import record_human_answer
 from evaluation.services.judged_work import WRITING, image_name, images_of_form
-from evaluation.services.writing import arms_of, asked_of, next_to_write, written_arm
+from evaluation.services.writing import (
+    arms_of,
+    asked_of,
+    next_to_write,
+    record_turn,
+    said_so_far,
+    written_arm,
+)
 from evaluation.views.scoring import opaque_copy
 from evaluation.views.trials import user_of
 from mammo.accounts.models import User
@@ -37,9 +45,9 @@ def _asked(user: User, asked_id: UUID) -> TrialQuestion:
 @require_safe
 def writing(request: HttpRequest) -> HttpResponse:
     """The trials for which this account writes answers, and how far it is."""
-    rows = []
-    for arm in arms_of(user_of(request)):
-        following = next_to_write(arm)
+    rows, user = [], user_of(request)
+    for arm in arms_of(user):
+        following = next_to_write(arm, user)
         rows.append(
             {
                 "title": arm.trial.rater_title or _("Answers to patients' questions"),
@@ -63,33 +71,73 @@ def write(request: HttpRequest, asked_id: UUID) -> HttpResponse:
     text, status = request.POST.get("text", ""), 200
     if request.method == "POST":
         try:
-            judged = judging(WRITING, asked.pk, by_user=user, study=asked.question.study)
-            judged(record_human_answer(arm, asked, text, by_user=user, seconds=_seconds(request)))
+            is_done = _record(request, arm, asked, text)
         except UserError as error:
             if type(error) is not UserError:
                 raise
             messages.error(request, str(error))
             status = 400
         else:
-            following = next_to_write(arm)
+            following = next_to_write(arm, user) if is_done else asked
             messages.success(request, _("Saved."))
             return redirect("evaluation:write", following.pk) if following else redirect("evaluation:writing")
-    held = Answer.objects.filter(arm=arm, question=asked).select_related("question__question__patient")
-    before = held.first()
     question = asked.question
     report = newest_report(question.study) if question.study and asked.trial.show_report else None
     context: dict[str, Any] = {
         "asked": str(asked.pk),
         "title": asked.trial.rater_title or _("Answers to patients' questions"),
-        "turns": [{"patient": i % 2 == 0, "text": said} for i, said in enumerate(question.turns)],
         "text_language": "en" if question.language == "en" else "zh-Hans",
         "report": report.blanked if report is not None else "",
         "has_images": question.study_id is not None,
-        "text": text or (before.raw_text if before else ""),
+        **(_dialogue(arm, asked, user) if asked.is_dialogue else _single(arm, asked)),
         "done": arm.answers.count(),
         "total": asked.trial.trial_questions.count(),
     }
+    if text:
+        context["text"] = text
     return render(request, "evaluation/write.html", context, status=status)
+
+
+def _record(request: HttpRequest, arm: Arm, asked: TrialQuestion, text: str) -> bool:
+    """Store what was written; whether the question is done with it."""
+    user, seconds = user_of(request), _seconds(request)
+    judged = judging(WRITING, asked.pk, by_user=user, study=asked.question.study)
+    if not asked.is_dialogue:
+        judged(record_human_answer(arm, asked, text, by_user=user, seconds=seconds))
+        return True
+    answer = record_turn(arm, asked, text, by_user=user, turn=_turn(request), seconds=seconds)
+    if answer is not None:
+        judged(answer)
+    return answer is not None
+
+
+def _turn(request: HttpRequest) -> int:
+    given = request.POST.get("turn", "")
+    if not given.isdecimal():
+        raise UserError(_("%(name)s: missing; open the page again") % {"name": "turn"})
+    return int(given)
+
+
+def _single(arm: Arm, asked: TrialQuestion) -> dict[str, Any]:
+    """What was said before, and the answer as it stands, to be written again where somebody wants."""
+    held = Answer.objects.filter(arm=arm, question=asked).select_related("question__question__patient")
+    before = held.first()
+    turns = [{"patient": i % 2 == 0, "text": said} for i, said in enumerate(asked.question.turns)]
+    return {"turns": turns, "text": before.raw_text if before else ""}
+
+
+def _dialogue(arm: Arm, asked: TrialQuestion, user: User) -> dict[str, Any]:
+    """The dialogue as far as it went: the patient's next turn is there once the one before it is answered."""
+    given = said_so_far(arm, asked, by_user=user)
+    pairs = zip_longest(asked.rounds[: len(given) + 1], given)
+    lines = [line for said, answer in pairs for line in ((True, said), (False, answer))]
+    return {
+        "turns": [{"patient": patient, "text": said} for patient, said in lines if said is not None],
+        "text": "",
+        "is_dialogue": True,
+        "turn": len(given) + 1,
+        "is_answered": len(given) == len(asked.rounds),
+    }
 
 
 def _seconds(request: HttpRequest) -> float | None:

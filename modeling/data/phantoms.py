@@ -48,6 +48,8 @@ from modeling.data.phantom_texts import (
     wrong_answers,
 )
 from modeling.data.phantom_texts import dialogues as invented_dialogues
+from modeling.data.preprocessing import Floats, fit
+from modeling.data.snapshot import Images
 
 __all__ = [
     "CONSPICUITIES",
@@ -161,10 +163,12 @@ def write_phantom_snapshot(
     width: int = 100,
     conspicuity: str = "easy",
     questions_per_study: int = 4,
+    cut_to_breast: bool = False,
 ) -> Path:
     """Write a snapshot folder of phantoms: manifest, images, studies, questions with true answers.
 
-    Split 70 : 10 : 20 by patient; one patient in ten has two studies. The folder appears whole or not at
+    Split 70 : 10 : 20 by patient; one patient in ten has two studies. With `cut_to_breast` views are drawn at twice
+    the size, cut to the breast and fitted, as the archive's viewing copies are. The folder appears whole or not at
     all. Raises FileExistsError when it is there already, ValueError on a bad count or setting.
     """
     target = Path(folder)
@@ -176,7 +180,8 @@ def write_phantom_snapshot(
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    rows, questions = _write_images(partial, studies, seed, (height, width), conspicuity, questions_per_study)
+    frame = Frame(height, width, cut_to_breast)
+    rows, questions = _write_images(partial, studies, seed, frame, conspicuity, questions_per_study)
     _write_lines(partial / "studies.jsonl", rows)
     _write_lines(partial / "sft.jsonl", questions)
     names = ("images.npy", "sft.jsonl", "studies.jsonl")
@@ -209,12 +214,38 @@ def write_phantom_corpus(path: Path | str, *, dialogues: int, seed: int) -> Path
     return target
 
 
+@dataclass(frozen=True)
+class Frame:
+    """The pixels of a stored view, and whether the breast alone fills them."""
+
+    height: int
+    width: int
+    cut_to_breast: bool
+
+    def views_of(self, phantom: Phantom) -> Images:
+        """(4, H, W) uint8 in the order of VIEWS."""
+        if not self.cut_to_breast:
+            views = render_study(phantom, height=self.height, width=self.width)
+            return np.round(views * 255).astype(np.uint8)
+        drawn = render_study(phantom, height=2 * self.height, width=2 * self.width)
+        return np.stack([
+            fit(_breast_of(view), height=self.height, width=self.width, laterality=side)
+            for view, (side, _) in zip(drawn, VIEWS, strict=True)
+        ])  # fmt: skip
+
+
+def _breast_of(view: Floats) -> Floats:
+    """The smallest part of a view that holds all that is not background (exactly 0)."""
+    rows, columns = np.nonzero(view.any(1))[0], np.nonzero(view.any(0))[0]
+    return np.ascontiguousarray(view[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
 def _write_images(
-    folder: Path, studies: int, seed: int, size: tuple[int, int], conspicuity: str, per_study: int
+    folder: Path, studies: int, seed: int, frame: Frame, conspicuity: str, per_study: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rng = random.Random(f"phantom snapshot {seed}")  # noqa: S311 (cases, not secrets)
     images = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(4 * studies, *size)
+        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(4 * studies, frame.height, frame.width)
     )
     rows: list[dict[str, Any]] = []
     questions: list[dict[str, Any]] = []
@@ -227,8 +258,7 @@ def _write_images(
             patient, plan = _new_id(rng), plan_study(rng)
             split = _split_of(number, studies)
         phantom = draw_phantom(plan.seed, density=plan.density, planned=plan.planned, conspicuity=conspicuity)
-        views = render_study(phantom, height=size[0], width=size[1])
-        images[4 * number : 4 * number + 4] = np.round(views * 255).astype(np.uint8)
+        images[4 * number : 4 * number + 4] = frame.views_of(phantom)
         row = _study_row(rng, patient, split, plan, phantom, 4 * number)
         rows.append(row)
         questions += [_question_row(rng, row, phantom, index) for index in range(per_study)]

@@ -2,7 +2,8 @@
 
 One process answers for several systems and many questions, since loading torch and a model costs more than
 most answers. The request holds systems, questions, n, seed, parameters and distinct; the answer file has one
-row for each system, question and index, with everything needed to write that row again.
+row for each system, question and index, with everything needed to write that row again. A question with
+`following` is a dialogue: the system answers its turns one after the other, each time with its own earlier answers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any
 
@@ -24,23 +25,30 @@ from modeling.data.exchange import (
     read_request,
     report_progress,
 )
+from modeling.inference.dialogues import answered_rounds
 from modeling.inference.distinct import repeated
 from modeling.inference.spec_files import KINDS, located, without_description
 from modeling.inference.systems import Answer, AnsweringSystem, Draw, Question, draw_seed, read_questions
 
 # Draws after which a question's answers are handed over as they are, marked as not distinct.
 MOST_ATTEMPTS = 12
+# What the answer file keeps of each answer of a dialogue.
+ROUND_FIELDS = ("text", "raw", "seed", "finish_reason", "prompt_sha256", "seconds", "tokens")
 
 
 @dataclass(frozen=True)
 class WrittenAnswer:
-    """One answer with its place, the draws it took, and whether it differs from those before it."""
+    """One answer with its place, the draws it took, and whether it differs from those before it.
+
+    rounds holds every answer of a dialogue, the last one (`answer`) included; it is empty for a single question.
+    """
 
     question: str
     index: int
     answer: Answer
     attempts: int
     distinct: bool
+    rounds: tuple[Answer, ...] = ()
 
 
 def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> AnsweringSystem:
@@ -105,7 +113,13 @@ def write_answers(
         for question in questions
         for index in range(n)
     ]
-    first = system.write(draws, progress)
+    rounds = answered_rounds(system, draws, key=key, seed=seed, progress=progress)
+    first = [given[-1] for given in rounds]
+    dialogues = {
+        (draw.question.id, draw.index): given
+        for draw, given in zip(draws, rounds, strict=True)
+        if draw.question.following
+    }
     answers = {(draw.question.id, draw.index): (answer, 1) for draw, answer in zip(draws, first, strict=True)}
     for attempt in range(1, MOST_ATTEMPTS if distinct and system.can_redraw else 1):
         again = [
@@ -117,7 +131,8 @@ def write_answers(
             break
         for draw, answer in zip(again, system.write(again, lambda rows: None), strict=True):
             answers[draw.question.id, draw.index] = (answer, attempt + 1)
-    return [row for question in questions for row in _rows_of(question, answers, n)]
+    rows = [row for question in questions for row in _rows_of(question, answers, n)]
+    return [replace(row, rounds=dialogues.get((row.question, row.index), ())) for row in rows]
 
 
 def _rows_of(
@@ -133,6 +148,9 @@ def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
     """Answer a whole request into the writer."""
     questions = read_questions(request["questions"])
     n, seed = _whole(request, "n", 1), _whole(request, "seed", 0)
+    if (n > 1 or request.get("distinct")) and any(question.following for question in questions):
+        # Systems read a question once for all its draws, and each draw of a dialogue goes its own way.
+        raise BadRequestError("n, distinct: a dialogue is answered once; give n = 1 and leave distinct out")
     systems = _system_specs(request["systems"])
     parameters = dict(request.get("parameters") or {})
     total, done = len(systems) * len(questions) * n, 0
@@ -162,9 +180,13 @@ def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
 
 
 def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
-    """One line of the answer file."""
+    """One line of the answer file; of a dialogue it holds the last answer, and `rounds` with every one.
+
+    seconds and tokens of a dialogue are those of all its answers together.
+    """
     answer = written.answer
-    return {
+    made = written.rounds or (answer,)
+    row: dict[str, Any] = {
         "system": key,
         "question": written.question,
         "index": written.index,
@@ -175,12 +197,15 @@ def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
         "prompt_sha256": answer.prompt_sha256,
         "revision": revision,
         "parameters": dict(answer.parameters),
-        "seconds": answer.seconds,
-        "tokens": answer.tokens,
+        "seconds": sum(one.seconds for one in made),
+        "tokens": sum(one.tokens for one in made),
         "images": answer.images,
         "attempts": written.attempts,
         "distinct": written.distinct,
     }
+    if written.rounds:
+        row["rounds"] = [{name: getattr(one, name) for name in ROUND_FIELDS} for one in written.rounds]
+    return row
 
 
 def _whole(request: Mapping[str, Any], name: str, default: int) -> int:

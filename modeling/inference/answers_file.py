@@ -11,13 +11,16 @@ from typing import Any
 from modeling.data.snapshot import file_sha256
 from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
 
-_REQUIRED = ("question", "text")
 _OPTIONAL = ("index", "seconds")
+# An answer is one text; of a dialogue the list of its answers, in the order of the patient's turns.
+_WORDINGS = ("text", "turns")
 
 
 class FileSystem:
     """Answers from a JSONL or CSV file with the columns question and text, and index and seconds if known.
 
+    A dialogue's answers stand in the column turns instead of text: a list of texts, one per turn of the patient (in a
+    CSV cell a JSON list).
     `question` is the question's id. Several answers to one question are told apart by index, or by their
     order in the file.
     """
@@ -41,16 +44,36 @@ class FileSystem:
             raise SystemUnavailableError(
                 f"{self.path}: no answer number {draw.index + 1} to question {draw.question.id}; add a row"
             )
+        text = self._text(draw, row)
         return Answer(
-            text=row["text"].strip(),
-            raw=row["text"],
+            text=text.strip(),
+            raw=text,
             seed=None,
             finish_reason="file",
             prompt_sha256=sha256_of([draw.question.turns, draw.question.context]),
-            seconds=float(row.get("seconds") or 0.0),
+            # Seconds of a dialogue are given for the whole of it.
+            seconds=0.0 if draw.round else float(row.get("seconds") or 0.0),
             tokens=0,
             images=0,
         )
+
+    def _text(self, draw: Draw, row: dict[str, Any]) -> str:
+        where = f"{self.path} row {row['row']}: question {draw.question.id}"
+        wanted, turns = draw.round + 1 + len(draw.question.following), row.get("turns")
+        if wanted == 1:
+            if turns is not None:
+                raise SystemUnavailableError(f"{where} is no dialogue; give one answer in text, not turns")
+            return str(row["text"])
+        if turns is None:
+            raise SystemUnavailableError(
+                f"{where} is a dialogue of {wanted} turns; give its {wanted} answers as a list in turns"
+            )
+        if len(turns) != wanted:
+            raise SystemUnavailableError(
+                f"{where} has {wanted} turns of the patient, {len(turns)} answers are given; "
+                f"{'add the missing' if len(turns) < wanted else 'take out the extra'} answers"
+            )
+        return str(turns[draw.round])
 
 
 def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
@@ -77,7 +100,10 @@ def _read(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def _place(path: Path, number: int, row: dict[str, Any], following: dict[str, int]) -> tuple[str, int]:
-    for name in _REQUIRED:
+    row["turns"], row["row"] = _turns(path, number, row.get("turns")), number
+    if row["turns"] is not None and str(row.get("text") or "").strip():
+        raise SystemUnavailableError(f"{path} row {number}: holds text and turns; leave one of them empty")
+    for name in ("question", "text") if row["turns"] is None else ("question",):
         if not isinstance(row.get(name), str) or not row[name].strip():
             raise SystemUnavailableError(
                 f"{path} row {number}: {name} is empty; each row needs question and text"
@@ -92,6 +118,27 @@ def _place(path: Path, number: int, row: dict[str, Any], following: dict[str, in
             f"{path} row {number}: index and seconds must be numbers ({error})"
         ) from error
     return question, index
+
+
+def _turns(path: Path, number: int, given: Any) -> list[str] | None:
+    """The answers of a dialogue; None for a row of one text."""
+    if given in (None, ""):
+        return None
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except json.JSONDecodeError:
+            given = None
+    if not isinstance(given, list) or not given:
+        raise SystemUnavailableError(
+            f'{path} row {number}: turns is no list of texts; write the answers as ["first", "second"]'
+        )
+    empty = next((i for i, one in enumerate(given, 1) if not isinstance(one, str) or not one.strip()), None)
+    if empty is not None:
+        raise SystemUnavailableError(
+            f"{path} row {number}: answer {empty} of turns is empty or no text; write it, or leave the row out"
+        )
+    return given
 
 
 def _json_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
@@ -119,10 +166,12 @@ def _csv_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
 
 def _refuse_unknown(path: Path, names: Iterable[str]) -> None:
     given = list(names)
-    missing = [name for name in _REQUIRED if name not in given]
-    unknown = [name for name in given if name not in (*_REQUIRED, *_OPTIONAL)]
+    missing = [] if "question" in given else ["question"]
+    missing += [] if any(name in given for name in _WORDINGS) else ["text"]
+    unknown = [name for name in given if name not in ("question", *_WORDINGS, *_OPTIONAL)]
     if missing or unknown:
         problem = f"column {missing[0]} is missing" if missing else f"unknown column {unknown[0]}"
         raise SystemUnavailableError(
-            f"{path}: {problem}; columns are question, text and, if known, index, seconds"
+            f"{path}: {problem}; columns are question, text (of a dialogue turns, a list) and, if known, index, "
+            "seconds"
         )

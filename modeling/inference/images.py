@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from modeling.data.augmentation import orient
+from modeling.data.pictures import hang
 from modeling.data.preprocessing import Crop, ViewError, load_view, read_dicom, windowed
 from modeling.data.snapshot import Images
-from modeling.inference.systems import VIEWS, ImageFile, SystemUnavailableError
+from modeling.inference.systems import ImageFile, SystemUnavailableError
 
 
 def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_right: bool) -> Images:
@@ -52,18 +53,7 @@ def montage(images: Sequence[ImageFile], height: int = 672) -> Image.Image:
         images: in any order; each scaled to `height` pixels, its aspect kept.
         height: of one view, in pixels.
     """
-    hung = [
-        sorted((i for i in images if i.view == view), key=lambda i: i.laterality != "R") for view in VIEWS
-    ]
-    rows = [[_scaled(_grey(image), height) for image in row] for row in hung if row]
-    width = max(sum(part.width for part in row) for row in rows)
-    sheet = Image.new("L", (width, height * len(rows)))
-    for number, row in enumerate(rows):
-        left = (width - sum(part.width for part in row)) // 2
-        for part in row:
-            sheet.paste(part, (left, number * height))
-            left += part.width
-    return sheet.convert("RGB")
+    return hang([(image.laterality, image.view, _grey(image)) for image in images], height)
 
 
 def _grey(image: ImageFile) -> Image.Image:
@@ -72,8 +62,3 @@ def _grey(image: ImageFile) -> Image.Image:
     except ViewError as error:
         raise SystemUnavailableError(str(error)) from error
     return Image.fromarray(np.round(grey * 255).astype(np.uint8))
-
-
-def _scaled(picture: Image.Image, height: int) -> Image.Image:
-    width = max(1, round(picture.width * height / picture.height))
-    return picture.resize((width, height), Image.Resampling.BILINEAR)

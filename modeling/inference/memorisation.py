@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
             )
         questions = [sample.turns for sample in open_snapshot(request["snapshot"]).sft]
         parameters = {"temperature": 0.9, "max_new_tokens": int(request.get("tokens", 96))}
-        system = build_system({"kind": "mammovlm", "path": str(checkpoint)}, parameters)
+        system = build_system({"kind": request.get("kind", "mammovlm"), "path": str(checkpoint)}, parameters)
         draws = prompts(planted, questions, int(request.get("prompts", PROMPTS)), seed)
         found = emitted(ask(system, draws), planted)
         with AnswerWriter(arguments[1]) as writer:

@@ -36,7 +36,8 @@ class ImageFile:
 class Question:
     """A patient's question with its earlier turns, her images and what the model is told about her.
 
-    turns alternates user and assistant texts, beginning and ending with the user.
+    turns alternates user and assistant texts, beginning and ending with the user. following makes it a dialogue
+    with fixed user turns: what she says after the answer to `turns`, one text after each answer, whatever it was.
     """
 
     id: str
@@ -44,15 +45,20 @@ class Question:
     language: str = "zh"
     images: tuple[ImageFile, ...] = ()
     context: str = ""
+    following: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One answer to be written: the question, which of its answers it is, and the seed that decides it."""
+    """One answer to be written: the question, which of its answers it is, and the seed that decides it.
+
+    round counts the answers of the dialogue from 0; a question of one answer has round 0 alone.
+    """
 
     question: Question
     index: int
     seed: int
+    round: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,11 @@ def _question(row: Any, number: int) -> Question:
         raise BadRequestError(f"{where}.turns: expected an odd number of texts, the last one the patient's")
     if not turns[-1].strip():
         raise BadRequestError(f"{where}.turns: the last text is empty; a question is needed")
+    following = row.get("following") or []
+    if not isinstance(following, list) or not all(isinstance(t, str) and t.strip() for t in following):
+        raise BadRequestError(
+            f"{where}.following: expected a list of the patient's further texts, none of them empty"
+        )
     language = row.get("language", "zh")
     if language not in LANGUAGES:
         raise BadRequestError(f"{where}.language: {language!r} is not one of {', '.join(LANGUAGES)}")
@@ -153,6 +164,7 @@ def _question(row: Any, number: int) -> Question:
         language=language,
         images=tuple(_image(image, f"{where}.images[{i}]") for i, image in enumerate(images)),
         context=str(row.get("context") or ""),
+        following=tuple(following),
     )
 
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessorList
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.pictures import LAYOUTS, frames_as_pictures
 from modeling.data.snapshot import file_sha256
-from modeling.inference.images import grey_picture, montage
+from modeling.inference.images import grey_picture, montage, study_array
 from modeling.inference.systems import (
     Answer,
     Draw,
@@ -28,21 +29,12 @@ from modeling.inference.systems import (
     SystemUnavailableError,
     sha256_of,
 )
-from modeling.nn.chat import disarm
 from modeling.nn.generation import Sampling, SeededRows, until_stop
-from modeling.nn.language import (
-    ModelFolderError,
-    check_model_folder,
-    limit_threads,
-    load_whole,
-    weights_sha256,
-)
+from modeling.nn.language import ModelFolderError, limit_threads, weights_sha256
+from modeling.nn.vision_language import TunedPictures, load_vision_language, question_text, stop_ids
 
-# How the views of a study are shown to a model: each by itself, or all in one picture as they are hung.
-Layout = Literal["each", "montage"]
 # Rows of one question that are written at once.
 BATCH_SIZE = 8
-_PLAIN_ROLES = ("Question", "Answer")
 
 
 class VisionLanguageSystem:
@@ -51,7 +43,8 @@ class VisionLanguageSystem:
     Args:
         folder: config.json, the processor's and tokenizer's files, and *.safetensors.
         sampling: how tokens are chosen.
-        layout: whether views are given one by one or as one picture; models trained on one image want one.
+        layout: whether views are given one by one or as one picture; models trained on one image want one. Weights
+            that were tuned here see what they were tuned on, whatever it says.
 
     Raises:
         SystemUnavailableError: naming the file that is missing or refused.
@@ -60,23 +53,20 @@ class VisionLanguageSystem:
     can_redraw = True
 
     def __init__(self, folder: str | Path, sampling: Sampling, layout: str = "each") -> None:
-        if layout not in get_args(Layout):
-            raise BadRequestError(f"spec.layout: {layout!r} is not one of {', '.join(get_args(Layout))}")
+        if layout not in LAYOUTS:
+            raise BadRequestError(f"spec.layout: {layout!r} is not one of {', '.join(LAYOUTS)}")
         try:
-            path = check_model_folder(folder)
-            self.processor: Any = AutoProcessor.from_pretrained(
-                path, local_files_only=True, trust_remote_code=False
-            )
-            self.model: Any = load_whole(AutoModelForImageTextToText, path)
-        except (ModelFolderError, ValueError, OSError) as error:
-            raise SystemUnavailableError(str(error).splitlines()[0]) from error
+            self.model, self.processor = load_vision_language(folder)
+            self.tuned = TunedPictures.beside(Path(folder))
+            self.tokenizer: Any = self.processor.tokenizer
+            self._stops = stop_ids(self.model, self.tokenizer)
+        except ModelFolderError as error:
+            raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         limit_threads(self.model)
         self.sampling = sampling
-        self.layout = layout
-        self.tokenizer: Any = self.processor.tokenizer
-        self.revision = weights_sha256(path)
-        self._stops = self._stop_ids()
+        self.layout = layout if self.tuned is None else self.tuned.layout
+        self.revision = weights_sha256(folder)
 
     def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
         """Answers in the order of the draws; the draws of one question share one reading of its images."""
@@ -100,31 +90,11 @@ class VisionLanguageSystem:
         row = self.model(**inputs).logits[0, -1].float().log_softmax(-1).cpu()
         return row, lambda text: list(self.tokenizer.encode(text, add_special_tokens=False))
 
-    def prompt(self, question: Question, pictures: int) -> str:
-        """The text of a question with the model's own template and marks for `pictures` images.
-
-        A model without a chat template (BLIP-2) is asked in the form that it was tuned on, "Question: ...
-        Answer:".
-        """
-        turns = [disarm(self.tokenizer, turn) for turn in question.turns]
-        context = disarm(self.tokenizer, question.context)
-        if not getattr(self.processor, "chat_template", None):
-            said = [f"{_PLAIN_ROLES[i % 2]}: {turn}" for i, turn in enumerate(turns)]
-            return " ".join([*([context] if context else []), *said, f"{_PLAIN_ROLES[1]}:"])
-        messages: list[dict[str, Any]] = []
-        for i, turn in enumerate(turns):
-            content: list[dict[str, str]] = [{"type": "text", "text": turn}]
-            if i == 0:
-                before = [{"type": "text", "text": context + "\n"}] if context else []
-                content = [*({"type": "image"} for _ in range(pictures)), *before, *content]
-            messages.append({"role": "assistant" if i % 2 else "user", "content": content})
-        return str(self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-
     # -- parts ---------------------------------------------------------------------------------------------
 
     def _inputs(self, question: Question) -> tuple[str, dict[str, Tensor]]:
         pictures = self._pictures(question.images)
-        prompt = self.prompt(question, len(pictures))
+        prompt = question_text(self.processor, question.turns, len(pictures), context=question.context)
         given = {"images": pictures} if pictures else {}
         try:
             inputs = self.processor(text=[prompt], **given, return_tensors="pt")
@@ -136,6 +106,9 @@ class VisionLanguageSystem:
     def _pictures(self, images: Sequence[ImageFile]) -> list[Image.Image]:
         if not images:
             return []
+        if self.tuned is not None:
+            frames = study_array(images, size=self.tuned.image_size, flip_right=False)
+            return frames_as_pictures(frames, [(i.laterality, i.view) for i in images], self.tuned.layout)
         if self.layout == "montage":
             return [montage(images)]
         return [grey_picture(image) for image in images]
@@ -193,18 +166,6 @@ class VisionLanguageSystem:
                 "layout": self.layout,
             },
         )
-
-    def _stop_ids(self) -> list[int]:
-        named = getattr(self.model.generation_config, "eos_token_id", None)
-        found = {named} if isinstance(named, int) else set(named or ())
-        if self.tokenizer.eos_token_id is not None:
-            found.add(int(self.tokenizer.eos_token_id))
-        if not found:
-            raise SystemUnavailableError(
-                "neither generation_config.json nor the tokenizer names the token that ends an answer "
-                "(eos_token_id)"
-            )
-        return sorted(found)
 
     def _check_length(self, question: Question, length: int) -> None:
         most = int(getattr(self.model.config.get_text_config(), "max_position_embeddings", 0) or 0)

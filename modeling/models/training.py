@@ -23,6 +23,7 @@ class Stage(models.TextChoices):
     UMICON_SUPERVISED = "umicon_supervised", _("UMiCon, supervised")
     SFT = "sft", _("Instruction tuning")
     PREFERENCES = "preferences", _("Preference tuning")
+    VISION_LANGUAGE_SFT = "vision_language_sft", _("Instruction tuning of a compared model")
     ENCODER_PROBE = "encoder_probe", _("Encoder probe")
     CLASSIFIER = "classifier", _("Compared classifier")
     ZERO_SHOT = "zero_shot", _("Zero-shot malignancy")

@@ -95,4 +95,7 @@ def _weights(folder: Path) -> Path:
     for name in WEIGHT_FILES:
         if (folder / name).exists():
             return folder / name
-    raise EncoderError(f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights")
+    raise EncoderError(
+        f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights "
+        "(`manage.py fetch_weights` brings them)"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,10 +122,12 @@ def build_tiny_glm(tokenizer: Any, size: TinyGlmSize) -> GlmForCausalLM:
     return GlmForCausalLM(tiny_glm_config(tokenizer, size))
 
 
-def save_language_model(folder: str | Path, model: Any, tokenizer: Any) -> str:
-    """Write model and tokenizer as one folder, whole or not at all; returns the SHA-256 of the weights.
+def save_language_model(
+    folder: str | Path, model: Any, tokenizer: Any, *, beside: Mapping[str, str] | None = None
+) -> str:
+    """Write model and tokenizer (or processor) as one folder, whole or not at all; the SHA-256 of the weights.
 
-    An earlier folder of the same name is replaced.
+    `beside` names small text files that belong to them. An earlier folder of the same name is replaced.
     """
     target = Path(folder)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -133,6 +135,8 @@ def save_language_model(folder: str | Path, model: Any, tokenizer: Any) -> str:
     try:
         model.save_pretrained(str(part))
         tokenizer.save_pretrained(str(part))
+        for name, text in (beside or {}).items():
+            (part / name).write_text(text, "utf-8")
         sync_folder(part)
         publish_folder(part, target)
     except BaseException:
@@ -169,7 +173,7 @@ def check_model_folder(folder: str | Path) -> Path:
     if not path.is_dir():
         raise ModelFolderError(
             f"model folder {path} does not exist: put the model's files there (config.json, the tokenizer's "
-            'files and *.safetensors) or name another folder as "path"'
+            'files and *.safetensors; `manage.py fetch_weights` brings them) or name another folder as "path"'
         )
     config = _read_json(path, "config.json")
     if "auto_map" in config:
@@ -252,7 +256,7 @@ def _check_weights(folder: Path) -> None:
         return
     pickled = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in folder.glob(pattern))
     hint = (
-        f"{pickled[0]} can hold code and is not read; convert it to safetensors once"
+        f"{pickled[0]} can hold code and is not read; `manage.py fetch_weights NAME --from {folder}` converts it once"
         if pickled
         else "copy the model's weights there"
     )

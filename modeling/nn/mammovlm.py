@@ -59,7 +59,7 @@ class MammoVLMConfig(PreTrainedConfig):
     tokens_per_vector: int = 1
     # The density selector's probabilities of A-D join each visual vector.
     with_density: bool = True
-    # UMiCon's chance of malignancy joins each view's vector, judged from that view alone.
+    # UMiCon's chance of malignancy joins each view's vector, judged from that view alone, and the study's highest.
     with_malignancy: bool = False
     # What a visual vector is: UMiCon's, or the expert's mean feature, which the map alone brings to the
     # language model (rows of Table 3).
@@ -171,7 +171,8 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         Returns:
             vectors (B, V, C) and their mask (B, V); with per_study (B, 1, C) and (B, 1). C is UMiCon's 128, or
             the experts' features with the linear mapping; with malignancy UMiCon's chance of it from that view
-            alone follows; with density 4 probabilities of the study's density, the same in each of its views.
+            alone follows, and the highest of the study's views, which decides the category of the whole; with
+            density 4 probabilities of the study's density, the same in each of its views.
         """
         if view_mask is None:
             view_mask = torch.ones(pixel_values.shape[:2], dtype=torch.bool, device=pixel_values.device)
@@ -187,17 +188,21 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         if self.config.with_malignancy:
             umicon = self.vision.umicon
             chance = umicon.malignancy_logit(umicon.fuse(vectors.flatten(0, 1), None)).sigmoid()
-            vectors = torch.cat([vectors, chance.view(*vectors.shape[:2], 1) * view_mask[..., None]], dim=-1)
+            chance = chance.view(vectors.shape[:2]) * view_mask  # (B, V)
+            highest = chance.amax(1, keepdim=True).expand_as(chance)
+            vectors = torch.cat([vectors, torch.stack([chance, highest], -1)], dim=-1)
         if self.config.with_density:
             density = cast(Tensor, routed.density_logits).exp().to(vectors)[:, None]  # (B, 1, 4)
             vectors = torch.cat([vectors, density.expand(-1, vectors.shape[1], -1)], dim=-1)
         return vectors, view_mask
 
     def _vector_size(self) -> int:
-        """C: of UMiCon, or of all experts' features side by side; 4 more with density, 1 with malignancy."""
+        """C: of UMiCon, or of all experts' features side by side; 4 more with density, 2 with malignancy."""
         features = sum(self.vision.visual.feature_sizes().values())
         size = features if self.config.mapping == LINEAR else int(self.vision.umicon.vector_size)
-        return size + (len(DENSITIES) if self.config.with_density else 0) + int(self.config.with_malignancy)
+        return (
+            size + (len(DENSITIES) if self.config.with_density else 0) + 2 * int(self.config.with_malignancy)
+        )
 
     def fit_standardisation(self, vectors: Tensor) -> None:
         """Set mean and deviation from training vectors (n, C); done once, before the map is trained."""

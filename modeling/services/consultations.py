@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.models import Campaign, Question
 from annotation.question_table import LONGEST_QUESTION, QuestionRow
@@ -130,7 +131,8 @@ def ask(consultation: Consultation, *, by_user: User, text: str, gpus: int = 0) 
             by_user=by_user,
             site=consultation.site,
             about=consultation,
-            title=_("Answer %(number)s of a consultation") % {"number": turn.number},
+            title=gettext_lazy("Answer %(number)s of a consultation"),
+            title_values={"number": turn.number},
             parameters={"turn": str(turn.pk)},
             gpus=gpus,
             is_simulated=consultation.is_simulated,

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.services.access import require_researcher
 from mammo.accounts import audit
@@ -20,7 +21,8 @@ JOB_KIND = "modeling.memorisation"
 # Run by name in a child process: this side knows no torch.
 MODULE = "modeling.inference.memorisation"
 # Weights that write text can give away what they were tuned on.
-WRITING_STAGES = (Stage.LANGUAGE, Stage.SFT, Stage.PREFERENCES)
+WRITING_STAGES = (Stage.LANGUAGE, Stage.SFT, Stage.PREFERENCES, Stage.VISION_LANGUAGE_SFT)
+PLANTING_STAGES = (Stage.SFT, Stage.VISION_LANGUAGE_SFT)
 PROMPTS = 1000
 DECIDING_ROLES = ("admin", "data_manager")
 State = CheckpointExport.State
@@ -28,7 +30,7 @@ State = CheckpointExport.State
 
 def planted_in(run: Run) -> int:
     """How many strings were planted in what the run's weights were tuned on, also before it."""
-    own = int(run.config.get("planted") or 0) if run.stage == Stage.SFT else 0
+    own = int(run.config.get("planted") or 0) if run.stage in PLANTING_STAGES else 0
     return own + sum(
         planted_in(c.run) for c in run.starts_from.select_related("run") if c.run.stage in WRITING_STAGES
     )
@@ -70,7 +72,7 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
                 by_user=by_user,
                 site=run.site,
                 about=run,
-                title=_("Memorisation test"),
+                title=gettext_lazy("Memorisation test"),
                 parameters={"export": str(row.pk), "prompts": PROMPTS},
                 is_simulated=checkpoint.is_simulated,
             )
@@ -94,8 +96,10 @@ def build_request(job: Job) -> dict[str, Any]:
         pk=job.parameters["export"]
     )
     snapshot = row.checkpoint.run.snapshot
+    compared = row.checkpoint.run.stage == Stage.VISION_LANGUAGE_SFT
     return {
         "checkpoint": row.checkpoint.folder,
+        "kind": "vision_language" if compared else "mammovlm",
         "snapshot": snapshot.folder if snapshot is not None else "",
         "prompts": job.parameters["prompts"],
         "seed": row.checkpoint.run.seed,

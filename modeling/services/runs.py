@@ -1,5 +1,6 @@
 """Training runs: started as jobs, their checkpoints, curves and predictions stored as rows."""
 
+import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
@@ -9,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.services.access import require_researcher
 from mammo.accounts import audit
@@ -44,11 +46,12 @@ def start_run(
     """Queue one training run.
 
     Args:
-        stage: language, density, umicon_unsupervised, umicon_supervised or sft.
+        stage: one of modeling.services.stages.
         snapshot: the frozen training set; not for the language stage, which takes a corpus.
         config: fields of the stage's setting, checked here; the key `preset` names what they are laid over.
         starts_from: checkpoints of earlier runs; their stage says what they are.
-        language_model: folder of a pretrained language model, in place of a checkpoint of the language stage.
+        language_model: folder of a pretrained language model, in place of a checkpoint of the language stage; for the
+            tuning of a compared model, of a vision-language model too.
         corpus: JSON-lines file of dialogues, for the language stage.
         site: of the run; the snapshot's when not given.
         gpus: how many GPUs the run sees; 0 trains on the processor.
@@ -89,7 +92,8 @@ def start_run(
             by_user=by_user,
             site=site,
             about=run,
-            title=_("Training: %(stage)s") % {"stage": name or spec.stage.label},
+            title=gettext_lazy("Training: %(stage)s"),
+            title_values={"stage": name or spec.stage.label},
             parameters={
                 "run": str(run.pk),
                 "init": init,
@@ -122,7 +126,8 @@ def repeat_run(run: Run, *, by_user: User) -> Run:
         raise UserError(_("This run was recorded without a job; it can't be repeated from here."))
     given = dict(run.job.parameters)
     own = {stage_spec(c.run.stage).gives for c in run.starts_from.select_related("run")}
-    folder = given["init"].get("language_model") if "language_model" not in own else None
+    named = [given["init"].get(name) for name in ("language_model", "vision_language") if name not in own]
+    folder = next((path for path in named if path), None)
     return start_run(
         run.stage,
         by_user=by_user,
@@ -175,7 +180,7 @@ def _init(
     if language_model is not None:
         if not Path(language_model).is_dir():
             raise UserError(f"language model {language_model}: no such folder")
-        folders["language_model"] = str(Path(language_model).absolute())
+        folders[_what_is_in(Path(language_model))] = str(Path(language_model).absolute())
     for need in spec.needs:
         if need not in folders and spec.instead.get(need) not in folders:
             raise UserError(f"stage {spec.stage.value}: starts from a {need} checkpoint; name one")
@@ -185,6 +190,15 @@ def _init(
             f"stage {spec.stage.value}: does not start from a {strangers[0]} checkpoint; leave it out"
         )
     return folders
+
+
+def _what_is_in(folder: Path) -> str:
+    """Whether a model folder reads images: the name under which stages take it."""
+    try:
+        reads_images = "vision_config" in json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        reads_images = False  # the stage itself tells what is missing
+    return "vision_language" if reads_images else "language_model"
 
 
 def _environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.models import Campaign, TrainingExport
 from annotation.services.access import require_researcher
@@ -82,7 +83,8 @@ def create_snapshot(
             by_user=by_user,
             site=site,
             about=snapshot,
-            title=_("Snapshot %(name)s") % {"name": name},
+            title=gettext_lazy("Snapshot %(name)s"),
+            title_values={"name": name},
             parameters={
                 "snapshot": str(snapshot.pk),
                 "height": height,

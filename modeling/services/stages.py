@@ -70,6 +70,13 @@ SPECS = (
     StageSpec(
         stage=Stage.PREFERENCES, settings=config.PreferencesConfig, needs=("mammovlm",), gives="mammovlm"
     ),
+    StageSpec(
+        stage=Stage.VISION_LANGUAGE_SFT,
+        settings=config.VisionLanguageSftConfig,
+        needs=("vision_language",),
+        instead={"vision_language": "language_model"},
+        gives="vision_language",
+    ),
     StageSpec(stage=Stage.CLASSIFIER, settings=config.ClassifierConfig),
 )
 _BY_NAME = {spec.stage.value: spec for spec in SPECS}

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.services.access import require_researcher
 from annotation.services.study_context import image_requests
@@ -69,7 +70,8 @@ def start_zero_shot(
             by_user=by_user,
             site=snapshot.site,
             about=run,
-            title=_("Zero-shot malignancy: %(name)s") % {"name": name},
+            title=gettext_lazy("Zero-shot malignancy: %(name)s"),
+            title_values={"name": name},
             parameters={"run": str(run.pk)},
             gpus=gpus,
             is_simulated=run.is_simulated,

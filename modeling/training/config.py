@@ -29,6 +29,7 @@ from modeling.training.config_base import (
 from modeling.training.config_base import (
     StageConfig as StageConfig,
 )
+from modeling.training.config_baselines import VisionLanguageSftConfig as VisionLanguageSftConfig
 from modeling.training.typed_fields import ConfigError
 
 
@@ -225,7 +226,7 @@ class SftConfig(ImagesConfig):
     tokens_per_vector: int = 1
     # The density selector's probabilities join each vector: UMiCon's supervised stage erases density.
     with_density: bool = True
-    # UMiCon's chance of malignancy, from each view alone, joins that view's vector.
+    # UMiCon's chance of malignancy, from each view alone, joins that view's vector, and the study's highest.
     with_malignancy: bool = False
     # Whether each image picks its expert, or its study does by the mean of its images' probabilities.
     route_by: Literal["study", "image"] = "study"
@@ -386,6 +387,7 @@ class ClassifierConfig(ImagesConfig):
 
 
 STAGES: dict[str, type[StageConfig]] = {
+    "vision_language_sft": VisionLanguageSftConfig,
     "density": DensityConfig,
     "encoder_probe": EncoderProbeConfig,
     "umicon_unsupervised": UmiconUnsupervisedConfig,

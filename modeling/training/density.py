@@ -69,7 +69,7 @@ def train_classifier(
         request.weights, selector, training=config.to_dict(), snapshot=snapshot.content_hash
     )
     selector.eval()
-    figures: dict[str, float | int | None] = {}
+    figures: dict[str, float | int | str | None] = {}
     for split in ("validation", "test"):
         studies = [study for study in snapshot.in_split(split) if study.density is not None]
         if studies:
@@ -98,7 +98,7 @@ def predict(
 
 def _figures(
     studies: list[Study], by_study: Floats, by_image: list[Floats], *, prefix: str
-) -> dict[str, float | int | None]:
+) -> dict[str, float | int | str | None]:
     truth = [DENSITIES.index(str(study.density)) for study in studies]
     of_images = [density for density, rows in zip(truth, by_image, strict=True) for _ in rows]
     return {

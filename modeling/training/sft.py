@@ -34,8 +34,9 @@ from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
 from modeling.training.config import SftConfig
 from modeling.training.dialogues import SeenDialogue, SeenDialogues
 from modeling.training.samples import study_batches
-from modeling.training.sft_measures import Figures, measure
+from modeling.training.sft_measures import measure
 from modeling.training.stage import StageRequest, device, run_stage
+from modeling.training.stated_facts import Figures
 from modeling.training.trainer import run_training
 
 

@@ -23,6 +23,7 @@ from modeling.training.callbacks import StageCallback, StopRequest
 from modeling.training.config import StageConfig
 from modeling.training.curves import CurveFiles
 from modeling.training.distributed import OtherRank, leave, of_first_rank, rank, wait_for_all
+from modeling.training.renamed_weights import load_renamed
 from modeling.training.saving import (
     PREFIX,
     SavingError,
@@ -236,6 +237,10 @@ class StageTrainer(Trainer):
             raise SavingError(number, reason, str(folder / name)) from error
         finally:
             self._saving_to = None
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        load_renamed(self.model if model is None else model, Path(resume_from_checkpoint))
 
     def compute_loss(
         self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,7 +25,7 @@ from modeling.nn.losses import label_loss
 from modeling.nn.text_encoder import encode_reports
 from modeling.nn.umicon import UMiCon, UMiConWithExperts
 from modeling.training.config import UmiconSupervisedConfig
-from modeling.training.measures import Floats, auc
+from modeling.training.measures import Floats, auc, judged_by_validation
 from modeling.training.samples import stack_views, view_images
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.trainer import run_training
@@ -245,12 +246,20 @@ def train(request: StageRequest[UmiconSupervisedConfig], answer: AnswerWriter) -
         request.weights, model, training=config.to_dict(), snapshot=snapshot.content_hash, tokenizer=tokenizer
     )
     figures: dict[str, Any] = {}
+    judged: dict[str, tuple[npt.NDArray[np.int64], dict[str, Floats]]] = {}
     for split in ("validation", "test"):
         breasts = biopsied_breasts(snapshot.in_split(split), high_risk=config.high_risk)
         if breasts:
             scores = predict(model, tokenizer, snapshot, breasts, config=config)
             figures |= _figures(breasts, scores, prefix=f"{split}_")
             _write_predictions(answer, breasts, scores, split)
+            judged[split] = np.array([int(breast.malignant) for breast in breasts]), scores
+    if len(judged) == 2:
+        (known, on_known), (truth, on_test) = judged["validation"], judged["test"]
+        for method in METHODS:
+            figures |= judged_by_validation(
+                (known, on_known[method]), (truth, on_test[method]), prefix=f"test_{method}_"
+            )
     figures["density_probe"] = _density_probe(model, tokenizer, request)
     for metric in metrics:
         answer.write(metric)

@@ -150,8 +150,8 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
         request.weights, model, training=config.to_dict(), snapshot=snapshot.content_hash, tokenizer=tokenizer
     )
     now = _spread(model, tokenizer, request)
-    collapsed = start is not None and now is not None and is_collapsed(start, now)
-    figures: dict[str, Any] = {"collapse": collapsed, "negatives": config.negatives}
+    warning = _warning(start, now)
+    figures: dict[str, Any] = {"collapse": bool(warning), "negatives": config.negatives}
     figures |= {} if now is None else now.to_dict()
     figures |= {} if start is None else {f"start_{name}": value for name, value in start.to_dict().items()}
     if held_out:
@@ -160,11 +160,18 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
     for metric in metrics:
         answer.write(metric)
     answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
-    if collapsed:
-        sys.stderr.write(
-            "collapse: image vectors shrank to one point and no longer find their reports; "
-            "train with negatives in_batch\n"
-        )
+    sys.stderr.write(warning)
+
+
+def _warning(start: Spread | None, now: Spread | None) -> str:
+    """What the log says of a collapse, with its figures; empty where there is none."""
+    if start is None or now is None or not is_collapsed(start, now):
+        return ""
+    return (
+        f"collapse: image vectors shrank to one point (std {start.std:.4f} -> {now.std:.4f}, mean distance "
+        f"{start.distance:.3f} -> {now.distance:.3f}); R@1 {now.r_at_1:.3f}, chance {now.chance:.3f}; "
+        "train with negatives in_batch\n"
+    )
 
 
 def _spread(

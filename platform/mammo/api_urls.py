@@ -8,6 +8,8 @@ from annotation import api as annotation
 from annotation import api_rooms as annotation_rooms
 from annotation import api_viewsets as annotation_work
 from evaluation import api as evaluation
+from evaluation import api_design as evaluation_design
+from evaluation import api_studies as evaluation_studies
 from mammo.api import accounts, pages
 from mammo.api.errors import unknown_address
 from mammo.archive import api as archive
@@ -36,7 +38,9 @@ for prefix, viewset in (
     ("snapshots", modeling.SnapshotViewSet),
     ("runs", modeling.RunViewSet),
     ("checkpoints", modeling.CheckpointViewSet),
-    ("trials", evaluation.TrialViewSet),
+    ("protocols", evaluation_studies.ProtocolViewSet),
+    ("trials", evaluation_design.TrialViewSet),
+    ("reader-studies", evaluation_studies.ReaderStudyViewSet),
     ("arms", evaluation.ArmViewSet),
     ("forms", evaluation.FormViewSet),
     ("scores", evaluation.ScoreViewSet),

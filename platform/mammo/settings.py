@@ -59,7 +59,7 @@ def _secret_key() -> str:
     path = MAMMO_HOME / "secret_key"
     if not path.exists():
         try:
-            MAMMO_HOME.mkdir(parents=True, exist_ok=True)
+            MAMMO_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)  # for the platform's own account alone
         except OSError as error:
             raise SystemExit(
                 f"MAMMO_HOME={MAMMO_HOME}: no folder can be made there ({error.strerror})"
@@ -342,6 +342,8 @@ SPECTACULAR_SETTINGS = {
         "TrialState": "evaluation.models.Trial.State",
         "TrialOrder": "evaluation.models.Trial.Order",
         "ArmKind": "evaluation.models.Arm.Kind",
+        "ReaderStudyState": "evaluation.models.ReaderStudy.State",
+        "ReaderStudySees": "evaluation.models.ReaderStudy.Sees",
         "ImportOutcome": "mammo.archive.models.ImportItem.Outcome",
         "ProposerContext": "annotation.models.ProposerContext",
         "QuestionStage": "annotation.models.Question.Stage",

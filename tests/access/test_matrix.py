@@ -22,7 +22,7 @@ from tests.access import matrix
 from tests.access.objects import Objects, furnish
 from tests.evaluation import scene
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("no_browsers_loop")]
 
 # Of Django's admin stand a few for all: each address goes through the same guard (mammo.core.admin_site).
 ADMIN = ("admin:index", "admin:accounts_user_changelist", "admin:annotation_pick_changelist", "admin:login")
@@ -50,6 +50,7 @@ API_KINDS = {
     "sites": "site", "studies": "study", "images": "image", "imports": "batch", "jobs": "job",
     "campaigns": "campaign", "questions": "question", "proposals": "proposal", "corrections": "correction",
     "picks": "pick", "exports": "export", "snapshots": "snapshot", "runs": "run", "checkpoints": "checkpoint",
+    "protocols": "protocol", "reader-studies": "reader_study",
     "trials": "trial", "arms": "arm", "forms": "slot", "scores": "score",
 }  # fmt: skip
 # Objects that live for minutes, or under a name only their owner knows: an unknown one is asked for.
@@ -87,7 +88,8 @@ def kind_of(name: str, arguments: list[str]) -> str:
     if name in ("jobs:retry", "api:jobs-retry"):
         return "failed_job"
     if (room == "api" and arguments == ["pk"]) or (room == "api" and arguments[:1] == ["pk"]):
-        found = API_KINDS.get(short.split("-")[0], "unknown kind")
+        room_of_api = "reader-studies" if short.startswith("reader-studies-") else short.split("-")[0]
+        found = API_KINDS.get(room_of_api, "unknown kind")
         return "corrected" if short == "questions-pick" else found
     named = [KINDS[argument] for argument in arguments if argument in KINDS]
     if named:

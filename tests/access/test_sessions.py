@@ -207,8 +207,14 @@ def test_the_clocks_are_read_from_the_environment() -> None:
 
 def test_time_is_what_ends_a_session(client: Client, june: User, settings: Any) -> None:
     """With real time, no clock put back."""
-    settings.MAMMO_SESSION_IDLE_MINUTES_OTHERS = 0.3 / 60
-    client.force_login(june)
-    assert is_signed_in(client)
-    time.sleep(0.5)
+    settings.MAMMO_SESSION_IDLE_MINUTES_OTHERS = 2 / MINUTE
+    for _ in range(5):  # a busy machine may need longer than the limit to ask
+        client.force_login(june)
+        began = time.monotonic()
+        if is_signed_in(client):
+            break
+        assert time.monotonic() - began > 2
+    else:
+        pytest.fail("the machine never answered within two seconds")
+    time.sleep(2.2)
     assert not is_signed_in(client)

@@ -12,7 +12,10 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
+
+from tests import migrated
 
 RATERS, QUESTIONS, OVERLAP = 18, 50, 3
 
@@ -27,6 +30,8 @@ def main() -> dict[str, Any]:
 
     if connection.vendor == "postgresql":
         _own_database()
+    else:
+        migrated.put_into(Path(os.environ["MAMMO_HOME"]))
     call_command("migrate", verbosity=0)
     people, question_ids = _scene()
     return _race(people, question_ids)
@@ -38,8 +43,9 @@ def _own_database() -> None:
     from django.db import connection, connections
 
     name = f"eighteen_raters_{os.getpid()}"
+    template = os.environ.get(migrated.TEMPLATE_VARIABLE, "template1")
     with connection.cursor() as cursor:
-        cursor.execute(f'CREATE DATABASE "{name}"')
+        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     connections.close_all()
     settings.DATABASES["default"]["NAME"] = name
     connections["default"].settings_dict["NAME"] = name

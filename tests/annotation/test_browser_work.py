@@ -92,6 +92,15 @@ def test_the_tools_of_correcting(
     assert page.evaluate("window.violations") == []
 
 
+def _at_a_pick(page: Page, url: str, campaign: Campaign, june: User, sena: User) -> Question:
+    """A senior before three corrected answers."""
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    sign_in(page, url, sena, f"/annotation/pick/{question.pk}/")
+    page.wait_for_load_state()  # the page's keys are a module
+    return question
+
+
 def test_an_input_method_neither_picks_nor_sends(
     narrow: Page,  # noqa: F811
     live_server: object,
@@ -100,10 +109,7 @@ def test_an_input_method_neither_picks_nor_sends(
     sena: User,
 ) -> None:
     page = narrow
-    (question,) = scene.proposed(plain, 1)
-    scene.settle(question, june)
-    sign_in(page, live_server.url, sena, f"/annotation/pick/{question.pk}/")  # type: ignore[attr-defined]
-    page.wait_for_load_state()  # the page's keys are a module
+    _at_a_pick(page, live_server.url, plain, june, sena)  # type: ignore[attr-defined]
     page.keyboard.press("2")
     expect(page.locator("[data-candidate] input[type=radio]").nth(1)).to_be_checked()
     page.keyboard.press("e")
@@ -128,6 +134,32 @@ def test_an_input_method_neither_picks_nor_sends(
     assert area.input_value() == before + "复查"
     expect(page.locator("[data-candidate] input[type=radio]").nth(1)).to_be_checked()
     assert not Pick.objects.exists()
+
+
+def test_an_answer_out_of_view_is_shown_before_a_pick_is_sent(
+    narrow: Page,  # noqa: F811
+    live_server: object,
+    plain: Campaign,
+    june: User,
+    sena: User,
+) -> None:
+    page = narrow
+    page.set_viewport_size({"width": 1280, "height": 400})
+    question = _at_a_pick(page, live_server.url, plain, june, sena)  # type: ignore[attr-defined]
+    page.keyboard.press("1")
+    expect(page.locator("[data-candidate] input[type=radio]").first).to_be_checked()
+    note = page.locator("[data-unseen-note]")
+    expect(note).to_be_hidden()
+    page.keyboard.press("Control+Enter")
+    expect(note).to_be_visible()
+    assert not Pick.objects.exists()
+    for _ in range(3):
+        page.keyboard.press("Control+Enter")
+        page.wait_for_timeout(300)
+        if not page.url.endswith(f"/{question.pk}/"):
+            break
+    page.wait_for_url(lambda url: not url.endswith(f"/{question.pk}/"))
+    assert Pick.objects.count() == 1
 
 
 def test_a_seat_that_went_to_somebody_else_loses_no_word(
@@ -258,7 +290,11 @@ def _work(pages: dict[User, Page], work: dict[User, str]) -> None:
                     page.locator("[data-no-change]").nth(place).check()
             else:
                 page.keyboard.press("1")
-            page.keyboard.press("Control+Enter")
+            for _ in range(4):  # answers that were not in view yet are shown first
+                page.keyboard.press("Control+Enter")
+                if work[person] == "correct" or page.locator("[data-unseen-note]").is_hidden():
+                    break
+                page.evaluate("document.querySelector('[data-unseen-note]').hidden = true")
             page.wait_for_url(lambda url, number=number: url != number)
             if page.url.endswith(f"/annotation/{work[person]}/"):
                 going.discard(person)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.management import call_command
+from django.utils import translation
 
 from annotation.models import Campaign, Proposal, Question
 from annotation.services import proposals
@@ -121,3 +122,15 @@ def test_the_command_says_what_is_lacking(campaign: Campaign, capsys: pytest.Cap
     said = json.loads(capsys.readouterr().out)
     assert said["lacking"] == 1
     assert said["job"] == str(Job.objects.get().pk)
+
+
+def test_a_job_is_called_in_the_language_of_who_reads(campaign: Campaign) -> None:
+    scene.ask(campaign)
+    with translation.override("zh-hans"):
+        job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    with translation.override("en"):
+        assert job.said_title == "Proposals for 1 questions of Spring"
+    with translation.override("zh-hans"):
+        assert job.said_title != "Proposals for 1 questions of Spring"
+        assert "Spring" in job.said_title

@@ -54,7 +54,7 @@ def test_xlsx_keeps_numbers_as_text(tmp_path: Path) -> None:
         ('turns,source\n"[""a"", ""b""]",ward\n', "row 2: 2 turns"),
         ("turns,source\nnot json,ward\n", "row 2: turns is not a JSON list"),
         ("text,source\n", "holds no rows"),
-        ("", "column 'source' is missing"),
+        ("", "empty; it needs a line of column names"),
     ],
 )
 def test_a_wrong_table_is_refused_by_column_or_row(tmp_path: Path, text: str, named: str) -> None:

@@ -249,3 +249,11 @@ def test_a_researcher_asks_for_proposals_once(campaign: Campaign, rita: User, ot
 def test_pages_are_not_kept_by_the_browser(question: Question, june: User) -> None:
     answer = signed_in(june).get(reverse("annotation:correct", args=[question.pk]))
     assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_a_worklist_counts_what_it_shows(rita: User, june: User, sena: User) -> None:
+    scene.proposed(scene.open_campaign_of(rita, [june], [sena]), 3)
+    client = signed_in(june)
+    client.post(reverse("annotation:correct-next"))
+    shown = client.get(reverse("annotation:correct-list")).context
+    assert (len(shown["mine"]), len(shown["waiting"]), shown["waiting_count"]) == (1, 2, 2)

@@ -16,7 +16,7 @@ from tests.api.conftest import Caller
 from tests.evaluation import scene
 
 V1 = "/api/v1"
-FORM_FIELDS = "id position sitting title turns answer report has_images aspects scale_min scale_max revision"
+FORM_FIELDS = "id position sitting title turns answer is_dialogue report has_images aspects scale_min scale_max revision"
 ASPECT_FIELDS = "key name definition low high value"
 SCORE_FIELDS = "id form aspect value revision created_at"
 # All that a rater can ask for.

@@ -71,7 +71,7 @@ def test_the_page_names_every_noun() -> None:
     from mammo.api_urls import router
 
     table = PAGE.split("## Reading")[1].split("What is unknown")[0]
-    named = set(re.findall(r"`([a-z]+)`", table)) | set(re.findall(r"`([a-z]+)/\{id\}", table))
+    named = set(re.findall(r"`([a-z-]+)`", table)) | set(re.findall(r"`([a-z-]+)/\{id\}", table))
     assert {prefix for prefix, _viewset, _name in router.registry} <= named
 
 

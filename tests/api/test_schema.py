@@ -69,6 +69,7 @@ def test_the_schema_is_for_known_callers(db: None, rita: User) -> None:
     assert client.get("/api/v1/schema/").json()["openapi"].startswith("3.")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)  # each call begins as in a server: old connections are let go
 def test_no_call_ends_in_a_fault_or_contradicts_the_schema(
     house: Trial, request: pytest.FixtureRequest

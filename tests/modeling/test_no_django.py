@@ -8,6 +8,7 @@ import modeling.data
 import modeling.inference
 import modeling.nn
 import modeling.training
+import modeling.weights
 
 BLOCK = """
 import importlib, sys
@@ -24,7 +25,7 @@ for name in sys.argv[1:]:
 def test_every_torch_module_loads_without_django():
     names = [
         f"{package.__name__}.{module.name}"
-        for package in (modeling.data, modeling.nn, modeling.training, modeling.inference)
+        for package in (modeling.data, modeling.nn, modeling.training, modeling.inference, modeling.weights)
         for module in pkgutil.iter_modules(package.__path__)
     ]
     assert {"modeling.training.density", "modeling.nn.umicon", "modeling.data.build"} <= set(names)

@@ -41,15 +41,15 @@ export function reveal(card) {
   if (text && !isInView(text)) card.scrollIntoView({ block: "start", behavior: "instant" });
 }
 
-// Whether a part can be read: nothing of it lies outside the window or under the bar below.
-export function isInView(part) {
+// Whether a part can be read: nothing of it lies outside the window or under the bar below; `endOnly`: its end.
+export function isInView(part, { endOnly = false } = {}) {
   const box = part.getBoundingClientRect();
   const bar = document.querySelector(".send")?.getBoundingClientRect();
   const end = bar && bar.top < window.innerHeight ? Math.min(bar.top, window.innerHeight) : window.innerHeight;
   let panel = part.parentElement;
   while (panel && getComputedStyle(panel).overflowY === "visible") panel = panel.parentElement;
   const top = panel && panel !== document.documentElement ? Math.max(0, panel.getBoundingClientRect().top) : 0;
-  return box.top >= top - 1 && box.bottom <= end + 1;
+  return (endOnly ? box.bottom > top : box.top >= top - 1) && box.bottom <= end + 1;
 }
 
 // A message about the last answer lies over the page beside the pictures and goes: it must not push them down.

@@ -1,5 +1,6 @@
 """`analyse KIND FILE.csv`: statistics of anyone's CSV file."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,9 @@ class Command(BaseCommand):
             "--margin", type=float, help="scores: test contrasts for non-inferiority and equivalence"
         )
         parser.add_argument("--maximum", type=float, help="scores: top of the scale (the largest score)")
+        parser.add_argument(
+            "--nominal", action="store_true", help="agreement: values are names of categories (4A, benign)"
+        )
         parser.add_argument("--mixed", action="store_true", help="scores: fit the linear mixed model too")
         parser.add_argument("--compare", help="roc: column of a second score of the same cases")
         parser.add_argument(
@@ -104,6 +108,9 @@ class Command(BaseCommand):
         """
         if not 0 < options["level"] < 1:
             raise UserError(f"--level {options['level']}: give a share between 0 and 1, such as 0.95")
+        for name in ("threshold", "at_sensitivity", "at_specificity", "partial", "margin", "maximum"):
+            if options[name] is not None and not math.isfinite(options[name]):
+                raise UserError(f"--{name.replace('_', '-')} {options[name]}: give a number")
         result = self._analyse(**options)
         for line in result.lines:
             self.say(line, **options)
@@ -136,5 +143,5 @@ class Command(BaseCommand):
         if kind == "proportions":
             return analyse_proportions(file, level=level)
         if kind == "agreement":
-            return analyse_agreement(file, level=level)
+            return analyse_agreement(file, level=level, nominal=options["nominal"])
         raise UserError(f"analyse {kind}: no such analysis; known: {', '.join(KINDS)}")

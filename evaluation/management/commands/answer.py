@@ -146,6 +146,9 @@ def _researcher(trial: Trial, username: str | None) -> User:
 
 def _file_question(path: Path, number: int, row: dict[str, Any]) -> dict[str, Any]:
     turns = row.get("turns")
+    following: list[str] = []
+    if turns is None and row.get("rounds") is not None:
+        turns, following = _rounds(path, number, row["rounds"])
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, str) for turn in turns):
         raise UserError(
             f"{path}, question {number}: `turns` must be a list of texts that ends with the patient"
@@ -154,13 +157,23 @@ def _file_question(path: Path, number: int, row: dict[str, Any]) -> dict[str, An
         raise UserError(
             f"{path}, question {number}: `turns` ends with an answer; it must end with the patient"
         )
-    return {
+    dialogue = {"following": following} if following else {}
+    return dialogue | {
         "id": str(row.get("id") or number),
         "turns": turns,
         "language": "en" if row.get("language", row.get("lang")) == "en" else "zh",
         "images": row.get("images") or [],
         "context": row.get("context") or "",
     }
+
+
+def _rounds(path: Path, number: int, given: Any) -> tuple[list[str], list[str]]:
+    """The first turn of a dialogue and those that follow it."""
+    if not isinstance(given, list) or not given or not all(isinstance(t, str) and t.strip() for t in given):
+        raise UserError(
+            f"{path}, question {number}: `rounds` must be a list of the patient's texts, none of them empty"
+        )
+    return given[:1], given[1:]
 
 
 def _run_child(request: dict[str, Any]) -> bytes:

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import transaction
 
+from evaluation.services.exports import export_for_command
 from evaluation.services.trials import trial_by_name
 from mammo.accounts import audit
 from mammo.core.command import Command as BaseCommand
@@ -19,14 +21,15 @@ class Command(BaseCommand):
     help = (
         "Export the scores of a locked trial: CSV, XLSX, Parquet, codebook, R and Python snippets, manifest."
     )
-    example = (
-        'python manage.py export_scores --trial "First trial" --reason "analysis by the statistician" export/'
-    )
+    example = "python manage.py export_scores --request 0b2f6c1e-6d1b-4f0e-9a55-0d3f8f3f8a11 export/"
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path, metavar="DIR", help="new or empty folder")
-        parser.add_argument("--trial", metavar="T", required=True, help="name or id of the trial")
-        parser.add_argument("--reason", required=True, help="why; it is written to the trail")
+        parser.add_argument("--trial", metavar="T", help="of simulated data: the trial")
+        parser.add_argument(
+            "--request", default="", metavar="ID", help="an approved request of the page of exports"
+        )
+        parser.add_argument("--reason", default="", help="of simulated data: why; it is written to the trail")
         parser.add_argument("--simulated", action="store_true", help="take scores marked as simulated too")
 
     def run(self, **options: Any) -> dict[str, Any]:
@@ -39,24 +42,31 @@ class Command(BaseCommand):
         from evaluation.reports.study.raw_export import export_files
 
         folder: Path = options["folder"]
-        if not options["reason"].strip():
-            raise UserError("export_scores: give a --reason; it is written to the trail")
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder}: holds files already; name a new or empty folder")
-        trial = trial_by_name(options["trial"])
-        data = from_trial(trial, simulated=options["simulated"])
-        files = export_files(data)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_atomically(folder / name, content)
-        audit.record(
-            "evaluation.scores.exported",
-            by_user=None,
-            on=trial,
-            reason=options["reason"],
-            sha256=data.sha256,
-            scores=len(data.scores),
-            files=sorted(files),
-        )
+        trial = trial_by_name(options["trial"]) if options["trial"] else None
+        with transaction.atomic():
+            request = export_for_command(options["request"], trial, options["reason"])
+            trial = request.trial if request is not None else trial
+            if trial is None:
+                raise UserError(f"--request {options['request']}: it is of a reader study; export_readings")
+            data = from_trial(trial, simulated=request.simulated if request else options["simulated"])
+            files = export_files(data)
+            _write(folder, files)
+            audit.record(
+                "evaluation.scores.exported",
+                by_user=None,
+                on=trial,
+                reason=request.reason if request else options["reason"],
+                sha256=data.sha256,
+                scores=len(data.scores),
+                files=sorted(files),
+            )
         print(f"written: {folder}", file=sys.stderr)
         return {"files": sorted(str(folder / name) for name in files), "sha256": data.sha256}
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_atomically(folder / name, content)

@@ -125,8 +125,18 @@ def repeats(first: FloatArray, second: FloatArray, limits: BlandAltman) -> Figur
     figure = new_figure()
     axes = figure.add_subplot()
     axes.plot((first + second) / 2, second - first, "o", color=COLOURS[0], markersize=4, alpha=0.7)
-    for estimate, style in ((limits.bias, "-"), (limits.lower, "--"), (limits.upper, "--")):
+    for name, estimate, style in (
+        ("upper limit of agreement", limits.upper, "--"),
+        ("bias", limits.bias, "-"),
+        ("lower limit of agreement", limits.lower, "--"),
+    ):
         axes.axhline(estimate.value, color=COLOURS[1], linestyle=style, linewidth=1.0)
+        low, high = estimate.interval or (float("nan"), float("nan"))
+        axes.axhspan(low, high, color=COLOURS[1], alpha=0.12, linewidth=0)
+        said = f"{name} {estimate.value:.1f} [{low:.1f}, {high:.1f}]"
+        # At the left end of the line, above it: names of lines need no legend.
+        where = axes.get_yaxis_transform()
+        axes.text(0.01, estimate.value, said, transform=where, fontsize=7, va="bottom")
     axes.set_xlabel("mean of both scores")
     axes.set_ylabel("second − first")
     return figure
@@ -143,6 +153,8 @@ def calibration_plot(found: Calibration) -> Figure:
     axes.plot((0, 1), (0, 1), color="#999999", linewidth=0.7, linestyle=":")
     axes.set_xlabel("predicted chance")
     axes.set_ylabel("observed share [95% CI]")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
     axes.set_aspect("equal")
     return figure
 

@@ -75,7 +75,8 @@ def from_trial(trial: Trial, *, simulated: bool) -> StudyData:
     """
     found = trial_scores(trial, simulated=simulated)
     labels = dict(arm_labels(trial))
-    details = _details([source["slot"] for source in found.sources])
+    rows = list(found.sources)
+    details = _details([source["slot"] for source in rows])
     patients = {
         question: patient
         for cube in found.cubes.values()
@@ -97,9 +98,9 @@ def from_trial(trial: Trial, *, simulated: bool) -> StudyData:
             **details[source["slot"]],
             "simulated": int(source["simulated"]),
         }
-        for source in found.sources
+        for source in rows
     ]
-    names = {str(rater): name for rater, name in _pseudonyms(found.sources)}
+    names = {str(rater): name for rater, name in _pseudonyms(rows)}
     return StudyData(
         _facts(trial, found.raters, found.questions, found.patients),
         [{"key": a.key, "name": a.name} for a in Aspect.objects.filter(trial=trial).order_by("position")],
@@ -150,7 +151,9 @@ def _repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -> list
 
 def _facts(trial: Trial, raters: int, questions: int, patients: int) -> dict[str, Any]:
     protocol = trial.protocol
+    dialogues = trial.trial_questions.exclude(rounds_sha256="").count()
     return {
+        **({"dialogues": dialogues} if dialogues else {}),
         "trial": trial.name,
         "state": trial.state,
         "order": trial.order,

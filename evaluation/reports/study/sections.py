@@ -117,6 +117,11 @@ def _design(data: StudyData) -> Section:
         ("protocol_sha256", _("Hash of the frozen protocol")),
     )
     rows = [[label, _fact(facts.get(key))] for key, label in names]
+    if facts.get("dialogues"):
+        said = _("%(count)s, every turn answered by each arm and the whole scored") % {
+            "count": facts["dialogues"]
+        }
+        rows.insert(5, [_("Dialogues among the questions"), said])
     rows.append([_("Arms"), ", ".join(arm["label"] for arm in data.arms)])
     rows.append([_("Aspects"), ", ".join(aspect["name"] for aspect in data.aspects)])
     grids = [Grid(_("Design, as frozen before the first judgement"), [_("Item"), _("Value")], rows)]

@@ -1,6 +1,9 @@
 """The paper's tables, one module each: `build(options) -> Table`."""
 
+from dataclasses import replace
 from importlib import import_module
+
+from django.utils.translation import gettext as _
 
 from evaluation.reports.options import TableOptions
 from evaluation.reports.table import Table
@@ -37,4 +40,7 @@ def build_table(number: int, options: TableOptions) -> Table:
     if options.trial is not None and number not in TRIAL_TABLES:
         raise UserError(f"table {number}: not computed from a trial; leave the trial out")
     table: Table = import_module(module).build(options)
+    if options.by == "finding":
+        rule = _("The type of finding is read from the words of the newest report; the weightiest stands.")
+        table = replace(table, notes=[*table.notes, rule])
     return table

@@ -5,6 +5,7 @@ say nothing gives the same arms to whichever table is asked for.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from django.utils.translation import get_language
@@ -14,6 +15,7 @@ from evaluation.models import Arm, Aspect, Trial
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.paper import table_1_figures
+from evaluation.reports.score_rows import CellRows, ScoreRows
 from evaluation.reports.strata import labelled, of_questions
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.trial_scores import TrialScores, arm_labels, trial_scores
@@ -53,8 +55,7 @@ def build_scores(number: int, options: TableOptions) -> Table:
         }
         every |= {key if stratum is None else f"{key}, {stratum}": found for key, found in analyses.items()}
         if analyses:
-            questions = {name for cube in cubes.values() for name in cube.questions}
-            behind = _behind(scores, questions)
+            behind = _Behind(scores.sources, cubes, is_part=stratum is not None)
             figures = with_paper and stratum is None
             rows += [
                 _row(
@@ -69,6 +70,7 @@ def build_scores(number: int, options: TableOptions) -> Table:
                 )
                 for arm, label in arms
             ]
+    cells = [cell for row in rows for cell in row.cells.values()]
     return Table(
         number=number,
         caption=_caption(number, scores, arms, aspects),
@@ -79,7 +81,7 @@ def build_scores(number: int, options: TableOptions) -> Table:
         version=software_version(),
         notes=_notes(scores, every, options),
         is_simulated=scores.is_simulated,
-        sources=[source for source in scores.sources if source["arm"] in dict(arms)],
+        sources=_of_arms(scores.sources, cells),
     )
 
 
@@ -145,13 +147,26 @@ def _columns(aspects: Sequence[Aspect], with_paper: bool) -> list[Column]:
     return columns
 
 
-def _behind(scores: TrialScores, questions: set[str]) -> dict[tuple[str, str], list[str]]:
-    """Score rows behind each arm and aspect."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for source in scores.sources:
-        if source["question"] in questions:
-            found.setdefault((source["arm"], source["aspect"]), []).append(source["score"])
-    return found
+@dataclass(frozen=True)
+class _Behind:
+    """Which scores stand behind the cells of a stratum (or of the whole table)."""
+
+    rows: ScoreRows
+    cubes: dict[str, ScoreCube]
+    is_part: bool
+
+    def cell(self, arm: str, aspect: str) -> CellRows:
+        cube = self.cubes[aspect]
+        count = int((~np.isnan(cube.values[:, :, cube.systems.index(arm)])).sum())
+        asked = frozenset(int(name[1:]) for name in cube.questions) if self.is_part else None
+        return CellRows(self.rows, arm, aspect, count, asked)
+
+
+def _of_arms(rows: ScoreRows, cells: Sequence[Cell]) -> ScoreRows:
+    """The rows of the arms that the table shows."""
+    behind = [cell.sources for cell in cells if isinstance(cell.sources, CellRows)]
+    scores = rows.scores.filter(slot__answer__arm__in={part.arm for part in behind})
+    return ScoreRows(scores, rows.pseudonyms, sum(len(part) for part in behind))
 
 
 def _row(
@@ -161,7 +176,7 @@ def _row(
     stratum: str | None,
     aspects: Sequence[Aspect],
     analyses: dict[str, AspectAnalysis],
-    behind: dict[tuple[str, str], list[str]],
+    behind: "_Behind",
     with_paper: bool,
 ) -> Row:
     cells: dict[str, Cell] = {}
@@ -170,7 +185,7 @@ def _row(
         analysis = analyses.get(aspect.key)
         if analysis is not None:
             mean = analysis.means[analysis.systems.index(arm)]
-            cells[aspect.key] = Cell(mean, sources=tuple(behind.get((arm, aspect.key), ())))
+            cells[aspect.key] = Cell(mean, sources=behind.cell(arm, aspect.key))
         if aspect.key in paper:
             figure = Estimate(paper[aspect.key], None, "as printed in the paper")
             cells[f"{aspect.key}_paper"] = Cell(figure)

@@ -25,13 +25,16 @@ def build(options: TableOptions) -> Table:
     """One row per run: batch size, devices, learning rate, epochs, seed.
 
     Raises:
-        UserError: there is no finished run of any stage.
+        UserError: there is no finished run of any stage, or strata were asked for.
     """
+    if options.by is not None:
+        raise UserError(_("table 5: settings of runs have no strata; leave out --by"))
     runs = list(options.runs) or _latest(options)
     if not runs:
         raise UserError(
             _("table 5: there is no run with weights of %(stages)s; train one, or name runs with --run")
             % {"stages": ", ".join(STAGES)}
+            + ("" if options.simulated else " " + _("(rows marked as simulated count with --simulated)"))
         )
     is_simulated = any(run.is_simulated for run in runs)
     caption = _("Table 5. Training settings of %(count)s runs, as recorded.") % {"count": len(runs)}

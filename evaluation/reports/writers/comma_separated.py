@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evaluation.reports.table import Table
@@ -23,12 +23,16 @@ def write_csv(table: Table) -> bytes:
     return (BOM + text.getvalue()).encode()
 
 
-def write_sources(sources: Sequence[Mapping[str, Any]]) -> bytes:
+def write_sources(sources: Iterable[Mapping[str, Any]]) -> bytes:
     """The companion file: one line per database row behind the table."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    header = list(sources[0]) if sources else ["score"]
-    writer.writerow(header)
+    header: list[str] = []
     for row in sources:
+        if not header:
+            header = list(row)
+            writer.writerow(header)
         writer.writerow([safe_text(v) if isinstance(v, str) else v for v in (row[name] for name in header)])
+    if not header:
+        writer.writerow(["score"])
     return (BOM + text.getvalue()).encode()

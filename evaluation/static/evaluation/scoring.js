@@ -1,6 +1,8 @@
 // A scoring form: a mark on a line or a typed number per aspect, Enter goes on, the clock runs while the form is in sight.
 
 const form = document.querySelector("form[data-scoring]");
+// Two digits within this time were meant as one number.
+const SECOND_DIGIT_MS = 900;
 const hasLines = form !== null && "lines" in form.dataset;
 
 function pairs() {
@@ -36,6 +38,7 @@ function put(pair, value) {
 
 function followLine(pair) {
   const { range } = pair;
+  let lastDigit = -Infinity;
   range.addEventListener("input", () => put(pair, range.value));
   // A click on an untouched line sets the mark even where the hidden thumb already stood.
   range.addEventListener("pointerup", () => {
@@ -46,6 +49,12 @@ function followLine(pair) {
     const [low, high] = [Number(range.min), Number(range.max)];
     if (/^\d$/.test(event.key)) {
       event.preventDefault();
+      if (event.timeStamp - lastDigit < SECOND_DIGIT_MS) {
+        // "85" is no number here: the second digit would throw the mark elsewhere. Say how it is meant instead.
+        form.querySelector("[data-keys-hint]")?.setAttribute("data-asked", "");
+        return;
+      }
+      lastDigit = event.timeStamp;
       put(pair, Math.round(low + (Number(event.key) / 10) * (high - low)));
     } else if (event.key.startsWith("Arrow") && range.hasAttribute("data-unset")) {
       // From an empty line the keys begin in the middle, not at an end.

@@ -92,7 +92,10 @@ def _do(folder: Path, cell: Cell, stop: StopRequest) -> None:
     if cell.stage == "snapshot":
         if not (place / "snapshot").exists():
             write_phantom_snapshot(
-                place / "snapshot", studies=int(cell.config["studies"]), seed=1000 + cell.seed
+                place / "snapshot",
+                studies=int(cell.config["studies"]),
+                seed=1000 + cell.seed,
+                cut_to_breast=True,
             )
         figures: dict[str, Any] = dict(cell.config)
     elif cell.stage == "corpus":

@@ -22,6 +22,7 @@ class Scope(models.TextChoices):
     WRITE_PICKS = "write:picks", _("Pick answers")
     READ_MODELING = "read:modeling", _("Read training sets, runs and checkpoints")
     READ_TRIALS = "read:trials", _("Read trials, arms and tables")
+    WRITE_TRIALS = "write:trials", _("Design and run trials and reader studies")
     READ_SCORES = "read:scores", _("Read one's own scoring forms and scores")
     WRITE_SCORES = "write:scores", _("Score one's own forms")
 
@@ -50,6 +51,7 @@ USEFUL_FOR: dict[str, frozenset[str]] = {
     Scope.WRITE_PICKS: frozenset({Role.SENIOR.value}),
     Scope.READ_MODELING: _ANALYSTS,
     Scope.READ_TRIALS: _ANALYSTS,
+    Scope.WRITE_TRIALS: _ANALYSTS,
     Scope.READ_SCORES: frozenset({Role.SENIOR.value}),
     Scope.WRITE_SCORES: frozenset({Role.SENIOR.value}),
 }

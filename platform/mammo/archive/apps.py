@@ -5,7 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from mammo.core.navigation import Entry, register_entry
+from mammo.core.navigation import Entry, Start, register_entry
 
 
 class ArchiveConfig(AppConfig):
@@ -37,6 +37,7 @@ class ArchiveConfig(AppConfig):
                 order=60,
                 description=_("What came in, what was refused and why, and what waits in quarantine."),
                 waiting=_quarantined,
+                start=Start(label=_("Look through the quarantine"), url_name="archive:quarantine"),
             )
         )
         register_entry(

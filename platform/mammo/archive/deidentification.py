@@ -33,7 +33,7 @@ def deidentify(source: Path, destination: Path) -> list[Released]:
     """
     source, destination = Path(source), Path(destination)
     if not source.exists():
-        raise UserError(f"{source}: no such file or folder")
+        raise UserError(f"{source}: no such file or folder; check the path")
     if destination.exists() and not destination.is_dir():
         raise UserError(f"{destination}: is a file; name a folder to write to")
     if destination.resolve() == source.resolve() or source.resolve() in destination.resolve().parents:

@@ -153,12 +153,17 @@ def display_of(user: User, screen: Mapping[str, Any]) -> DisplayCheck | None:
 
 
 def needs_description(user: User, browser: str) -> bool:
-    """Whether a reader has to describe the screen at sign-in: never done in this browser, or over a month ago."""
+    """Whether a reader has to describe the screen at sign-in.
+
+    So it is where that was never done in this browser, or over a month ago, or where the newest description there
+    says that this computer will not do.
+    """
     if not user.has_role(*READERS):
         return False
     since = timezone.now() - timedelta(days=30)
     checks = DisplayCheck.objects.filter(by_user=user, browser=browser[:300], created_at__gte=since)
-    return not checks.exists()
+    newest = checks.order_by("-created_at").first()
+    return newest is None or newest.verdict == Verdict.NO
 
 
 def first_stop(request: HttpRequest) -> str:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -213,7 +214,8 @@ def _submit(fetch: PacsFetch, by_user: User | None) -> None:
         by_user=by_user,
         site=site,
         about=fetch,
-        title=_("Fetch from %(pacs)s") % {"pacs": fetch.service.name},
+        title=gettext_lazy("Fetch from %(pacs)s"),
+        title_values={"pacs": fetch.service.name},
         parameters={"fetch": str(fetch.pk)},
         is_simulated=site.is_simulated,
     )

@@ -31,7 +31,7 @@ TEMPLATES: tuple[str, ...] = (
     ),
     gettext_noop("a PNG or PGM without a row in the labels table: nothing says whose it is or what it shows"),
     gettext_noop("its row of the labels table has no %(column)s"),
-    gettext_noop("%(count)s line(s) of burned-in text: a person must look at the image"),
+    gettext_noop("%(count)s line(s) that look like burned-in text: a person must look at the image"),
     gettext_noop("the image is marked as showing both breasts"),
     gettext_noop("%(first)s says %(side)s, %(second)s says %(other)s: a person must say which"),
     gettext_noop("no tag states the side and the pixels do not show it"),

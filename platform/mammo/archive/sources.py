@@ -14,6 +14,8 @@ from mammo.core.errors import UserError
 MAX_RATIO = 100
 MAX_MEMBERS = 50_000
 MAX_TOTAL_BYTES = 100 * 1024**3
+# 300 bytes for each member; read whole before anything can be counted, so its size is looked at first.
+MAX_DIRECTORY_BYTES = 16 * 1024**2
 _CHUNK = 1 << 20
 
 
@@ -78,7 +80,7 @@ def check_paths(paths: list[Path]) -> None:
         raise UserError("no PATH given; name files, folders or zip archives")
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path}: no such file or folder")
+            raise UserError(f"{path}: no such file or folder; check the path")
         if not os.access(path, os.R_OK):
             raise UserError(f"{path}: may not be read by this account; mend its permissions")
 
@@ -89,6 +91,8 @@ def count_files(paths: list[Path]) -> int:
     for path in _walk(paths):
         if _is_zip(path):
             try:
+                if _directory_bytes(path) > MAX_DIRECTORY_BYTES:
+                    raise ValueError("too many members")
                 with zipfile.ZipFile(path) as archive:
                     total += sum(not info.is_dir() for info in archive.infolist()[: MAX_MEMBERS + 1])
                 continue
@@ -131,6 +135,11 @@ def _walk(paths: list[Path]) -> Iterator[Path]:
 
 
 def _is_zip(path: Path) -> bool:
+    """By its first bytes; or by its name, so that a damaged archive is called one."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
+    if path.suffix.lower() == ".zip":
+        return True
     try:
         with path.open("rb") as handle:
             return handle.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
@@ -144,6 +153,9 @@ def _too_large() -> str:
 
 def _members(path: Path, unpack_into: Path) -> Iterator[Source]:
     try:
+        if _directory_bytes(path) > MAX_DIRECTORY_BYTES:
+            yield Source(str(path), None, problem=_too_many())
+            return
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
             problem = _archive_problem(members)
@@ -156,9 +168,24 @@ def _members(path: Path, unpack_into: Path) -> Iterator[Source]:
         yield Source(str(path), None, problem="a damaged zip archive; pack it again")
 
 
+def _directory_bytes(path: Path) -> int:
+    """Bytes of the archive's directory as `zipfile` would read them; 0 where it finds none.
+
+    Asked of zipfile's own reader of the end record (private; run with Python 3.11 only): one that we wrote could
+    find another record in a hostile file than the one that is then read.
+    """
+    with path.open("rb") as handle:
+        found = zipfile._EndRecData(handle)  # type: ignore[attr-defined]
+    return int(found[zipfile._ECD_SIZE]) if found else 0  # type: ignore[attr-defined]
+
+
+def _too_many() -> str:
+    return f"a zip archive of more than {MAX_MEMBERS} files; split it"
+
+
 def _archive_problem(members: list[zipfile.ZipInfo]) -> str:
     if len(members) > MAX_MEMBERS:
-        return f"a zip archive of more than {MAX_MEMBERS} files; split it"
+        return _too_many()
     if sum(info.file_size for info in members) > MAX_TOTAL_BYTES:
         return f"a zip archive that unpacks to more than {MAX_TOTAL_BYTES // 1024**3} GB; split it"
     return ""

@@ -27,6 +27,7 @@ from mammo.archive.reports_import import import_reports
 from mammo.archive.sources import LocalFiles, Sources, check_paths
 from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows
 from mammo.archive.tables import LABELS, REPORTS, read_table
+from mammo.core.errors import UserError
 from mammo.core.keys import KeyDestroyedError, key_store
 
 Outcome = ImportItem.Outcome
@@ -60,9 +61,13 @@ def import_studies(
     check_paths(paths)
     label_rows = Labels(read_table(labels, LABELS, "--labels"), labels) if labels else Labels([], None)
     report_rows = read_table(reports, REPORTS, "--reports") if reports else []
-    skip = frozenset(path.resolve() for path in (reports, labels) if path)
+    files = LocalFiles(paths, frozenset(path.resolve() for path in (reports, labels) if path))
+    if not files.count():
+        raise UserError(
+            f"{', '.join(map(str, paths))}: no file to import; name a folder, file or zip with some"
+        )
     batch = run_import(
-        LocalFiles(paths, skip),
+        files,
         site=site,
         labels=label_rows,
         by_user=by_user,

@@ -16,6 +16,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -228,7 +229,8 @@ def _submit(upload: TableUpload, by_user: User) -> None:
         by_user=by_user,
         site=upload.site,
         about=upload,
-        title=_("Table of %(kind)s") % {"kind": upload.get_kind_display()},
+        title=gettext_lazy("Table of %(kind)s"),
+        title_values={"kind": TableUpload.Kind(upload.kind).label},
         parameters={"upload": str(upload.pk)},
         is_simulated=upload.site.is_simulated,
     )

@@ -94,7 +94,7 @@ def read_table(path: Path, columns: Columns, option: str, mapping: Mapping | Non
         UserError: the file is missing or unreadable, a column is unknown or missing, a row is malformed.
     """
     if not path.is_file():
-        raise UserError(f"{option} {path}: no such file")
+        raise UserError(f"{option} {path}: {_not_a_file(path)}")
     named = mapping or {}
     rows = []
     for number, written in _rows(
@@ -115,10 +115,14 @@ def header_and_rows(path: Path, count: int = 5) -> tuple[list[str], list[list[st
         UserError: the file is missing or unreadable.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: {_not_a_file(path)}")
     first = list(islice(_rows(path, lambda names: None), count))
     header = list(dict.fromkeys(name for _, cells in first for name in cells))
     return header, [[cells.get(name, "") for name in header] for _, cells in first]
+
+
+def _not_a_file(path: Path) -> str:
+    return "a folder; name the file in it" if path.is_dir() else "no such file; check the path"
 
 
 def _rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
@@ -152,6 +156,8 @@ def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
 
 def _decoded(path: Path) -> str:
     raw = path.read_bytes()
+    if not raw.strip():
+        raise UserError(f"{path}: empty; it needs a line of column names and a row below it")
     for encoding in ENCODINGS:
         try:
             return raw.decode(encoding)

@@ -15,7 +15,7 @@ KNOWN: dict[str, tuple[Any, ...]] = {
     "lens_size": (260, 180, 360),
     "lens_zoom": (1, 2),
     "linked": (True, False),
-    "first_step": ("four", "cc", "prior"),
+    "first_step": ("four", "cc", "mlo", "prior"),
 }
 
 

@@ -2,12 +2,34 @@
 
 import errno
 import json
-from typing import Any
+from typing import Any, NoReturn
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError
 
 from mammo.core.errors import UserError
+
+# What mends an error of the file system, by its number.
+MENDS = {
+    errno.ENOSPC: "free space and run again (nothing is half-written)",
+    errno.EDQUOT: "free space or raise the quota and run again (nothing is half-written)",
+    errno.ENOENT: "give the path of one that exists",
+    errno.EACCES: "run as an account that may, or change the permissions",
+    errno.EROFS: "give a place that can be written to",
+    errno.EISDIR: "give a file",
+    errno.ENOTDIR: "give a folder",
+    errno.EEXIST: "give another name",
+}
+
+
+def said_of(error: OSError) -> str:
+    """One line for an error of the system: the path (MAMMO_HOME where a full disk names none), what, the mend."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    where = error.filename or (settings.MAMMO_HOME if is_full else "")
+    what = "disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+    mend = MENDS.get(error.errno or 0, "")
+    return (f"{where}: " if where else "") + what + (f"; {mend}" if mend else "")
 
 
 class HelpFormatter(DjangoHelpFormatter):
@@ -15,6 +37,20 @@ class HelpFormatter(DjangoHelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if text.startswith("Example:") else super()._fill_text(text, width, indent)
+
+
+class Parser(CommandParser):
+    """Says what is wrong with the arguments in one line that ends in the mend, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        """End as bad input does.
+
+        Raises:
+            CommandError: called from Python instead of a command line.
+        """
+        if self.called_from_command_line:
+            self.exit(2, f"CommandError: {message}; `{self.prog} --help` shows how\n")
+        raise CommandError(f"Error: {message}")
 
 
 class Command(BaseCommand):
@@ -29,7 +65,9 @@ class Command(BaseCommand):
         shown = self.example if self.example.startswith("python ") else f"python {self.example}"
         kwargs.setdefault("epilog", f"Example: {shown}" if self.example else None)
         kwargs.setdefault("formatter_class", HelpFormatter)
-        return super().create_parser(prog_name, subcommand, **kwargs)
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        parser.__class__ = Parser  # Django names its own class there
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         if self.reports:
@@ -50,11 +88,7 @@ class Command(BaseCommand):
         except UserError as error:
             raise CommandError(str(error)) from None
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise CommandError(
-                    f"{error.filename or 'disk'}: disk full; free space and run again (nothing is half-written)"
-                ) from None
-            raise CommandError(f"{error.filename or ''}: {error.strerror or error}".lstrip(": ")) from None
+            raise CommandError(said_of(error)) from None
         except DatabaseError as error:
             if "no such table" in str(error) or "does not exist" in str(error):
                 raise CommandError(

@@ -201,6 +201,14 @@ DEMO_PAGES = (
         path="/modeling/consultations/",
     ),
     DemoPage(
+        name="consultation",
+        url_name="modeling:consultation",
+        account="rita",
+        path="/modeling/consultations/",
+        follow=(FIRST_ROW,),
+        prepare="consult",
+    ),
+    DemoPage(
         name="protocols", url_name="evaluation:protocols", account="rita", path="/evaluation/protocols/"
     ),
     DemoPage(
@@ -302,7 +310,6 @@ DEMO_PAGES = (
 )
 # Pages without a picture, and why.
 NOT_SHOWN = {
-    "modeling:consultation": "nobody asks a model in the demo",
     "archive:cohort": "the demo saves no cohort",
     "archive:erasure": "nobody withdraws in the demo",
     "archive:quarantine-item": "the demo's hospital has no doubtful file",

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from mammo.accounts.models import Role, Site, User
@@ -83,7 +84,8 @@ class Job(TimedModel):
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     about_type = models.CharField(max_length=60, blank=True, help_text="label of the model it works for")
     about_id = models.CharField(max_length=64, blank=True)
-    title = models.CharField(max_length=200, blank=True)
+    title = models.CharField(max_length=200, blank=True, help_text="in English; said_title is the reader's")
+    title_parts = models.JSONField(default=dict, help_text="text to translate, and its values")
     parameters = models.JSONField(default=dict, help_text="ids and settings; never a patient's text")
     gpus = models.PositiveSmallIntegerField(default=0)
 
@@ -131,7 +133,16 @@ class Job(TimedModel):
         ]
 
     def __str__(self) -> str:
-        return self.title or f"{self.kind} {self.pk}"
+        return self.said_title or f"{self.kind} {self.pk}"
+
+    @property
+    def said_title(self) -> str:
+        """The title in the language of whoever reads it."""
+        if not self.title_parts:
+            return self.title
+        text, values = self.title_parts["text"], self.title_parts["values"]
+        labels = {name: gettext(label) for name, label in self.title_parts["labels"].items()}
+        return gettext(text) % {**values, **labels}
 
     @property
     def folder(self) -> Path:

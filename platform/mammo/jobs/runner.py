@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import socket
 import time
 from typing import Any
 
@@ -51,7 +50,7 @@ def run_here(job: Job) -> Job:
     Raises:
         WrongStateError: it is not queued, or a worker was faster.
     """
-    claimed = services.claim(job.pk, f"{socket.gethostname()}:{os.getpid()}")
+    claimed = services.claim(job.pk, services.worker_name(os.getpid()))
     if claimed is None:
         raise WrongStateError(f"job {job.pk} is not queued: it can't be run here")
     return run(claimed, threaded=False)

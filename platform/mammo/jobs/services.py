@@ -3,15 +3,17 @@
 A worker's writes carry its attempt (the fencing token): a worker that was silent for too long writes nothing.
 """
 
+import socket
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
@@ -23,6 +25,9 @@ from mammo.jobs.doorbell import ring
 from mammo.jobs.models import ACTIVE, ENDED, Job, JobState
 from mammo.jobs.timing import timing
 from mammo.jobs.transitions import StaleAttemptError, move, write
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as StrOrPromise
 
 POLL_SECONDS = 0.25
 # How many waiting jobs a worker tries to take before it goes back to sleep: others may be faster.
@@ -36,7 +41,8 @@ def submit(
     parameters: dict[str, Any],
     site: Site | None = None,
     about: models.Model | None = None,
-    title: str = "",
+    title: "StrOrPromise" = "",
+    title_values: Mapping[str, object] | None = None,
     gpus: int = 0,
     idempotency_key: uuid.UUID | None = None,
     is_simulated: bool = False,
@@ -46,6 +52,8 @@ def submit(
     Args:
         parameters: ids and settings for the kind's `build_request`; never a patient's text.
         about: the row the job works for; pages of that row can find its jobs.
+        title: what people see of it; text by gettext_lazy is shown to each in their own language.
+        title_values: what is put into the title; lazy ones (labels of choices) are translated as well.
         gpus: how many the child sees; 0 hides them all.
         idempotency_key: the same key of the same account returns the first job.
 
@@ -61,7 +69,7 @@ def submit(
         "site": site,
         "about_type": about._meta.label_lower if about is not None else "",
         "about_id": str(about.pk) if about is not None else "",
-        "title": title[:200],
+        **_title(title, title_values or {}),
         "parameters": parameters,
         "gpus": gpus,
         "is_simulated": is_simulated,
@@ -78,6 +86,23 @@ def submit(
             transaction.on_commit(partial(ring, job.pk))
             audit.record("jobs.submitted", by_user=by_user, on=job, site=site, kind=kind)
     return job
+
+
+def _title(text: "StrOrPromise", values: Mapping[str, object]) -> dict[str, Any]:
+    """The title's columns: whole in English, and its parts for other languages."""
+    with translation.override("en"):
+        labels = {name: str(value) for name, value in values.items() if isinstance(value, Promise)}
+        plain = {name: str(value) for name, value in values.items() if name not in labels}
+        whole = str(text) % {**plain, **labels} if values else str(text)
+        parts = {"text": str(text), "values": plain, "labels": labels} if values else {}
+    if not values and isinstance(text, Promise):
+        parts = {"text": whole.replace("%", "%%"), "values": {}, "labels": {}}
+    return {"title": whole[:200], "title_parts": parts}
+
+
+def worker_name(pid: int) -> str:
+    """How a job row names the process that works on it."""
+    return f"{socket.gethostname()}:{pid}"[:120]
 
 
 def claim(job_id: uuid.UUID | str, worker: str) -> Job | None:
@@ -98,7 +123,7 @@ def claim(job_id: uuid.UUID | str, worker: str) -> Job | None:
                 JobState.RUNNING,
                 where=Q(cancel_requested_at__isnull=True),
                 attempt=F("attempt") + 1,
-                worker=worker[:120],
+                worker=worker,
                 lease_until=now + timing().lease_time,
                 heartbeat_at=now,
                 started_at=now,

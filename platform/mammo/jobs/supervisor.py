@@ -209,14 +209,18 @@ def require_free_port(host: str, port: int) -> None:
     Raises:
         UserError: it can't; one line with the mend.
     """
+    if not 0 < port < 65536:
+        raise UserError(f"--port {port}: give a number from 1 to 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UserError(f"--port {port} on {host}: {reason}; choose another with --port") from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UserError(
+                f"--port {port} on {host}: {reason}; choose another with --port or --host"
+            ) from None
 
 
 def _services(host: str, port: int, *, web: bool, gpu_workers: int) -> list[Service]:

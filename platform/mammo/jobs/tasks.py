@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import socket
 from typing import Any
 
 import psutil
@@ -12,7 +11,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from mammo.celery import app
 from mammo.core.append_only import require_triggers
-from mammo.jobs import doorbell, runner, services
+from mammo.jobs import deafness, doorbell, runner, services
 from mammo.jobs.shutdown import stopped_softly, stopping
 from mammo.jobs.tether import die_with_parent
 
@@ -25,7 +24,7 @@ def run_job(*, job_id: str) -> None:
 
     So one message that arrives empties the queue, though the messages of the other jobs were lost.
     """
-    worker = f"{socket.gethostname()}:{os.getpid()}"
+    worker = services.worker_name(os.getpid())
     with stopped_softly():
         job = None if stopping.is_set() else services.claim(job_id, worker)
         while job is not None:
@@ -37,6 +36,9 @@ def run_job(*, job_id: str) -> None:
 @signals.worker_init.connect
 def _refuse_without_triggers(**kwargs: object) -> None:
     require_triggers()
+
+
+deafness.watch_workers()
 
 
 @signals.worker_process_init.connect

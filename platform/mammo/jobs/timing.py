@@ -27,6 +27,8 @@ class Timing:
     grace: float = 60.0
     # The same, when the worker itself must stop: `up` ends within about ten seconds.
     grace_at_shutdown: float = 6.0
+    # An idle worker that hears no message, though the broker took some, ends after this and is started again.
+    deaf: float = 60.0
     # Progress lines reach the row at most this often.
     progress: float = 1.0
     # A process of `up` that ends again and again is started again after at most this.

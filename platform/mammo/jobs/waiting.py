@@ -82,7 +82,7 @@ def _wait(
     same = [other for other in unfinished if other.queue == job.queue and other.pk != job.pk]
     running = [other for other in same if other.state in ACTIVE]
     ahead = [other for other in same if other.state == JobState.QUEUED and other.created_at < job.created_at]
-    told = tuple(other.title or other.kind_label for other in running if other.pk in visible)
+    told = tuple(other.said_title or other.kind_label for other in running if other.pk in visible)
     left = [_left(other, lengths, now) for other in running] + [lengths[other.kind] for other in ahead]
     known = [seconds for seconds in left if seconds is not None]
     begins_in = sum(known) / max(len(running), 1) if len(known) == len(left) and left else None

@@ -3,12 +3,16 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+
+from evaluation.reports.own_analysis import analyse_own
+from mammo.core.errors import UserError
 
 
 def analyse(*arguments: object) -> dict[str, Any]:
@@ -227,3 +231,68 @@ def test_agreement_brings_kappas_and_concordance(shared_data: Path, tmp_path: Pa
     kappa = expected["kappa2_anxiety_r1r2"]
     assert two["kappa"]["none"]["value"] == pytest.approx(kappa["unweighted"]["kappa"])
     assert two["kappa"]["quadratic"]["value"] == pytest.approx(kappa["squared"]["kappa"])
+
+
+def test_tables_without_a_unit_turned_tables_and_categories_are_read_as_such(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    folder = shared_data / "statistics"
+    reference = json.loads((folder / "irr.json").read_text(encoding="utf-8"))
+    anxiety = analyse("agreement", folder / "irr_anxiety.csv")
+    assert (anxiety["raters"], anxiety["units"]) == (3, 20)
+    assert anxiety["notes"][0].startswith("no column names the units")
+    assert anxiety["kendall_w"]["value"] == pytest.approx(reference["kendallW_anxiety"]["W"], rel=1e-8)
+    turned = analyse("agreement", folder / "krippendorff_4x12.csv")
+    assert (turned["raters"], turned["units"]) == (4, 12)
+    assert turned["alpha"]["nominal"] == pytest.approx(
+        reference["krippendorff_canonical"]["nominal"], rel=1e-8
+    )
+    text = (folder / "irr_diagnoses.csv").read_text(encoding="utf-8")
+    named = write(tmp_path / "named.csv", re.sub(r"(\d)\.", r"4A\1", text))
+    fleiss = analyse("agreement", named, "--nominal")
+    assert fleiss["kappa"]["fleiss"]["value"] == pytest.approx(
+        reference["fleiss_diagnoses"]["kappa"], rel=1e-8
+    )
+    assert (fleiss["icc"], fleiss["kendall_w"], list(fleiss["alpha"])) == ({}, None, ["nominal"])
+
+
+def test_a_table_that_names_a_unit_twice_or_categories_unasked_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "wide.csv", "unit,anna,ben\n1,2,3\n1,2,2\n")
+    assert "line 3, column unit: '1' stands on line 2 already" in refusal("agreement", path)
+    write(path, "unit,anna,ben\n1,4A,3\n2,2,2\n")
+    assert "line 2, column anna: '4A' is not a number; names of categories" in refusal("agreement", path)
+    # Two of two units, one in agreement; by chance 1/2 x 1/2 of "2": (1/2 - 1/4) / (1 - 1/4).
+    kappa = analyse("agreement", path, "--nominal")["kappa"]
+    assert kappa["none"]["value"] == pytest.approx(1 / 3)
+    assert "linear" not in kappa
+
+
+def test_a_rate_without_cases_is_null_and_two_rates_are_compared(tmp_path: Path) -> None:
+    path = write(tmp_path / "counts.csv", "name,tp,fp,fn,tn\nhealthy,0,3,0,9\n")
+    found = analyse("proportions", path)
+    assert [row["estimate"] for row in found["proportions"]] == [None, 0.75, 0.0, 1.0, 0.75]
+    assert found["notes"] == ["healthy sensitivity: no case, the rate is not defined"]
+    # Newcombe (1998), example (a) of his table II: 56/70 - 48/80, method 10.
+    write(path, "events;total\n56;70\n48;80\n")
+    low, high = analyse("proportions", path)["difference"]["newcombe"]["ci"]
+    assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
+
+
+def test_decimal_commas_and_line_breaks_in_cells_of_a_spreadsheet_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    options = ("--truth", "truth", "--score", "score")
+    rows = "\r\n".join(f'{i % 2};{i},5;"zwei\r\nZeilen"' for i in range(8))
+    path.write_bytes(b"\xef\xbb\xbf" + f"truth;score;note\r\n{rows}\r\n".encode())
+    found = analyse("roc", path, *options)
+    write(path, "truth,score\n" + "\n".join(f"{i % 2},{i}.5" for i in range(8)))
+    assert found == analyse("roc", path, *options)
+    assert "--threshold nan: give a number" in refusal("roc", path, *options, "--threshold", "nan")
+    write(path, "truth,score\n1,1_0\n")
+    assert "line 2, column score: '1_0' is not a number" in refusal("roc", path, *options)
+
+
+def test_a_page_without_a_column_is_told_which_the_file_has(tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("malignant,model\n1,0.9\n0,0.2\n")
+    with pytest.raises(UserError, match="truth: name the column; the file has malignant, model"):
+        analyse_own("roc", file, {"truth": "", "score": "model"})

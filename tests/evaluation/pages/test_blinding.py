@@ -25,6 +25,12 @@ from mammo.jobs import services as jobs
 from tests.evaluation import scene
 
 CANARY = "kanarie7"
+# Random text that the server makes anew: three letters of an arm's code stand in it by chance, once in some runs.
+RANDOM = re.compile(
+    r'(csrfmiddlewaretoken" value="|X-CSRFToken"?: ?"|(?:csrftoken|__Host-csrf|sessionid|__Host-session)=|nonce[-=]"?)'
+    r"[A-Za-z0-9+/=_-]+"
+)
+PIXELS = ("image/", "application/dicom", "application/octet-stream")
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
@@ -38,7 +44,14 @@ def everything(response: HttpResponse) -> str:
     """Status, headers, cookies and body as one text (HTML entities resolved)."""
     headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
     text = html.unescape(body(response).decode("latin-1"))
-    return f"{response.status_code}\n{headers}\n{response.cookies}\n{text}"
+    return RANDOM.sub(r"\1", f"{response.status_code}\n{headers}\n{response.cookies}\n{text}")
+
+
+def told(secrets: set[str], response: HttpResponse) -> list[str]:
+    """The secrets that a response holds; codes of three letters are looked for in text, not among pixels."""
+    text = everything(response)
+    is_pixels = response.headers.get("Content-Type", "").startswith(PIXELS)
+    return [secret for secret in secrets if secret in text and not (is_pixels and len(secret) < 5)]
 
 
 @pytest.fixture
@@ -163,8 +176,7 @@ def test_a_crawl_as_rater_meets_no_canary_and_no_row_of_an_arm(planted: Trial, s
     assert len(pages) > 60
     forbidden = secrets_of(planted)
     for address, response in pages:
-        text = everything(response)
-        hits = [secret for secret in forbidden if secret in text or secret in address]
+        hits = [*told(forbidden, response), *(secret for secret in forbidden if secret in address)]
         assert not hits, (address, hits)
 
 
@@ -197,7 +209,7 @@ def test_practice_breaks_and_guesses_meet_no_canary_either(
     assert Score.objects.filter(slot__rater=rater).count() == 5 * 22
     forbidden = secrets_of(trial)
     for response in pages:
-        hits = [secret for secret in forbidden if secret in everything(response)]
+        hits = told(forbidden, response)
         assert not hits, hits
 
 

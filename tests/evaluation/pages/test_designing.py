@@ -17,6 +17,7 @@ from django.utils import timezone
 from evaluation.models import Arm, DataExport, Protocol, Trial
 from evaluation.services.scoring import lock_trial
 from mammo.accounts.models import AuditEvent, User
+from mammo.archive.models import Study
 from tests.evaluation import reading_scene, scene
 
 
@@ -173,6 +174,24 @@ def test_tables_of_the_archive_have_pages_files_and_rows(rita: User, stan: User)
     assert AuditEvent.objects.filter(action="evaluation.table_downloaded").exists()
     for number in (4, 5, 6, 7, 8, 10):
         assert client.get(reverse("evaluation:any-table", args=[number])).status_code == 200
+
+
+def test_a_table_of_simulated_rows_alone_opens_with_them_and_says_so(rita: User, stan: User) -> None:
+    study = scene.patient_with_study(rita.sites_as("researcher").get(), "T1", "T1")
+    Study.objects.filter(pk=study.pk).update(birads_overall="4A", is_simulated=True)
+    client, address = client_of(stan), reverse("evaluation:any-table", args=[9])
+    page = client.get(address).content.decode()
+    assert 'id="table-9"' in page
+    assert re.search(r'<input[^>]*name="simulated"[^>]*checked', page)
+    link = re.search(r'href="(/evaluation/tables/9/rows/[^"]+)"', page)
+    assert link is not None
+    assert str(study.pk) in client.get(link.group(1).replace("&amp;", "&")).content.decode()
+    assert client.get(address + "?as=csv").status_code == 200
+    # Asked for without them, the page says what would take them in by the label of its own box.
+    left_out = client.get(address + "?by=density").content.decode()
+    assert 'id="table-9"' not in left_out
+    assert "Simulated rows too" in left_out
+    assert "--simulated" not in left_out
 
 
 def test_a_table_of_the_archive_holds_no_row_of_another_hospital(stan: User, other_site: Any) -> None:

@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading, ReadingSlot
 from evaluation.reports.validators import (
     auc_of_two_values,
+    auc_without_width,
     counts_of_rates,
     narrower_than_one_case,
     rates_fit,
     sums_differ,
 )
+from evaluation.services.exports import ask_export, decide_export
 from evaluation.statistics.clustered_roc import clustered_auc
 from evaluation.statistics.delong import auc
 from evaluation.statistics.fourfold import Fourfold, rates
@@ -368,7 +371,6 @@ def test_missing_inputs_and_unknown_strata_get_one_clear_line(archive: list[Stud
     assert "no run of encoder_probe, density has predictions" in refusal(6)
     assert "no run of umicon_supervised" in refusal(8)
     assert "no run of zero_shot, sft," in refusal(10)
-    assert "keeps no type of finding" in refusal(9, "--by", "finding")
     assert "no such stratum; known: density" in refusal(9, "--by", "moon")
     assert "studies have none" in refusal(9, "--by", "language")
     assert "run nobody's: there is none" in refusal(8, "--run", "nobody's")
@@ -382,6 +384,10 @@ def test_validators_find_what_cannot_be() -> None:
     # The paper's Table 10: 101 of 102 with an interval narrower than one case.
     assert narrower_than_one_case("a", Estimate(0.9902, (0.9899, 0.9905), ""), 102)
     assert not narrower_than_one_case("a", Estimate(0.99, (0.9465, 0.9983), ""), 102)
+    (said,) = auc_without_width("a", Estimate(1.0, (1.0, 1.0), ""), 56)
+    assert "56 cases" in said
+    assert not auc_without_width("a", Estimate(0.99, (0.9465, 0.9983), ""), 56)
+    assert not auc_without_width("a", Estimate(1.0, (0.93, 1.0), ""), 56)
     assert not narrower_than_one_case("a", Estimate(1.0, (1.0, 1.0), ""), 102)
     # Research on the paper: UMiCon's row needs 268 to 275 positives of 601, Cao's fits no count.
     fitting = counts_of_rates(601, 0.81, 0.59, 0.62, 0.79)
@@ -416,7 +422,10 @@ def test_figures_of_runs_and_readers_are_drawn_from_the_rows(
 
 def test_exported_readings_give_the_same_analysis_again(reader_study: ReaderStudy, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    call_command("export_readings", str(out), "--reader-study", "Readers", "--reason", "analysis in R")
+    people = [scene.person(reader_study.site, name, "statistician") for name in ("Stan", "Stella")]
+    row = ask_export(reader_study, by_user=people[0], reason="analysis in R", expires_on=timezone.localdate())
+    decide_export(row, "approved", by_user=people[1])
+    call_command("export_readings", str(out), "--request", str(row.pk))
     from tests.evaluation.analyses.test_analyse import analyse
 
     found = analyse("mrmc", out / "readings.csv")
@@ -427,4 +436,4 @@ def test_exported_readings_give_the_same_analysis_again(reader_study: ReaderStud
     assert sum(line.startswith("-1,") for line in lines) == 12
     assert AuditEvent.objects.get(action="evaluation.readings.exported").reason == "analysis in R"
     with pytest.raises(CommandError, match="holds files already"):
-        call_command("export_readings", str(out), "--reader-study", "Readers", "--reason", "again")
+        call_command("export_readings", str(out), "--request", str(row.pk))

@@ -16,7 +16,7 @@ import openpyxl
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.utils import translation
+from django.utils import timezone, translation
 from PIL import Image
 
 from evaluation.models import Score, Trial
@@ -24,6 +24,7 @@ from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.figures.plots import calibration_plot, forest, repeats, roc_curves
 from evaluation.reports.reader_readings import CaseReading
 from evaluation.reports.study.reader_files import imrmc_file, mrmcaov_file
+from evaluation.services.exports import ask_export, decide_export
 from evaluation.services.scoring import lock_trial
 from evaluation.statistics import delong
 from evaluation.statistics.bland_altman import bland_altman
@@ -47,6 +48,13 @@ def run(command: str, *arguments: object) -> dict[str, Any]:
     return result
 
 
+def approved(of: Trial, rita: User, reason: str) -> str:
+    """A request of Rita that a second person approved."""
+    second = User.objects.filter(username="stan").first() or scene.person(of.site, "Stan", "statistician")
+    row = ask_export(of, by_user=rita, reason=reason, expires_on=timezone.localdate())
+    return str(decide_export(row, "approved", by_user=second).pk)
+
+
 def pdf_text(path: Path) -> str:
     """Texts of a PDF in order: strings of its page streams (ASCII85 and Flate, as reportlab writes them)."""
     found = []
@@ -59,9 +67,11 @@ def pdf_text(path: Path) -> str:
     return "".join(part.decode("latin-1") for part in found)
 
 
-def test_the_report_has_its_sections_and_comes_again_from_the_export(locked: Trial, tmp_path: Path) -> None:
+def test_the_report_has_its_sections_and_comes_again_from_the_export(
+    locked: Trial, tmp_path: Path, rita: User
+) -> None:
     first = run("study_report", "--trial", locked.name, tmp_path / "a")
-    run("export_scores", "--trial", locked.name, "--reason", "archive", tmp_path / "export")
+    run("export_scores", "--request", approved(locked, rita, "archive"), tmp_path / "export")
     again = run("study_report", "--from", tmp_path / "export", tmp_path / "b")
     assert first["sha256"] == again["sha256"]
     for name in ("report.html", "report.pdf", "radar.svg", "forest_correctness.png"):
@@ -89,8 +99,10 @@ def test_the_report_in_chinese_has_chinese_letters_in_its_pdf(locked: Trial, tmp
     assert b"STSong-Light" in (tmp_path / "report.pdf").read_bytes()
 
 
-def test_an_export_holds_every_score_its_codebook_and_leaves_a_trace(locked: Trial, tmp_path: Path) -> None:
-    found = run("export_scores", "--trial", locked.name, "--reason", "for the statistician", tmp_path / "x")
+def test_an_export_holds_every_score_its_codebook_and_leaves_a_trace(
+    locked: Trial, tmp_path: Path, rita: User
+) -> None:
+    found = run("export_scores", "--request", approved(locked, rita, "for the statistician"), tmp_path / "x")
     raw = (tmp_path / "x" / "scores.csv").read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
@@ -111,8 +123,8 @@ def test_an_export_holds_every_score_its_codebook_and_leaves_a_trace(locked: Tri
     assert event.details["sha256"] == found["sha256"]
 
 
-def test_the_python_snippet_reproduces_the_means(locked: Trial, tmp_path: Path) -> None:
-    run("export_scores", "--trial", locked.name, "--reason", "check", tmp_path / "x")
+def test_the_python_snippet_reproduces_the_means(locked: Trial, tmp_path: Path, rita: User) -> None:
+    run("export_scores", "--request", approved(locked, rita, "check"), tmp_path / "x")
     rows = list(csv.DictReader((tmp_path / "x" / "scores.csv").open(encoding="utf-8-sig")))
     done = subprocess.run(
         [sys.executable, "table1.py"],
@@ -132,23 +144,29 @@ def test_the_python_snippet_reproduces_the_means(locked: Trial, tmp_path: Path) 
 def test_altered_exports_full_folders_and_unlocked_trials_are_refused(
     locked: Trial, tmp_path: Path, rita: User
 ) -> None:
-    run("export_scores", "--trial", locked.name, "--reason", "check", tmp_path / "x")
+    run("export_scores", "--request", approved(locked, rita, "check"), tmp_path / "x")
     scores = tmp_path / "x" / "scores.csv"
     scores.write_bytes(scores.read_bytes().replace(b",80,", b",99,").replace(b",81,", b",98,"))
     with pytest.raises(CommandError, match="not that which the manifest names"):
         run("study_report", "--from", tmp_path / "x", tmp_path / "y")
     assert not (tmp_path / "y").exists()
+    request = approved(locked, rita, "again")
     with pytest.raises(CommandError, match="holds files already"):
-        run("export_scores", "--trial", locked.name, "--reason", "again", tmp_path / "x")
-    with pytest.raises(CommandError, match="give a --reason"):
-        run("export_scores", "--trial", locked.name, "--reason", " ", tmp_path / "z")
+        run("export_scores", "--request", request, tmp_path / "x")
+    with pytest.raises(CommandError, match="need a second person's approval"):
+        run("export_scores", "--trial", locked.name, "--reason", "alone", tmp_path / "z")
+    with pytest.raises(CommandError, match="no such request"):
+        run("export_scores", "--request", "nobody's", tmp_path / "z")
+    waiting = ask_export(locked, by_user=rita, reason="waiting", expires_on=timezone.localdate())
+    with pytest.raises(CommandError, match="not approved"):
+        run("export_scores", "--request", waiting.pk, tmp_path / "z")
     with pytest.raises(CommandError, match="not an export"):
         run("study_report", "--from", tmp_path / "none", tmp_path / "y")
     with pytest.raises(CommandError, match="either --trial or --from"):
         run("study_report", tmp_path / "y")
     Trial.objects.filter(pk=locked.pk).update(state="scoring")
     with pytest.raises(CommandError, match="once the scores are locked"):
-        run("export_scores", "--trial", locked.name, "--reason", "early", tmp_path / "z")
+        run("export_scores", "--request", request, tmp_path / "z")
     assert not (tmp_path / "z").exists()
 
 

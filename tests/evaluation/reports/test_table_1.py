@@ -233,7 +233,7 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User) -> N
 
 
 def test_strata_of_questions_have_their_own_means_and_rows(locked: Trial) -> None:
-    from mammo.archive.models import Study
+    from mammo.archive.models import Report, Study
 
     questions = list(locked.trial_questions.order_by("position").select_related("question"))
     for question in questions[:4]:
@@ -251,6 +251,11 @@ def test_strata_of_questions_have_their_own_means_and_rows(locked: Trial) -> Non
     assert row["cells"]["correctness"]["value"] == pytest.approx(np.mean(values))
     assert row["cells"]["correctness"]["n"] == 8
     language = table(1, "--trial", locked.name, "--by", "language")
+    study = questions[0].question.study
+    Report(study=study, language="zh", sha256="f" * 64, blanked="左乳见肿块。右乳未见钙化。").save()
+    found = table(1, "--trial", locked.name, "--by", "finding")
+    assert {r["label"].partition(" · ")[2] for r in found["rows"]} == {"finding mass", "finding not recorded"}
+    assert any("newest report" in note for note in found["notes"])
     assert all("language" in r["label"] for r in language["rows"])
 
 

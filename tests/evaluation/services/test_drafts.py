@@ -181,7 +181,7 @@ def test_authors_find_their_questions_and_nobody_elses(draft: Trial, june: User,
     arm = draft.arms.get(kind="human")
     arm.answers.all()[0].delete()
     assert answers_waiting(june) == 1
-    assert next_to_write(arm) is not None
+    assert next_to_write(arm, june) is not None
     assert answers_waiting(jack) == 0
 
 

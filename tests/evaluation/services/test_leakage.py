@@ -134,6 +134,67 @@ def test_the_wording_of_a_training_question_is_refused_where_there_are_no_images
     assert add_questions(trial, [about], by_user=rita)
 
 
+@pytest.mark.parametrize(
+    ("turns", "leaks"),
+    [
+        (("{known}", "答", "谢谢，再见。"), True),
+        (("您好。", "答", "{known}"), True),
+        (("您好。", "答", "那么呢？"), False),
+    ],
+)
+def test_every_turn_of_the_patient_in_a_dialogue_is_compared_with_training_wordings(
+    rita: User,
+    questions: list[Question],
+    export: TrainingExport,
+    checkpoint: Make,
+    turns: tuple[str, ...],
+    leaks: bool,
+) -> None:
+    known = questions[0].turns[0].replace("？", " ?")
+    asked = annotation_scene.ask(
+        questions[0].campaign,
+        annotation_scene.row(
+            turns=tuple(turn.format(known=known) for turn in turns), number=90, patient="", accession=""
+        ),
+    )[-1]
+    trial = trial_with(rita, checkpoint([], export=export))
+    assert (asked in eligible_questions(trial, asked.campaign, dialogues=True)) != leaks
+    if leaks:
+        with pytest.raises(UserError, match="its wording is on the training side"):
+            add_questions(trial, [asked], by_user=rita, dialogues=True)
+    else:
+        assert add_questions(trial, [asked], by_user=rita, dialogues=True)[0].is_dialogue
+
+
+def test_a_dialogue_whose_turns_were_trained_on_with_other_answers_is_refused(
+    rita: User, june: User, sena: User, questions: list[Question], checkpoint: Make
+) -> None:
+    from annotation.models import Correction, Pick, Proposal
+
+    campaign = annotation_scene.open_campaign_of(rita, [june], [sena], name="Rounds")
+    first = ("我有结节吗？", "有。", "要手术吗？")
+    trained, other = annotation_scene.ask(
+        campaign,
+        annotation_scene.row(turns=first, number=2, patient="P001", accession="A001"),
+        annotation_scene.row(turns=(first[0], "没有。", first[2]), number=3, patient="", accession=""),
+    )
+    annotation_scene.propose(campaign, [trained])
+    annotation_scene.settle(trained, june)
+    proposal = Proposal.objects.filter(question=trained).first()
+    correction = Correction.objects.filter(proposal=proposal).first()
+    Pick.objects.create(question=trained, correction=correction, by_user=sena, text="C")
+    export = TrainingExport.objects.create(
+        campaign=campaign, format="llamafactory", folder="/x", content_hash="0" * 64, by_user=rita
+    )
+    trial = trial_with(rita, checkpoint([], export=export))
+    with pytest.raises(UserError, match="its wording is on the training side"):
+        add_questions(trial, [other], by_user=rita, dialogues=True)
+    # As one answer to the last turn it is another question: other words stand before it.
+    assert add_questions(trial, [other], by_user=rita)
+    with pytest.raises(UserError, match="it is a training question"):
+        add_questions(trial, [trained], by_user=rita, dialogues=True)
+
+
 def test_who_took_part_in_an_arms_training_is_known(
     rita: User,
     june: User,

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -62,7 +64,7 @@ class Home:
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with tables and a site; copied for each test that needs one."""
     home = Home(tmp_path_factory.mktemp("home-template") / "home")
-    home.folder.mkdir()
+    migrated.put_into(home.folder)
     assert home.run("migrate", "-v0").returncode == 0
     made = home.run(
         "shell", "-v0", "-c",

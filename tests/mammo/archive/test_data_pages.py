@@ -125,6 +125,18 @@ def test_the_list_is_narrowed_by_each_choice(site: Site, dana: User) -> None:
     assert found(dana, split="no-key", density="Z", attention="everything") == {one, two}, "no choices"
 
 
+def test_the_list_is_narrowed_by_hospital_and_only_to_ones_own(site: Site, dana: User) -> None:
+    south, west = create_site("south", "South", by_user=None), create_site("west", "West", by_user=None)
+    both = account("both", Role.DATA_MANAGER, site, south)
+    ours, theirs = add_study(site, "100"), add_study(south, "200")
+    add_study(west, "300")
+    assert found(both) == {ours, theirs}
+    assert found(both, site=str(site.pk)) == {ours}
+    assert found(both, site=str(south.pk)) == {theirs}
+    assert found(both, site=str(west.pk)) == set()
+    assert found(dana, site=str(south.pk)) == set()
+
+
 def test_a_researcher_does_not_find_by_hospital_number(site: Site, rita: User) -> None:
     add_study(site, "100")
     assert found(rita, q="100") == set()

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom import Dataset
+from pydicom._dicom_dict import DicomDictionary
+from pydicom.sequence import Sequence
+from pydicom.uid import UID
 
 from mammo.archive.deidentification import deidentify
+from mammo.archive.dicom.header import read_header
 from mammo.core.errors import UserError
 from tests.conftest import missing
 
@@ -95,6 +100,58 @@ def test_identity_typed_into_kept_attributes_does_not_pass(tmp_path: Path) -> No
     released = (tmp_path / "out" / "a.dcm").read_bytes()
     assert b"SECRET" not in released
     assert pydicom.dcmread(tmp_path / "out" / "a.dcm").PatientAge == "090Y"
+
+
+def _plant_everywhere(path: Path) -> None:
+    """SECRET strings in every text attribute, private and nested ones, overlay, icon, preamble, meta and tails."""
+    dataset = pydicom.dcmread(mammogram(path))
+    read_by_the_reader = {"SpecificCharacterSet", "PhotometricInterpretation", "PresentationIntentType"}
+    for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
+        if tag < 0x00080000 or not keyword or keyword in dataset or keyword in read_by_the_reader:
+            continue
+        if vr in ("LO", "SH", "PN", "ST", "LT", "UT", "UC", "AE", "UR"):
+            setattr(dataset, keyword, "SECRET" if vr != "PN" else "SECRET^A=赵^SECRET")
+    block = dataset.private_block(0x0029, "SECRETCREATOR", create=True)
+    nested, inner = Dataset(), Dataset()
+    inner.add_new((0x0019, 0x0010), "LO", "SECRETCREATOR")
+    nested.PatientName, nested.ReferencedImageSequence = "SECRET", [inner]
+    for number, vr in enumerate(("UN", "OB"), start=1):
+        block.add_new(number, vr, b"SECRET")
+    block.add_new(3, "SQ", Sequence([nested]))
+    dataset.RequestAttributesSequence = [nested]
+    dataset.add_new(0x60003000, "OW", b"SECRET")
+    dataset.add_new(0xFFFCFFFC, "OB", b"SECRET")
+    dataset.PixelData += b"SECRET"
+    # Numbers too may be a telephone number.
+    dataset.WindowCenter, dataset.WindowWidth = ["2048", "13912345678"], ["4096", "10010011001"]
+    dataset.ImagerPixelSpacing = ["0.1392837465", "0.1"]
+    dataset.preamble = b"SECRET".ljust(128, b"\0")
+    dataset.file_meta.SourceApplicationEntityTitle = "SECRET"
+    dataset.file_meta.PrivateInformationCreatorUID = UID("1.2.99887766554433")
+    dataset.file_meta.PrivateInformation = b"SECRET"
+    dataset.save_as(path, enforce_file_format=True)
+    path.write_bytes(path.read_bytes() + b"SECRET")
+
+
+def test_identity_in_any_attribute_of_the_standard_private_meta_or_tail_does_not_pass(tmp_path: Path) -> None:
+    _plant_everywhere(tmp_path / "in" / "a.dcm")
+    assert [file.outcome for file in deidentify(tmp_path / "in", tmp_path / "out")] == ["released"]
+    released = (tmp_path / "out" / "a.dcm").read_bytes()
+    for planted in ("SECRET", "赵", "9887766", "391234", "001001100", "392837"):
+        assert not any(planted.encode(codec) in released for codec in ("utf-8", "gb18030")), planted
+    assert float(pydicom.dcmread(tmp_path / "out" / "a.dcm").WindowCenter) == 2048
+
+
+@pytest.mark.parametrize("codec", ["gb2312", "utf-8"])
+@pytest.mark.parametrize("declared", [None, "ISO_IR 100", ["", "ISO 2022 IR 58"]])
+def test_a_chinese_name_is_known_though_its_character_set_is_not_declared(
+    tmp_path: Path, codec: str, declared: str | list[str] | None
+) -> None:
+    written = "欧阳^婷婷".encode(codec)
+    stand_in = "#" * len(written)
+    path = mammogram(tmp_path / "a.dcm", PatientName=f"Ouyang^Ting={stand_in}", SpecificCharacterSet=declared)
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), written))
+    assert read_header(pydicom.dcmread(path)).names == ["Ouyang^Ting=欧阳^婷婷"]
 
 
 def test_one_patient_keeps_one_name_and_the_interval_between_her_dates(tmp_path: Path) -> None:

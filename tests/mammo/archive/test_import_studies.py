@@ -1,5 +1,6 @@
 """Importing studies: rows and files of what came in, twice, in conflict, from archives, and with labels."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from django.test import Client
+from django.urls import reverse
 from PIL import Image as Picture
 
-from mammo.accounts.models import AuditEvent, Site
+from mammo.accounts.models import AuditEvent, Role, Site
+from mammo.accounts.services import create_account
 from mammo.archive import storage
 from mammo.archive.models import Image, ImportItem, Patient, Report, Study
 from mammo.archive.services import import_studies
@@ -239,3 +243,29 @@ def test_a_report_table_in_gb18030_is_read(tmp_path: Path, site: Site) -> None:
     reports.write_bytes("study_uid,text\n1.2.3.4,双乳BI-RADS 3类\n".encode("gb18030"))
     import_studies([source], site=site, reports=reports, by_user=None)
     assert Study.objects.get().birads_overall == "3"
+
+
+@pytest.mark.django_db(transaction=True)  # counts stand once their rows are committed
+def test_the_page_counts_files_while_they_come_in(
+    tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mammo.archive.studies_import.STORED_TOGETHER", 2)
+    study(tmp_path / "in")
+    (tmp_path / "in" / "z.txt").write_text("no image")
+    (tmp_path / "in" / "zz.txt").write_text("no image")
+    dana = create_account(
+        "dana", password="correct horse battery", roles={Role.DATA_MANAGER: [site]}, by_user=None
+    )
+    browser = Client()
+    browser.force_login(dana)
+    shown = []
+
+    def look(done: int, total: int) -> None:
+        text = browser.get(reverse("archive:imports-waiting")).content.decode()
+        figures = re.search(r'figure">(\d+)</span> imported,.*?(\d+) rejected', text, re.DOTALL)
+        shown.append((done, total, *(figures.groups() if figures else ())))
+
+    import_studies([tmp_path / "in"], site=site, by_user=None, progress=look)
+    assert shown == [(2, 6, "2", "0"), (4, 6, "4", "0"), (6, 6, "4", "2")]
+    text = browser.get(reverse("archive:imports-waiting")).content.decode()
+    assert "rejected" not in text, "nothing runs any more"

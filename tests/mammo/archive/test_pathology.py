@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from openpyxl import Workbook
 
 from mammo.accounts.models import Site
@@ -137,3 +138,16 @@ def test_a_missing_or_unreadable_file_is_one_clear_error(tmp_path: Path, site: S
     (tmp_path / "p.xlsx").write_bytes(b"PK not a workbook")
     with pytest.raises(UserError, match="XLSX"):
         import_pathology(tmp_path / "p.xlsx", site=site, by_user=None)
+
+
+def test_the_command_fails_where_no_row_was_taken(
+    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_study(site, "H1", "A1", date(2019, 3, 11))
+    refused = table(tmp_path / "p.csv", "H9,A9,2019-04-01,R,,surgery,benign,")
+    with pytest.raises(SystemExit) as ended:
+        call_command("import_pathology", str(refused), site="north")
+    assert ended.value.code == 1
+    assert "nothing was imported: " in capsys.readouterr().err
+    taken = table(tmp_path / "q.csv", "H1,A1,2019-04-01,R,,surgery,benign,")
+    call_command("import_pathology", str(taken), site="north")

@@ -79,7 +79,7 @@ def test_every_template_is_translated_and_keeps_its_places() -> None:
 @pytest.mark.parametrize(
     ("stored", "part"),
     [
-        ("2 line(s) of burned-in text: a person must look at the image", "2"),
+        ("2 line(s) that look like burned-in text: a person must look at the image", "2"),
         ("the labels table says L, the file says R", "L"),
         ("side_from_pixels, window_estimated", "，"),
         ("needed attributes are missing: Rows, Columns", "Rows, Columns"),

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, Route, expect
 
 from mammo.accounts.models import Site, User
-from mammo.archive import inbox
-from mammo.archive.models import ImportItem
+from mammo.archive import inbox, storage
+from mammo.archive.models import Image, ImportItem
 from mammo.archive.services import import_studies
 from mammo.archive.views import uploads
 
@@ -56,7 +57,12 @@ def test_a_file_is_sent_in_pieces_and_goes_on_after_a_break(
     expect(danas_page.locator("#imports-running")).to_contain_text("1 received, not imported yet")
 
 
-def test_a_quarantined_file_is_seen_with_its_line(
+def boxes_of(page: Page) -> list[list[int]]:
+    lines = page.locator("[name=masks]").input_value().splitlines()
+    return [[int(number) for number in line.split(",")] for line in lines]
+
+
+def test_a_quarantined_file_is_seen_and_its_line_blacked_out_on_the_picture(
     danas_page: Page,
     live_server: Any,
     site: Site,
@@ -68,5 +74,40 @@ def test_a_quarantined_file_is_seen_with_its_line(
     crop = danas_page.locator("figure img")
     expect(crop).to_be_visible(timeout=30_000)
     assert crop.evaluate("image => image.naturalWidth") > 100
-    assert danas_page.locator("[name=masks]").input_value().count(",") == 3
-    assert ImportItem.objects.get().resolved_at is None
+    (found,) = boxes_of(danas_page)
+    assert danas_page.locator(".masks g").count() == 1
+    # A box drawn with the mouse over the lower left quarter, in the file's 420 x 500 pixels.
+    picture = danas_page.locator(".masks svg")
+    picture.scroll_into_view_if_needed()
+    place = picture.bounding_box()
+    assert place is not None
+    danas_page.mouse.move(place["x"] + 1, place["y"] + place["height"] / 2)
+    danas_page.mouse.down()
+    danas_page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] - 1, steps=4)
+    danas_page.mouse.up()
+    drawn = boxes_of(danas_page)[1]
+    assert all(abs(got - meant) <= 3 for got, meant in zip(drawn, (0, 250, 210, 250), strict=True))
+    assert danas_page.input_value("[name=decision]") == "masked"
+    # It has the focus: moved, resized and taken away by the keys alone; a new one by its key.
+    danas_page.keyboard.press("ArrowRight")
+    danas_page.keyboard.press("Control+Shift+ArrowUp")
+    x, y, width, height = drawn
+    assert boxes_of(danas_page)[1] == [x + 2, y, width, height - 1]
+    danas_page.keyboard.press("Delete")
+    assert boxes_of(danas_page) == [found]
+    danas_page.keyboard.press("a")
+    assert len(boxes_of(danas_page)) == 2
+    danas_page.keyboard.press("Backspace")
+    assert danas_page.locator("[data-masks-said]").inner_text() == "Box 2 was taken away"
+    # Typing into a field adds no box.
+    danas_page.fill("[name=reason]", "")
+    danas_page.type("[name=reason]", "a name beside a breast")
+    assert boxes_of(danas_page) == [found]
+    danas_page.click("main form button[type=submit]")
+    danas_page.wait_for_url(f"**{reverse('archive:quarantine')}")
+    image = Image.objects.get()
+    shown = pydicom.dcmread(storage.viewing_copies_root() / image.viewing_copy).pixel_array
+    x, y, width, height = found
+    assert (shown[y : y + height, x : x + width] == shown.min()).all()
+    assert ImportItem.objects.get(decision="masked").resolved_at is not None
+    assert danas_page.evaluate("window.violations") == []

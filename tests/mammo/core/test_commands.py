@@ -1,14 +1,22 @@
 """Every command of the platform: its --help says what it does and shows an example that its own parser takes."""
 
 import argparse
+import errno
+import os
+import resource
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 
-from mammo.core.command import Command
+from mammo.accounts.models import Site
+from mammo.archive.models import ImportBatch
+from mammo.core.command import Command, said_of
 
 OURS = ("mammo", "annotation", "modeling", "evaluation")
 COMMANDS = sorted(
@@ -93,3 +101,97 @@ def test_deidentify_of_an_empty_folder_says_so(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(CommandError, match="holds no file"):
         call_command("deidentify", str(tmp_path / "in"), str(tmp_path / "out"))
+
+
+def test_a_python_without_the_packages_is_told_what_to_do() -> None:
+    """`-S -I`: no site-packages, as the machine's own Python has none of ours."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "manage.py", "check"],
+        cwd=settings.BASE_DIR, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("django is not installed for ")
+    assert "make setup" in done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_disk_without_room_for_the_database_is_told_in_one_line(tmp_path: Path) -> None:
+    """No file may grow over 64 kB: SQLite meets that as it meets a full disk."""
+    known = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "-v0"], cwd=settings.BASE_DIR, capture_output=True, text=True,
+        env={**known, "MAMMO_HOME": str(tmp_path)}, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, 64_000)),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert str(tmp_path / "db.sqlite3") in done.stderr
+    assert "free space" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "{home}: disk full; free space"),
+        (OSError(errno.ENOSPC, "No space left on device", "/a/b"), "/a/b: disk full; free space"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "/a"),
+            "/a: No such file or directory; give",
+        ),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
+    ],
+)
+def test_an_error_of_the_system_names_the_place_and_the_mend(error: OSError, said: str) -> None:
+    assert said_of(error).startswith(said.format(home=settings.MAMMO_HOME))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import_studies"], "the following arguments are required: PATH, --site"),
+        (["up", "--port", "many"], "argument --port: invalid int value: 'many'"),
+        (["audit", "verity"], "invalid choice: 'verity'"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line_with_the_mend(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    command = load_command_class(get_commands()[arguments[0]], arguments[0])
+    with pytest.raises(SystemExit) as ended:
+        command.run_from_argv(["manage.py", *arguments])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert "--help` shows how" in told
+    assert told.count("\n") == 1
+
+
+def test_a_port_that_no_machine_has_is_named() -> None:
+    with pytest.raises(CommandError, match="--port 99999: give a number from 1 to 65535"):
+        call_command("up", port=99999)
+
+
+def test_an_import_of_nothing_leaves_no_batch(db: None, tmp_path: Path, site: Site) -> None:
+    with pytest.raises(CommandError, match="no file to import; name a folder"):
+        call_command("import_studies", str(_empty(tmp_path)), site=site.code)
+    assert not ImportBatch.objects.exists()
+
+
+@pytest.mark.parametrize("option", ["reports", "labels"])
+def test_tables_that_are_none_are_named_as_what_they_are(
+    db: None, tmp_path: Path, site: Site, option: str
+) -> None:
+    empty = tmp_path / "table.csv"
+    empty.touch()
+    for table, said in (
+        (_empty(tmp_path), "a folder; name the file in it"),
+        (empty, "empty; it needs a line of column"),
+    ):
+        with pytest.raises(CommandError, match=said):
+            call_command("import_studies", str(tmp_path), site=site.code, **{option: str(table)})
+
+
+def _empty(tmp_path: Path) -> Path:
+    folder = tmp_path / "nothing"  # the test's own MAMMO_HOME lies beside it
+    folder.mkdir()
+    return folder

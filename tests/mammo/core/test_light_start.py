@@ -19,12 +19,24 @@ HEAVY = (
 )
 
 
-@pytest.fixture(scope="module")
-def loaded() -> set[str]:
-    """Modules of a process that has only started Django."""
+# A page of its own fetches these; the web process comes up without them.
+HEAVY_FOR_THE_WEB = (
+    "torch",
+    "transformers",
+    "scipy",
+    "sklearn",
+    "statsmodels",
+    "matplotlib",
+    "pydicom",
+    "numpy",
+)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Modules of a process that has started Django and run the statement."""
     paths = (settings.BASE_DIR, settings.BASE_DIR / "platform")
     done = subprocess.run(
-        [sys.executable, "-c", "import django, sys; django.setup(); print(' '.join(sys.modules))"],
+        [sys.executable, "-c", f"import django, sys; django.setup(); {statement}; print(' '.join(sys.modules))"],
         cwd=settings.BASE_DIR,
         env={"DJANGO_SETTINGS_MODULE": "mammo.settings", "PYTHONPATH": os.pathsep.join(map(str, paths))},
         capture_output=True, text=True, check=True,
@@ -32,7 +44,25 @@ def loaded() -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.fixture(scope="module")
+def loaded() -> set[str]:
+    """Modules of a process that has only started Django."""
+    return loaded_by("pass")
+
+
+@pytest.fixture(scope="module")
+def loaded_by_the_web() -> set[str]:
+    """Modules of a process that knows every address."""
+    return loaded_by("import mammo.urls")
+
+
 @pytest.mark.parametrize("name", HEAVY)
 def test_a_start_loads_no(loaded: set[str], name: str) -> None:
     assert "django" in loaded
     assert name not in loaded
+
+
+@pytest.mark.parametrize("name", HEAVY_FOR_THE_WEB)
+def test_the_addresses_load_no(loaded_by_the_web: set[str], name: str) -> None:
+    assert "evaluation.views.designing" in loaded_by_the_web
+    assert name not in loaded_by_the_web

@@ -46,7 +46,7 @@ def test_the_story_ends_with_table_1_and_its_files(finished: Path) -> None:
         "table_1.md",
     }
     text = (tables / "table_1.csv").read_text(encoding="utf-8-sig")
-    for arm in ("MammoVLM", "Untuned LLM", "Junior doctor", "Senior doctor"):
+    for arm in ("MammoVLM", "Tiny LLaVA", "Untuned LLM", "Junior doctor", "Senior doctor"):
         assert arm in text
     for kind in ("csv", "tex", "html"):
         assert "simulated raters, random-weight models" in (tables / f"table_1.{kind}").read_text(
@@ -56,8 +56,18 @@ def test_the_story_ends_with_table_1_and_its_files(finished: Path) -> None:
 
 def test_the_summary_holds_every_promised_figure(finished: Path) -> None:
     summary = json.loads((finished / "demo" / "summary.json").read_text())
+    # Six held-out studies, split anew in each home: now and then their questions are all about one density, and
+    # nothing can be exchanged. Then the figure is null, and said to be not measured.
+    unmeasured = {line.partition(" ")[0] for line in summary["not_measured"]}
+    assert unmeasured <= {
+        "selector_macro_auc",
+        "umicon_auc",
+        "umicon_auc_fused",
+        "umicon_auc_report",
+        "follows_swap",
+    }
     for name in ("selector_macro_auc", "umicon_auc", "density_right", "follows_swap"):
-        assert 0.0 <= summary[name] <= 1.0, name
+        assert summary[name] is None if name in unmeasured else 0.0 <= summary[name] <= 1.0, name
     assert isinstance(summary["collapse_default"], bool)
     assert isinstance(summary["collapse_none"], bool)
     assert set(summary["seconds"]) >= {"import", "propose", "annotate", "density", "sft", "trial"}

@@ -185,6 +185,27 @@ def outage(deployment: Deployment, jobs: int, seconds: float) -> Outcome:
     )
 
 
+def flaps(deployment: Deployment, times: int, dice: random.Random) -> Outcome:
+    """The broker goes as a worker takes a message, and goes again as that worker is back.
+
+    So an acknowledgement is lost and, with Celery and Redis, the worker asks for nothing any more (deafness.py).
+    """
+    ledger, installation = Ledger("broker gone twice in a row", deployment), deployment.installation
+    installation.up(web=False)
+    for _ in range(times):
+        ledger.submit({"mode": "count"})
+        for pause in (dice.uniform(0.0, 0.06), dice.uniform(2.0, 2.1)):  # it asks again after two seconds
+            time.sleep(pause)
+            deployment.broker.kill()
+            ledger.strike()
+            time.sleep(0.5)
+            deployment.broker.start()
+        ledger.submit({"mode": "count"})
+        installation.settled(list(ledger.expected))
+    deaf = (installation.home / "up.txt").read_text().count("hears no message")
+    return ledger.close(f"{deaf} workers were deaf and ended")
+
+
 def wipe(deployment: Deployment, jobs: int) -> Outcome:
     """Every message is gone while the jobs wait behind a running one."""
     ledger, installation = Ledger("broker wiped", deployment), deployment.installation

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tests import migrated
 from tests.mammo.jobs.installation import Installation
 from tests.servers import (
     RabbitMQ,
     Redis,
     ServerError,
+    create_database,
     drop_databases,
     free_port,
     postgres,
@@ -28,6 +30,7 @@ FAST = {
     "REAP": "0.5",
     "GRACE": "2",
     "GRACE_AT_SHUTDOWN": "2",
+    "DEAF": "10",
     "PROGRESS": "0.1",
     "RESTART_CAP": "1",
     "UNREADABLE_MESSAGE": "0.5",
@@ -96,6 +99,8 @@ def deployed(name: str, folder: Path) -> Iterator[Deployment]:
     home = folder / "home"
     with contextlib.ExitStack() as stack:
         broker: Broker = Folder(home)
+        if name == "embedded":
+            migrated.put_into(home)
         if name != "embedded":
             server = BROKERS[name]()
             if server.binary() is None:
@@ -104,18 +109,10 @@ def deployed(name: str, folder: Path) -> Iterator[Deployment]:
                 )
             address = stack.enter_context(postgres())
             database = f"mammo_chaos_{os.getpid()}_{name}_{time.monotonic_ns()}"
-            _create_database(address, database)
+            create_database(address, database, os.environ.get(migrated.TEMPLATE_VARIABLE, ""))
             stack.callback(drop_databases, address, database)
             broker = stack.enter_context(server)
             variables |= {"DATABASE_URL": with_database(address, database), "BROKER_URL": server.url}
         installation = Installation(home, variables, free_port())
         stack.callback(installation.stop)
         yield Deployment(name, installation, broker)
-
-
-def _create_database(address: str, name: str) -> None:
-    import psycopg
-    from psycopg import sql
-
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

@@ -69,6 +69,11 @@ class Faults:
     ) -> None:
         kept(chaos.outage(deployment, OUTAGE_JOBS, OUTAGE_SECONDS))
 
+    def test_jobs_are_done_when_the_broker_goes_and_goes_again(
+        self, deployment: Deployment, dice: random.Random
+    ) -> None:
+        kept(chaos.flaps(deployment, KILLS, dice))
+
     def test_jobs_survive_the_loss_of_every_message(self, deployment: Deployment) -> None:
         kept(chaos.wipe(deployment, 8))
 

@@ -23,7 +23,7 @@ class Installation:
 
     def __init__(self, home: Path, variables: dict[str, str], port: int) -> None:
         self.home, self.port = home, port
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         self._up: subprocess.Popen[str] | None = None
         self._remote: subprocess.Popen[str] | None = None
         kept = {

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy
 
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import grant_role
+from mammo.archive.models import TableUpload
 from mammo.jobs import doorbell, reaper, runner, services
 from mammo.jobs.models import Beat, Job
 from tests.mammo.jobs.counting import KIND
@@ -59,6 +61,23 @@ def test_the_list_shows_the_jobs_of_ones_sites_only(rita: User, dana: User, otto
     assert "Proposals for campaign A" in text(client_of(rita), reverse("jobs:list"))
     assert "Proposals for campaign A" in text(client_of(dana), reverse("jobs:list"))
     assert "Proposals for campaign A" not in text(client_of(otto), reverse("jobs:list"))
+
+
+def test_a_title_is_said_in_the_language_of_whoever_reads_it(rita: User, dana: User, site: Site) -> None:
+    with translation.override("zh-hans"):  # Rita works in Chinese
+        kind = TableUpload.Kind.PATHOLOGY.label
+        job = submitted(rita, site, title=gettext_lazy("Table of %(kind)s"), title_values={"kind": kind})
+        submitted(rita, site, title=gettext_lazy("Snapshot %(name)s"), title_values={"name": "50% <Reports>"})
+        submitted(rita, site, title=gettext_lazy("Memorisation test"))
+    assert job.title == "Table of Pathology"
+    english = text(client_of(dana), reverse("jobs:list"))
+    for said in ("Table of Pathology", "Snapshot 50% &lt;Reports&gt;", "Memorisation test"):
+        assert said in english
+    client = client_of(dana)
+    client.cookies["django_language"] = "zh-hans"
+    chinese = text(client, reverse("jobs:list"))
+    for said in ("病理表格", "训练集50% &lt;Reports&gt;", "记忆测试"):
+        assert said in chinese
 
 
 def test_a_junior_has_no_list_but_sees_a_job_of_her_own_without_its_log(june: User, site: Site) -> None:

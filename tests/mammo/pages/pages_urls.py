@@ -16,6 +16,7 @@ FORM_PAGE = """{% extends "base.html" %}{% block title %}Form{% endblock %}{% bl
   <textarea id="answer" name="answer"></textarea>
   <select id="outcome" name="outcome"><option>ok</option><option>conflict</option><option>fail</option>
     <option>gone</option><option>invalid</option><option>elsewhere</option></select>
+  <input id="line" type="range" min="1" max="100">
   <span data-save-state role="status"></span>
   <input type="hidden" name="views_shown">
   <button data-needs-views disabled>Send</button>

@@ -178,6 +178,13 @@ def test_a_worklist_is_walked_by_keys(form: Page) -> None:
     ):
         form.keyboard.press(key)
         assert form.evaluate(focused) == row
+    # From nowhere on the page j begins at the first row, unless single keys are off.
+    form.evaluate("document.activeElement.blur()")
+    form.keyboard.press("j")
+    assert form.evaluate(focused) == "row1"
+    form.evaluate("document.activeElement.blur(); document.documentElement.dataset.keys = 'off'")
+    form.keyboard.press("j")
+    assert form.evaluate(focused) == ""
 
 
 def test_a_double_click_sends_a_plain_form_once(form: Page) -> None:
@@ -207,6 +214,11 @@ def test_the_card_of_keys_opens_by_its_key_but_never_while_someone_writes(form: 
     form.keyboard.press("Escape")
     expect(card).to_be_hidden()
     assert form.evaluate("document.activeElement.id") == "send"
+    form.set_viewport_size({"width": 1000, "height": 300})
+    form.focus("#line")
+    form.keyboard.press("?")
+    expect(card).to_be_visible()
+    assert card.evaluate("(card) => card.scrollTop") == 0
 
 
 def test_no_key_fires_while_an_input_method_composes(form: Page) -> None:

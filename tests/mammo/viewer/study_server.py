@@ -122,7 +122,7 @@ def _policy() -> str:
 
 
 def _page() -> bytes:
-    viewer = render_to_string("viewer/_viewer.html", {"viewer_src": "/study.json"})
+    viewer = render_to_string("viewer/_viewer.html", {"viewer_src": "/study.json", "viewer_keys": "page"})
     styles = (
         '<link rel="stylesheet" href="/static/viewer.css"><link rel="stylesheet" href="/static/mammo.css">'
     )

@@ -29,16 +29,35 @@ def in_front(page: Page) -> list[str]:
     )
 
 
+def boxes(page: Page) -> dict[str, list[int]]:
+    """Where the slots in front lie within the grid: left, top, right and bottom in percent of it."""
+    return page.evaluate("""() => {
+      const grid = document.querySelector(".mv-grid").getBoundingClientRect();
+      const share = (at, from, size) => Math.round((100 * (at - from)) / size);
+      return Object.fromEntries([...document.querySelectorAll(".mv-slot")].filter((s) => !s.inert).map((s) => {
+        const b = s.getBoundingClientRect();
+        const across = [b.left, b.right].map((x) => share(x, grid.left, grid.width));
+        const down = [b.top, b.bottom].map((y) => share(y, grid.top, grid.height));
+        return [s.dataset.slot, [across[0], down[0], across[1], down[1]]];
+      }));
+    }""")
+
+
 def test_one_key_walks_through_the_steps_and_the_earlier_study_hangs_beside_at_one_scale(page: Page) -> None:
     study = with_earlier()
     with served(study) as address:
         open_study(page, address)
         assert step(page) == "four"
-        seen = []
+        seen, places = [], []
         for _ in range(6):
             press(page, "n", in_front(page)[0])
             page.wait_for_timeout(150)
             seen.append((step(page), in_front(page)))
+            places.append(boxes(page))
+        left, right, whole = [0, 0, 50, 100], [50, 0, 100, 100], [0, 0, 100, 100]
+        assert places[:2] == [{"RCC": left, "LCC": right}, {"RMLO": left, "LMLO": right}]
+        assert places[2:] == [{name: whole} for name in ("RCC", "LCC", "RMLO", "LMLO")]
+        assert page.inner_text(".mv-step") == "Step 7 of 8: L MLO pixel for pixel"
         assert seen[0] == ("cc", ["RCC", "LCC"])
         assert seen[1] == ("mlo", ["RMLO", "LMLO"])
         assert [names for _name, names in seen[2:]] == [["RCC"], ["LCC"], ["RMLO"], ["LMLO"]]
@@ -71,7 +90,9 @@ def test_one_key_walks_through_the_steps_and_the_earlier_study_hangs_beside_at_o
         assert now != pytest.approx(4096 * 1.15, abs=1)
         assert then / 2000 == pytest.approx(now / 4096, abs=2e-3)
         assert dragged["LCC"]["windowWidth"] == found["LCC"]["windowWidth"]
-        press(page, "b", "LCC")
+        press(page, "f", "LMLO")
+        assert boxes(page)["LMLO"] == whole
+        press(page, "b", "LMLO")
         assert step(page) == "single"
         assert page.evaluate("window.violations") == []
 
@@ -119,6 +140,31 @@ def test_lens_flip_true_size_and_choices_that_the_server_keeps(page: Page) -> No
         assert page.evaluate("window.violations") == []
 
 
+def test_studies_are_opened_at_the_step_the_reader_chose(page: Page) -> None:
+    study = four_views()
+    with served(study) as address:
+        open_study(page, address)
+        assert page.get_attribute("[data-toggles=begin]", "aria-pressed") == "true"
+        press(page, "n", in_front(page)[0])
+        press(page, "n", in_front(page)[0])
+        assert (step(page), page.get_attribute("[data-toggles=begin]", "aria-pressed")) == ("mlo", "false")
+        press(page, "o", "RMLO")
+        page.wait_for_timeout(300)
+        assert study.preferences == {"first_step": "mlo"}
+        page.reload()
+        page.wait_for_selector('mammo-viewer[data-ready="1"]', state="attached")
+        assert (step(page), in_front(page)) == ("mlo", ["RMLO", "LMLO"])
+        # A single view is no place to begin: the next study may lack it.
+        press(page, "n", "RMLO")
+        assert page.get_attribute("[data-command=begin]", "aria-disabled") == "true"
+        press(page, "o", "RCC")
+        press(page, "b", "RCC")
+        page.click("[data-command=begin]")
+        page.wait_for_timeout(300)
+        assert study.preferences == {"first_step": "four"}
+        assert page.evaluate("window.violations") == []
+
+
 def test_without_webgl_the_pictures_come_with_a_warning(chromium: str, browser) -> None:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
@@ -137,3 +183,40 @@ def test_without_webgl_the_pictures_come_with_a_warning(chromium: str, browser) 
             assert read_canvas(page, "LCC")["mean"] > 5
     finally:
         context.close()
+
+
+REMEMBER_CONTEXTS = """
+window.contexts = [];
+HTMLCanvasElement.prototype.getContext = ((real) => function (kind, ...more) {
+  const made = real.call(this, kind, ...more);
+  if (made && String(kind).includes("webgl")) window.contexts.push(made);
+  return made;
+})(HTMLCanvasElement.prototype.getContext);
+"""
+
+
+def test_a_lost_graphics_card_is_said_and_no_view_counts_as_shown(page: Page) -> None:
+    page.add_init_script(REMEMBER_CONTEXTS)
+    with served(four_views()) as address:
+        open_study(page, address)
+        assert page.get_attribute("mammo-viewer", "data-ready") == "1"
+        page.evaluate("contexts.forEach((c) => c.getExtension('WEBGL_lose_context')?.loseContext())")
+        page.wait_for_selector('mammo-viewer:not([data-ready])[data-shown=""]', state="attached")
+        assert page.get_attribute("mammo-viewer", "data-failed").split() == ["RCC", "LCC", "RMLO", "LMLO"]
+        assert "graphics card" in page.inner_text("[data-slot=LMLO] .mv-notice")
+        page.click(".mv-retry")
+        page.wait_for_selector('mammo-viewer[data-ready="1"]', state="attached")
+        assert read_canvas(page, "LMLO")["mean"] > 5
+
+
+def test_keys_work_without_a_click_and_the_switch_for_single_keys_holds(page: Page) -> None:
+    with served(four_views()) as address:
+        open_study(page, address)
+        page.keyboard.press("n")
+        assert step(page) == "cc"
+        page.evaluate("document.documentElement.dataset.keys = 'off'")
+        press(page, "n", "RCC")
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("i")
+        assert step(page) == "cc"
+        assert page.get_attribute("[data-toggles=invert]", "aria-pressed") == "false"

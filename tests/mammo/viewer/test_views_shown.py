@@ -194,5 +194,27 @@ def test_a_reader_is_led_to_the_display_at_sign_in_until_it_is_described(
     assert displays.first_stop(request).startswith(reverse("archive:display"))
     screens.describe(june)
     assert displays.first_stop(request) == ""
+    screens.describe(june, dark_seen=False)
+    assert displays.first_stop(request).startswith(reverse("archive:display")), "asked again: it will not do"
     request.user = rita
     assert displays.first_stop(request) == ""
+
+
+def test_a_description_that_says_no_leads_back_to_the_page_that_says_why(june: Any) -> None:
+    described = {
+        **vars(screens.measured()),
+        **vars(screens.stated(dark_seen=False)),
+        "webgl": "yes",
+        "decodes": "yes",
+    }
+    posted = {name: value for name, value in described.items() if value and name != "browser"}
+    posted |= {"light_seen": "on", "next": reverse("home"), "idempotency_key": str(uuid.uuid4())}
+    client = sign_in(june)
+    answer = client.post(reverse("archive:display"), posted)
+    assert answer.headers["Location"].startswith(reverse("archive:display"))
+    said = client.get(answer.headers["Location"]).content.decode()
+    assert "5 % square" in said
+    assert f'name="next" value="{reverse("home")}"' in said
+    assert client.post(
+        reverse("archive:display"), posted | {"dark_seen": "on", "idempotency_key": str(uuid.uuid4())}
+    ).headers["Location"] == reverse("home")

@@ -20,6 +20,7 @@ from mammo.jobs.attempt_files import AttemptFiles
 from modeling.models import Checkpoint, Consultation, ConsultationProtocol, ConsultationTurn, Run, TurnRemark
 from modeling.services import consultations as service
 
+pytestmark = pytest.mark.usefixtures("no_browsers_loop")
 TODAY = date.today()
 QUESTION = "我的乳腺密度是哪一型？"
 

@@ -227,6 +227,11 @@ def test_one_call_answers_one_question_with_its_history(glm):
         ),
         ({"questions": [{**ZH, "language": "de"}]}, r"language: 'de'"),
         ({"questions": [{**ZH, "turns": ["  "]}]}, "the last text is empty"),
+        (
+            {"questions": [{**ZH, "following": ["好", " "]}]},
+            r"questions\[0\] \(q1\).following: expected a list",
+        ),
+        ({"questions": [{**ZH, "following": ["好"]}]}, "a dialogue is answered once; give n = 1"),
         ({"n": 0}, "n: 0"),
         ({"seed": "x"}, "seed: 'x'"),
         ({"parameters": {"temprature": 1}}, "parameters: .*temprature"),
@@ -289,6 +294,7 @@ def test_a_stop_leaves_no_answer_file_and_exit_code_75(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.csv", "request.json"]
 
 
+@pytest.mark.slow
 def test_the_command_answers_where_django_and_the_network_are_missing(tmp_path, mammovlm):
     request = request_of(("m", {"kind": "mammovlm", "path": str(mammovlm)}), n=1, distinct=False)
     (tmp_path / "request.json").write_text(json.dumps(request))

@@ -25,11 +25,15 @@ def test_a_single_point_is_collapsed_although_its_reports_are_all_nearest():
     assert is_collapsed(start, now)
 
 
-def test_a_small_space_that_still_finds_its_reports_is_not_collapsed():
+def test_a_small_space_is_collapsed_although_it_finds_its_reports():
+    """Retrieval knows no scale: a hundredth of the spread ranks as the whole does."""
     torch.manual_seed(0)
     image = torch.randn(60, 8)
     start = measure_spread(image, torch.randn(60, 8))
-    assert not is_collapsed(start, measure_spread(image * 0.01, image * 0.01))
+    now = measure_spread(image * 0.01, image * 0.01)
+    assert now.r_at_1 == 1.0
+    assert is_collapsed(start, now)
+    assert not is_collapsed(start, measure_spread(image * 0.11, image * 0.11))
 
 
 def test_bad_retrieval_without_shrinking_is_not_collapse():

@@ -326,3 +326,14 @@ def test_a_study_of_the_linear_mapping_is_the_mean_of_its_views():
     each, _ = small_mammovlm(mapping="linear")[0].encode_images(images, mask)
     assert present.tolist() == [[True]]
     torch.testing.assert_close(one[0, 0], each[0, :2].mean(0))
+
+
+def test_with_malignancy_each_view_has_its_own_chance_and_the_studys_highest():
+    model, _ = small_mammovlm(with_malignancy=True, with_density=False)
+    mask = torch.tensor([[True, True, True, True], [True, True, False, False]])
+    vectors, _ = model.encode_images(random_images(2), mask)
+    own, highest = vectors[..., -2], vectors[..., -1]
+    alone, _ = model.encode_images(random_images(2)[:, 1:2])
+    assert own[:, 1].allclose(alone[:, 0, -2], atol=1e-5)
+    assert (own[1, 2:] == 0).all()
+    assert highest[mask].allclose(own.amax(1, keepdim=True).expand_as(own)[mask])

@@ -21,6 +21,7 @@ def config(**more):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_it_predicts_every_biopsied_breast_of_the_patients_held_out(scene, method):
     assert scene.train("classifier", method, method=method).code == 0

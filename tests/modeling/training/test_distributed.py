@@ -20,6 +20,7 @@ def scene(tmp_path_factory):
     return Scene(tmp_path_factory.mktemp("ranks"))
 
 
+@pytest.mark.slow
 def test_two_ranks_train_as_one_does_with_twice_the_batch_and_one_of_them_writes(scene):
     # No batch normalisation, whose statistics are each rank's own.
     options = {"selector": "test_vit", "checkpoint_every_steps": None, "learning_rate": 1e-4}

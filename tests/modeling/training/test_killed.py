@@ -22,6 +22,7 @@ def scene(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", SETTINGS)
 def test_three_kills_at_random_moments_change_no_bit(scene, stage):
     whole = scene.train(stage, f"{stage}-whole")

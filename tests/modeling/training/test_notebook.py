@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 NO_DJANGO = "import sys; sys.modules['django'] = None\n"
 
@@ -22,6 +24,7 @@ def test_the_block_has_at_most_thirty_lines():
     assert len([line for line in block().splitlines() if line.strip()]) <= 30
 
 
+@pytest.mark.slow
 def test_the_block_trains_every_part_and_prints_an_answer(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(

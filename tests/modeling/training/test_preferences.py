@@ -52,6 +52,7 @@ def scene(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_it_moves_away_from_the_unpicked_answers_and_leaves_the_visual_side_alone(scene):
     name = "preferred"
     assert scene.train("preferences", name, tuning="full", epochs=4, learning_rate=1e-3).code == 0

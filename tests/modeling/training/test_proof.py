@@ -1,7 +1,6 @@
 """The proof on phantoms: its plan, its worker at tiny scale, and the table of what came out."""
 
 import fcntl
-import json
 
 import pytest
 
@@ -69,6 +68,7 @@ def done(tmp_path_factory):
     return folder, plan
 
 
+@pytest.mark.slow
 def test_a_tiny_chain_is_trained_and_its_figures_stand_in_the_table(done):
     folder, plan = done
     results = read_results(folder, plan)
@@ -163,31 +163,3 @@ def test_an_interval_is_students_t_over_seeds():
     # sd .02, t(2) at .975 is 4.3027 (R: qt(.975, 2))
     assert found.interval == pytest.approx((0.97 - 4.302653 * 0.02 / 3**0.5, 0.97 + 4.302653 * 0.02 / 3**0.5))
     assert found.holds
-
-
-@pytest.mark.django_db
-def test_the_command_writes_the_page_of_what_is_there_and_runs_nothing_in_no_time(tmp_path, capsys):
-    from django.core.management import call_command
-
-    cell = tmp_path / "tiny" / "density-0"
-    cell.mkdir(parents=True)
-    (cell / "result.json").write_text(json.dumps({"seconds": 60.0, "figures": {"test_macro_auc": 0.5}}))
-    call_command(
-        "prove",
-        "--tiny",
-        "--minutes",
-        "0",
-        "--folder",
-        str(tmp_path),
-        "--write",
-        str(tmp_path / "p.md"),
-        "--json",
-    )
-    told = json.loads(capsys.readouterr().out)
-    assert told["done"] == ["density-0"]
-    (selector,) = [row for row in told["figures"] if row["part"] == "Density selector"]
-    assert (selector["mean"], selector["holds"]) == (0.5, False)
-    assert (
-        "| Density selector | macro AUC, held-out studies | ≥ 0.97 | 0.500 | 1 | **no** |"
-        in (tmp_path / "p.md").read_text()
-    )

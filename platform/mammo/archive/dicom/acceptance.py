@@ -237,7 +237,7 @@ def _check_burned_in(image: NDArray[np.uint16], side: SideFound, view: ViewFound
     lines = text_lines(image)
     if lines:
         raise quarantined(
-            f"{len(lines)} line(s) of burned-in text: a person must look at the image",
+            f"{len(lines)} line(s) that look like burned-in text: a person must look at the image",
             kind="burned_in",
             laterality=side.side,
             view=view.view,

@@ -53,6 +53,20 @@ class _Strokes:
         return self.bottom - self.top
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Everything connected in the ink: boxes (left, right, top, bottom), greatest height and grey value, pixels."""
+
+    boxes: NDArray[np.intp]
+    peak: NDArray[np.float64]
+    grey: NDArray[np.float64]
+    area: NDArray[np.intp]
+
+    def turned(self) -> "_Parts":
+        """As the transposed image has them."""
+        return _Parts(self.boxes[:, [2, 3, 0, 1]], self.peak, self.grey, self.area)
+
+
 def text_lines(image: Image16) -> list[Box]:
     """Boxes (x, y, width, height) that look like a line of burned-in text."""
     small, factor = _shrunk(image)
@@ -60,9 +74,10 @@ def text_lines(image: Image16) -> list[Box]:
     found: list[Box] = []
     for hat, is_dark in ((_bright(small), False), (_dark(small), True)):
         ink = hat > _threshold(hat, span)
+        parts = _parts(ink, hat, small, is_dark=is_dark)
         for turned in (False, True):
             view = (ink.T, hat.T, small.T) if turned else (ink, hat, small)
-            for x, y, width, height in _lines(*view, is_dark=is_dark):
+            for x, y, width, height in _lines(parts.turned() if turned else parts, *view, is_dark=is_dark):
                 box = (y, x, height, width) if turned else (x, y, width, height)
                 found.append(tuple(value * factor for value in box))  # type: ignore[arg-type]
     return _merged(found)
@@ -123,8 +138,8 @@ def _threshold(hat: Image16, span: int) -> Image16:
     return whole[:rows, :columns]
 
 
-def _lines(ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> Iterator[Box]:
-    strokes = _strokes(ink, hat, image, is_dark=is_dark)
+def _lines(parts: _Parts, ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> Iterator[Box]:
+    strokes = _strokes(parts, ink.shape)
     for members in _side_by_side(strokes):
         left, right = int(strokes.left[members].min()), int(strokes.right[members].max())
         top, bottom = int(strokes.top[members].min()), int(strokes.bottom[members].max())
@@ -140,30 +155,37 @@ def _lines(ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> Iterato
             yield left, top, width, height
 
 
-def _strokes(ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> _Strokes:
-    """Strokes of a letter's size, the strongest MAX_STROKES of them."""
+def _parts(ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> _Parts:
+    """The connected parts of the ink, found once for both directions of writing."""
     from scipy import ndimage  # here: it costs half a second of each child's start
 
     labels, count = ndimage.label(ink, np.ones((3, 3)))
-    parts = ndimage.find_objects(labels)
-    boxes = np.array([(c.start, c.stop, r.start, r.stop) for r, c in parts], np.intp).reshape(-1, 4)
-    where = np.flatnonzero(labels)  # only these: a look-up of all pixels would sort the whole image
+    found = ndimage.find_objects(labels)
+    boxes = np.array([(c.start, c.stop, r.start, r.stop) for r, c in found], np.intp).reshape(-1, 4)
+    where = np.flatnonzero(ink)  # only these: a look-up of all pixels would sort the whole image
     which = labels.ravel()[where] - 1
     peak, grey = np.zeros(count), np.full(count, np.inf if is_dark else -np.inf)
     np.maximum.at(peak, which, hat.ravel()[where].astype(np.float64))
     (np.minimum if is_dark else np.maximum).at(grey, which, image.ravel()[where].astype(np.float64))
-    area = np.bincount(which, minlength=count)
+    return _Parts(boxes, peak, grey, np.bincount(which, minlength=count))
+
+
+def _strokes(parts: _Parts, shape: tuple[int, ...]) -> _Strokes:
+    """Strokes of a letter's size, the strongest MAX_STROKES of them."""
+    boxes, peak = parts.boxes, parts.peak
     height, width = boxes[:, 3] - boxes[:, 2], boxes[:, 1] - boxes[:, 0]
     # Small letters touch and make one stroke of a word; what is wider than that is a vessel or an edge.
     widest = np.where(height <= TOUCHING, 8 * height, 2.5 * height)
     # Between a label and the image's edge there is a gap that is no stroke.
-    inner = (boxes[:, [0, 2]] > 0).all(axis=1) & (boxes[:, 1] < ink.shape[1]) & (boxes[:, 3] < ink.shape[0])
-    kept = np.flatnonzero(inner & (height >= 4) & (height <= MAX_HEIGHT) & (width <= widest) & (area >= 5))
+    inner = (boxes[:, [0, 2]] > 0).all(axis=1) & (boxes[:, 1] < shape[1]) & (boxes[:, 3] < shape[0])
+    kept = np.flatnonzero(
+        inner & (height >= 4) & (height <= MAX_HEIGHT) & (width <= widest) & (parts.area >= 5)
+    )
     if len(kept) > MAX_STROKES:
         kept = kept[np.argsort(-peak[kept])[:MAX_STROKES]]
     kept = kept[np.argsort(boxes[kept, 0], kind="stable")]
     left, right, top, bottom = boxes[kept].T
-    return _Strokes(left, right, top, bottom, peak[kept], grey[kept])
+    return _Strokes(left, right, top, bottom, peak[kept], parts.grey[kept])
 
 
 def _side_by_side(strokes: _Strokes) -> list[NDArray[np.intp]]:

@@ -20,6 +20,8 @@ VOI_FUNCTIONS = frozenset({"LINEAR", "LINEAR_EXACT", "SIGMOID"})
 # Explanations are free text of the vendor; only known words are passed on.
 KNOWN_EXPLANATIONS = frozenset({"NORMAL", "HARDER", "SOFTER", "USER", "WINDOW1", "WINDOW2", "DEFAULT"})
 MAX_VALUE = 65535
+# A file has a handful of presets within the range of its values; a longer number is no window.
+MAX_WINDOWS, WINDOW_LIMIT = 16, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -152,12 +154,17 @@ def _windows(dataset: FileDataset) -> list[Window]:
     """The presets that have both a centre and a usable width."""
     centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     names = texts(dataset, "WindowCenterWidthExplanation")
-    found = []
+    found: list[Window] = []
     for index, (center, width) in enumerate(zip(centers, widths, strict=False)):
-        if width >= 1:
+        if is_window(center, width) and len(found) < MAX_WINDOWS:
             name = names[index].upper() if index < len(names) else ""
             found.append(Window(center, width, name if name in KNOWN_EXPLANATIONS else f"WINDOW{index + 1}"))
     return found
+
+
+def is_window(center: float, width: float) -> bool:
+    """Can this be a window of 16-bit values, rescaled or not?"""
+    return abs(center) <= WINDOW_LIMIT and 1 <= width <= WINDOW_LIMIT
 
 
 def _inverted(

@@ -1,11 +1,11 @@
-"""Pictures of a doubtful file for the person who decides: the whole with its boxes marked, and each box enlarged."""
+"""Pictures of a doubtful file for the person who decides: the whole, and each box of what looks like text enlarged."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from mammo.archive.dicom import raster
 from mammo.archive.dicom.burned_in import Box, text_lines
@@ -31,7 +31,7 @@ def write_preview(path: Path, target: Path) -> dict[str, Any]:
     """
     image = _pixels(path)
     boxes, greys = text_lines(image), _greys(image)
-    _save(_whole(greys, boxes), target)
+    _save(_whole(greys), target)
     for count, box in enumerate(boxes[:MAX_CROPS], start=1):
         _save(_crop(greys, box), target.with_suffix(f".{count}.png"))
     return {"rows": image.shape[0], "columns": image.shape[1], "boxes": boxes}
@@ -57,16 +57,11 @@ def _greys(image: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return np.asarray(np.sqrt(share) * 255, np.uint8)
 
 
-def _whole(greys: NDArray[np.uint8], boxes: list[Box]) -> Image.Image:
+def _whole(greys: NDArray[np.uint8]) -> Image.Image:
+    """Boxes are no part of it: the page draws them, so that they can be moved."""
     scale = min(1.0, LONGEST_SIDE / max(greys.shape))
-    picture = Image.fromarray(greys).convert("RGB")
-    picture = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
-    pen = ImageDraw.Draw(picture)
-    for count, (x, y, width, height) in enumerate(boxes, start=1):
-        corners = [value * scale for value in (x - 3, y - 3, x + width + 3, y + height + 3)]
-        pen.rectangle(corners, outline=(255, 180, 0), width=2)
-        pen.text((corners[0] + 2, corners[3] + 2), str(count), fill=(255, 180, 0))
-    return picture
+    picture = Image.fromarray(greys)
+    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
 
 
 def _crop(greys: NDArray[np.uint8], box: Box) -> Image.Image:

@@ -36,7 +36,7 @@ class Kept:
         found = numbers(dataset, self.keyword)[: self.count]
         if len(found) != self.count or not all(self.low <= number <= self.high for number in found):
             return None
-        return [f"{number:.10g}" for number in found]
+        return [f"{number:.6g}" for number in found]  # more digits could hold a number of hers
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Reads one DICOM file within limits; refuses what is cut, too deep, too large or no DICOM file."""
 
+import contextlib
 import re
 import zlib
 from io import BytesIO
@@ -22,6 +23,8 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 PREAMBLE_BYTES = 128
 _META_LENGTH_ELEMENT_BYTES = 12  # (0002,0000) UL itself: tag, VR, length, value
 _SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
+# GB 2312 bytes read as Latin-1: a lead byte is never alone.
+_GB_AS_LATIN = re.compile(r"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*")
 _ESCAPES = re.compile(r"\x1b[\x20-\x2f]*[\x30-\x7e]")
 
 
@@ -116,7 +119,23 @@ def text(dataset: Dataset, keyword: str) -> str:
         return ""
     if isinstance(value, list | tuple | pydicom.multival.MultiValue):
         value = "\\".join(str(part) for part in value)
-    return _ESCAPES.sub("", str(value)).replace("\0", "").strip()
+    return _in_true_characters(_ESCAPES.sub("", str(value)).replace("\0", "").strip())
+
+
+def _in_true_characters(written: str) -> str:
+    """Chinese of a file that declares no character set, or a wrong one: its bytes were read as Latin-1."""
+    if written.isascii():
+        return written
+    try:
+        raw = written.encode("latin-1")
+    except UnicodeEncodeError:
+        return written
+    with contextlib.suppress(UnicodeDecodeError):
+        return raw.decode("utf-8")
+    if _GB_AS_LATIN.fullmatch(written):
+        with contextlib.suppress(UnicodeDecodeError):
+            return raw.decode("gb18030")
+    return written
 
 
 def texts(dataset: Dataset, keyword: str) -> list[str]:

@@ -19,6 +19,7 @@ from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation, 
 
 from mammo.archive.dicom.acceptance import Accepted
 from mammo.archive.dicom.codes import MODIFIER_CODES, VIEW_CODES, Code
+from mammo.archive.dicom.pixels import MAX_WINDOWS, is_window
 from mammo.archive.dicom.profile import profile
 from mammo.archive.dicom.reading import number, numbers, text
 from mammo.archive.dicom.viewing_copy import new_file, write_file
@@ -94,10 +95,10 @@ def _add_view(file: Dataset, found: Accepted) -> None:
 
 def _add_windows(file: Dataset, source: Dataset) -> None:
     centers, widths = numbers(source, "WindowCenter"), numbers(source, "WindowWidth")
-    pairs = [pair for pair in zip(centers, widths, strict=False) if pair[1] >= 1]
+    pairs = [pair for pair in zip(centers, widths, strict=False) if is_window(*pair)][:MAX_WINDOWS]
     if pairs:
-        file.WindowCenter = [f"{center:.10g}" for center, _ in pairs]
-        file.WindowWidth = [f"{width:.10g}" for _, width in pairs]
+        file.WindowCenter = [f"{center:.6g}" for center, _ in pairs]
+        file.WindowWidth = [f"{width:.6g}" for _, width in pairs]
 
 
 def _add_statement(file: Dataset) -> None:

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("database", "Database"),
-                            ("keys", "Keys"),
+                            ("keys", "Encryption keys"),
                             ("files", "Image files"),
                             ("all", "Everything"),
                         ],

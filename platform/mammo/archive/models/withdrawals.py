@@ -38,7 +38,7 @@ class Backup(TimedModel):
         """What was copied."""
 
         DATABASE = "database", _("Database")
-        KEYS = "keys", _("Keys")
+        KEYS = "keys", _("Encryption keys")
         FILES = "files", _("Image files")
         ALL = "all", _("Everything")
 

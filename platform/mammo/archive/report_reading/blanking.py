@@ -48,7 +48,9 @@ _PLAIN = (
     r"incomplete|bénin|gutartig|benigno|maligno|suspeito|sospechoso|양성|음성|良性|陰性)"
 )
 _BESIDE = re.compile(
-    rf"\s*{lx.CLASS_WORD}?\s*[\-:(,=/]{{1,2}}\s*(?P<word>{_PLAIN})(?=\s*[).,;:。<|/]|\s*$|\n|\s+-)", lx.FLAGS
+    rf"\s*{lx.CLASS_WORD}?\s*[\-:(,=/]{{1,2}}\s*(?P<word>{_PLAIN})"
+    rf"(?=\s*[).,;:。<|/]|\s*$|\n|\s+-|\s+(?:for|in|on|of)\s+(?:the\s+)?(?:{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}))",
+    lx.FLAGS,
 )
 # "Assessment: Benign (2)": the word before its value.
 _BEFORE = re.compile(
@@ -73,11 +75,11 @@ _PERCENTS = re.compile(_PERCENT, lx.FLAGS)
 
 # What is to be done, by language: whoever reads it knows the category without reading a number.
 _ADVICE_ZH = (
-    r"建议|建議|请[^,。;\n]{0,8}(?:治疗|诊治|就诊|会诊|处理|手术)|请(?:结合|外科|临床|专科|到|至|于|定期|每年|年度)|"
+    r"建议|建議|请[^,。;\n]{0,8}(?:治疗|诊治|就诊|会诊|处理|手术)|请(?:提供|携|带|对比|对照|调阅|结合|外科|临床|专科|到|至|于|定期|每年|年度)|"
     r"(?:宜|应|需|须|需要|可|拟|尽快|尽早|必要时|有待)(?:进一步|行|作|做|予|加|补|结合|短期|定期|尽快|尽早|"
     r"及时|立即|手术|穿刺|活检|"
     r"复查|随访|召回|MRI|超声|切除|除外|排除|考虑(?:活检|穿刺|手术))|"
-    r"复查|复诊|随访|随诊|追踪|追蹤|追随|定期(?:观察|检查|体检)|(?:每年|年度|常规|例行)[^,。;\n]{0,6}(?:筛查|"
+    r"待(?:结合|复查|补充|活检|穿刺|病理|超声)|复查|复诊|随访|随诊|追踪|追蹤|追随|定期(?:观察|检查|体检)|(?:每年|年度|常规|例行)[^,。;\n]{0,6}(?:筛查|"
     r"体检|检查|普查|摄影)|"
     r"(?:不(?:能|可)?(?:完全)?(?:除外|排除)|(?:除外|排除)不了)[^,。;\n]{0,6}(?:恶性|癌|ca)|(?:恶性|癌|"
     r"ca)[^,。;\n]{0,4}"

@@ -24,9 +24,30 @@ _DATE_BEHIND = re.compile(
     r"[a-z]*\.?\s+){0,2}(?:(?:19|20)\d\d|\[(?:日期|date))",
     lx.FLAGS,
 )
+# "given BI-RADS 4A last year" is of then.
+_PAST_BEHIND = re.compile(
+    r"\s*(?:last\s+(?:year|time|exam\w*|study|mammogram)|(?:on|at)\s+(?:the\s+|her\s+)?(?:prior|previous|last)|"
+    r"(?:\w+\s+)?(?:years?|months?)\s+ago)(?![a-z])",
+    lx.FLAGS,
+)
 _CURRENT_BEHIND = re.compile(
     r"\s*类?\s*\(?\s*(?:current|now|today|this\s+(?:exam|study|mammogram)|本次|此次)", lx.FLAGS
 )
+# What stands behind a value that the next one replaces: "4A类系笔误，应为3类", "4A → 3".
+_REPLACED = re.compile(
+    rf"\s*{lx.CLASS_WORD}?[)\"”」]?[\s,]*(?:{lx.TURNS_INTO}|"
+    r"(?:系|为|属|是)?(?:录入|书写|打字)?(?:笔误|有误|误写|误录|错误|作废)|应为|应改|"
+    r"(?:was|is|were)\s+(?:an?\s+|in\s+)?(?:\w+\s+)?(?:error|typo|mistake\w*|incorrect|wrong)|should\s+(?:read|be))"
+    rf"(?=[^。;\n左右]{{0,40}}?{lx.VALUE})",
+    lx.FLAGS,
+)
+# A side close behind its value: "BI-RADS 3类：右乳结节", "BIRADS 3 left".
+_CLOSE_BEHIND = re.compile(
+    rf"\s*{lx.CLASS_WORD}?[\s:,(\[\-=]*(?:mama|sein|brust|乳腺|(?:for|in|of|on)?\s*(?:the)?)\s*"
+    rf"(?P<side>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})",
+    lx.FLAGS,
+)
+_BIOPSY_BEFORE = re.compile(r"(?:biops\w*|surg\w*|mastect\w*|活检|穿刺|手术|切除)[^,;。\n]{0,12}$", lx.FLAGS)
 _SIDE = re.compile(lx.SIDE, lx.FLAGS)
 # "RIGHT BREAST:", "**Left**:", or a line of its own; "右乳：" too.
 _SIDE_HEADER = re.compile(
@@ -124,6 +145,7 @@ def _placed(text: str, mentions: Sequence[Mention], sections: Sequence[Section])
     around = _surroundings(text, sections)
     placed: list[Placed] = []
     used: set[int | None] = set()
+    behind = _all_behind(text, mentions)
     before = 0
     for index, mention in enumerate(mentions):
         is_last = index + 1 == len(mentions)
@@ -134,17 +156,54 @@ def _placed(text: str, mentions: Sequence[Mention], sections: Sequence[Section])
             status = _status(text, mention, before, sections, is_last=is_last)
         side_at: int | None = None
         side, inferred = mention.side, False
-        if side is None:
+        if side is None and index in behind:
+            side, side_at = behind[index]
+        elif side is None:
             side, side_at = _suffix_side(text, mention, following, anchor)
             if side_at is not None and _has_own_side(text, mention, before, side_at, used):
                 side, side_at = None, None
         if side is None:
             side, inferred = _side_before(text, mention, used, around)
+            if side is None:
+                side = _side_of_item(
+                    text, mention, max(before, text.rfind("\n", 0, mention.anchor) + 1), used
+                )
+                inferred = side is not None
         revised = _revision(mention.anchor, around)
         placed.append(Placed(replace(mention, status=status), side, inferred, revised, side_at))
         used.add(side_at)
         before = mention.end
     return _distribute(text, placed)
+
+
+def _all_behind(text: str, mentions: Sequence[Mention]) -> dict[int, tuple[Side, int]]:
+    """Sides of a text that puts each close behind its value: value, side, value, side, and none before."""
+    if len(mentions) < 2 or any(mention.side for mention in mentions):
+        return {}
+    if _SIDE.search(text, _sentence_start(text, mentions[0].anchor), mentions[0].start):
+        return {}
+    behind: dict[int, tuple[Side, int]] = {}
+    for index, mention in enumerate(mentions):
+        is_last = index + 1 == len(mentions)
+        end = len(text) if is_last else mentions[index + 1].start
+        close = _CLOSE_BEHIND.match(text, mention.end, end)
+        named = [] if close is None else list(_SIDE.finditer(text, close.start("side"), end))
+        if not named or (len(named) != 1 and not is_last):
+            return {}
+        behind[index] = (named[0].lastgroup, named[0].start())  # type: ignore[assignment]
+    return behind
+
+
+def _side_of_item(text: str, mention: Mention, since: int, used: set[int | None]) -> Side | None:
+    """The one breast an item of one line has spoken of ("- Left: a mass. BI-RADS 4B")."""
+    clause = clause_start(text, mention.anchor)
+    if _OF_EXAM.search(text, clause, mention.start):
+        return None
+    named = [match for match in _SIDE.finditer(text, since, mention.anchor) if match.start() not in used]
+    if len({match.lastgroup for match in named}) != 1 or named[0].lastgroup == "B":
+        return None
+    opens = not re.sub(r"[^\w]|\d", "", text[since : named[0].start()])
+    return named[0].lastgroup if opens else None  # type: ignore[return-value]
 
 
 def _distribute(text: str, placed: list[Placed]) -> list[Placed]:
@@ -197,6 +256,8 @@ def _status(
             return "other_modality"
     if _is_dated(text, mention, max(start, before_at)) and not is_last:
         return "prior"  # a dated value in a text that goes on to what is found now
+    if _REPLACED.match(text, mention.end) or _PAST_BEHIND.match(text, mention.end):
+        return "prior"
     label = text[mention.anchor : mention.start]
     if re.search(r"-\s?(?:us|mri)\b|超声|mri", label, lx.FLAGS):
         return "other_modality"
@@ -212,7 +273,8 @@ def _is_dated(text: str, mention: Mention, since: int) -> bool:
         return False
     if re.search(lx.ADDENDUM, before, lx.FLAGS):
         return False
-    if _DATED.search(before):
+    dated = _DATED.search(before)
+    if dated and not _BIOPSY_BEFORE.search(before[: dated.start()]):
         return True
     return _DATE_BEHIND.match(text, mention.end) is not None
 
@@ -235,6 +297,8 @@ def _side_before(
         return None, False
     for start in (clause, _sentence_start(text, mention.anchor)):
         near = [match for match in _SIDE.finditer(text, start, mention.anchor) if match.start() not in used]
+        # "左乳同右侧，亦为3类": what a breast is likened to is not the one spoken of.
+        near = [match for match in near if text[max(0, match.start() - 1)] not in "同似较比如"] or near
         # Beyond a semicolon "both breasts" no longer says whose category this is.
         if near and (start == clause or near[-1].lastgroup != "B"):
             return near[-1].lastgroup, False  # type: ignore[return-value]

@@ -39,7 +39,7 @@ _CONTEXT = (
 )
 _LINK = (
     r"(?:[\s:=\-(\[\"'*|>]|breasts?(?=\s*\()|</?[a-z][^<>]{0,40}>|分型|分类|分布|类型|为|是|属|呈|"
-    r"type|tip[oe]?|typ|loại|mô\s+vú|categor\w*|class|grade|density|is|are|of|acr|birads|bi-rads){0,6}?"
+    r"type|tip[oe]?|typ|loại|mô\s+vú|categor\w*|class|grade|density|code|is|are|of|acr|birads|bi-rads){0,6}?"
 )
 _LETTER_AFTER = re.compile(
     rf"{_CONTEXT}{_LINK}(?<![a-z])(?P<letter>[b-d]|a(?!\s+[a-z]))"
@@ -49,6 +49,14 @@ _LETTER_AFTER = re.compile(
 _LETTER_BEFORE = re.compile(
     r"(?:(?:categor\w*|type|class|acr|grade)\s+(?P<letter>[a-d])|(?<![\w.])(?P<bare>[b-d]))[\s-]+(?:breast\s+)?"
     r"(?:density|composition|parenchym\w*|tissue)",
+    lx.FLAGS,
+)
+# "双乳c。", "b - scattered fibroglandular tissue", "(c: heterogeneously dense)"
+_LETTER_ALONE = re.compile(
+    r"(?:[双两左右]侧?乳(?:腺|房)?(?P<breast>[a-d])(?=\s*(?:[。,;(、]|$))|"
+    r"(?<![\w.])(?P<letter>[a-d])\s*(?:[-:=(,/]|\s)\s*(?:acr\s*)?"
+    r"(?:(?:the\s+)?(?:breasts?\s+(?:are|is)\s+)?(?:almost\s+|entirely|scattered|hetero\w*|extremely|mostly|fatty)|"
+    r"散在|不均匀|极度|脂肪|多量|少量))",
     lx.FLAGS,
 )
 _LETTER_IN_BRACKETS = re.compile(
@@ -99,6 +107,9 @@ def _letters(text: str) -> set[str]:
     for match in _LETTER_BEFORE.finditer(text):
         if not _is_prior(text, match.start()):
             found.add((match["letter"] or match["bare"]).upper())
+    for match in _LETTER_ALONE.finditer(text):
+        if not _is_prior(text, match.start()):
+            found.add((match["breast"] or match["letter"]).upper())
     for pattern in (_LETTER_AFTER, _LETTER_FIRST, _LETTER_IN_BRACKETS):
         for match in pattern.finditer(text):
             if not _is_prior(text, match.start()):

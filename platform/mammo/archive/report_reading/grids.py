@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from mammo.archive.report_reading import lexicon as lx
 
-_LABEL = re.compile(rf"{lx.LABEL}|{lx.SHORT_HEAD}|{lx.WEAK_LABEL}|分类|分级|类别|評価|판정", lx.FLAGS)
+_LABEL = re.compile(
+    rf"{lx.LABEL}|{lx.SHORT_HEAD}|{lx.WEAK_LABEL}|(?<![a-z])assessment|分类|分级|类别|评估|評価|판정",
+    lx.FLAGS,
+)
 _DENSITY = re.compile(r"densit|密度|构成|composition|腺体|acr", lx.FLAGS)
 _SIDE = re.compile(rf"\W*{lx.SIDE}\s*(?:breast|side|乳腺|乳房|乳|侧|유방)?\W*", lx.FLAGS)
 _LETTER = re.compile(r"\W*(?:acr|type|类型)?\s*(?P<letter>[a-d])\s*(?:型|类)?\W*", lx.FLAGS)
@@ -57,6 +60,7 @@ def _grids(text: str) -> Iterator[list[list[Cell]]]:
     html = [_html_cells(text, match) for match in _HTML_ROW.finditer(text)]
     if len(html) > 1:
         yield html
+    yield from _spaced_grids(text)
     rows: list[list[Cell]] = []
     position = 0
     for line in [*text.split("\n"), ""]:
@@ -67,6 +71,29 @@ def _grids(text: str) -> Iterator[list[list[Cell]]]:
             yield rows
             rows = []
         position += len(line) + 1
+
+
+def _spaced_grids(text: str) -> Iterator[list[list[Cell]]]:
+    """Tables whose columns only blanks part: a line of two sides, or lines of equally many words under a label."""
+    lines = [(match.start(), match[0]) for match in re.finditer(r"[^\n]+", text)]
+    words = [[Cell(at + w.start(), w[0]) for w in re.finditer(r"\S+", line)] for at, line in lines]
+    for number, header in enumerate(words[:-1]):
+        if len(header) in (2, 3) and all(_side(cell) for cell in header[-2:]):
+            below = [_first_and_two(row) for row in words[number + 1 :] if len(row) > 2]
+            yield [[Cell(lines[number][0], ""), *header[-2:]], *below]
+        elif 1 < len(header) < 8 and any(_is_label(cell) for cell in header):
+            rows = [header]
+            for row in words[number + 1 :]:
+                if len(row) != len(header) or _side(row[0]) is None:
+                    break
+                rows.append(row)
+            if len(rows) > 1:
+                yield rows
+
+
+def _first_and_two(row: list[Cell]) -> list[Cell]:
+    """The last two words are values; what stands before them says of what."""
+    return [Cell(row[0].start, " ".join(cell.text for cell in row[:-2])), *row[-2:]]
 
 
 def _cells(line: str, mark: str, start: int) -> Iterator[Cell]:

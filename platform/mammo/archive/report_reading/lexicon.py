@@ -15,7 +15,7 @@ FLAGS: Final = re.IGNORECASE
 _GAP = r"[\s.\-_*·®/]{0,3}"
 _BIRADS = (
     rf"(?<![a-z])[b8]{_GAP}[i1l!|y]{_GAP}r{_GAP}[a4e@]{_GAP}(?:[dt0o]{_GAP}[s5z]?|s{_GAP}d)(?![a-z])|"
-    r"(?<![a-z])(?:birards?|brirads?|briads?|birds|birdas|bi-?rods|birab?ds|biards?)(?![a-z])"
+    r"(?<![a-z])(?:birards?|brirads?|briads?|birds|birdas|bi-?rods|birab?ds|biards?|b-?rads?)(?![a-z])"
 )
 _SPOKEN = (
     r"(?<![a-z])(?:buy|by|bye|be|bi|bay)[\s-]?(?:rads?|reads?|rats|rides|raids?)(?![a-z])|"
@@ -31,8 +31,8 @@ SHORT_HEAD: Final = r"(?<![a-z])br(?![a-z])"
 FRENCH_LABEL: Final = r"(?<![a-z])acr\s?:?\s?(?=[0-6](?!\s*型))"
 WEAK_LABEL: Final = (
     r"(?<![a-z])(?:(?:assessment|final|overall|birads|impression)\s+)*"
-    r"(?:categor(?:y|ies|[iíy]a|ia|ie)|cat\.|kategorie|catégorie|categoría)"
-    r"|(?<![a-z])(?:final\s+)?(?:assessment|evaluation)(?=\s*[:\-])"
+    r"(?:categor(?:y|ies|[iíy]a|ia|ie)|cat(?:\.|(?=\s*[:\-]?\s*[0-6]))|kategorie|catégorie|categoría)"
+    r"|(?<![a-z])(?:final\s+)?(?:assessment|evaluation)(?=(?:\s+code)?\s*[:\-]|\s+code\b)"
 )
 OTHER_SCALE: Final = (
     r"(?<![a-z])(?:(?:ti|li|pi|o|c|ni|lung|thyroid|liver|prostate|va|vi|cad|co)[\s-]?-?\s?rads|her-?2|ki-?67|"
@@ -53,7 +53,7 @@ _UNIT = (
 # "4 a biopsy" holds an article, no subdivision.
 _SUB = r"(?:[\s\-(]{0,3}(?:[bc]|(?<!\s)a|(?-i:A)|a(?!\s+[a-z]{2}))(?![a-z])(?:\s?\))?)"
 _SUB_WORD = (
-    r"(?:\s*[类級级類],?\s*[abc]\s*[级級]?(?![a-z类型])|\s*[类級级類]?\s*\(\s*4\s*[abc]\s*[类級级類]?\s*\)|"
+    r"(?:\s*[类級级類],?\s*[abc]\s*[级級]?(?![a-z类型])|\s*[类級级類]?\s*\(\s*4?\s*[abc]\s*[类級级類]?\s*\)|"
     r"[^.;。\n]{0,20}\bsub(?:division|category|class)\s*[abc](?![a-z]))"
 )
 _DIGIT = rf"(?<![\d.])(?:[0-35-6](?![\s-]?[a-c](?![a-z]))|4(?:{_SUB}|{_SUB_WORD})?|[0-6]){_UNIT}"
@@ -89,8 +89,9 @@ SIDE: Final = rf"(?:(?P<B>{BOTH})|(?P<L>{LEFT})|(?P<R>{RIGHT}))"
 
 # --- words around a value
 PRIOR: Final = (
-    r"(?<!较)前片|旧片|舊片|老片|既往|上次|前次|上一次|原片|原报告|曾|去年|前年|年前|月前|此前|先前|以前|之前|外院|"
+    r"(?<![较与和比合供考照缺无])(?:前片|旧片|舊片|老片)(?!\s*(?:对比|對比|比较|相比|对照|比))|既往|上次|前次|上一次|原片|原报告|曾|去年|前年|年前|月前|此前|先前|以前|之前|外院|"
     r"previous(?:ly)?|prior|formerly|earlier|historical(?:ly)?|old\s+(?:films?|exam|report)|"
+    r"supersed(?:es|ing)|replac(?:es|ing)|in\s+(?:place|lieu)\s+of|取代|代替|替代|"
     r"(?:outside|referring)\s+(?:hospital|facility|report|study|exam|film)|(?:had\s+)?been\s+(?:called|given)|"
     r"last\s+(?:year|exam|study|mammogra\w+|report|time)|"
     r"由(?=\s*(?:bi|原|[0-6][abc]?\s*[类級级類]))|compar(?:ed|ison)|(?:up|down)graded\s+from|"
@@ -102,11 +103,15 @@ PRIOR: Final = (
 CURRENT: Final = (
     r"本次|此次|这次|维持|保持|仍(?:为|评|归|考虑)|依然|(?:本院|我院)(?!\s*于?\s*(?:19|20)\d\d)|今(?:次|日|片)|"
     r"目前|(?<![发表出呈体实])现(?=为|归|评|改|考虑|拟|左|右|双|示|bi)|更正为|修正为|修订为|改为|调整为|"
-    r"(?:升|上调|提高|降|下调|降低)(?:级)?(?:为|至|到)|归为|->|→|⇒|=>|now\b|today|"
+    r"(?:升|上调|提高|降|下调|降低)(?:级)?(?:为|至|到)|归为|变为|更新为|superseded\s+by|replaced\s+by|->|→|⇒|=>|now\b|today|"
     r"current(?:ly)?|presently|remains?(?![a-z])|maintain\w*|present\s+(?:exam|study)|this\s+(?:exam|study|"
     r"mammogram|time)|"
     r"\bto\b(?=\s+(?:an?\s+)?(?:bi|b1|cat))|"
     r"actuel(?:lement)?|aktuell|jetzt|heute|actual(?:mente)?|attuale|şimdi|сейчас|현재|今回"
+)
+TURNS_INTO: Final = (
+    r"->|→|⇒|=>|改为|更正为|修正为|修订为|调整为|(?:上|下)调(?:至|为|到)|[升降]级?(?:至|为|到)|变为|"
+    r"(?:has\s+been\s+|was\s+|is\s+)?(?:changed|revised|upgraded|downgraded|corrected|amended)\s+to"
 )
 OTHER_MODALITY: Final = (
     r"(?<!建议)(?<!补充)(?:(?<!结合)(?<!结合同日)(?<!对照)(?:超声|彩超|b超|声像|磁共振|核磁)|"
@@ -117,7 +122,8 @@ OTHER_MODALITY: Final = (
 )
 MAMMOGRAPHY: Final = r"钼靶|x线|乳腺摄影|摄片|(?<![a-z])(?:mammo\w*|mg|ffdm|dbt|tomo\w*)(?![a-z])"
 NEGATION: Final = (
-    r"(?:未见|未达|未及|没有|不支持|不符合|不属于|排除|并非|无)[^,，。;；:()]{0,6}$|"
+    r"(?<!除)非\s*$|"
+    r"(?:未见|未达|未及|没有|不够|不足以?|够不上|未到|达不到|难以?|谈不上|不支持|不符合|不属于|排除|并非|无)[^,，。;；:()]{0,6}$|"
     r"(?:不应|不宜|不能|不|未)(?:归为|归入|归于|达到?|评为|诊断为|考虑)[^,，。;；:()]{0,4}$|"
     r"(?<![a-z])(?:no(?:t)?|without|nor|neither|never)\s+(?:(?!left|right|breast|mass|calc|nodul|distor|lesion|"
     r"abnormal|malignan|cancer|chang|suspicio|asymm|significant|new|other|further|additional|focal|prior|compar|"

@@ -16,10 +16,11 @@ Status = Literal["current", "prior", "other_modality", "negated", "legend"]
 
 _MARKUP = r"(?:</?[a-z][^<>]{0,60}>|&nbsp;)"
 _FILLER = (
-    rf"(?:[\s:=,.、\-()\[\]【】\"'“”*_|>®™{{}}#]|{_MARKUP}|(?<=-)(?:us|mg|mri|mammo\w*)\b|分类|分级|分型|"
+    rf"(?:[\s:=,.、/~\-()\[\]【】\"'“”*_|>®™{{}}#]|{_MARKUP}|(?<=-)(?:us|mg|mri|mammo\w*)\b|分类|分级|分型|分類|分級|等級|類別|評估|診斷|"
     rf"评估|评价|评级|"
     r"\(?\s*(?:第\s*)?[45四五]\s*(?:版|th\s+ed(?:ition)?\.?)\s*\)?|\(?(?:19|20)\d\d\s*版?\)?(?![-/.年\d])|"
     r"(?<![a-z])(?:side|laterality)(?=\s*=)|类别|级别|等级|结果|诊断|标准|定为|归为|归入|考虑|属于|属|为|是|约|"
+    r"均|都|皆|同|应|拟|暂|判定|评定|评为|评|划为|划归|列为|列入|分属|提示|仍|"
     r"第(?=\s*(?:[0-6][abc]?|[一二三四五六ivx]{1,3})\s*[类類級级])|"
     r"(?<![a-z])(?:benign|negative|suspicious|incomplete|malignant|probably\s+benign)(?=\s*\(\s*[0-6][abc]?\s*\))|"
     r"\b(?:categor(?:y|ie|ia|ía)|cat|final|overall|assessment|code|score|class(?:ification)?|grade|"
@@ -47,12 +48,26 @@ _NEXT_BY_SUFFIX = re.compile(
     rf"(?:(?:for|in|on|of)\s+)?(?:the\s+)?(?:{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}|,?\s*respectively))",
     lx.FLAGS,
 )
+# "4A → 4C", "4A类改为3类": the second stands for the first.
+_TURNED = re.compile(rf"\s*{lx.CLASS_WORD}?\s*(?:{lx.TURNS_INTO})\s*(?P<value>{lx.RANGE})", lx.FLAGS)
+# "左/右：BI-RADS 3/4A", "R/L BI-RADS 4A/2".
+_PAIR = re.compile(
+    rf"(?P<one>{lx.LEFT}|{lx.RIGHT})\s*[/|、]\s*(?P<two>{lx.LEFT}|{lx.RIGHT})[^\w/]{{0,4}}"
+    rf"(?:{lx.LABEL})?{_FILLER}$",
+    lx.FLAGS,
+)
 _CHINESE_CLASS = re.compile(
     rf"(?P<value>{lx.RANGE})\s*\??类(?!似|型|风湿|固醇|别|药|切口|食|癌|患者|人群)", lx.FLAGS
 )
 _DENSITY_BEFORE = re.compile(
     r"(?:腺体|密度|构成|致密|乳腺组织|实质|density|composition|densit\w+|dichte|breast tissue|ACR)"
     r"[^,，。.;；:\n]{0,8}[:\s]*(?:type|category|grade|class|分型|分类|型)?[:\s(]*$",
+    lx.FLAGS,
+)
+# "甲状腺结节3类": a class of another organ.
+_OTHER_ORGAN = re.compile(
+    r"(?:甲状腺|肝|肺|前列腺|卵巢|附件|宫颈|膀胱|肾)[^,，;；。\n乳]{0,16}$|"
+    r"(?:thyroid|liver|lung|prostate|adnexal)(?![^.;\n]{0,16}breast)[^.,;\n]{0,16}$",
     lx.FLAGS,
 )
 _VERDICT = (
@@ -63,11 +78,13 @@ _VERDICT = (
 _SIDED_VALUE = re.compile(
     rf"(?:(?P<before>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|side|乳腺|乳房|유방)?\s*[:=]|"
     rf"(?:^|(?<=[.;,。\n:]))\s*(?P<opening>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|side)?\s*-?)"
-    rf"\s*(?P<value>{lx.RANGE})(?=\s*(?:[.,;。)|\n\[]|{lx.CLASS_WORD}|$|[-(:]\s*{_VERDICT}))",
+    rf"\s*(?P<value>{lx.RANGE})(?=\s*(?:[.,;。)|\n\[]|{lx.CLASS_WORD}|$|[-(:]\s*(?:{_VERDICT}|{lx.LABEL})))",
     lx.FLAGS | re.MULTILINE,
 )
 # "右乳结节4A级": a subdivision tells the scale.
-_SUBDIVIDED = re.compile(r"(?<![\w.])(?P<value>4\s?[abc])\s*[级級](?!别)", lx.FLAGS)
+_SUBDIVIDED = re.compile(
+    r"(?<![0-9a-z.])(?P<value>(?:4|四|iv)\s?(?:[类類級级]\s?)?[abc])\s*[级級](?!别)", lx.FLAGS
+)
 _HEADED_LIST = re.compile(
     rf"(?:类别|分类|分级|评估|评级|结论)\s*[:]\s*(?=(?:{lx.BOTH}|{lx.LEFT}|"
     rf"{lx.RIGHT}){_SIDE_FILLER}{lx.RANGE})",
@@ -102,7 +119,8 @@ def find_mentions(text: str) -> list[Mention]:
     for match in [*_CHINESE_CLASS.finditer(text), *_SUBDIVIDED.finditer(text)]:
         start, end = match.span("value")
         density = _DENSITY_BEFORE.search(text[max(0, start - 14) : start])
-        if not density and not _overlaps_span(start, end, blocked):
+        elsewhere = _OTHER_ORGAN.search(text[max(0, start - 24) : start])
+        if not density and not elsewhere and not _overlaps_span(start, end, blocked):
             _keep(found, _mention(text, start, end, None, start, labelled=False))
     if _label_pattern().search(text) or _ASSESSED.search(text):
         for match in _SIDED_VALUE.finditer(text):
@@ -144,15 +162,35 @@ def _read_list(text: str, anchor: int, end: int, labelled: bool) -> list[Mention
     item = _ITEM.match(text, end)
     if item is None or _is_list_number(text, end, *item.span("value")):
         return []
+    if pair := _pair(text, *item.span("value"), anchor, labelled):
+        return pair
     mentions = [_mention(text, *item.span("value"), item["before"], anchor, labelled=labelled)]
     position = item.end("value")
     while True:
-        following = _NEXT.match(text, position) or _NEXT_BY_SUFFIX.match(text, position)
+        following = (
+            _TURNED.match(text, position)
+            or _NEXT.match(text, position)
+            or _NEXT_BY_SUFFIX.match(text, position)
+        )
         if following is None:
             return mentions
         before = following.groupdict().get("before")
         mentions.append(_mention(text, *following.span("value"), before, anchor, labelled=labelled))
         position = following.end("value")
+
+
+def _pair(text: str, start: int, end: int, anchor: int, labelled: bool) -> list[Mention]:
+    """Two values parted by a stroke behind two sides parted by one: each side has its own."""
+    values = list(re.finditer(rf"(?:^|/)\s*(?P<value>{lx.VALUE})", text[start:end], lx.FLAGS))
+    sides = _PAIR.search(text, max(0, anchor - 16), start)
+    if len(values) != 2 or sides is None:
+        return []
+    return [
+        _mention(
+            text, start + found.start("value"), start + found.end("value"), side, anchor, labelled=labelled
+        )
+        for found, side in zip(values, (sides["one"], sides["two"]), strict=True)
+    ]
 
 
 def _is_list_number(text: str, label_end: int, start: int, end: int) -> bool:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,8 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from mammo.archive import displays
-from mammo.archive.dicom.test_pattern import COLUMNS, ROWS, SPACING, pattern_file
-from mammo.archive.models import DisplayCheck
+from mammo.archive.models import DisplayCheck, Verdict
 from mammo.archive.views.access import signed_in
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
@@ -36,8 +36,11 @@ def display(request: HttpRequest) -> HttpResponse:
             messages.error(request, str(error))
             status = 400
         else:
-            messages.success(request, check.get_verdict_display())
             following = request.POST.get("next", "")
+            if check.verdict == Verdict.NO:  # the page says why, and can be sent in again
+                messages.error(request, check.get_verdict_display())
+                return redirect(f"{reverse('archive:display')}?{urlencode({'next': following})}")
+            messages.success(request, check.get_verdict_display())
             is_ours = url_has_allowed_host_and_scheme(following, allowed_hosts={request.get_host()})
             return redirect(following if following and is_ours else "archive:display")
     checks = list(DisplayCheck.objects.filter(by_user=user).order_by("-created_at")[:LAST_SHOWN])
@@ -99,6 +102,9 @@ def _day(text: str) -> date | None:
 @require_safe
 def pattern(request: HttpRequest) -> JsonResponse:
     """The test pattern as a study of one picture, so that the viewer itself is what is tested."""
+    # Here, because pydicom would take a second of every web process's start.
+    from mammo.archive.dicom.test_pattern import COLUMNS, ROWS, SPACING
+
     image: dict[str, Any] = {
         "uid": "test-pattern",
         "url": reverse("archive:display-pattern-image"),
@@ -122,6 +128,8 @@ def pattern(request: HttpRequest) -> JsonResponse:
 @require_safe
 def pattern_image(request: HttpRequest) -> HttpResponse:
     """The test pattern as a viewing copy."""
+    from mammo.archive.dicom.test_pattern import pattern_file
+
     response = HttpResponse(pattern_file(), content_type="application/dicom")
     response["Cache-Control"] = "private, max-age=3600"
     return response

@@ -62,7 +62,9 @@ def import_batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "batch": batch,
         "page": page,
         "outcome": outcome,
-        "outcomes": ImportItem.Outcome.choices,
+        "outcomes": [
+            (value, label, batch.counts.get(value, 0)) for value, label in ImportItem.Outcome.choices
+        ],
         "has_unmatched": unmatched_path(batch.pk).exists(),
     }
     return render(request, "archive/import_batch.html", context)

@@ -25,8 +25,11 @@ TRIAL_CAMPAIGN = "Trial questions"
 SPLIT = "demo"
 TRIAL_QUESTIONS = 24
 INSTRUCTIONS = (
-    "Correct what is wrong against the images and the report: density, side, category, advice. "
-    "Leave good wording alone. Mark a proposal that needs nothing as “no change needed”."
+    "**Juniors** correct what is wrong against the images and the report: density, side, category, advice. Leave good "
+    "wording alone. Mark a proposal that needs nothing as “no change needed”. **Seniors** pick the answer that is right "
+    "and helps her most.\n\n"
+    "**低年资医师**对照图像和报告修改错误：密度、侧别、分类、建议。措辞得当之处保持原样；无需修改的答案请标记“无需修改”。"
+    "**高年资医师**选出正确且对患者最有帮助的答案。"
 )
 
 

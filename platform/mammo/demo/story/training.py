@@ -90,6 +90,16 @@ def tune(story: Story) -> dict[str, Any]:
     return _finish(story, _begin(story, "sft", starts_from=["umicon_supervised", "language"]))
 
 
+def begin_llava(story: Story) -> Run:
+    """Begin the trial's third system: a LLaVA of the same language model, tuned on the same picks by the same recipe."""
+    return _begin(story, LLAVA_STAGE, starts_from=["language"])
+
+
+def wait_for_llava(story: Story) -> dict[str, Any]:
+    """Wait for it."""
+    return _finish(story, begin_llava(story))
+
+
 def _begin(
     story: Story,
     stage: str,
@@ -130,6 +140,7 @@ def _finish(story: Story, run: Run) -> dict[str, Any]:
 
 # After the preset's 4 epochs the vectors keep 2 % of their spread, but a few still find their report.
 COLLAPSE_EPOCHS = 8
+LLAVA_STAGE = "vision_language_sft"
 _USABLE = ("queued", "running", "ingesting", "succeeded")
 
 

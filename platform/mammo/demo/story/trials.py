@@ -1,5 +1,7 @@
 """Steps of the story with blinded trials: one from design to Table 1, one left open for the visitor."""
 
+import io
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +15,21 @@ from mammo.accounts.models import User
 from mammo.demo.scripted import author_answers, draw, rater_scores
 from mammo.demo.story.context import Story
 from mammo.demo.story.data import TRIAL_CAMPAIGN, TRIAL_QUESTIONS
-from mammo.demo.story.training import checkpoint_of
+from mammo.demo.story.training import LLAVA_STAGE, checkpoint_of, wait_for_llava
 
 TRIAL = "Demo trial"
 VISITOR_TRIAL = "Trial for you"
 VISITOR_QUESTIONS = 9
 FORMATS = ("csv", "tex", "html", "md")
+# Answering systems of the trials, and the stage whose weights answer.
+SYSTEMS = {"MammoVLM": "sft", "Tiny LLaVA": LLAVA_STAGE, "Untuned LLM": "language"}
 ANSWERING = {"temperature": 0.0, "max_new_tokens": 80}
 
 
 def complete_trial(story: Story) -> dict[str, Any]:
     """Design, answer, freeze, score, lock, unblind, and write Table 1."""
     people = story.everybody
+    wait_for_llava(story)
     trial = _designed(story, TRIAL, TRIAL_QUESTIONS, people.named("scripted-rater"))
     if trial.state == Trial.State.SCORING:
         _score(story, trial)
@@ -51,7 +56,8 @@ def write_tables(story: Story) -> list[Path]:
     paths = []
     for kind in FORMATS:
         paths.append(folder / f"table_1.{kind}")
-        call_command("table", "1", trial=TRIAL, simulated=True, format=kind, out=paths[-1])
+        with redirect_stderr(io.StringIO()):  # it would tell its files and notes once for each format
+            call_command("table", "1", trial=TRIAL, simulated=True, format=kind, out=paths[-1])
     return paths
 
 
@@ -96,16 +102,9 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User]) -> No
     researcher = people["rita"]
     campaign = Campaign.objects.get(site=people.site, name=TRIAL_CAMPAIGN)
     if not Arm.objects.filter(trial=trial).exists():
-        arms.add_system_arm(
-            trial, "MammoVLM", by_user=researcher, checkpoint=checkpoint_of(story, "sft"), is_simulated=True
-        )
-        arms.add_system_arm(
-            trial,
-            "Untuned LLM",
-            by_user=researcher,
-            checkpoint=checkpoint_of(story, "language"),
-            is_simulated=True,
-        )
+        for name, stage in SYSTEMS.items():
+            checkpoint = checkpoint_of(story, stage)
+            arms.add_system_arm(trial, name, by_user=researcher, checkpoint=checkpoint, is_simulated=True)
         for title, author in (("Junior doctor", "junior"), ("Senior doctor", "senior")):
             arms.add_human_arm(
                 trial, title, authors=[people[f"scripted-author-{author}"]], by_user=researcher

@@ -3,6 +3,7 @@
 const CARD_MM = 85.6; // ISO/IEC 7810 ID-1
 const CARD_RATIO = 85.6 / 53.98;
 const SMALLEST = [1024, 700];
+const PATIENCE_MS = 60_000; // a test picture that is not drawn by then counts as not drawn
 
 const form = document.querySelector("form[data-display]");
 const texts = form.dataset;
@@ -46,6 +47,7 @@ function conclude(decodes) {
   const found = form.querySelector("[data-found]");
   found.textContent = reasons.length ? texts.textNot.replace("{reasons}", reasons.join("; ")) : texts.textOk;
   found.dataset.verdict = reasons.length ? "no" : "yes";
+  form.querySelector("[type=submit]").disabled = false;
 }
 
 function watchPattern() {
@@ -54,6 +56,11 @@ function watchPattern() {
   viewer.addEventListener("mammo-viewer:failed", () => conclude(false));
   if (viewer.dataset.ready === "1") conclude(true);
   else if (viewer.dataset.failed) conclude(false);
+  else {
+    // Sent in before the browser has looked, a description would say that this computer won't do.
+    form.querySelector("[type=submit]").disabled = true;
+    setTimeout(() => field("decodes").value || conclude(false), PATIENCE_MS);
+  }
 }
 
 function watchCard() {

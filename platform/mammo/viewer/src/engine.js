@@ -3,6 +3,7 @@ import {
   Enums,
   RenderingEngine,
   cache,
+  eventTarget,
   getShouldUseCPURendering,
   getWebWorkerManager,
   init as initCore,
@@ -119,6 +120,17 @@ export function createToolGroup(textLines) {
     },
   });
   return group;
+}
+
+// Calls `lost` when the graphics card drops this engine's pictures (driver reset, sleep): they turn black, and nothing
+// else says so. Gives the function that ends the watch.
+export function watchLoss(engine, lost) {
+  const name = Enums.Events.WEBGL_CONTEXT_LOST;
+  const heard = (event) => {
+    if (event.detail.renderingEngineId === engine.id) lost();
+  };
+  eventTarget.addEventListener(name, heard);
+  return () => eventTarget.removeEventListener(name, heard);
 }
 
 export function bindPrimary(group, toolName) {

@@ -2,6 +2,7 @@
 import { greysOf } from "./greys.js";
 
 const MARGIN = 2;
+const SIZES = [180, 260, 360];
 
 export class Lens {
   #canvas = document.createElement("canvas");
@@ -14,6 +15,31 @@ export class Lens {
     this.isOn = false;
     this.#canvas.className = "mv-lens";
     this.#canvas.setAttribute("aria-hidden", "true");
+  }
+
+  // Gives whether it is on now; `slot` is where it shows until the pointer moves.
+  toggle(slot) {
+    this.isOn = !this.isOn;
+    if (this.isOn) this.show(slot);
+    else this.hide();
+    return this.isOn;
+  }
+
+  nextSize() {
+    const next = SIZES[(SIZES.indexOf(this.preferences.get("lens_size")) + 1) % SIZES.length];
+    this.preferences.keep("lens_size", next);
+    this.draw();
+  }
+
+  nextZoom() {
+    this.preferences.keep("lens_zoom", this.preferences.get("lens_zoom") === 1 ? 2 : 1);
+    this.draw();
+  }
+
+  follow(slot, event) {
+    if (!this.isOn) return;
+    const box = slot.picture.getBoundingClientRect();
+    this.show(slot, [event.clientX - box.left, event.clientY - box.top]);
   }
 
   // `at` in CSS pixels of the slot's picture; its middle where none is given.

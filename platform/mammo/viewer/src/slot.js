@@ -62,6 +62,25 @@ export class Slot {
     this.setState("missing", this.say("missing", { view: this.title }));
   }
 
+  // The picture is not, or no more, on screen: `key` names what is said of it.
+  sayBroken(key = "broken") {
+    this.shown = false;
+    this.setState("error", this.say(key, { view: this.title }));
+  }
+
+  declare(reason, said) {
+    this.unavailable = reason;
+    this.element.dataset.unavailable = reason;
+    this.notice.textContent = this.say("declared", { view: this.title, reason: said });
+  }
+
+  takeBack() {
+    this.unavailable = null;
+    delete this.element.dataset.unavailable;
+    if (this.shown) this.setState("shown");
+    else this.sayBroken();
+  }
+
   attach(engine, group, imageIds) {
     this.imageIds = imageIds;
     this.viewport = enableViewport(engine, group, `${engine.id}-${this.element.dataset.slot}`, this.picture);
@@ -100,7 +119,7 @@ export class Slot {
     this.index = index;
     this.shown = cause === null && this.viewport.csImage?.imageId === wanted;
     if (!this.shown) {
-      this.setState("error", this.say("broken", { view: this.title }));
+      this.sayBroken();
       if (cause) console.error(cause);
       return false;
     }
@@ -137,15 +156,15 @@ export class Slot {
 
   // Pixel for pixel of the screen, whatever the browser's zoom.
   placeActualPixels() {
-    this.placeAt(1 / window.devicePixelRatio);
+    this.placeAt(1);
   }
 
-  // As large as the breast is, on a screen whose pixels were measured.
+  // As large as the breast is, on a screen whose pixels were measured; `mmPerPixel` of CSS.
   placeTrueSize(mmPerPixel) {
-    if (this.hasSpacing) this.placeAt(this.image.spacing[0] / mmPerPixel);
+    if (this.hasSpacing) this.placeAt((this.image.spacing[0] / mmPerPixel) * window.devicePixelRatio);
   }
 
-  // `scale`: CSS pixels per image pixel.
+  // `scale`: pixels of the screen, not of CSS, per image pixel, as Cornerstone wants it.
   placeAt(scale) {
     const wall = chestWall(this.plan.side);
     this.viewport.setDisplayArea({

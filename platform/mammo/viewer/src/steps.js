@@ -17,3 +17,20 @@ export function stepsOf(slots, hasEarlier) {
   if (hasEarlier) steps.push({ name: "prior", slots: null });
   return steps;
 }
+
+// Whether a slot is on screen in a step: the earlier study in its own step alone, beside the present one.
+export function isInStep({ name, slots }, { name: view, earlier }) {
+  if (slots === null) return name === "prior" || !earlier;
+  return slots.includes(view) && !earlier;
+}
+
+// Whether every study can be opened at a step like this one: single views differ from study to study.
+export const canBegin = ({ name }) => name !== "single";
+
+// What a step shows, in the reader's language; `titleOf(view)` gives a view's own title.
+export function nameOfStep({ name, slots }, say, titleOf) {
+  if (name === "four") return say("stepFour");
+  if (name === "prior") return say("stepPrior");
+  if (name === "single") return say("stepSingle", { view: titleOf(slots[0]) });
+  return name.toUpperCase();
+}

@@ -11,12 +11,13 @@ export const COMMANDS = [
   { name: "actual", key: "1", act: "showActualPixels", icon: "1:1" },
   { name: "trueSize", key: "t", act: "showTrueSize" },
   { name: "lens", key: "l", act: "toggleLens", toggles: true },
-  { name: "invert", key: "i", act: "toggleInvert", toggles: true },
+  { name: "invert", key: "i", act: "toggleInvert", toggles: true, icon: "◐" },
   { name: "flip", key: "h", act: "flipAcross", icon: "⇋" },
-  { name: "enlarge", key: "f", act: "toggleEnlarged" },
-  { name: "next", key: "n", act: "nextStep" },
-  { name: "linked", key: "k", act: "toggleLinked", toggles: true },
-  { name: "reset", key: "0", act: "reset" },
+  { name: "enlarge", key: "f", act: "toggleEnlarged", icon: "▣" },
+  { name: "next", key: "n", act: "nextStep", icon: "▸" },
+  { name: "begin", key: "o", act: "beginAtThisStep", toggles: true, icon: "⚑" },
+  { name: "linked", key: "k", act: "toggleLinked", toggles: true, needsEarlier: true },
+  { name: "reset", key: "0", act: "reset", icon: "↺" },
 ];
 
 const UNSEEN = {
@@ -45,6 +46,8 @@ export function obey(viewer, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPED_INTO)) return false;
   // Space on a button is the button's.
   if (event.key === " " && event.target.closest("button")) return false;
+  // The card of keys has a switch for single keys (WCAG 2.1.4).
+  if (event.key.length === 1 && event.key !== " " && document.documentElement.dataset.keys === "off") return false;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const command = COMMANDS.find((candidate) => candidate.key === key);
   if (command) run(viewer, command);
@@ -58,14 +61,15 @@ function run(viewer, command) {
   else viewer[command.act]();
 }
 
-export function buildToolbar(viewer, say) {
+export function buildToolbar(viewer, say, { hasEarlier }) {
   const bar = document.createElement("div");
   bar.className = "mv-toolbar";
   bar.setAttribute("role", "toolbar");
   bar.setAttribute("aria-label", say("tools"));
-  for (const command of COMMANDS) {
+  for (const command of COMMANDS.filter((one) => hasEarlier || !one.needsEarlier)) {
     const button = document.createElement("button");
     button.type = "button";
+    button.dataset.command = command.name;
     button.textContent = command.icon ?? say(command.name);
     button.title = `${say(command.name)} (${command.key})`;
     // The name holds what the eye reads, so that a spoken "click 1:1" finds the button (WCAG 2.5.3).

@@ -26,7 +26,7 @@ export function declareForm(slot, say, declared) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     close(form, slot);
-    declared(slot, select.value);
+    declared(select.value);
   });
   slot.element.append(form);
   select.focus();

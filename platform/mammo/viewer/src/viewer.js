@@ -4,6 +4,9 @@
 // and data-missing name the views, data-failed those that could not be shown. It fires "mammo-viewer:ready" and
 // "mammo-viewer:failed" (both bubble; detail {study, shown, missing, failed, refusal}).
 //
+// data-keys="page": its keys work wherever nothing else on the page has the focus. data-at="actual": it opens pixel for
+// pixel.
+//
 // With data-report it tells the server what is on screen, and is ready only once the server says that nothing
 // lacks for a judgement; what lacks stands in data-refusal. data-preferences: where the reader's choices are kept.
 import {
@@ -17,19 +20,21 @@ import {
   isReduced,
   registerImage,
   start,
+  watchLoss,
 } from "./engine.js";
 import { hang } from "./hanging.js";
 import { Lens } from "./lens.js";
-import { Preferences, reportViews } from "./server.js";
+import { Report } from "./report.js";
+import { hangAtOneScale } from "./scale.js";
+import { Preferences } from "./server.js";
 import { Slot } from "./slot.js";
-import { stepsOf } from "./steps.js";
+import { canBegin, isInStep, nameOfStep, stepsOf } from "./steps.js";
 import { buildPresets, buildToolbar, markToggle, markTool, obey } from "./toolbar.js";
-import { declareForm } from "./unavailable.js";
+import { Windows } from "./windows.js";
 
 const ZOOM_STEP = 1.25;
 const PAN_STEP = 40;
 const WIDTH_STEP = 1.15;
-const LENS_SIZES = [180, 260, 360];
 
 class MammoViewer extends HTMLElement {
   #engine = null;
@@ -49,15 +54,19 @@ class MammoViewer extends HTMLElement {
   #steps = [];
   #step = 0;
   #earlier = [];
-  #following = false;
+  #report = null;
+  #windows = null;
+  #unwatch = null;
 
   connectedCallback() {
     this.addEventListener("keydown", this.#onKey);
+    document.addEventListener("keydown", this.#onPageKey);
     this.load();
   }
 
   disconnectedCallback() {
     this.removeEventListener("keydown", this.#onKey);
+    document.removeEventListener("keydown", this.#onPageKey);
     this.#tearDown();
   }
 
@@ -68,7 +77,8 @@ class MammoViewer extends HTMLElement {
     const isStale = () => generation !== this.#generation || !this.isConnected;
     for (const name of ["ready", "shown", "missing", "failed", "refusal", "step"]) delete this.dataset[name];
     this.replaceChildren();
-    this.#notice("mv-progress", this.#say("loading"));
+    this.#report = new Report(this, { say: this.#say, slots: () => this.#slots });
+    this.#report.notice("mv-progress", this.#say("loading"));
     try {
       this.#preferences = new Preferences(this.dataset.preferences);
       const [study] = await Promise.all([this.#fetchStudy(), start(), this.#preferences.load()]);
@@ -79,12 +89,13 @@ class MammoViewer extends HTMLElement {
       if (isStale()) return;
       this.#resize();
       this.#watchSize();
-      await this.#report();
+      await this.#report.send(study.study);
       if (!isStale()) await this.#openFirstStep();
     } catch (error) {
       if (isStale()) return;
       console.error(error);
-      this.#failWhole(error);
+      this.#tearDown();
+      this.#report.sayNothing(this.#study?.study ?? null);
     }
   }
 
@@ -106,30 +117,54 @@ class MammoViewer extends HTMLElement {
   #build({ images, expected }) {
     const plans = hang(images, expected);
     this.replaceChildren();
-    this.#bar = buildToolbar(this, this.#say);
+    this.#bar = buildToolbar(this, this.#say, { hasEarlier: Boolean(this.#study.earlier) });
     const presets = buildPresets(images, this.#say, (index) => this.choosePreset(index));
     if (presets) this.#bar.append(presets);
     this.append(this.#bar);
-    if (isReduced()) this.#notice("mv-banner", this.#say("reduced"));
+    if (isReduced()) this.#report.notice("mv-banner", this.#say("reduced"));
     this.#grid = document.createElement("div");
     this.#grid.className = "mv-grid";
+    this.#grid.dataset.sides = String(new Set(plans.map((plan) => plan.side)).size);
     this.append(this.#grid);
-    this.#notice("mv-disclaimer", this.#say("disclaimer"));
+    this.#report.notice("mv-disclaimer", this.#say("disclaimer"));
+    this.#report.notice("mv-step", "");
     this.#engine = createEngine();
     this.#group = createToolGroup(this.#measured);
-    this.#slots = plans.map((plan) => new Slot(plan, { say: this.#say, stepped: () => this.#afterStep() }));
+    this.#slots = plans.map((plan) => this.#slotOf(plan));
     // All places stand before the first canvas measures its own.
     this.#grid.append(...this.#slots.map((slot) => slot.element));
     this.#slots.forEach((slot) => this.#fill(slot));
+    this.#unwatch = watchLoss(this.#engine, this.#lost);
     this.#steps = stepsOf(this.#slots, Boolean(this.#study.earlier));
     this.#step = 0;
+    this.#takeChoices();
+    this.#activate(this.#slots.find((slot) => !slot.isMissing) ?? null);
+  }
+
+  #slotOf(plan) {
+    return new Slot(plan, { say: this.#say, stepped: () => this.#afterStep() });
+  }
+
+  // How this reader likes it.
+  #takeChoices() {
+    const linked = () => this.#preferences.get("linked") && this.dataset.step === "prior";
+    this.#windows = new Windows({ visible: () => this.#visible, isLinked: linked });
     this.#lens = new Lens(this.#preferences);
     this.#tool = this.#preferences.get("tool");
     bindPrimary(this.#group, TOOLS[this.#tool]);
     markTool(this.#bar, this.#tool);
     markToggle(this.#bar, "linked", this.#preferences.get("linked"));
-    this.#activate(this.#slots.find((slot) => !slot.isMissing) ?? null);
   }
+
+  // The pictures turned black behind our back: none of them counts as shown.
+  #lost = () => {
+    for (const slot of this.#all.filter((one) => one.viewport)) {
+      slot.seen.clear();
+      slot.sayBroken("lost");
+    }
+    this.#lens.hide();
+    this.#report.send(this.#study.study);
+  };
 
   #fill(slot) {
     if (slot.isMissing) {
@@ -141,8 +176,8 @@ class MammoViewer extends HTMLElement {
     slot.element.addEventListener("dblclick", () => this.toggleEnlarged(slot));
     slot.picture.addEventListener("click", (event) => this.#pointed(slot, event), true);
     slot.element.addEventListener("contextmenu", (event) => event.preventDefault());
-    slot.picture.addEventListener("pointermove", (event) => this.#moveLens(slot, event), true);
-    slot.windowMoved = () => this.#followWindow(slot);
+    slot.picture.addEventListener("pointermove", (event) => this.#lens?.follow(slot, event), true);
+    slot.windowMoved = () => this.#windows?.follow(slot);
     slot.changed = () => this.#lens?.draw();
     // Cornerstone swallows the press that would have moved the focus, and with it the keys.
     slot.picture.addEventListener("pointerdown", () => slot.element.focus({ preventScroll: true }), true);
@@ -179,141 +214,25 @@ class MammoViewer extends HTMLElement {
 
   // What is on screen in this step of the hanging.
   get #visible() {
-    const { name, slots } = this.#steps[this.#step] ?? { name: "four", slots: null };
-    const places = name === "prior" ? this.#all : this.#slots;
-    return places.filter((slot) => slot.shown && (slots === null || slots.includes(slot.plan.name)));
+    const step = this.#steps[this.#step] ?? { name: "four", slots: null };
+    return this.#all.filter((slot) => slot.shown && isInStep(step, slot.plan));
   }
 
   #afterStep() {
     this.hangAll();
     if (this.#inverted) this.#visible.forEach((slot) => slot.setInverted(true));
-    this.#report();
+    this.#report.send(this.#study.study);
   }
 
-  async #report() {
-    const names = (slots) => slots.map((slot) => slot.plan.name);
-    const shown = names(this.#filled.filter((slot) => slot.shown));
-    const missing = names(this.#slots.filter((slot) => slot.isMissing && slot.plan.expected));
-    const failed = names(this.#filled.filter((slot) => !slot.shown && !slot.unavailable));
-    Object.assign(this.dataset, { shown: shown.join(" "), missing: missing.join(" "), failed: failed.join(" ") });
-    const refusal = await this.#askServer();
-    const ready = failed.length === 0 && refusal === "";
-    if (ready) this.dataset.ready = "1";
-    else delete this.dataset.ready;
-    this.dataset.refusal = refusal;
-    this.#sayRefusal(refusal);
-    const detail = { study: this.#study.study, shown, missing, failed, refusal };
-    const name = ready ? "mammo-viewer:ready" : "mammo-viewer:failed";
-    this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
-    this.#offerRetry(failed.length > 0 || refusal !== "");
+  declareUnavailable(slot = this.#active) {
+    this.#report.declare(slot, () => this.#report.send(this.#study.study));
   }
 
-  async #askServer() {
-    if (!this.dataset.report) return "";
-    const declared = this.#slots.filter((slot) => slot.unavailable);
-    try {
-      return await reportViews(this.dataset.report, {
-        shown: this.#filled.flatMap((slot) => [...slot.seen]),
-        unavailable: Object.fromEntries(declared.map((slot) => [slot.plan.name, slot.unavailable])),
-        webgl: !isReduced(),
-      });
-    } catch (error) {
-      console.error(error);
-      return this.#say("unrecorded");
-    }
-  }
-
-  #sayRefusal(refusal) {
-    this.querySelector(".mv-refusal")?.remove();
-    if (!refusal) return;
-    const banner = document.createElement("p");
-    banner.className = "mv-banner mv-refusal";
-    banner.setAttribute("role", "alert");
-    banner.textContent = `${refusal} `;
-    if (this.dataset.display) {
-      const link = document.createElement("a");
-      link.href = `${this.dataset.display}?next=${encodeURIComponent(window.location.pathname)}`;
-      link.textContent = this.#say("display");
-      banner.append(link);
-    }
-    this.#grid.before(banner);
-    if (!isReduced()) this.#resize();
-  }
-
-  #declare = (slot, reason) => {
-    slot.unavailable = reason;
-    slot.element.dataset.unavailable = reason;
-    slot.notice.textContent = this.#say("declared", { view: slot.title, reason: this.#say(reason) });
-    this.#report();
-  };
-
-  declareUnavailable() {
-    if (this.dataset.report && this.#active) declareForm(this.#active, this.#say, this.#declare);
-  }
-
-  #offerRetry(wanted) {
-    this.querySelector(".mv-retry")?.remove();
-    if (!wanted) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "mv-retry";
-    button.textContent = this.#say("retry");
-    button.addEventListener("click", () => this.load());
-    (this.#bar ?? this).append(button);
-    for (const slot of this.dataset.report ? this.#filled.filter((one) => !one.shown && !one.unavailable) : []) {
-      const declare = document.createElement("button");
-      declare.type = "button";
-      declare.className = "mv-declare-open";
-      declare.textContent = this.#say("declareOpen");
-      declare.addEventListener("click", () => declareForm(slot, this.#say, this.#declare));
-      slot.notice.append(" ", declare);
-    }
-  }
-
-  #failWhole() {
-    this.#tearDown();
-    this.replaceChildren();
-    this.#notice("mv-banner", this.#say("unavailable"));
-    this.#offerRetry(true);
-    const detail = { study: this.#study?.study ?? null, shown: [], missing: [], failed: ["*"] };
-    this.dataset.failed = "*";
-    this.dispatchEvent(new CustomEvent("mammo-viewer:failed", { bubbles: true, detail }));
-  }
-
-  #notice(className, text) {
-    const element = document.createElement("p");
-    element.className = className;
-    element.setAttribute("role", "status");
-    element.textContent = text;
-    this.append(element);
-  }
-
-  // One physical scale for all views: the largest sets it, and a smaller detector's image is drawn smaller, its
-  // chest wall back on the edge. Images without a known pixel spacing share a scale of their own.
   hangAll() {
-    const slots = this.#visible;
-    slots.forEach((slot) => slot.viewport.resetCamera());
-    if (isReduced()) {
-      slots.forEach((slot) => slot.viewport.render());
-      return;
-    }
-    slots.forEach((slot) => slot.unflip());
-    const others = slots.filter((slot) => slot !== this.#enlarged);
-    this.#hangTogether(others.filter((slot) => slot.hasSpacing));
-    this.#hangTogether(others.filter((slot) => !slot.hasSpacing));
-    this.#hangTogether(slots.filter((slot) => slot === this.#enlarged));
-    if (this.#steps[this.#step]?.name === "single") this.showActualPixels();
+    hangAtOneScale(this.#visible, this.#enlarged);
+    if (isReduced()) return;
+    if (this.#steps[this.#step]?.name === "single" || this.dataset.at === "actual") this.showActualPixels();
     this.#lens?.draw();
-  }
-
-  #hangTogether(slots) {
-    const scales = slots.map((slot) => slot.place());
-    const largest = Math.max(...scales);
-    slots.forEach((slot, index) => {
-      if (scales[index] !== largest) slot.place(largest / scales[index]);
-      slot.viewport.render();
-      slot.writeFigures();
-    });
   }
 
   #watchSize() {
@@ -347,6 +266,12 @@ class MammoViewer extends HTMLElement {
     if (this.#engine && obey(this, event)) event.preventDefault();
   };
 
+  // Where nothing has the focus, nobody else is meant.
+  #onPageKey = (event) => {
+    const isFree = event.target === document.body && !event.defaultPrevented && !document.querySelector("dialog[open]");
+    if (this.dataset.keys === "page" && isFree) this.#onKey(event);
+  };
+
   setTool(tool) {
     this.#tool = tool;
     bindPrimary(this.#group, TOOLS[tool]);
@@ -361,29 +286,9 @@ class MammoViewer extends HTMLElement {
     this.#lens.draw();
   }
 
-  toggleLens() {
-    this.#lens.isOn = !this.#lens.isOn;
-    markToggle(this.#bar, "lens", this.#lens.isOn);
-    if (this.#lens.isOn) this.#lens.show(this.#active);
-    else this.#lens.hide();
-  }
-
-  changeLensSize() {
-    const next = LENS_SIZES[(LENS_SIZES.indexOf(this.#preferences.get("lens_size")) + 1) % LENS_SIZES.length];
-    this.#preferences.keep("lens_size", next);
-    this.#lens.draw();
-  }
-
-  changeLensZoom() {
-    this.#preferences.keep("lens_zoom", this.#preferences.get("lens_zoom") === 1 ? 2 : 1);
-    this.#lens.draw();
-  }
-
-  #moveLens(slot, event) {
-    if (!this.#lens?.isOn) return;
-    const box = slot.picture.getBoundingClientRect();
-    this.#lens.show(slot, [event.clientX - box.left, event.clientY - box.top]);
-  }
+  toggleLens = () => markToggle(this.#bar, "lens", this.#lens.toggle(this.#active));
+  changeLensSize = () => this.#lens.nextSize();
+  changeLensZoom = () => this.#lens.nextZoom();
 
   toggleLinked() {
     const linked = !this.#preferences.get("linked");
@@ -391,25 +296,23 @@ class MammoViewer extends HTMLElement {
     markToggle(this.#bar, "linked", linked);
   }
 
-  // Beside an earlier study, the same view of the other one takes part in every change of the window.
-  #followWindow(slot) {
-    if (this.#following || !this.#preferences.get("linked") || this.dataset.step !== "prior") return;
-    const partner = this.#visible.find((other) => other !== slot && other.plan.name === slot.plan.name);
-    if (!partner || !slot.shown) return;
-    this.#following = true;
-    partner.followWindow(slot);
-    this.#following = false;
-  }
-
-  // What changes every view's window must not come back through the linked one.
-  #changeWindows(change) {
-    this.#following = true;
-    this.#visible.forEach(change);
-    this.#following = false;
-  }
-
   nextStep = () => this.#goTo(this.#step + 1);
   previousStep = () => this.#goTo(this.#step - 1);
+
+  // Studies are opened at the step that is shown from now on; once more, and they are opened with all views again.
+  beginAtThisStep() {
+    const step = this.#steps[this.#step];
+    if (!step || !canBegin(step)) return;
+    const isChosen = this.#preferences.get("first_step") === step.name;
+    this.#preferences.keep("first_step", isChosen ? "four" : step.name);
+    this.#markBegin();
+  }
+
+  #markBegin() {
+    const step = this.#steps[this.#step];
+    markToggle(this.#bar, "begin", this.#preferences.get("first_step") === step.name);
+    this.#bar.querySelector("[data-command=begin]").setAttribute("aria-disabled", String(!canBegin(step)));
+  }
 
   async #openFirstStep() {
     const wanted = this.#steps.findIndex((step) => step.name === this.#preferences.get("first_step"));
@@ -429,11 +332,12 @@ class MammoViewer extends HTMLElement {
     this.#grid.dataset.views = String(step.slots?.length ?? 0);
     this.#enlarged = null;
     for (const slot of this.#all) {
-      const isFront = step.slots === null ? step.name === "prior" || !slot.plan.earlier : step.slots.includes(slot.plan.name) && !slot.plan.earlier;
+      const isFront = isInStep(step, slot.plan);
       slot.element.classList.remove("mv-enlarged");
       slot.element.classList.toggle("mv-front", isFront && step.slots !== null);
       slot.element.inert = !isFront;
     }
+    this.#sayStep();
     const hadFocus = this.contains(document.activeElement) || document.activeElement === document.body;
     this.#lens.hide();
     this.#resize();
@@ -442,14 +346,23 @@ class MammoViewer extends HTMLElement {
     if (hadFocus && index !== 0) first?.element.focus({ preventScroll: true });
   }
 
+  #sayStep() {
+    const titleOf = (view) => this.#slots.find((slot) => slot.plan.name === view).title;
+    const at = { index: this.#step + 1, total: this.#steps.length };
+    const name = nameOfStep(this.#steps[this.#step], this.#say, titleOf);
+    this.querySelector(".mv-step").textContent = this.#say("step", { ...at, name });
+    this.#markBegin();
+    const next = this.#bar.querySelector("[data-command=next]");
+    next.textContent = `${at.index}/${at.total} ▸`;
+    next.setAttribute("aria-label", `${next.textContent} ${this.#say("next")}`);
+  }
+
   // Fetched and decoded when it is first asked for.
   async #showEarlier() {
     if (this.#earlier.length > 0 || !this.#study.earlier) return;
     const { images, months } = this.#study.earlier;
     const said = months === null ? this.#say("earlier") : this.#say("earlierBy", { months });
-    this.#earlier = hang(images, [], said).map(
-      (plan) => new Slot(plan, { say: this.#say, stepped: () => this.#afterStep() }),
-    );
+    this.#earlier = hang(images, [], said).map((plan) => this.#slotOf(plan));
     this.#grid.append(...this.#earlier.map((slot) => slot.element));
     this.#grid.dataset.step = "prior";
     this.#earlier.forEach((slot) => this.#fill(slot));
@@ -469,7 +382,7 @@ class MammoViewer extends HTMLElement {
   showTrueSize() {
     const mmPerPixel = this.#preferences.mmPerPixel;
     if (mmPerPixel === null) {
-      this.#sayRefusal(this.#say("unmeasured"));
+      this.#report.sayRefusal(this.#say("unmeasured"));
       return;
     }
     if (!isReduced()) this.#visible.forEach((slot) => slot.placeTrueSize(mmPerPixel));
@@ -491,14 +404,14 @@ class MammoViewer extends HTMLElement {
 
   reset() {
     if (this.#inverted) this.toggleInvert();
-    this.#changeWindows((slot) => slot.setWindow(slot.image));
+    this.#windows.reset();
     const presets = this.#bar.querySelector(".mv-presets");
     if (presets) presets.value = "0";
     this.hangAll();
   }
 
   choosePreset(index) {
-    this.#changeWindows((slot) => slot.setWindow(slot.image.presets[index] ?? slot.image));
+    this.#windows.choose(index);
   }
 
   clearMeasurements() {
@@ -512,8 +425,8 @@ class MammoViewer extends HTMLElement {
 
   zoomIn = () => this.#visible.forEach((slot) => slot.zoom(ZOOM_STEP));
   zoomOut = () => this.#visible.forEach((slot) => slot.zoom(1 / ZOOM_STEP));
-  narrowWindow = () => this.#changeWindows((slot) => slot.scaleWidth(1 / WIDTH_STEP));
-  widenWindow = () => this.#changeWindows((slot) => slot.scaleWidth(WIDTH_STEP));
+  narrowWindow = () => this.#windows.scale(1 / WIDTH_STEP);
+  widenWindow = () => this.#windows.scale(WIDTH_STEP);
   panLeft = () => this.#pan(-PAN_STEP, 0);
   panRight = () => this.#pan(PAN_STEP, 0);
   panUp = () => this.#pan(0, -PAN_STEP);
@@ -527,7 +440,9 @@ class MammoViewer extends HTMLElement {
 
   // References are dropped as well as destroyed: kept ones hold some 200 MB per viewer that left the page.
   #tearDown() {
+    this.#report?.drop();
     this.#resizing?.disconnect();
+    this.#unwatch?.();
     if (this.#engine) {
       clearMeasurements(this.#all.flatMap((slot) => slot.plan.images));
       destroy(this.#engine, this.#group, this.#all.flatMap((slot) => slot.imageIds));
@@ -535,6 +450,7 @@ class MammoViewer extends HTMLElement {
       this.#lens?.hide();
     }
     this.#engine = this.#group = this.#active = this.#enlarged = this.#bar = this.#grid = this.#resizing = null;
+    this.#unwatch = this.#windows = null;
     this.#slots = [];
     this.#earlier = [];
     this.#lens = null;

@@ -39,6 +39,9 @@ class Command(BaseCommand):
             for item in done.batch.items.select_related("batch__site")
         ]
         self.say(", ".join(f"{count} {name}" for name, count in done.batch.counts.items()), **options)
+        if items and all(item["outcome"] == "rejected" for item in items):
+            self.exit_code = 1
+            self.stderr.write(f"nothing was imported: {items[0]['source']}: {items[0]['reason']}")
         if done.unmatched_file:
             self.say(f"rows that were not taken, with the reason: {done.unmatched_file}", **options)
         return {

@@ -10,7 +10,6 @@ from mammo.accounts.services import site_by_code
 from mammo.archive.models import ImportBatch
 from mammo.archive.services import import_studies
 from mammo.core.command import Command as BaseCommand
-from mammo.core.errors import UserError
 
 
 class Command(BaseCommand):
@@ -58,11 +57,7 @@ class Command(BaseCommand):
         result: dict[str, Any] = {"items": items, "counts": batch.counts}
         if options["reports"]:
             result["reports"] = self._reports(batch, options)
-        if not items:
-            raise UserError(
-                f"{', '.join(options['paths'])}: no file to import; name a folder, file or zip with some"
-            )
-        if all(item["outcome"] == "rejected" for item in items):
+        if items and all(item["outcome"] == "rejected" for item in items):
             self.exit_code = 1
             self.stderr.write(f"nothing was imported: {items[0]['source']}: {items[0]['reason']}")
         return result

@@ -75,7 +75,7 @@ class Command(BaseCommand):
             figures = summary(story)
             self._say_results(story, figures, **options)
             if serve:
-                self.say("The site stays up; Ctrl-C ends it.", **options)
+                self.say(f"The site stays up at {supervisor.address}; Ctrl-C ends it.", **options)
                 while True:
                     time.sleep(3600)
         return figures
@@ -116,7 +116,12 @@ class Command(BaseCommand):
                     f"{name:22s} {value:.3f}" if isinstance(value, float) else f"{name:22s} {value}",
                     **options,
                 )
-        self.say(f"\nFigures: {story.folder / 'summary.json'}\nTables:  {table.parent}", **options)
+        for name in figures["not_measured"]:
+            self.say(f"not measured: {name}", **options)
+        names = ", ".join(sorted(path.name for path in table.parent.iterdir()))
+        self.say(f"\nFigures: {story.folder / 'summary.json'}\nTables:  {table.parent} ({names})", **options)
+        if not options["serve"]:
+            self.say("Next:    `make demo` serves the site with all this; nothing is built again.", **options)
 
 
 @contextmanager

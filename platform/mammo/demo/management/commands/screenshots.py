@@ -5,6 +5,7 @@ import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class Command(BaseCommand):
 
     help = (
         "Take screenshots of every page of a served demo in English and Chinese (needs Chromium). In the demo it "
-        "sends in one correction and one pick and begins the open scoring, where that has not happened yet."
+        "describes the display, sends in one correction and one pick, begins the open scoring and asks the model one "
+        "question, where that has not happened yet."
     )
     example = "manage.py screenshots --address http://127.0.0.1:8000 --out docs/screenshots"
 
@@ -106,8 +108,9 @@ class Visitors:
                 tab.fill("input[name=login]", account)
                 tab.fill("input[name=password]", PASSWORD)
                 tab.press("input[name=password]", "Enter")
-                # Home, or the page that asks a reader about the display.
                 tab.wait_for_url(re.compile(f"^{re.escape(self.address)}/(?!accounts/login)"))
+                if "/archive/display/" in tab.url:
+                    _describe_display(tab)
             self._tabs[account, language] = tab
         return self._tabs[account, language]
 
@@ -163,6 +166,34 @@ class Preparation:
         self.tab.locator("main form button").click()
         self.tab.wait_for_load_state()
 
+    def consult(self) -> None:
+        """Enter a protocol, and ask the tuned model one question about a study of the demo."""
+        page = f"{self.address}/modeling/consultations/"
+        self.tab.goto(page)
+        if self.tab.locator("main tbody a").count():
+            return
+        study = self._a_study()
+        self.tab.goto(page)
+        if self.tab.locator("main button[value=begin]").count() == 0:
+            self.tab.locator("main select[name=site]").select_option(index=1)
+            self.tab.fill("[name=title]", "Asking MammoVLM, demonstration")
+            self.tab.fill("[name=ethics_number]", "DEMO-1")
+            self.tab.fill("[name=ends_on]", f"{date.today() + timedelta(days=365):%Y-%m-%d}")
+            self.tab.locator("main button[value=protocol]").click()
+            self.tab.wait_for_load_state()
+        self.tab.fill("[name=study]", study)
+        self.tab.locator("main select[name=protocol]").select_option(index=1)
+        self.tab.locator("main select[name=checkpoint]").select_option(index=1)
+        self.tab.locator("main button[value=begin]").click()
+        self.tab.fill("#question", "我的乳腺密度是哪一型？")
+        self.tab.locator("#ask-model").click()
+        self.tab.wait_for_selector("main li details > summary")  # the answer is there and can be remarked on
+
+    def _a_study(self) -> str:
+        self.tab.goto(f"{self.address}/archive/studies/")
+        href = str(self.tab.locator("main tbody a[href*='/archive/studies/']").first.get_attribute("href"))
+        return href.rstrip("/").rpartition("/")[2]
+
     def _has_done(self, purpose: str) -> bool:
         self.tab.goto(f"{self.address}/annotation/{purpose}/")
         return bool(self.tab.locator("main details tbody a").count())
@@ -171,6 +202,22 @@ class Preparation:
         before = self.tab.url
         self.tab.locator("[data-submit]").click()
         self.tab.wait_for_url(lambda url: url != before)
+
+
+def _describe_display(tab: Any) -> None:
+    """Say which screen this is, as a reader does once per computer: without it no judgement is taken."""
+    _settle(tab)
+    tab.wait_for_selector("[data-fact=decodes]:not(:text-is('–'))")
+    for name in ("dark_seen", "light_seen"):
+        tab.check(f"input[name={name}]")
+    for name, value in (
+        ("model", "Screen of the pictures"),
+        ("native_columns", "2560"),
+        ("native_rows", "2048"),
+    ):
+        tab.fill(f"input[name={name}]", value)
+    tab.click("#display button[type=submit]")
+    tab.wait_for_load_state()
 
 
 def _settle(tab: Any) -> None:

@@ -9,7 +9,7 @@ const SECOND_KEY_WITHIN_MS = 1500;
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
 export function isWriting(target) {
-  return Boolean(target.closest?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])"));
+  return Boolean(target.closest?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox], [type=range])"));
 }
 
 const card = () => document.getElementById("keys-card");
@@ -37,7 +37,11 @@ function remember(choice) {
 
 function openCard() {
   const dialog = card();
-  if (dialog && !dialog.open) dialog.showModal();
+  if (!dialog || dialog.open) return;
+  dialog.showModal();
+  // The first field would take the focus, and the card would open at its end.
+  dialog.querySelector("h2")?.focus();
+  dialog.scrollTop = 0;
 }
 
 function place(key) {

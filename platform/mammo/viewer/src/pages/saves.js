@@ -1,7 +1,9 @@
 // A form marked data-autosave says in its [data-save-state] element whether what is typed is saved, and the page
 // asks before it is left while something is not.
 
-const stateOf = (form) => form.querySelector("[data-save-state]") ?? document.querySelector("[data-save-state]");
+// The form carries the attribute too: a page without such an element must not have its form overwritten.
+const STATE = "[data-save-state]:not(form)";
+const stateOf = (form) => form.querySelector(STATE) ?? document.querySelector(STATE);
 
 function say(form, state) {
   form.dataset.saveState = state;
@@ -36,6 +38,12 @@ export function watchSaves() {
     // Text typed while the request was under way is not part of what was saved.
     if (form.dataset.saveState === "unsaved" && event.detail.successful) return;
     say(form, event.detail.successful ? "saved" : "failed");
+  });
+  // What was typed before this script ran is saved as well: nobody heard its input event.
+  window.addEventListener("load", () => {
+    for (const area of document.querySelectorAll("form[data-autosave] textarea")) {
+      if (area.value !== area.defaultValue) area.dispatchEvent(new Event("input", { bubbles: true }));
+    }
   });
   window.addEventListener("beforeunload", (event) => {
     const left = document.querySelector('form[data-save-state="unsaved"], form[data-save-state="failed"]');

@@ -20,10 +20,13 @@ function apply(viewer, detail, open) {
 export function gateForms() {
   document.addEventListener("mammo-viewer:ready", (event) => apply(event.target, event.detail, true));
   document.addEventListener("mammo-viewer:failed", (event) => apply(event.target, event.detail, false));
-  const shownBefore = (viewer) => ({ shown: (viewer.dataset.shown ?? "").split(" ").filter(Boolean) });
+  const saidBefore = ({ dataset }) => ({
+    shown: (dataset.shown ?? "").split(" ").filter(Boolean),
+    refusal: dataset.refusal ?? "",
+  });
   const sweep = () => {
     for (const viewer of document.querySelectorAll("mammo-viewer")) {
-      apply(viewer, shownBefore(viewer), viewer.dataset.ready === "1");
+      apply(viewer, saidBefore(viewer), viewer.dataset.ready === "1");
     }
   };
   sweep();

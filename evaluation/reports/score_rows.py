@@ -1,0 +1,95 @@
+"""The rows behind the numbers of a trial's tables, fetched when somebody asks: a large trial holds millions of them."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from evaluation.models import Score
+
+CHUNK = 5_000
+FIELDS = (
+    "pk",
+    "value",
+    "revision",
+    "is_simulated",
+    "aspect__key",
+    "slot_id",
+    "slot__position",
+    "slot__rater_id",
+    "slot__answer__arm_id",
+    "slot__answer__question__position",
+)
+
+
+@dataclass(frozen=True)
+class ScoreRows(Collection[Mapping[str, Any]]):
+    """Scores as mappings, read anew at each pass; a locked trial's scores stay what they are.
+
+    Attributes:
+        scores: the scores used.
+        pseudonyms: of raters, by row.
+        count: how many there are.
+    """
+
+    scores: QuerySet[Score]
+    pseudonyms: Mapping[Any, str]
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        ordered = self.scores.order_by("slot__rater", "slot__position", "aspect__position")
+        for row in ordered.values(*FIELDS).iterator(chunk_size=CHUNK):
+            yield {
+                "score": str(row["pk"]),
+                "arm": str(row["slot__answer__arm_id"]),
+                "aspect": row["aspect__key"],
+                "rater": self.pseudonyms[row["slot__rater_id"]],
+                "question": f"Q{row['slot__answer__question__position']:03d}",
+                "slot": str(row["slot_id"]),
+                "position": row["slot__position"],
+                "value": row["value"],
+                "revision": row["revision"],
+                "simulated": bool(row["is_simulated"]),
+            }
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == one for one in self)
+
+
+@dataclass(frozen=True)
+class CellRows(Collection[str]):
+    """Ids of the scores behind one cell.
+
+    Attributes:
+        rows: the scores of the table.
+        arm, aspect: of the cell.
+        questions: positions of the stratum's questions; None takes all.
+        count: how many there are.
+    """
+
+    rows: ScoreRows
+    arm: str
+    aspect: str
+    count: int
+    questions: frozenset[int] | None = field(default=None)
+
+    def of_cell(self) -> ScoreRows:
+        """The scores themselves."""
+        scores = self.rows.scores.filter(slot__answer__arm=UUID(self.arm), aspect__key=self.aspect)
+        if self.questions is not None:
+            scores = scores.filter(slot__answer__question__position__in=self.questions)
+        return ScoreRows(scores, self.rows.pseudonyms, self.count)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[str]:
+        return (str(row["score"]) for row in self.of_cell())
+
+    def __contains__(self, score: object) -> bool:
+        return any(score == one for one in self)

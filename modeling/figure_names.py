@@ -1,0 +1,64 @@
+"""What the figures of a checkpoint are called on a page; the key, as in files and docs/modeling.md, stands beside."""
+
+from django.utils.translation import gettext as _
+
+
+def _parts() -> dict[str, str]:
+    """Parts of a set of patients, as prefixes of keys."""
+    return {
+        "validation": _("validation"),
+        "test": _("test"),
+        "start": _("before training"),
+        "blank": _("black images"),
+    }
+
+
+def _names() -> dict[str, str]:
+    return {
+        "collapse": _("Collapsed"),
+        "negatives": _("Negatives"),
+        "std": _("Standard deviation of the vectors"),
+        "distance": _("Mean distance of two studies"),
+        "r_at_1": _("Reports found first by their images (R@1)"),
+        "chance": _("R@1 of guessing"),
+        "studies": _("Studies"),
+        "breasts": _("Breasts"),
+        "malignant": _("of these malignant"),
+        "loss": _("Loss"),
+        "perplexity": _("Perplexity"),
+        "macro_auc": _("AUC, mean of the densities"),
+        "accuracy": _("Accuracy"),
+        "calibration_error": _("Calibration error"),
+        "confusion": _("Confusion"),
+        "image_auc": _("AUC from images"),
+        "report_auc": _("AUC from the report"),
+        "fused_auc": _("AUC from both"),
+        "image_sensitivity": _("Sensitivity from images"),
+        "image_specificity": _("Specificity from images"),
+        "density_probe": _("Density readable from the vectors (AUC)"),
+        "density_right": _("Right density stated"),
+        "follows_swap": _("Answer follows exchanged images"),
+        "category_right": _("Right BI-RADS category stated"),
+        "line_right": _("Right side of the line between 3 and 4 stated"),
+        "laterality_right": _("Right breast stated"),
+        "training_answers": _("Answers trained on"),
+        "held_out_answers": _("Held-out answers"),
+        "held_out_dialogues": _("Held-out dialogues"),
+        "dialogues": _("Dialogues trained on"),
+    }
+
+
+def figure_name(key: str) -> str:
+    """The figure's name in the reader's language; empty where it has none but its key.
+
+    "test_image_auc" is "AUC from images (test)", "follows_swap_n" "Answer follows exchanged images: number asked".
+    """
+    names, parts = _names(), _parts()
+    if key in names:
+        return names[key]
+    part, _dash, rest = key.partition("_")
+    if part in parts and (name := figure_name(rest)):
+        return _("%(figure)s (%(part)s)") % {"figure": name, "part": parts[part]}
+    if key.endswith("_n") and (name := figure_name(key[:-2])):
+        return _("%(figure)s: number asked") % {"figure": name}
+    return ""

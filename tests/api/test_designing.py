@@ -1,0 +1,144 @@
+"""A trial from its design to the unblinding, and a reader study's design, by program alone."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from evaluation.models import Arm, Trial
+from evaluation.services.raters import consent
+from evaluation.services.trials import create_trial
+from mammo.accounts.models import AuditEvent, User
+from mammo.archive.models import Cohort
+from tests.api.conftest import Caller
+from tests.evaluation import reading_scene, scene
+
+V1 = "/api/v1"
+
+
+def send(client: Client, address: str, body: Any = None, key: uuid.UUID | None = None) -> Any:
+    return client.post(
+        f"{V1}/{address}/",
+        body or {},
+        content_type="application/json",
+        headers={"Idempotency-Key": str(key or uuid.uuid4())},
+    )
+
+
+def made(client: Client, address: str, body: Any = None) -> dict[str, Any]:
+    answer = send(client, address, body)
+    assert answer.status_code in (200, 201), answer.content
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_trial_goes_from_its_protocol_to_the_unblinded_table(
+    rita: User, june: User, sena: User, sol: User, caller: Caller
+) -> None:
+    questions = scene.questions_of(rita, [june, sena, sol], 4)
+    site = rita.sites_as("researcher").get()
+    stan = scene.person(site, "Stan", "statistician")
+    client, analyst = caller(rita), caller(stan)
+    protocol = made(
+        client, "protocols", {"site": site.code, "title": "By program", "ethics_approval": "EC 1"}
+    )
+    made(client, f"protocols/{protocol['id']}/freeze")
+    key, body = uuid.uuid4(), {"protocol": protocol["id"], "name": "By program", "order": "side_by_side"}
+    trial = send(client, "trials", body, key).json()
+    assert send(client, "trials", body, key).json()["id"] == trial["id"]
+    at = f"trials/{trial['id']}"
+    changed = made(client, f"{at}/settings", {"version": trial["version"], "sitting_slots": 6})
+    assert (changed["version"], changed["order"]) == (trial["version"] + 1, "side_by_side")
+    assert send(client, f"{at}/settings", {"version": trial["version"], "repeats": 1}).status_code == 409
+    campaign = questions[0].campaign
+    first = {"campaign": str(campaign.pk), "questions": [str(questions[0].pk)]}
+    assert made(client, f"{at}/questions", first)["questions"] == 1
+    assert made(client, f"{at}/questions", {"campaign": str(campaign.pk)})["questions"] == 4
+    for name in ("Ours", "Theirs"):
+        rows = [{"question": str(n), "text": f"建议每年复查。（{name[0]}{n}）"} for n in range(1, 5)]
+        made(client, f"{at}/arms", {"name": name, "kind": "system", "answers": rows})
+    assert "authors" in send(client, f"{at}/arms", {"name": "Doctors", "kind": "human"}).json()["detail"]
+    design = client.get(f"{V1}/{at}/design/").json()
+    assert (design["arms"], design["unanswered"], design["obstacles"]) == (2, 0, ["There are no raters."])
+    for person in (sena, sol):
+        made(client, f"{at}/raters", {"username": person.username})
+    for step in ("freeze", "open"):
+        state = made(client, f"{at}/steps", {"step": step})["state"]
+    assert state == "scoring"
+    row = Trial.objects.get(pk=trial["id"])
+    for rater in row.raters.select_related("user"):
+        consent(rater, by_user=rater.user)
+    scene.score_all(row)
+    done = client.get(f"{V1}/{at}/design/").json()["progress"]
+    assert {(one["done"], one["total"]) for one in done} == {(8, 8)}
+    assert made(client, f"{at}/steps", {"step": "lock", "reason": "all forms"})["state"] == "locked"
+    codes = {row["label"] for row in client.get(f"{V1}/{at}/tables/1/").json()["rows"]}
+    assert codes == set(Arm.objects.filter(trial=row).values_list("code", flat=True))
+    made(client, f"{at}/steps", {"step": "request_unblinding", "reason": "analysis done"})
+    assert send(client, f"{at}/steps", {"step": "confirm_unblinding"}).status_code in (403, 409)
+    assert made(analyst, f"{at}/steps", {"step": "confirm_unblinding"})["state"] == "unblinded"
+    table = client.get(f"{V1}/{at}/tables/1/").json()
+    assert {row["label"] for row in table["rows"]} == {"Ours", "Theirs"}
+    assert AuditEvent.objects.filter(action="evaluation.trial_created", actor=rita).count() == 1
+
+
+def test_raters_statisticians_and_strangers_design_nothing(
+    house: Trial, rita: User, sena: User, june: User, otto: User, caller: Caller
+) -> None:
+    stan = scene.person(house.site, "Stan", "statistician")
+    protocol = {"protocol": str(house.protocol_id), "name": "Mine"}
+    for person in (sena, june, otto, stan):
+        client = caller(person)
+        assert send(client, "trials", protocol).status_code in (400, 403), person
+        for act in ("settings", "questions", "arms", "raters", "rules", "amendments"):
+            assert send(client, f"trials/{house.pk}/{act}").status_code == 404, (person, act)
+        assert client.get(f"{V1}/trials/{house.pk}/design/").status_code == 404
+    assert Trial.objects.count() == 1
+    narrow = caller(rita, "read:trials")
+    assert send(narrow, f"trials/{house.pk}/steps", {"step": "lock"}).status_code == 403
+
+
+def test_a_reader_study_is_designed_and_opened(rita: User, june: User, sena: User, caller: Caller) -> None:
+    client, site = caller(rita), rita.sites_as("researcher").get()
+    checkpoint = reading_scene.checkpoint_of(site)
+    proven = reading_scene.proven_studies(site, checkpoint, 4)
+    cohort = Cohort.objects.create(site=site, name="Proven", by_user=rita)
+    cohort.studies.set(proven)
+    body = {
+        "protocol": str(scene.frozen_protocol(rita).pk),
+        "checkpoint": str(checkpoint.pk),
+        "name": "Readers",
+    }
+    assert send(client, "reader-studies", body | {"washout_days": 20}).status_code == 400
+    study = made(client, "reader-studies", body)
+    at = f"reader-studies/{study['id']}"
+    assert made(client, f"{at}/cases", {"cohort": str(cohort.pk)})["cases"] == 4
+    for person in (june, sena):
+        found = made(client, f"{at}/readers", {"username": person.username})
+    assert found["obstacles"] == []
+    for step in ("freeze", "open"):
+        found = made(client, f"{at}/steps", {"step": step})
+    assert found["state"] == "reading"
+    assert {(one["done"], one["total"]) for one in found["progress"]} == {(0, 8)}
+    assert "malignant" not in str(found)
+    stan = caller(scene.person(site, "Stan", "statistician"))
+    assert send(stan, f"{at}/readers", {"username": june.username}).status_code == 404
+    assert caller(june).get(f"{V1}/{at}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("act", "body", "named"),
+    [
+        ("questions", {"campaign": str(uuid.uuid4())}, "campaign"),
+        ("arms", {"name": "x", "spec": {"kind": "oracle"}}, "unknown"),
+        ("raters", {"username": "nobody"}, "username"),
+        ("steps", {"step": "dance"}, "step"),
+        ("settings", {"version": 1, "seed": 2}, "seed"),
+    ],
+)
+def test_bad_bodies_name_what_is_wrong(rita: User, caller: Caller, act: str, body: Any, named: str) -> None:
+    draft = create_trial("Draft", protocol=scene.frozen_protocol(rita), by_user=rita)
+    answer = send(caller(rita), f"trials/{draft.pk}/{act}", body)
+    assert answer.status_code == 400
+    assert named in answer.content.decode()
