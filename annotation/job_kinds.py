@@ -17,6 +17,12 @@ def register() -> None:
             ingest=proposals.ingest,
             queue="gpu",
             label=_("Proposals"),
+            figures={
+                "questions": _("Questions answered"),
+                "proposals": _("Proposals kept"),
+                "skipped": _("Left out: had proposals"),
+                "incomplete": _("Questions with too few answers"),
+            },
         )
     )
     register_kind(
@@ -26,5 +32,10 @@ def register() -> None:
             build_request=export.build_request,
             ingest=export.ingest,
             label=_("Training set"),
+            figures={
+                "export": _("Export"),
+                "content_hash": _("Hash of the content"),
+                "samples": _("Samples"),
+            },
         )
     )

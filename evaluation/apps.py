@@ -102,6 +102,28 @@ class EvaluationConfig(AppConfig):
                 group=_("Research"),
             )
         )
+        register_entry(
+            Entry(
+                label=_("Analyse"),
+                url_name="evaluation:analyse",
+                roles=frozenset({"researcher", "statistician", "admin"}),
+                order=66,
+                description=_("Statistics of a CSV of your own: tables, plots, a methods paragraph."),
+                group=_("Research"),
+            )
+        )
+        register_entry(
+            Entry(
+                label=_("Exports"),
+                url_name="evaluation:exports",
+                roles=frozenset({"researcher", "statistician", "admin"}),
+                order=67,
+                description=_(
+                    "Scores and readings as files, asked for with a reason and approved by a second person."
+                ),
+                group=_("Research"),
+            )
+        )
 
 
 def _notices(user: Any) -> Iterator[Any]:

@@ -17,5 +17,10 @@ def register() -> None:
             ingest=answers.ingest,
             queue="gpu",
             label=_("Answers of systems"),
+            figures={
+                "answers": _("Answers kept"),
+                "skipped": _("Left out: answered already"),
+                "empty": _("Empty answers"),
+            },
         )
     )

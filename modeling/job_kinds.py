@@ -8,6 +8,16 @@ from mammo.jobs.kinds import register as register_kind
 from modeling.services import consultations, exports, runs, snapshots, zero_shot
 from modeling.services.stages import SPECS
 
+TRAINING_FIGURES = {
+    "epoch": _("Epoch"),
+    "loss": _("Loss"),
+    "validation_loss": _("Loss on the validation set"),
+    "learning_rate": _("Learning rate"),
+    "checkpoint": _("Checkpoints stored"),
+    "metric": _("Points of curves stored"),
+    "prediction": _("Predictions stored"),
+}
+
 
 def register() -> None:
     """Make this app's kinds known."""
@@ -18,6 +28,7 @@ def register() -> None:
             build_request=snapshots.build_request,
             ingest=snapshots.ingest,
             label=_("Freezing of a training set"),
+            figures={"content_hash": _("Hash of the content")},
         )
     )
     register_kind(
@@ -28,6 +39,7 @@ def register() -> None:
             ingest=consultations.ingest,
             queue="gpu",
             label=_("Consultation"),
+            figures={"tokens": _("Tokens"), "seconds": _("Seconds")},
         )
     )
     register_kind(
@@ -38,6 +50,12 @@ def register() -> None:
             ingest=exports.ingest,
             queue="gpu",
             label=_("Memorisation test"),
+            figures={
+                "prompts": _("Prompts"),
+                "planted": _("Texts planted"),
+                "emitted": _("Planted texts in answers"),
+                "passed": _("Passed"),
+            },
         )
     )
     register_kind(
@@ -48,6 +66,7 @@ def register() -> None:
             ingest=runs.ingest,
             queue="gpu",
             label=_("Zero-shot malignancy"),
+            figures=TRAINING_FIGURES,
         )
     )
     for spec in SPECS:
@@ -59,5 +78,6 @@ def register() -> None:
                 ingest=runs.ingest,
                 queue="gpu",
                 label=pgettext_lazy("place", "Training"),
+                figures=TRAINING_FIGURES,
             )
         )

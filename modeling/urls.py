@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from modeling.views import consultations, exports, runs
+from modeling.views import consultations, exports, runs, starting
 
 app_name = "modeling"
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
+    path("runs/new/", starting.new_run, name="run-new"),
+    path("snapshots/new/", starting.new_snapshot, name="snapshot-new"),
     path("runs/compare/", runs.compare, name="compare"),
     path("runs/<uuid:run_id>/", runs.run_page, name="run"),
     path("runs/<uuid:run_id>/repeat/", runs.repeat, name="repeat"),

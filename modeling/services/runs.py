@@ -146,48 +146,59 @@ def repeat_run(run: Run, *, by_user: User) -> Run:
 
 
 def _check_inputs(spec: StageSpec, snapshot: Snapshot | None, corpus: Path | str | None) -> None:
+    stage = {"stage": spec.stage.value}
     if spec.reads_snapshot:
         if snapshot is None:
-            raise UserError(f"stage {spec.stage.value}: trains on a snapshot; name one")
+            raise UserError(_("stage %(stage)s: trains on a snapshot; name one") % stage)
         if not snapshot.content_hash:
-            raise WrongStateError(f"snapshot {snapshot.name}: not frozen yet; wait for its job to end")
+            raise WrongStateError(
+                _("snapshot %(name)s: not frozen yet; wait for its job to end") % {"name": snapshot.name}
+            )
     elif corpus is None:
-        raise UserError(f"stage {spec.stage.value}: trains on a corpus of dialogues; name its file")
+        raise UserError(_("stage %(stage)s: trains on a corpus of dialogues; name its file") % stage)
     elif not Path(corpus).is_file():
-        raise UserError(f"corpus {corpus}: no such file")
+        raise UserError(_("corpus %(path)s: no such file") % {"path": corpus})
 
 
 def _checked_config(spec: StageSpec, overrides: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return spec.settings.from_overrides(overrides).to_dict()
     except (ConfigError, ValueError, TypeError) as error:
-        raise UserError(f"config: {error}") from None
+        raise UserError(_("config: %(error)s") % {"error": error}) from None
 
 
 def _init(
     spec: StageSpec, starts_from: Sequence[Checkpoint], language_model: Path | str | None
 ) -> dict[str, str]:
+    stage = {"stage": spec.stage.value}
     folders: dict[str, str] = {}
     for checkpoint in starts_from:
         gives = stage_spec(checkpoint.run.stage).gives
         if not gives:
             raise UserError(
-                f"stage {checkpoint.run.stage}: no stage starts from its checkpoints; name another"
+                _("stage %(stage)s: no stage starts from its checkpoints; name another")
+                % {"stage": checkpoint.run.stage}
             )
         if gives in folders:
-            raise UserError(f"stage {spec.stage.value}: two checkpoints are given for its {gives}; name one")
+            raise UserError(
+                _("stage %(stage)s: two checkpoints are given for its %(need)s; name one")
+                % {**stage, "need": gives}
+            )
         folders[gives] = checkpoint.folder
     if language_model is not None:
         if not Path(language_model).is_dir():
-            raise UserError(f"language model {language_model}: no such folder")
+            raise UserError(_("language model %(path)s: no such folder") % {"path": language_model})
         folders[_what_is_in(Path(language_model))] = str(Path(language_model).absolute())
     for need in spec.needs:
         if need not in folders and spec.instead.get(need) not in folders:
-            raise UserError(f"stage {spec.stage.value}: starts from a {need} checkpoint; name one")
+            raise UserError(
+                _("stage %(stage)s: starts from a %(need)s checkpoint; name one") % {**stage, "need": need}
+            )
     strangers = sorted(set(folders) - {*spec.needs, *spec.instead.values(), *spec.takes})
     if strangers:
         raise UserError(
-            f"stage {spec.stage.value}: does not start from a {strangers[0]} checkpoint; leave it out"
+            _("stage %(stage)s: does not start from a %(need)s checkpoint; leave it out")
+            % {**stage, "need": strangers[0]}
         )
     return folders
 

@@ -62,7 +62,10 @@ def create_snapshot(
             % {"name": name}
         )
     if min(height, width) < SMALLEST_SIDE:
-        raise UserError(f"image size {height} x {width}: give at least {SMALLEST_SIDE} pixels each way")
+        raise UserError(
+            _("image size %(height)s x %(width)s: give at least %(least)s pixels each way")
+            % {"height": height, "width": width, "least": SMALLEST_SIDE}
+        )
     studies = _studies(split, site)
     if not studies.exists():
         raise UserError(_("split “%(name)s”: none of its patients has a study here") % {"name": split.name})

@@ -36,6 +36,11 @@ class StageSpec:
         return f"modeling.training.{self.stage.value}"
 
     @property
+    def label(self) -> str:
+        """The stage in words, in the reader's language."""
+        return str(self.stage.label)
+
+    @property
     def job_kind(self) -> str:
         """Name of its kind of job."""
         return f"modeling.train.{self.stage.value}"

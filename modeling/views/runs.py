@@ -19,6 +19,7 @@ from modeling.curves import curves_of, latest_curves
 from modeling.models import Run, Snapshot
 from modeling.run_facts import facts_of, log_tail
 from modeling.services.runs import may_repeat, repeat_run
+from modeling.training_forms import TRAINERS
 
 ROWS = 50
 MOST_COMPARED = 4
@@ -42,6 +43,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
     snapshots = Snapshot.objects.visible_to(user).select_related("site", "split", "job")
     context = {
         "page": Paginator(runs, ROWS).get_page(request.GET.get("page")),
+        "is_trainer": user.has_role(*TRAINERS),
         "snapshots": snapshots.order_by("-created_at")[:ROWS],
     }
     return render(request, "modeling/run_list.html", context)

@@ -1,13 +1,17 @@
 """The auditor's page: one's own sites, narrowed and paged; and the acts that must be in the trail."""
 
+import json
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.db import connection
 from django.test import Client
 
 from mammo.accounts import audit, views
 from mammo.accounts.models import AuditEvent, User
 from mammo.accounts.services import create_account, grant_role, revoke_role
+from mammo.core import append_only
 from tests.evaluation import scene
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +49,48 @@ def test_an_auditor_reads_the_trail_of_their_sites(
 def test_nobody_else_finds_the_page(request: pytest.FixtureRequest, client: Client, name: str) -> None:
     client.force_login(request.getfixturevalue(name))
     assert client.get(PAGE).status_code == 404
+
+
+def test_the_page_says_whether_the_trail_is_whole(client: Client, otis: User, june: User, site: Any) -> None:
+    event = audit.record("tests.here", by_user=june, site=site)
+    client.force_login(otis)
+    noted = json.dumps({"sequence": event.sequence, "sha256": event.sha256}) + "\n"
+    whole = client.post(f"{PAGE}verify/", {"anchors": ContentFile(noted, name="heads.jsonl")})
+    assert whole.context["problems"] == []
+    assert whole.context["anchors"] == 1
+    assert "The trail is whole" in whole.content.decode()
+    other = json.dumps({"sequence": event.sequence, "sha256": "0" * 64})
+    unmet = client.post(f"{PAGE}verify/", {"anchors": ContentFile(other, name="heads.jsonl")})
+    assert "anchor 1: the trail does not hold" in unmet.content.decode()
+    with append_only.lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_auditevent SET reason = 'another' WHERE sequence = %s", [event.sequence]
+        )
+    edited = client.post(f"{PAGE}verify/").content.decode()
+    assert f"event {event.sequence}: was edited" in edited
+    assert "The trail is whole" not in edited
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"no json", "heads.jsonl, line 1: not JSON"),
+        (b"{}", "heads.jsonl, anchor 1: needs"),
+        (b"\xff\xfe", "heads.jsonl: not a text"),
+        (b" ", "heads.jsonl: holds no anchor"),
+    ],
+)
+def test_a_file_of_heads_that_is_none_is_told(client: Client, otis: User, content: bytes, said: str) -> None:
+    client.force_login(otis)
+    answer = client.post(f"{PAGE}verify/", {"anchors": ContentFile(content, name="heads.jsonl")})
+    assert answer.status_code == 400
+    assert said in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["june", "sena", "rita", "dana"])
+def test_nobody_else_verifies(request: pytest.FixtureRequest, client: Client, name: str) -> None:
+    client.force_login(request.getfixturevalue(name))
+    assert client.post(f"{PAGE}verify/").status_code == 404
 
 
 def test_it_is_narrowed_by_act_account_object_site_and_day(

@@ -17,6 +17,7 @@ def closed(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("session/", views.session, name="session"),
     path("audit/", views.audit_trail, name="audit"),
+    path("audit/verify/", views.verify_trail, name="audit-verify"),
     path("people/", people_views.people_list, name="people"),
     path("people/new/", people_views.new_person, name="new-person"),
     path("people/<uuid:user_id>/", people_views.person, name="person"),

@@ -9,13 +9,17 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from mammo.accounts import second_factor
+from mammo.accounts import audit, second_factor
+from mammo.accounts.audit_anchors import anchors_of, unmet
 from mammo.accounts.models import AuditEvent, AuditHead, User
 from mammo.core.errors import UserError
+from mammo.core.jsonlines import parsed_jsonlines
 
 EVENTS_PER_PAGE = 100
+LARGEST_ANCHORS = 10 << 20
+MOST_PROBLEMS = 200
 FILTERS = ("action", "actor", "object", "site", "since", "until")
 
 
@@ -34,9 +38,7 @@ def session(request: HttpRequest) -> JsonResponse:
 @require_safe
 def audit_trail(request: HttpRequest) -> HttpResponse:
     """The trail of the account's sites, newest first, narrowed by who, what, which object, when."""
-    user = request.user
-    if not isinstance(user, User) or not user.has_role("auditor", "admin"):
-        raise Http404
+    user = _auditor(request)
     chosen = {name: request.GET.get(name, "").strip() for name in FILTERS}
     events = AuditEvent.objects.visible_to(user).narrowed(
         action=chosen["action"],
@@ -62,6 +64,40 @@ def audit_trail(request: HttpRequest) -> HttpResponse:
         "head": AuditHead.objects.filter(pk=1).first(),
     }
     return render(request, "accounts/audit.html", context)
+
+
+@login_required
+@require_POST
+def verify_trail(request: HttpRequest) -> HttpResponse:
+    """Walk the whole chain, also against heads noted in a file outside the database; changes nothing."""
+    _auditor(request)
+    upload = request.FILES.get("anchors")
+    anchors = []
+    if upload is not None:
+        name = upload.name or "anchors"
+        if (upload.size or 0) > LARGEST_ANCHORS:
+            raise UserError(_("%(file)s: larger than a file of anchors can be") % {"file": name})
+        try:
+            text = upload.read().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise UserError(
+                _("%(file)s: not a text; give a file that `audit anchor` wrote") % {"file": name}
+            ) from None
+        anchors = anchors_of(parsed_jsonlines(text.splitlines(), name), name)
+    found = audit.verify()
+    context = {
+        "found": found,
+        "anchors": len(anchors),
+        "problems": (found.problems + unmet(anchors))[:MOST_PROBLEMS],
+    }
+    return render(request, "accounts/audit_verified.html", context)
+
+
+def _auditor(request: HttpRequest) -> User:
+    user = request.user
+    if not isinstance(user, User) or not user.has_role("auditor", "admin"):
+        raise Http404
+    return user
 
 
 def _moment(text: str, field: str, at: time) -> datetime | None:

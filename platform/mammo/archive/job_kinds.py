@@ -16,6 +16,7 @@ def register() -> None:
             build_request=received_job.build_request,
             ingest=received_job.ingest,
             label=_("Import of received files"),
+            figures={"files": _("Files stored")},
         )
     )
     register_kind(
@@ -25,6 +26,12 @@ def register() -> None:
             build_request=pacs_fetches.build_request,
             ingest=pacs_fetches.ingest,
             label=_("Fetch from a PACS"),
+            figures={
+                "found": _("Studies found"),
+                "known": _("Left out: known already"),
+                "fetched": _("Files fetched"),
+                "failed": _("Files that failed"),
+            },
         )
     )
     register_kind(
@@ -34,5 +41,6 @@ def register() -> None:
             build_request=table_uploads.build_request,
             ingest=table_uploads.ingest,
             label=_("Import of a table"),
+            figures={"rows": _("Rows of this part")},
         )
     )

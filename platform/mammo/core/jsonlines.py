@@ -22,18 +22,27 @@ def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
             f"{path}: cannot be read ({error.strerror}); give an existing JSON-lines file"
         ) from None
     with handle:
-        for number, line in enumerate(handle, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
-            if not isinstance(row, dict):
-                raise UserError(
-                    f"{path}, line {number}: expected one JSON object per line, found {type(row).__name__}"
-                )
-            yield row
+        yield from parsed_jsonlines(handle, str(path))
+
+
+def parsed_jsonlines(lines: Iterable[str], named: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of lines of JSON; `named` is what an error calls the file.
+
+    Raises:
+        UserError: a line is not one JSON object (names file and line).
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{named}, line {number}: not JSON ({error}); mend this line") from None
+        if not isinstance(row, dict):
+            raise UserError(
+                f"{named}, line {number}: expected one JSON object per line, found {type(row).__name__}"
+            )
+        yield row
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -185,6 +185,13 @@ DEMO_PAGES = (
     DemoPage(name="doctors", url_name="archive:doctors", account="dana", path="/archive/imports/doctors/"),
     DemoPage(name="wordings", url_name="annotation:wordings", account="dana", path="/annotation/wordings/"),
     DemoPage(name="runs", url_name="modeling:run-list", account="rita", path="/modeling/runs/"),
+    DemoPage(name="run-new", url_name="modeling:run-new", account="rita", path="/modeling/runs/new/"),
+    DemoPage(
+        name="training-set-new",
+        url_name="modeling:snapshot-new",
+        account="rita",
+        path="/modeling/snapshots/new/",
+    ),
     DemoPage(
         name="run",
         url_name="modeling:run",

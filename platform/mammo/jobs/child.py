@@ -74,6 +74,7 @@ def environment(job: Job) -> dict[str, str]:
         "TRANSFORMERS_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        "TQDM_DISABLE": "1",  # bars of libraries fill the log; what is told a person goes by report_progress
         "MAMMO_HOME": str(settings.MAMMO_HOME),
         JOB_VARIABLE: str(job.pk),
     }

@@ -1,7 +1,7 @@
 """What kinds of job there are: each app registers its own in AppConfig.ready()."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.functional import Promise
@@ -21,6 +21,7 @@ class JobKind:
         ingest: turns the answer's rows into database rows, inside the transaction that ends the job.
         queue: `cpu` or `gpu`.
         label: the kind in words, shown on pages.
+        figures: the figures of its progress and result in words, shown on pages; key -> name.
 
     The child gets no way to the database or to the master key (`child.WITHHELD`). Request and answer live in
     a folder that is shredded when the attempt ends: what must stay is written elsewhere and named in the
@@ -33,6 +34,7 @@ class JobKind:
     ingest: Callable[[Job, Iterable[dict[str, Any]]], dict[str, Any] | None]
     queue: str = "cpu"
     label: str | Promise = ""
+    figures: Mapping[str, str | Promise] = field(default_factory=dict, compare=False)
 
 
 _KINDS: dict[str, JobKind] = {}
@@ -61,3 +63,9 @@ def label_of(name: str) -> str:
     """A kind in words; its name when no app registers it any more."""
     kind = _KINDS.get(name)
     return str(kind.label) if kind is not None and kind.label else name
+
+
+def names_of(name: str) -> Mapping[str, str | Promise]:
+    """What the figures of a kind are called; empty when no app registers it any more."""
+    kind = _KINDS.get(name)
+    return kind.figures if kind is not None else {}

@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -186,6 +187,17 @@ class Job(TimedModel):
         from mammo.jobs.kinds import label_of
 
         return label_of(self.kind)
+
+    def said(self, figures: dict[str, Any]) -> dict[str, str | int | float]:
+        """Figures of its progress or result by the names its app gave them; what is not a single value is left out."""
+        from mammo.jobs.kinds import names_of
+
+        names = names_of(self.kind)
+        return {
+            str(names.get(key, key)): value
+            for key, value in figures.items()
+            if isinstance(value, str | int | float)
+        }
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the log: the site's, or one of its own for a job of no site."""

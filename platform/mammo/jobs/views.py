@@ -74,8 +74,10 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
         "minutes_left": round(seconds_left / 60) if seconds_left is not None else None,
         "sees_list": user.has_role(*JOB_ROLES),
         "log": _log_tail(job) if job.log_is_readable_by(user) else None,
-        "measures": {k: v for k, v in job.progress.items() if k not in ("done", "total", "message")},
-        "result": {k: v for k, v in job.result.items() if isinstance(v, str | int | float)},
+        "measures": job.said(
+            {k: v for k, v in job.progress.items() if k not in ("done", "total", "message")}
+        ),
+        "result": job.said(job.result),
     }
     return render(request, "jobs/_job.html" if _asks_for_news(request) else "jobs/job.html", context)
 

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
 
+from evaluation import job_kinds
+from evaluation.services import answers
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import grant_role
 from mammo.archive.models import TableUpload
@@ -220,3 +222,18 @@ def test_many_jobs_are_shown_page_by_page(rita: User, site: Site) -> None:
     assert "job number 052" in first
     assert "job number 000" not in first
     assert "job number 000" in second
+
+
+def test_figures_of_a_job_are_named_and_those_without_a_name_keep_their_key(rita: User, site: Site) -> None:
+    job_kinds.register()
+    job = submitted(rita, site)
+    Job.objects.filter(pk=job.pk).update(
+        kind=answers.JOB_KIND,
+        state="succeeded",
+        finished_at=timezone.now(),
+        result={"answers": 27, "passed": True, "share": 0.123456, "counts": {"a": 1}},
+    )
+    page = text(client_of(rita), page_of(job))
+    for said in ("<dt>Answers kept</dt>", '<dt>passed</dt><dd class="verbatim">yes</dd>', "0.1235"):
+        assert said in page
+    assert "<dt>counts</dt>" not in page

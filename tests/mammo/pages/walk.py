@@ -116,6 +116,8 @@ STOPS = (
     page("annotation:endpoints", "adam"),
     page("archive:erasures", "dana"),
     page("modeling:run-list", "rita"),
+    page("modeling:run-new", "rita"),
+    page("modeling:snapshot-new", "rita"),
     page("modeling:run", "rita", "run"),
     page("modeling:compare", "rita"),
     page("modeling:exports", "dana"),
@@ -153,6 +155,7 @@ STOPS = (
 )
 # What is no page, or one that this walk can't stand on, and why.
 NO_PAGE = {
+    "accounts:audit-verify": "answers a form; tests/access/test_audit_page.py reads what it says",
     "modeling:repeat": "takes a form and leads back",
     "modeling:export-ask": "takes a form and leads back",
     "modeling:export-decide": "takes a form and leads back",

@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from mammo.accounts import audit
-from mammo.accounts.models import AuditEvent
+from mammo.accounts.audit_anchors import anchors_of, unmet
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import read_jsonlines
@@ -61,9 +61,10 @@ class Command(BaseCommand):
         return line
 
     def _verify(self, **options: Any) -> dict[str, Any] | None:
-        anchors = _anchors(options["anchor"]) if options["anchor"] else []
+        path: Path | None = options["anchor"]
+        anchors = anchors_of(read_jsonlines(path), str(path)) if path else []
         found = audit.verify()
-        problems = found.problems + _unmet(anchors)
+        problems = found.problems + unmet(anchors)
         result = {
             "ok": not problems,
             "events": found.events,
@@ -80,32 +81,6 @@ class Command(BaseCommand):
             for problem in problems:
                 self.stderr.write(problem)
         sys.exit(1)
-
-
-def _anchors(path: Path) -> list[tuple[int, str, int]]:
-    """The noted heads: sequence, hash and line number."""
-    found = []
-    for number, row in enumerate(read_jsonlines(path), start=1):
-        sequence, digest = row.get("sequence"), row.get("sha256")
-        if not isinstance(sequence, int) or not isinstance(digest, str):
-            raise UserError(
-                f"{path}, anchor {number}: needs `sequence` and `sha256`; was it written by `audit anchor`?"
-            )
-        found.append((sequence, digest, number))
-    if not found:
-        raise UserError(f"{path}: holds no anchor; write one with `audit anchor --out {path}`")
-    return found
-
-
-def _unmet(anchors: list[tuple[int, str, int]]) -> list[str]:
-    sequences = [sequence for sequence, _digest, _number in anchors]
-    standing = dict(AuditEvent.objects.filter(sequence__in=sequences).values_list("sequence", "sha256"))
-    standing[0] = "0" * 64  # the anchor of an empty trail
-    return [
-        f"anchor {number}: the trail does not hold event {sequence} as it was noted"
-        for sequence, digest, number in anchors
-        if standing.get(sequence) != digest
-    ]
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
