@@ -64,16 +64,6 @@ class SnapshotForm(forms.Form):
         return found
 
 
-class CheckpointsField(forms.ModelMultipleChoiceField[Checkpoint]):
-    """Checkpoints by their stage, training set, day and hash."""
-
-    def label_from_instance(self, obj: Checkpoint) -> str:
-        """One line."""
-        parts = [obj.run.get_stage_display(), obj.run.variant or obj.run.name, str(obj.run.snapshot or "")]
-        said = ", ".join(part for part in parts if part)
-        return f"{said} · {obj.created_at:%Y-%m-%d %H:%M} · {obj.sha256[:8]}"
-
-
 class RunForm(forms.Form):
     """One training run: stage, training set, setting, what it starts from."""
 
@@ -87,7 +77,7 @@ class RunForm(forms.Form):
         ],
         label=_("Setting"),
     )
-    starts_from = CheckpointsField(
+    starts_from = forms.ModelMultipleChoiceField(
         Checkpoint.objects.none(),
         required=False,
         label=_("Starts from"),
@@ -125,6 +115,7 @@ class RunForm(forms.Form):
         giving = [spec.stage.value for spec in SPECS if spec.gives]
         rows = Checkpoint.objects.filter(run__site__in=sites, run__stage__in=giving)
         self.fields["starts_from"].queryset = rows.select_related("run__snapshot").order_by("-created_at")  # type: ignore[attr-defined]
+        self.fields["starts_from"].label_from_instance = _checkpoint_in_a_line  # type: ignore[attr-defined]
         folders = [(name, name) for name in model_folders()]
         self.fields["language_model"].choices = [("", "–"), *folders]  # type: ignore[attr-defined]
 
@@ -166,3 +157,11 @@ def model_folders() -> Iterator[str]:
 
 def _models_root() -> Path:
     return Path(os.environ.get(MODELS_VARIABLE) or ".").expanduser()
+
+
+def _checkpoint_in_a_line(checkpoint: Checkpoint) -> str:
+    """Its stage, training set, day and hash."""
+    run = checkpoint.run
+    parts = [run.get_stage_display(), run.variant or run.name, str(run.snapshot or "")]
+    said = ", ".join(part for part in parts if part)
+    return f"{said} · {checkpoint.created_at:%Y-%m-%d %H:%M} · {checkpoint.sha256[:8]}"
