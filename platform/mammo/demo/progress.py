@@ -27,6 +27,7 @@ STEPS: dict[str, Any] = {
     "sft": _("Tune the language model on the picks"),
     "trial": _("Run a blinded trial to its Table 1"),
     "open_trial": _("Open a second trial for the visitor"),
+    "reader_studies": _("Run a reader study to its Table 7, open another"),
 }
 
 

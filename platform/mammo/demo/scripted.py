@@ -4,12 +4,14 @@ Every draw comes from (seed, question, person), so that a repeated run does the 
 """
 
 import hashlib
+import math
 import random
 from dataclasses import dataclass, field
 
+from evaluation.services.readings import Assessment
 from mammo.demo.questions import STYLES, AnswerStyle, ImageFacts, question_kind, true_answer
 from modeling.data.facts import read_facts
-from modeling.data.phantom_texts import draw_facts
+from modeling.data.phantom_texts import Finding, draw_facts
 
 ASPECTS = ("correctness", "rationality", "helpfulness", "professionalism", "completeness")
 
@@ -72,6 +74,35 @@ def author_answers(turns: list[str], facts: ImageFacts, *, senior: bool, rng: ra
     """A doctor's own answer: the senior's is full and nearly always right, the junior's shorter."""
     seen = facts if rng.random() < (0.97 if senior else 0.88) else draw_facts(rng)
     return true_answer(turns, seen, "full" if senior else "plain")
+
+
+def reads(
+    malignant: bool,
+    side: str,
+    rng: random.Random,
+    *,
+    senior: bool,
+    output: float | None,
+    finding: Finding | None,
+) -> Assessment:
+    """A scripted reading of a proven breast.
+
+    What a reader sees is the truth with noise (a normal deviate, 1.6 apart for a senior, 1.0 for a junior, drawn first:
+    the same alone and with the output); an output moves it by half of its own log-odds. Where and what the lesion is
+    are taken from the phantom's facts, the click from the middle of the view.
+    """
+    suspicion = rng.gauss(0.0, 1.0) + (1 if malignant else -1) * (0.8 if senior else 0.5)
+    if output is not None:
+        chance = min(max(output, 0.01), 0.99)
+        suspicion += 0.5 * math.log(chance / (1 - chance))
+    likelihood = round(100 / (1 + math.exp(-1.5 * suspicion)))
+    bounds = ((3, "2"), (20, "3"), (45, "4A"), (70, "4B"), (93, "4C"), (101, "5"))
+    category = next(name for bound, name in bounds if likelihood < bound)
+    if category == "2":
+        return Assessment("2", likelihood)
+    seen = finding.kind if finding is not None and finding.laterality == side else "asymmetry"
+    point = {"view": f"{side}CC", "across": 0.5, "down": 0.5}
+    return Assessment(category, likelihood, side=side, finding=seen, point=point)
 
 
 def rater_scores(

@@ -73,10 +73,22 @@ def test_the_summary_holds_every_promised_figure(finished: Path) -> None:
     assert set(summary["seconds"]) >= {"import", "propose", "annotate", "density", "sft", "trial"}
 
 
+def test_the_story_reads_a_reader_study_to_table_7_or_says_why_not(finished: Path) -> None:
+    notes = json.loads((finished / "demo" / "progress.json").read_text())["notes"]["reader_studies"]
+    tables = {path.name for path in (finished / "demo" / "tables").glob("table_7.*")}
+    if "left_out" in notes:  # six held-out studies, split anew in each home
+        assert "no malignant or no other" in notes["left_out"]
+        assert not tables
+        return
+    assert tables >= {"table_7.csv", "table_7.tex", "table_7.html", "table_7.md"}
+    text = (finished / "demo" / "tables" / "table_7.md").read_text()
+    assert "with UMiCon" in text
+
+
 def test_a_second_run_skips_everything(finished: Path) -> None:
     again = run(finished, "demo", "--serve", "0", "--quick")
     assert again.returncode == 0, again.stderr
-    assert again.stdout.count("done before") == 16
+    assert again.stdout.count("done before") == 17
     assert "| MammoVLM" in again.stdout
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from mammo.core.jsonlines import write_atomically
 from mammo.demo.people import ensure_people
 from mammo.demo.progress import STEPS
-from mammo.demo.story import annotating, data, training, trials
+from mammo.demo.story import annotating, data, readers, training, trials
 from mammo.demo.story.context import Story
 
 Step = Callable[[Story], dict[str, Any]]
@@ -33,6 +33,7 @@ THEN: dict[str, Step] = {
     "sft": training.tune,
     "trial": trials.complete_trial,
     "open_trial": trials.open_trial,
+    "reader_studies": readers.reader_studies,
 }
 
 # Trainings that begin with another step and run beside it; their own step waits for them.

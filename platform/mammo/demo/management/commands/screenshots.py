@@ -157,7 +157,14 @@ class Preparation:
 
     def consent(self) -> None:
         """Take part in the open scoring."""
-        self.tab.goto(f"{self.address}/evaluation/score/")
+        self._consent("score")
+
+    def consent_to_read(self) -> None:
+        """Take part in the open reader study."""
+        self._consent("read")
+
+    def _consent(self, place: str) -> None:
+        self.tab.goto(f"{self.address}/evaluation/{place}/")
         conditions = self.tab.locator("main a.btn-primary[href*='/conditions/']").first
         if conditions.count() == 0:
             return
