@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -17,15 +17,22 @@ from mammo.archive.report_reading.reading import DOUBTFUL_BELOW
 from mammo.core.choices import Birads, Density
 
 PER_PAGE = 50
+# Patients whose ids one address holds: one number can be given out by several hospitals of an account.
+MOST_FOUND = 20
 # What a person should look at.
 ATTENTION = ("doubtful", "quarantine", "incomplete", "unlabelled")
 
 
 @dataclass(frozen=True)
 class StudySearch:
-    """Choices of the list; empty strings choose nothing."""
+    """Choices of the list; empty strings choose nothing.
+
+    All of them stand in addresses, which browsers and servers keep: `patient` holds ids, and `q` a pseudonym or its
+    beginning. What a person types is turned into these by `address_of`, so that no hospital number gets there.
+    """
 
     q: str = ""
+    patient: str = ""
     site: str = ""
     density: str = ""
     birads: str = ""
@@ -39,6 +46,7 @@ class StudySearch:
         chosen = cls(**{item.name: asked.get(item.name, "").strip()[:120] for item in fields(cls)})
         return cls(
             q=chosen.q,
+            patient=",".join(key for key in asked.get("patient", "").split(",")[:MOST_FOUND] if _is_key(key)),
             site=chosen.site if _is_key(chosen.site) else "",
             density=chosen.density if chosen.density in {*Density.values, "none"} else "",
             birads=chosen.birads if chosen.birads in {*Birads.values, "none"} else "",
@@ -62,18 +70,31 @@ class StudySearch:
         if self.split:
             sides = SplitMembership.objects.filter(split=uuid.UUID(self.split), patient=OuterRef("patient"))
             studies = studies.filter(Exists(sides.filter(side=self.side) if self.side else sides))
+        if self.patient:
+            studies = studies.filter(patient__in=[uuid.UUID(key) for key in self.patient.split(",")])
         if self.q:
-            studies = studies.filter(self._named(user))
+            studies = studies.filter(patient__pseudonym__istartswith=self.q)
         return studies.needing(self.attention) if self.attention else studies
 
-    def _named(self, user: User) -> Q:
-        """By pseudonym; for a data manager also by hospital number or accession, which only leave as hashes."""
-        named = Q(patient__pseudonym__istartswith=self.q)
-        pseudonyms = installation()
+    def address_of(self, typed: str, user: User) -> str | None:
+        """The query of an address that lists what was typed besides the other choices; None: nobody is called so.
+
+        By pseudonym; for a data manager also by hospital number or accession, of which only hashes are kept.
+        """
+        typed = typed.strip()[:120]
+        if not typed:
+            return replace(self, q="", patient="").query()
+        pseudonyms, named = installation(), Q(pk__in=[])
         for site in Site.objects.filter(pk__in=user.sites_as("data_manager")):
-            named |= Q(site=site, patient__number_hash=pseudonyms.number_hash(site.code, self.q))
-            named |= Q(site=site, accession_hash=pseudonyms.accession_hash(site.code, self.q))
-        return named
+            named |= Q(site=site, patient__number_hash=pseudonyms.number_hash(site.code, typed))
+            named |= Q(site=site, accession_hash=pseudonyms.accession_hash(site.code, typed))
+        visible = Study.objects.readable_by(user).filter(patient__erased_at=None)
+        patients = list(visible.filter(named).values_list("patient", flat=True).distinct()[:MOST_FOUND])
+        if patients:
+            return replace(self, q="", patient=",".join(map(str, patients))).query()
+        if visible.filter(patient__pseudonym__istartswith=typed).exists():
+            return replace(self, q=typed, patient="").query()
+        return None
 
 
 @dataclass(frozen=True)

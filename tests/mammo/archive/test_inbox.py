@@ -95,7 +95,10 @@ def test_an_upload_goes_on_where_it_ended_and_the_job_imports_it(
 
     def send(offset: int, piece: bytes) -> int:
         answer = client.put(
-            f"{address}?site=north&offset={offset}&name=a.dcm", piece, "application/octet-stream"
+            f"{address}?site=north&offset={offset}",
+            piece,
+            "application/octet-stream",
+            headers={"X-File-Name": "%E7%8E%8B%E4%B8%BD.dcm"},
         )
         return int(answer.json()["received"])
 

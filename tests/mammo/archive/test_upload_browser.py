@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pydicom
 import pytest
@@ -34,10 +35,11 @@ def test_a_file_is_sent_in_pieces_and_goes_on_after_a_break(
     danas_page: Page, live_server: Any, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "PIECE_BYTES", 6000)
-    source = mammogram(tmp_path / "a.dcm")
-    broken = []
+    source = mammogram(tmp_path / "王丽 WANG LI.dcm")
+    broken, addresses = [], []
 
     def break_once(route: Route) -> None:
+        addresses.append(unquote(route.request.url))
         if route.request.method == "PUT" and "offset=6000" in route.request.url and not broken:
             broken.append(route.request.url)
             route.abort()
@@ -50,6 +52,7 @@ def test_a_file_is_sent_in_pieces_and_goes_on_after_a_break(
     danas_page.click("#upload-form button")
     expect(danas_page.locator("#upload-list li")).to_contain_text("received", timeout=30_000)
     assert broken
+    assert not any("WANG" in address or "王丽" in address for address in addresses)
     (entry,) = inbox.entries(inbox.folder(site))
     inbox.unpack(site, entry, tmp_path / "b.dcm")
     assert (tmp_path / "b.dcm").read_bytes() == source.read_bytes()

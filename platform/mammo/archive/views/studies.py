@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -44,10 +44,18 @@ def readable_study(user: User, study_id: uuid.UUID) -> Study:
 
 
 @login_required
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 def studies(request: HttpRequest) -> HttpResponse:
-    """Studies of the account's sites, the newest first, narrowed by the choices of the address."""
+    """Studies of the account's sites, the newest first, narrowed by the choices of the address.
+
+    A POST brings what was typed, a hospital number perhaps, and leads to an address without it.
+    """
     user = archive_reader(request)
+    if request.method == "POST":
+        asked = StudySearch.of(request.POST).address_of(request.POST.get("typed", ""), user)
+        if asked is None:
+            messages.info(request, _("No study is called what you typed."))
+        return redirect(f"{reverse('archive:studies')}?{asked or ''}".rstrip("?"))
     search = StudySearch.of(request.GET)
     found = search.found_by(user)
     after = request.GET.get("after", "")

@@ -2,6 +2,7 @@
 
 import uuid
 from functools import partial
+from urllib.parse import unquote
 
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -35,14 +36,17 @@ def upload(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "PUT"])
 def piece(request: HttpRequest, number: uuid.UUID) -> HttpResponse:
-    """How much of an upload is here (GET); keep its next piece (PUT, `?site=&offset=&name=`)."""
+    """How much of an upload is here (GET); keep its next piece (PUT, `?site=&offset=`).
+
+    The file's name, which may name a patient, comes percent-encoded in the header X-File-Name: addresses are logged.
+    """
     user = signed_in(request)
     sent = _upload(request, user, number)
     if request.method == "GET":
         return JsonResponse({"received": sent.received})
-    offset, name = request.GET.get("offset", ""), request.GET.get("name", "")
+    offset, name = request.GET.get("offset", ""), unquote(request.headers.get("X-File-Name", ""))
     if not offset.isdecimal() or not name or len(name) > LONGEST_NAME:
-        return JsonResponse({"message": "offset, name"}, status=400)
+        return JsonResponse({"message": "offset, X-File-Name"}, status=400)
     length = int(request.headers.get("Content-Length") or 0)
     if length > PIECE_BYTES:
         return JsonResponse({"message": f"at most {PIECE_BYTES} bytes in one piece"}, status=413)
