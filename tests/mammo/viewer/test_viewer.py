@@ -218,6 +218,29 @@ def test_presets_are_chosen_by_their_explanation(page: Page) -> None:
         assert {slot["windowWidth"] for slot in slots(page).values()} == {"1200.0"}
 
 
+def test_windows_of_makers_that_order_them_differently_are_matched_by_name(page: Page) -> None:
+    study = four_views()
+    normal, harder = {"wc": 2048, "ww": 4096, "label": "NORMAL"}, {"wc": 1500, "ww": 1200, "label": "HARDER"}
+    for image in study.images:
+        image["presets"] = [normal, harder]
+    other, single = study.images[3], study.images[1]
+    other["presets"] = [
+        {"wc": 900, "ww": 1000, "label": "Harder "},
+        {"wc": 1800, "ww": 3000, "label": "SOFTER"},
+    ]
+    single["presets"] = []
+    with served(study) as address:
+        open_study(page, address)
+        page.select_option(".mv-presets", label="HARDER")
+        widths = {name: slot["windowWidth"] for name, slot in slots(page).items()}
+        other_slot, single_slot = (f"{image['laterality']}{image['view']}" for image in (other, single))
+        assert widths.pop(other_slot) == "1000.0"
+        assert widths.pop(single_slot) == "4096.0"
+        assert set(widths.values()) == {"1200.0"}
+        press(page, "x")  # the next of them: SOFTER, which one view has
+        assert sorted(slot["windowWidth"] for slot in slots(page).values()) == ["3000.0", *["4096.0"] * 3]
+
+
 def test_several_images_of_one_view_share_a_slot_the_newest_first(page: Page) -> None:
     study = four_views()
     study.add("R", "CC", np.full((400, 320), 4095, dtype=np.uint16), acquired_order=99)

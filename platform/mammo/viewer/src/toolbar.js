@@ -99,17 +99,25 @@ export function markToggle(bar, name, isOn) {
   bar?.querySelector(`[data-toggles="${name}"]`)?.setAttribute("aria-pressed", String(isOn));
 }
 
-// The windows that the maker of the equipment supplied, by their explanation; chosen for all views by position.
+// The windows that the makers of the equipment supplied, by their explanation; those without one by position.
 export function buildPresets(images, say, chosen) {
-  const most = images.reduce((best, image) => (image.presets.length > best.length ? image.presets : best), []);
-  if (most.length < 2) return null;
+  const all = new Map();
+  for (const { presets } of images) {
+    for (const [index, preset] of presets.entries()) {
+      const key = preset.label ? preset.label.trim().toUpperCase() : String(index);
+      if (!all.has(key)) all.set(key, { preset, index });
+    }
+  }
+  if (all.size < 2) return null;
   const select = document.createElement("select");
   select.className = "mv-presets";
   select.setAttribute("aria-label", say("presets"));
-  for (const [index, preset] of most.entries()) {
-    const label = preset.label || `${say("window")} ${preset.ww} / ${preset.wc}`;
-    select.append(new Option(label, String(index)));
+  for (const { preset, index } of all.values()) {
+    const said = preset.label.trim() || `${say("window")} ${preset.ww} / ${preset.wc}`;
+    const option = new Option(said, String(select.length));
+    Object.assign(option.dataset, { index, label: preset.label });
+    select.append(option);
   }
-  select.addEventListener("change", () => chosen(Number(select.value)));
+  select.addEventListener("change", chosen);
   return select;
 }

@@ -118,7 +118,7 @@ class MammoViewer extends HTMLElement {
     const plans = hang(images, expected);
     this.replaceChildren();
     this.#bar = buildToolbar(this, this.#say, { hasEarlier: Boolean(this.#study.earlier) });
-    const presets = buildPresets(images, this.#say, (index) => this.choosePreset(index));
+    const presets = buildPresets(images, this.#say, () => this.choosePreset());
     if (presets) this.#bar.append(presets);
     this.append(this.#bar);
     if (isReduced()) this.#report.notice("mv-banner", this.#say("reduced"));
@@ -392,7 +392,7 @@ class MammoViewer extends HTMLElement {
     const presets = this.#bar.querySelector(".mv-presets");
     if (!presets) return;
     presets.value = String((Number(presets.value) + 1) % presets.options.length);
-    this.choosePreset(Number(presets.value));
+    this.choosePreset();
   }
 
   toggleEnlarged(slot = this.#active) {
@@ -410,8 +410,9 @@ class MammoViewer extends HTMLElement {
     this.hangAll();
   }
 
-  choosePreset(index) {
-    this.#windows.choose(index);
+  choosePreset() {
+    const { index, label } = this.#bar.querySelector(".mv-presets").selectedOptions[0].dataset;
+    this.#windows.choose(Number(index), label);
   }
 
   clearMeasurements() {
