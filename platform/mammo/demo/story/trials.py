@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management import call_command
 
 from annotation.models import Campaign
-from evaluation.models import Answer, Arm, Slot, Trial, TrialQuestion
+from evaluation.models import Answer, Arm, Slot, Trial, TrialQuestion, UnfinishedDialogue
 from evaluation.services import arms, freezing, protocols, raters, scoring, screening, trials, unblinding
 from evaluation.services.answers import queue_answers, record_human_answer
+from evaluation.services.writing import record_turn
 from mammo.accounts.models import User
 from mammo.demo.scripted import author_answers, draw, rater_scores
 from mammo.demo.story.context import Story
@@ -44,8 +45,8 @@ def complete_trial(story: Story) -> dict[str, Any]:
 
 
 def open_trial(story: Story) -> dict[str, Any]:
-    """A second trial, open for the visitor who signs in as a senior."""
-    trial = _designed(story, VISITOR_TRIAL, VISITOR_QUESTIONS, [story.everybody["sena"]])
+    """A second trial, open for the visitor who signs in as a senior; questions of several turns stand as dialogues."""
+    trial = _designed(story, VISITOR_TRIAL, VISITOR_QUESTIONS, [story.everybody["sena"]], dialogues=True)
     return {"trial": str(trial.pk)}
 
 
@@ -61,7 +62,9 @@ def write_tables(story: Story) -> list[Path]:
     return paths
 
 
-def _designed(story: Story, name: str, questions: int, scorers: list[User]) -> Trial:
+def _designed(
+    story: Story, name: str, questions: int, scorers: list[User], *, dialogues: bool = False
+) -> Trial:
     """Make, fill, freeze and open a trial; each part is left alone when it is there."""
     people = story.everybody
     researcher = people["rita"]
@@ -89,7 +92,7 @@ def _designed(story: Story, name: str, questions: int, scorers: list[User]) -> T
             is_simulated=True,
         )
     if trial.state == Trial.State.DRAFT:
-        _fill(story, trial, questions, scorers)
+        _fill(story, trial, questions, scorers, dialogues=dialogues)
         protocols.freeze_protocol(trial.protocol, by_user=researcher)
         trial = freezing.freeze_trial(trial, by_user=researcher)
     if trial.state == Trial.State.FROZEN:
@@ -97,7 +100,7 @@ def _designed(story: Story, name: str, questions: int, scorers: list[User]) -> T
     return trial
 
 
-def _fill(story: Story, trial: Trial, questions: int, scorers: list[User]) -> None:
+def _fill(story: Story, trial: Trial, questions: int, scorers: list[User], *, dialogues: bool) -> None:
     people = story.everybody
     researcher = people["rita"]
     campaign = Campaign.objects.get(site=people.site, name=TRIAL_CAMPAIGN)
@@ -110,8 +113,8 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User]) -> No
                 trial, title, authors=[people[f"scripted-author-{author}"]], by_user=researcher
             )
     if not TrialQuestion.objects.filter(trial=trial).exists():
-        ready = len(trials.eligible_questions(trial, campaign))
-        trials.sample_questions(trial, campaign, min(questions, ready), by_user=researcher)
+        ready = min(questions, len(trials.eligible_questions(trial, campaign, dialogues=dialogues)))
+        trials.sample_questions(trial, campaign, ready, by_user=researcher, dialogues=dialogues)
     rating = set(trial.raters.values_list("user", flat=True))
     for user in scorers:
         if user.pk not in rating:
@@ -142,7 +145,17 @@ def _write_human_answers(story: Story, trial: Trial) -> None:
             rng = draw(story.seed, author, item.question.position)
             facts = story.facts_of(study.accession_hash)
             text = author_answers(item.question.turns, facts, senior=author == "senior", rng=rng)
-            record_human_answer(arm, item, text, by_user=writer, seconds=round(rng.uniform(40, 180), 1))
+            seconds = round(rng.uniform(40, 180), 1)
+            if not item.is_dialogue:
+                record_human_answer(arm, item, text, by_user=writer, seconds=seconds)
+                continue
+            # What was said between the turns asks for nothing about the images: the hospital's own reply will do.
+            replies = [*item.question.turns[1::2], text]
+            begun = UnfinishedDialogue.objects.filter(arm=arm, question=item).first()
+            for turn in range(len(begun.answers) if begun else 0, len(replies)):
+                record_turn(
+                    arm, item, replies[turn], by_user=writer, turn=turn + 1, seconds=seconds / len(replies)
+                )
 
 
 def _score(story: Story, trial: Trial) -> None:
