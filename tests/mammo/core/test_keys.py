@@ -9,6 +9,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from mammo.core import keys
 from mammo.core.encryption import ERASED, ErasedText, decrypt_text, encrypt_text
@@ -130,3 +131,14 @@ def test_the_cache_of_the_master_key_knows_each_folder(tmp_path: Path) -> None:
     first.create()
     second.create()
     assert keys._master_key(first.folder) != keys._master_key(second.folder)
+
+
+def test_a_home_set_to_nothing_is_not_the_folder_one_stands_in(tmp_path: Path) -> None:
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mammo.settings", "MAMMO_HOME": ""}
+    environment |= {"MAMMO_SECRET_KEY": "x" * 60, "PYTHONPATH": str(settings.BASE_DIR / "platform")}
+    told = subprocess.run(
+        [sys.executable, "-c", "from django.conf import settings; print(settings.MAMMO_HOME)"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert Path(told.stdout.strip()) == settings.BASE_DIR / "var"
+    assert not list(tmp_path.iterdir())
