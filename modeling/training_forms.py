@@ -112,6 +112,7 @@ class RunForm(forms.Form):
         self.fields["stage"].choices = stages  # type: ignore[attr-defined]
         frozen = Snapshot.objects.filter(site__in=sites).exclude(content_hash="")
         self.fields["snapshot"].queryset = frozen.order_by("-created_at")  # type: ignore[attr-defined]
+        self.initial.setdefault("snapshot", frozen.order_by("-created_at").first())
         giving = [spec.stage.value for spec in SPECS if spec.gives]
         rows = Checkpoint.objects.filter(run__site__in=sites, run__stage__in=giving)
         self.fields["starts_from"].queryset = rows.select_related("run__snapshot").order_by("-created_at")  # type: ignore[attr-defined]

@@ -42,7 +42,7 @@ def new_snapshot(request: HttpRequest) -> HttpResponse:
 def new_run(request: HttpRequest) -> HttpResponse:
     """Start one training run; its page shows its curves."""
     user = _trainer(request)
-    form = RunForm(request.POST or None, user=user, initial={"snapshot": request.GET.get("snapshot")})
+    form = RunForm(request.POST or None, user=user)
     made = _made(request, form, lambda: _started(form, user))
     if made is not None:
         messages.success(request, _("The run is queued."))
