@@ -16,7 +16,8 @@ env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parents[2]
 PACKAGE_DIR = Path(__file__).resolve().parent
 
-MAMMO_HOME = Path(env.str("MAMMO_HOME", default="") or BASE_DIR / "var").expanduser().absolute()  # set to nothing: not set
+# Set to nothing counts as not set: it is not the folder one happens to stand in.
+MAMMO_HOME = Path(env.str("MAMMO_HOME", default="") or BASE_DIR / "var").expanduser().absolute()
 MAMMO_KEYS = Path(env.str("MAMMO_KEYS", default=str(MAMMO_HOME / "keys")))
 MAMMO_MASTER_KEY = env.str("MAMMO_MASTER_KEY", default="")
 MAMMO_ORIGINALS = Path(env.str("MAMMO_ORIGINALS", default=str(MAMMO_HOME / "originals")))
