@@ -51,7 +51,7 @@ _UNIT = (
     r"(?!\s*(?:[x×*]\s*\d|:\d|\.\d|,\d{3}|\d))"
 )
 # "4 a biopsy" holds an article, no subdivision.
-_SUB = r"(?:[\s\-(]{0,3}(?:[bc]|(?<!\s)a|(?-i:A)|a(?!\s+[a-z]{2}))(?![a-z])(?:\s?\))?)"
+_SUB = r"(?:[\s\-(]{0,3}(?:[bc]|(?<!\s)a|(?-i:A)|a(?!\s+[a-z]{2})|a(?=\s+(?:izquierd|derech)))(?![a-z])(?:\s?\))?)"
 _SUB_WORD = (
     r"(?:\s*[类級级類],?\s*[abc]\s*[级級]?(?![a-z类型])|\s*[类級级類]?\s*\(\s*4?\s*[abc]\s*[类級级類]?\s*\)|"
     r"[^.;。\n]{0,20}\bsub(?:division|category|class)\s*[abc](?![a-z]))"

@@ -135,6 +135,31 @@ def test_replacing_a_value_by_another_does_not_change_the_blanked_text():
     assert len(blanked) == 1
 
 
+# Values that can stand for one another in a text: of one form, so that only the category differs.
+FORMS = (
+    "0 1 2 3 4 5 6", "4A 4B 4C", "4a 4b 4c", "4_A 4_B 4_C", "4_a 4_b 4_c",
+    "４Ａ ４Ｂ ４Ｃ", "１ ２ ３ ４ ５", "一 二 三 四 五",
+    "I II III IV V", "Ⅰ Ⅱ Ⅲ Ⅳ Ⅴ", "one two three four five", "4\nA 4\nB 4\nC",
+)  # fmt: skip
+
+
+def test_no_value_of_the_shared_reports_shows_through_the_blank(shared_data):
+    changed, swaps = [], 0
+    for row in map(json.loads, (shared_data / "reports_dev.jsonl").read_text("utf-8").splitlines()):
+        text, as_it_stands = row["text"], read_report(row["text"])
+        for span in row["category_spans"]:
+            for form in ({each.replace("_", " ") for each in forms.split(" ")} for forms in FORMS):
+                for other in sorted(form - {span["text"]}) if span["text"] in form else ():
+                    swapped = read_report(text[: span["start"]] + other + text[span["end"] :])
+                    swaps += 1
+                    if (swapped.blanked, swapped.blanked_strict) != (
+                        as_it_stands.blanked, as_it_stands.blanked_strict,
+                    ):  # fmt: skip
+                        changed.append((row["id"], span["text"], other))
+    assert swaps > 450
+    assert changed == []
+
+
 def test_the_density_can_still_be_read_after_strict_blanking():
     for case in SENTENCES:
         strict = read_report(case["text"]).blanked_strict
