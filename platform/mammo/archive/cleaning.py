@@ -12,11 +12,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from mammo.archive.identifying_patterns import DATE, ENGLISH_DATE, PATTERNS, chinese_number, with_digits
+from mammo.archive.identifying_dates import (
+    BIRTH,
+    DATE,
+    ENGLISH_DATE,
+    ORDINALS,
+    chinese_number,
+    with_digits,
+)
+from mammo.archive.identifying_patterns import PATTERNS
+from mammo.archive.ordinary_words import begins_like_a_word, is_ordinary_word
 from mammo.archive.report_reading.normalised import normalise
 from mammo.archive.roster import Roster, roster_patterns
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
+# Surnames that are also words which stand before "医生" (those of the first line also where a text begins), and
+# what stands before a surname there.
+_PREPOSITIONS = frozenset("时于向单从和管解边查申经当由位")
+_PARTICLES = _PREPOSITIONS | frozenset("成任关易常方曾万文高安包尤乐年有全明强史白左余叶周")
+_CALLING = frozenset("找问请让由跟和给看叫是的及与经见被")
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _TOKENS = {
     "zh": {
@@ -96,8 +110,26 @@ def _formed(text: str) -> Iterator[_Finding]:
     digits = with_digits(text)
     for kind, pattern in PATTERNS:
         for match in pattern.finditer(digits):
-            named = [name for name in ("it", "name") if match.groupdict().get(name)]
-            yield _Finding(*match.span(named[0] if named else 0), kind)
+            groups = match.groupdict()
+            named = next(
+                (name for name in ("it", "name", "any", "word", "placed", "title") if groups.get(name)), None
+            )
+            if named is None or named == "it" or _is_name(match, named):
+                yield _Finding(*match.span(named or 0), kind)
+
+
+def _is_name(match: re.Match[str], group: str) -> bool:
+    """Whether what stands in the place of a name is none of the ordinary words."""
+    written, start = match[group], match.start(group)
+    if group == "title":
+        # 查 of 检查医师, 成 of 赞成医生, 时 of 检查时医生: a surname alone stands at the beginning or behind a verb.
+        before = match.string[start - 1 : start]
+        if not _HAN.match(before):
+            return written not in _PREPOSITIONS and not before.isalnum()
+        return not is_ordinary_word(before + written) and (written not in _PARTICLES or before in _CALLING)
+    if group == "placed":
+        return not is_ordinary_word(written, names_allowed=True)
+    return not (is_ordinary_word(written) if group == "word" else begins_like_a_word(written))
 
 
 def _dates(text: str, studied: date | None, language: str) -> Iterator[_Finding]:
@@ -110,6 +142,8 @@ def _dates(text: str, studied: date | None, language: str) -> Iterator[_Finding]
                 days = (day - studied) // timedelta(days=1)
                 token = f"[{word}{days:+d}天]" if language == "zh" else f"[{word} {days:+d} d]"
             yield _Finding(*match.span(), "date", token)
+    for match in BIRTH.finditer(text):
+        yield _Finding(*match.span("it"), "date", f"[{word}]")
 
 
 def _joined(findings: list[_Finding]) -> list[_Finding]:
@@ -144,10 +178,14 @@ def _day(match: re.Match[str]) -> date | None:
 
 
 def _english_day(match: re.Match[str]) -> date | None:
-    if match["m3"]:
-        return None
-    month = (match["m1"] or match["m2"]).lower()[:3]
-    return _valid(match["y1"] or match["y2"], str(_MONTHS.index(month) + 1), match["d1"] or match["d2"])
+    for form in "1245":
+        if month := match[f"m{form}"]:
+            year, day = match[f"y{form}"], match[f"d{form}"].lower()
+            if not year.isdigit():  # '18: of which century is not said
+                return None
+            number = ORDINALS.index(day) + 1 if day in ORDINALS else int(re.sub(r"\D", "", day))
+            return _valid(year, str(_MONTHS.index(month.lower()[:3]) + 1), str(number))
+    return None
 
 
 def _valid(year: str, month: str, day: str | None) -> date | None:

@@ -20,8 +20,8 @@ _WORDS = frozenset(
         "团团 大姐 小妹 老大 月经",
     )
 )
-_BETWEEN_HAN = r"[\s·•.]*"
-_BETWEEN_LATIN = r"[\s^,.\-·]*"
+_BETWEEN_HAN = r"[\s·•.]{0,8}"
+_BETWEEN_LATIN = r"[\s^,.\-·]{0,8}"
 
 
 def merged_roster(roster: Roster, header: dict[str, Any]) -> Roster:
@@ -47,7 +47,7 @@ def roster_patterns(roster: Roster) -> list[tuple[str, re.Pattern[str]]]:
             found.append(("number", re.compile(rf"(?<![A-Za-z0-9]){body}(?![A-Za-z0-9])", re.IGNORECASE)))
     for place in roster.get("places", []):
         if len(place) >= 4:
-            found.append(("place", re.compile(r"\s*".join(map(re.escape, place.split())), re.IGNORECASE)))
+            found.append(("place", re.compile(r"\s{0,8}".join(map(re.escape, place.split())), re.IGNORECASE)))
     return found
 
 
@@ -108,10 +108,10 @@ def _latin_patterns(parts: list[str]) -> list[re.Pattern[str]]:
     orders = [pieces, [*pieces[1:], pieces[0]], [pieces[-1], *pieces[:-1]]]
     found = [_word(_BETWEEN_LATIN.join(map(re.escape, order)), re.IGNORECASE) for order in orders]
     for family, others in ((surname, given), (parts[-1], parts[:-1])):
-        initials = r"[\s.\-]*".join(re.escape(other[0]) for other in others)
+        initials = r"[\s.\-]{0,8}".join(re.escape(other[0]) for other in others)
         if initials:
-            found.append(_word(rf"{re.escape(family)}[\s,]+{initials}\.?", 0))
-            found.append(_word(rf"{initials}\.?\s*{re.escape(family)}", 0))
+            found.append(_word(rf"{re.escape(family)}[\s,]{{1,8}}{initials}\.?", 0))
+            found.append(_word(rf"{initials}\.?\s{{0,8}}{re.escape(family)}", 0))
     for part in parts:
         # Alone a name is told from a word by its capital.
         if len(part) >= 4:
