@@ -173,6 +173,25 @@ def test_a_rater_who_is_a_researcher_too_stays_blind(
     assert client.get(f"{V1}/campaigns/{campaign.pk}/design/").status_code == 404
 
 
+def test_a_researcher_who_makes_herself_a_rater_is_told_and_meets_the_trial_no_more(
+    rita: User, june: User, sena: User, site: Any, caller: Caller
+) -> None:
+    grant_role(sena, "researcher", site, by_user=None)
+    draft = scene.draft_trial(rita, scene.questions_of(rita, [june, sena], 4), june)
+    client, address = caller(sena), f"{V1}/trials/{draft.pk}/"
+    assert client.get(address).status_code == 200
+    named = client.post(
+        f"{address}raters/",
+        {"username": sena.username},
+        content_type="application/json",
+        headers={"Idempotency-Key": str(uuid.uuid4())},
+    )
+    assert (named.status_code, named.json()["raters"]) == (200, 1)
+    for noun in (f"trials/{draft.pk}", f"trials/{draft.pk}/design", f"protocols/{draft.protocol_id}"):
+        assert client.get(f"{V1}/{noun}/").status_code == 404, noun
+    assert client.get(f"{V1}/arms/").json()["results"] == []
+
+
 def test_a_table_is_read_and_downloaded(trial: Trial, rita: User, caller: Caller) -> None:
     client, address = caller(rita), f"{V1}/trials/{trial.pk}/tables/1/"
     early = client.get(address)
