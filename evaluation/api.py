@@ -146,14 +146,14 @@ class TrialViewSet(ReadOnlyRoomViewSet[Trial]):
 
 
 class ArmViewSet(ReadOnlyRoomViewSet[Arm]):
-    """Arms of those trials: by name for who designs, by code alone for statisticians until the unblinding."""
+    """Arms of those trials: by name alone for who designs, by code alone for statisticians, until the unblinding."""
 
     model = Arm
     serializer_class = ArmSerializer
     filterset_class = ArmFilters
     read_scope = Scope.READ_TRIALS
-    # By code: the order of making would tell a statistician which arm is which.
-    page_ordering = ("code", "pk")
+    # By random id: the order of making would tell a statistician which arm is which, that of codes a designer.
+    page_ordering = ("pk",)
 
     def rows(self) -> QuerySet[Arm]:
         return Arm.objects.filter(trial__in=Trial.objects.visible_to(self.user)).select_related("trial__site")
