@@ -46,10 +46,16 @@ TABLE_PARAMETERS = [
 ]
 
 
-def readable_trials(user: User) -> QuerySet[Trial]:
-    """Trials that the account reads as designer or analyst: never one it rates in, until it is unblinded."""
-    rated = Trial.objects.filter(raters__user=user).exclude(state=Trial.State.UNBLINDED)
-    return Trial.objects.visible_to(user).exclude(pk__in=rated.values("pk"))
+def described(trials: QuerySet[Trial]) -> QuerySet[Trial]:
+    """The trials with what the serializer tells of them."""
+    return (
+        trials.select_related("site")
+        .prefetch_related("aspects")
+        .annotate(
+            questions_count=Count("trial_questions", distinct=True),
+            raters_count=Count("raters", distinct=True),
+        )
+    )
 
 
 class TrialFilters(django_filters.FilterSet):
@@ -97,15 +103,7 @@ class TrialViewSet(ReadOnlyRoomViewSet[Trial]):
     }
 
     def rows(self) -> QuerySet[Trial]:
-        return (
-            readable_trials(self.user)
-            .select_related("site")
-            .prefetch_related("aspects")
-            .annotate(
-                questions_count=Count("trial_questions", distinct=True),
-                raters_count=Count("raters", distinct=True),
-            )
-        )
+        return described(Trial.objects.visible_to(self.user))
 
     @extend_schema(operation_id="trials_table", responses=TableSerializer, parameters=TABLE_PARAMETERS)
     @action(detail=True, methods=["get"], url_path=r"tables/<int:number>")
@@ -148,17 +146,17 @@ class TrialViewSet(ReadOnlyRoomViewSet[Trial]):
 
 
 class ArmViewSet(ReadOnlyRoomViewSet[Arm]):
-    """Arms of those trials: by name for who designs, by code alone for statisticians until the unblinding."""
+    """Arms of those trials: by name alone for who designs, by code alone for statisticians, until the unblinding."""
 
     model = Arm
     serializer_class = ArmSerializer
     filterset_class = ArmFilters
     read_scope = Scope.READ_TRIALS
-    # By code: the order of making would tell a statistician which arm is which.
-    page_ordering = ("code", "pk")
+    # By random id: the order of making would tell a statistician which arm is which, that of codes a designer.
+    page_ordering = ("pk",)
 
     def rows(self) -> QuerySet[Arm]:
-        return Arm.objects.filter(trial__in=readable_trials(self.user)).select_related("trial__site")
+        return Arm.objects.filter(trial__in=Trial.objects.visible_to(self.user)).select_related("trial__site")
 
 
 class FormViewSet(ReadOnlyRoomViewSet[Slot]):

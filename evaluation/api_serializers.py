@@ -61,10 +61,11 @@ class TrialSerializer(serializers.ModelSerializer[Trial]):
 
 
 class ArmSerializer(serializers.ModelSerializer[Arm]):
-    """An arm; under the mask all but its code is null."""
+    """An arm; until the unblinding its code is null for who designed the trial, for others all but its code."""
 
     MASKED = ("kind", "name", "spec", "checkpoint", "left_out_reason", "position", "is_simulated")
 
+    code = serializers.CharField(allow_null=True)
     kind = serializers.ChoiceField(choices=Arm.Kind.choices, allow_null=True)
     name = serializers.CharField(allow_null=True)
     spec = serializers.JSONField(allow_null=True)
@@ -89,12 +90,13 @@ class ArmSerializer(serializers.ModelSerializer[Arm]):
         ]
 
     def to_representation(self, instance: Arm) -> dict[str, Any]:
-        """The row, masked for whoever did not design the trial, until it is unblinded."""
+        """The row; nobody meets name and code together before two people unblinded the trial."""
         shown = super().to_representation(instance)
         user = self.context["request"].user
         trial = instance.trial
-        if trial.state != Trial.State.UNBLINDED and not user.has_role(*DESIGNERS, site=trial.site):
-            shown |= dict.fromkeys(self.MASKED)
+        if trial.state != Trial.State.UNBLINDED:
+            is_designer = user.has_role(*DESIGNERS, site=trial.site)
+            shown |= dict.fromkeys(("code",) if is_designer else self.MASKED)
         return shown
 
 

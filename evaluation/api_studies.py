@@ -15,7 +15,7 @@ from evaluation import api_design_serializers as given_by
 from evaluation.models import Protocol, ReaderStudy
 from evaluation.services import protocols
 from evaluation.services import reader_studies as studies
-from evaluation.services.access import ANALYSTS, DESIGNERS
+from evaluation.services.access import DESIGNERS
 from mammo.accounts.models import User
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
@@ -58,7 +58,8 @@ def designed_protocol(user: User, pk: uuid.UUID) -> Protocol:
     Raises:
         UserError: there is none, for this account.
     """
-    found = Protocol.objects.filter(site__in=user.sites_as(*DESIGNERS), pk=pk).select_related("site").first()
+    mine = Protocol.objects.visible_to(user).filter(site__in=user.sites_as(*DESIGNERS))
+    found = mine.filter(pk=pk).select_related("site").first()
     if found is None:
         raise UserError(_("protocol: none of this id where this account is researcher"))
     return found
@@ -73,7 +74,7 @@ class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
     write_scopes = {"create": Scope.WRITE_TRIALS, "freeze": Scope.WRITE_TRIALS}
 
     def rows(self) -> QuerySet[Protocol]:
-        return Protocol.objects.filter(site__in=self.user.sites_as(*ANALYSTS)).select_related("site")
+        return Protocol.objects.visible_to(self.user).select_related("site")
 
     @extend_schema(
         operation_id="protocols_create",

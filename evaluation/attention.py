@@ -17,7 +17,7 @@ def notices(user: User) -> Iterator[Notice]:
     """Trials that stand still until someone opens, locks or unblinds them."""
     if not user.has_role(*ANALYSTS):
         return
-    asked = DataExport.objects.filter(site__in=user.sites_as(*ANALYSTS), state=DataExport.State.ASKED)
+    asked = DataExport.objects.visible_to(user).filter(state=DataExport.State.ASKED)
     for row in asked.exclude(asked_by=user).select_related("trial", "reader_study"):
         text = _("%(name)s: an export of raw data waits for a second person") % {
             "name": row.trial or row.reader_study

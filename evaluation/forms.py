@@ -197,8 +197,10 @@ class TrialForm(forms.Form):
             return
         field = self.fields["protocol"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Protocol.objects.filter(site__in=user.sites_as("researcher", "admin")).order_by(
-            "-created_at"
+        field.queryset = (
+            Protocol.objects.visible_to(user)
+            .filter(site__in=user.sites_as("researcher", "admin"))
+            .order_by("-created_at")
         )
         self.fields["aspects"].initial = written_aspects(list(DEFAULT_ASPECTS))
 

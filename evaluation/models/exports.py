@@ -10,6 +10,16 @@ from mammo.accounts.models import Site, User
 from mammo.core.models import TimedModel
 
 
+class DataExportQuerySet(models.QuerySet["DataExport"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "DataExportQuerySet":
+        """Requests of a researcher's or statistician's sites, but those of trials that the account rates blind."""
+        here = self.filter(site__in=user.sites_as("researcher", "statistician", "admin"))
+        blind = Trial.objects.rated_blind_by(user)
+        return here.exclude(trial__in=blind.values("pk"))
+
+
 class DataExport(TimedModel):
     """One request for raw scores or readings; every download is an event of the trail."""
 
@@ -32,6 +42,8 @@ class DataExport(TimedModel):
     decided_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(null=True)
     downloads = models.PositiveIntegerField(default=0)
+
+    objects = DataExportQuerySet.as_manager()
 
     class Meta:
         constraints = [

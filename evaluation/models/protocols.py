@@ -8,6 +8,21 @@ from mammo.archive.models import Cohort
 from mammo.core.models import VersionedModel
 
 
+class ProtocolQuerySet(models.QuerySet["Protocol"]):
+    """Queries named as the domain says them."""
+
+    def visible_to(self, user: User) -> "ProtocolQuerySet":
+        """Protocols of a researcher's or statistician's sites, but those of trials that the account rates blind.
+
+        A primary endpoint may name the arms.
+        """
+        blind = Protocol.objects.filter(
+            trials__raters__user=user, trials__state__in=("draft", "frozen", "scoring", "locked")
+        )
+        here = self.filter(site__in=user.sites_as("researcher", "statistician", "admin"))
+        return here.exclude(pk__in=blind.values("pk"))
+
+
 class Protocol(VersionedModel):
     """The plan behind a trial or reader study; frozen by hash before the first judgement."""
 
@@ -33,6 +48,8 @@ class Protocol(VersionedModel):
     frozen_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
+
+    objects = ProtocolQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -19,8 +19,16 @@ class TrialQuerySet(models.QuerySet["Trial"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "TrialQuerySet":
-        """Trials of a researcher's or statistician's sites; raters reach theirs through Slot only."""
-        return self.filter(site__in=user.sites_as("researcher", "statistician", "admin"))
+        """Trials of a researcher's or statistician's sites, but those that the account itself rates blind.
+
+        Raters reach theirs through Slot only, whatever other roles they hold.
+        """
+        here = self.filter(site__in=user.sites_as("researcher", "statistician", "admin"))
+        return here.exclude(pk__in=Trial.objects.rated_blind_by(user).values("pk"))
+
+    def rated_blind_by(self, user: User) -> "TrialQuerySet":
+        """Trials in which the account is a rater, withdrawn or not, and whose arms have no names yet."""
+        return self.filter(raters__user=user).exclude(state=Trial.State.UNBLINDED)
 
 
 class Trial(VersionedModel):

@@ -31,11 +31,13 @@ class ScoreRows(Collection[Mapping[str, Any]]):
     Attributes:
         scores: the scores used.
         pseudonyms: of raters, by row.
+        arms: what stands for an arm, by id: its code under the mask.
         count: how many there are.
     """
 
     scores: QuerySet[Score]
     pseudonyms: Mapping[Any, str]
+    arms: Mapping[str, str]
     count: int
 
     def __len__(self) -> int:
@@ -46,7 +48,7 @@ class ScoreRows(Collection[Mapping[str, Any]]):
         for row in ordered.values(*FIELDS).iterator(chunk_size=CHUNK):
             yield {
                 "score": str(row["pk"]),
-                "arm": str(row["slot__answer__arm_id"]),
+                "arm": self.arms[str(row["slot__answer__arm_id"])],
                 "aspect": row["aspect__key"],
                 "rater": self.pseudonyms[row["slot__rater_id"]],
                 "question": f"Q{row['slot__answer__question__position']:03d}",
@@ -83,7 +85,7 @@ class CellRows(Collection[str]):
         scores = self.rows.scores.filter(slot__answer__arm=UUID(self.arm), aspect__key=self.aspect)
         if self.questions is not None:
             scores = scores.filter(slot__answer__question__position__in=self.questions)
-        return ScoreRows(scores, self.rows.pseudonyms, self.count)
+        return ScoreRows(scores, self.rows.pseudonyms, self.rows.arms, self.count)
 
     def __len__(self) -> int:
         return self.count

@@ -75,7 +75,7 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     return TrialScores(
         trial,
         found,
-        ScoreRows(used, pseudonyms, count),
+        ScoreRows(used, pseudonyms, arm_keys(trial), count),
         {
             "withdrawn": standing.filter(slot__rater__withdrawn_at__isnull=False).count(),
             "simulated": 0 if simulated else here.filter(is_simulated=True).count(),
@@ -164,6 +164,20 @@ def _pseudonyms(trial: Trial) -> dict[Any, str]:
         pk: f"R{i:02d}"
         for i, pk in enumerate(trial.raters.order_by("pk").values_list("pk", flat=True), start=1)
     }
+
+
+def arm_keys(trial: Trial) -> dict[str, str]:
+    """What stands for an arm (by its id) in rows that people and programs read: its code until the unblinding.
+
+    Until then the id would lead whoever designed the trial to its name.
+    """
+    is_masked = trial.state != Trial.State.UNBLINDED
+    return {str(pk): code if is_masked else str(pk) for pk, code in trial.arms.values_list("pk", "code")}
+
+
+def analysis_seed(trial: Trial) -> int:
+    """Seed of the bootstrap, 32 bits: of the frozen design's hash, since the trial's own seed stays in the database."""
+    return int(trial.design_sha256[:8], 16)
 
 
 def arm_labels(trial: Trial) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import Answer, FormRemark, Score, Slot, Trial
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
-from evaluation.reports.trial_scores import arm_labels, require_locked
+from evaluation.reports.trial_scores import arm_keys, arm_labels, require_locked
 from evaluation.services.dialogues import conversation
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
@@ -82,7 +82,7 @@ def unsafe_table(trial: Trial, *, simulated: bool = False) -> Table:
     flags = _flags_per_answer(trial, simulated)
     raters = _raters_per_answer(trial, simulated)
     arms = dict(Slot.objects.filter(rater__trial=trial).values_list("answer_id", "answer__arm_id"))
-    rows = []
+    rows, keys = [], arm_keys(trial)
     for pk, label in arm_labels(trial):
         own = [answer for answer in raters if str(arms[answer]) == pk]
         if not own:
@@ -93,7 +93,7 @@ def unsafe_table(trial: Trial, *, simulated: bool = False) -> Table:
             "several": _share(sum(count > 1 for count in counts), len(own)),
             "forms": _share(sum(counts), sum(raters[answer] for answer in own)),
         }
-        rows.append(Row(pk, label, {key: Cell(estimate, digits=3) for key, estimate in cells.items()}))
+        rows.append(Row(keys[pk], label, {key: Cell(estimate, digits=3) for key, estimate in cells.items()}))
     is_simulated = simulated and trial.is_simulated
     return Table(
         number=NUMBER,

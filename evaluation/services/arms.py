@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,6 @@ from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answer_rows import texts_by_question
 from evaluation.services.answers import new_answer, new_dialogue, rules_of
 from evaluation.services.leakage import refuse_leaks
-from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
@@ -157,7 +157,7 @@ def _add(
             trial=row,
             kind=kind,
             name=name.strip(),
-            code=_code(row, name),
+            code=_code(row),
             spec=spec,
             checkpoint=checkpoint,
             position=int(row.arms.aggregate(last=Max("position"))["last"] or 0) + 1,
@@ -171,12 +171,12 @@ def _add(
     return arm
 
 
-def _code(trial: Trial, name: str) -> str:
-    """A code drawn by the trial's seed: it says nothing about name, kind or order."""
+def _code(trial: Trial) -> str:
+    """A code of pure chance: neither name, kind, order nor seed leads to it; the row alone knows it."""
     taken = set(trial.arms.values_list("code", flat=True))
-    rng = keyed_random(trial.seed, "code", str(trial.pk), name)
+    chance = secrets.SystemRandom()
     while True:
-        code = "".join(rng.sample(CODE_LETTERS, 3))
+        code = "".join(chance.sample(CODE_LETTERS, 3))
         if code not in taken:
             return code
 

@@ -6,6 +6,7 @@ that arms are compared within a rater and a question: an incomplete block design
 
 import random
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
@@ -78,8 +79,13 @@ def deal_questions(trial: Trial, raters: Sequence[TrialRater]) -> dict[UUID, lis
 
 
 def prepare_rater(trial: Trial, rater: TrialRater, arms: Sequence[Arm], questions: Sequence[str]) -> None:
-    """Draw one rater's aspect order and store their slots."""
-    rng = keyed_random(trial.seed, "order", str(trial.pk), str(rater.user_id))
+    """Draw one rater's aspect order and store their slots.
+
+    A secret of the moment is drawn in with the seed: whoever chose the seed could else work out which arm stands at
+    which place, and with it what the codes of an export mean. The stored slots are the record of the order.
+    """
+    secret = secrets.token_hex(16)
+    rng = keyed_random(trial.seed, "order", str(trial.pk), str(rater.user_id), secret)
     keys = list(trial.aspects.values_list("key", flat=True))
     rater.aspect_order = rng.sample(keys, len(keys))
     rater.trained_arms = trained_arm_codes(trial, rater.user)

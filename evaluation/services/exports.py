@@ -24,11 +24,14 @@ def ask_export(
     """Ask for the raw data of a locked trial or reader study.
 
     Raises:
-        NotAllowedError: neither researcher, statistician nor administrator of the site.
+        NotAllowedError: neither researcher, statistician nor administrator of the site, or a rater of the trial
+            before its unblinding.
         WrongStateError: it is not locked.
         UserError: no reason, or an end in the past or beyond 90 days.
     """
     require_analyst(of.site, by_user)
+    if isinstance(of, Trial):
+        _refuse_blind_rater(of, by_user)
     if not reason.strip():
         raise UserError(_("reason: say why, for the record"))
     today = timezone.localdate()
@@ -52,6 +55,11 @@ def ask_export(
             "evaluation.export_asked", by_user=by_user, on=row, site=of.site, reason=row.reason, of=str(of.pk)
         )
     return row
+
+
+def _refuse_blind_rater(trial: Trial, user: User) -> None:
+    if Trial.objects.rated_blind_by(user).filter(pk=trial.pk).exists():
+        raise NotAllowedError(_("A rater of the trial gets its data after the unblinding."))
 
 
 def decide_export(row: DataExport, state: str, *, by_user: User) -> DataExport:
@@ -117,12 +125,14 @@ def require_open_export(row: DataExport, *, by_user: User) -> DataExport:
     """Let the download of an approved, unexpired export pass, and put it on record; inside a transaction.
 
     Raises:
-        NotAllowedError: another person's export.
+        NotAllowedError: another person's export, or one of a trial that the person rates, before its unblinding.
         WrongStateError: not approved, or over.
     """
     if row.asked_by_id != by_user.pk:
         raise NotAllowedError(_("Only the person who asked downloads an export."))
     require_analyst(row.site, by_user)
+    if row.trial is not None:
+        _refuse_blind_rater(row.trial, by_user)
     if row.state != DataExport.State.APPROVED:
         raise WrongStateError(_("This export is not approved."))
     if row.expires_on < timezone.localdate():

@@ -52,7 +52,7 @@ def create_trial(
         raters_per_answer: None: every rater scores every answer; else whole questions are dealt to that many.
         repeats, controls: hidden repeats and degraded controls per rater, together at most 5 % of the forms.
         guesses: answers of which each rater guesses the author after the last form.
-        seed: decides orders and codes; drawn when not given.
+        seed: decides what is drawn (questions, blocks of raters); drawn when not given.
 
     Raises:
         NotAllowedError: not a researcher of the site.

@@ -161,6 +161,9 @@ def _once_act(request: HttpRequest, trial: Trial, act: Any) -> HttpResponse:
     said = act(request, trial)
     for line in said if isinstance(said, list) else [said]:
         messages.info(request, line)
+    if Trial.objects.rated_blind_by(user_of(request)).filter(pk=trial.pk).exists():
+        messages.info(request, _("You rate in this trial: you meet it under its forms alone from now on."))
+        return redirect("evaluation:trials")
     return redirect("evaluation:design", trial.pk)
 
 

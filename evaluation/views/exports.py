@@ -61,7 +61,7 @@ class ExportForm(forms.Form):
 
 
 def _visible(request: HttpRequest) -> QuerySet[DataExport]:
-    rows = DataExport.objects.filter(site__in=user_of(request).sites_as(*ANALYSTS))
+    rows = DataExport.objects.visible_to(user_of(request))
     return rows.select_related("site", "trial__site", "reader_study__site", "asked_by", "decided_by")
 
 

@@ -22,9 +22,7 @@ from mammo.core.idempotency import once
 
 def visible_protocol(request: HttpRequest, protocol_id: UUID) -> Protocol:
     """The protocol, or the same 404 for unknown and forbidden ones."""
-    rows = Protocol.objects.filter(site__in=user_of(request).sites_as(*ANALYSTS)).select_related(
-        "site", "cohort", "by_user"
-    )
+    rows = Protocol.objects.visible_to(user_of(request)).select_related("site", "cohort", "by_user")
     return get_object_or_404(rows, pk=protocol_id)
 
 
@@ -35,7 +33,7 @@ def protocols(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if not user.has_role(*ANALYSTS):
         raise Http404
-    rows = Protocol.objects.filter(site__in=user.sites_as(*ANALYSTS)).select_related("site")
+    rows = Protocol.objects.visible_to(user).select_related("site")
     context = {"protocols": rows.order_by("-created_at"), "is_designer": user.has_role(*DESIGNERS)}
     return render(request, "evaluation/protocols.html", context)
 

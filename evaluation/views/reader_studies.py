@@ -57,7 +57,7 @@ class ReaderStudyForm(forms.Form):
         super().__init__(*args, **kw)
         sites = user.sites_as(*DESIGNERS)
         rows: dict[str, Any] = {
-            "protocol": Protocol.objects.filter(site__in=sites),
+            "protocol": Protocol.objects.visible_to(user).filter(site__in=sites),
             "checkpoint": Checkpoint.objects.filter(run__site__in=sites, predictions__kind="malignancy")
             .select_related("run")
             .distinct(),

@@ -23,7 +23,6 @@ from evaluation.reports.strata import STRATA
 from evaluation.reports.table import Cell, Table
 from evaluation.reports.tables import BUILDERS, TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
-from evaluation.reports.writers.comma_separated import write_sources
 from evaluation.reports.writers.html_page import html_fragment
 from evaluation.services.access import ANALYSTS
 from evaluation.views.trials import TABULATED, user_of, visible_trial
@@ -33,7 +32,7 @@ from mammo.core.errors import UserError
 from modeling.models import Run, Snapshot
 
 FILE_NAMES = {"csv": "CSV", "xlsx": "Excel", "tex": "LaTeX", "docx": "Word", "md": "Markdown", "html": "HTML"}
-# Rows of one cell shown on a page; the companion file has them all.
+# Rows of one cell shown on a page; files hold none: rows leave by an approved export only.
 MOST_ROWS = 500
 # What an address may say beside the choices of the form.
 NO_CHOICE = {"as", "row", "column"}
@@ -196,19 +195,15 @@ def any_table(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def _file(request: HttpRequest, built: Table, kind: str) -> HttpResponse:
-    if kind == "rows":
-        content, content_type, name = write_sources(built.sources), CONTENT_TYPES["csv"], "rows.csv"
-    elif kind in WRITERS:
-        content, content_type, name = WRITERS[kind](built), CONTENT_TYPES[kind], kind
-    else:
+    if kind not in WRITERS:
         raise Http404
+    content = WRITERS[kind](built)
     with transaction.atomic():
         audit.record(
             "evaluation.table_downloaded", by_user=user_of(request), on=None, table=built.number, kind=kind
         )
-    response = HttpResponse(content, content_type=content_type)
-    tail = "_rows.csv" if kind == "rows" else f".{name}"
-    response["Content-Disposition"] = f'attachment; filename="table{built.number}{tail}"'
+    response = HttpResponse(content, content_type=CONTENT_TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="table{built.number}.{kind}"'
     return response
 
 

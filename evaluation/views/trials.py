@@ -16,7 +16,6 @@ from evaluation.models import Aspect, Trial
 from evaluation.reports.options import TableOptions
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
-from evaluation.reports.writers.comma_separated import write_sources
 from evaluation.services.access import DESIGNERS
 from evaluation.services.answers import queue_answers, unfinished_job
 from evaluation.services.freezing import freeze_trial, obstacles
@@ -187,20 +186,12 @@ def unblind(request: HttpRequest, trial_id: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def table(request: HttpRequest, trial_id: UUID, number: int, kind: str) -> HttpResponse:
-    """A table of the trial as a file; `rows` gives the companion file of its sources."""
+    """A table of the trial as a file; its rows leave by an approved export only."""
     row = visible_trial(request, trial_id)
     if kind not in WRITERS or number not in TRIAL_TABLES:
         raise Http404
     options = TableOptions(row, simulated="simulated" in request.GET, paper="paper" in request.GET)
-    built = build_table(number, options)
-    if "rows" in request.GET:
-        content, content_type, name = (
-            write_sources(built.sources),
-            CONTENT_TYPES["csv"],
-            f"table{number}_rows.csv",
-        )
-    else:
-        content, content_type, name = WRITERS[kind](built), CONTENT_TYPES[kind], f"table{number}.{kind}"
+    content = WRITERS[kind](build_table(number, options))
     with transaction.atomic():
         audit.record(
             "evaluation.table_downloaded",
@@ -208,8 +199,8 @@ def table(request: HttpRequest, trial_id: UUID, number: int, kind: str) -> HttpR
             on=row,
             site=row.site,
             table=number,
-            kind="rows" if "rows" in request.GET else kind,
+            kind=kind,
         )
-    response = HttpResponse(content, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response = HttpResponse(content, content_type=CONTENT_TYPES[kind])
+    response["Content-Disposition"] = f'attachment; filename="table{number}.{kind}"'
     return response

@@ -149,16 +149,28 @@ def test_a_statistician_works_under_masked_codes_until_the_unblinding(
         return rows.content.decode() + table.content.decode()
 
     masked = client.get(f"{V1}/arms/").json()["results"]
-    assert [row["code"] for row in masked] == sorted(row["code"] for row in masked)
+    assert [row["id"] for row in masked] == sorted(row["id"] for row in masked)
+    assert {row["code"] for row in masked} == {arm.code for arm in trial.arms.all()}
     told = {"kind", "name", "spec", "checkpoint", "left_out_reason", "position", "is_simulated"}
     assert all({name for name in row if row[name] is None} == told for row in masked)
     assert not [name for name in ("MammoVLM", "Untuned", "Junior doctor") if name in everything()]
     designer = caller(rita).get(f"{V1}/arms/").json()["results"]
     assert {row["name"] for row in designer} == {"MammoVLM", "Untuned model", "Junior doctor"}
+    assert {row["code"] for row in designer} == {None}
+    # The place in a list is no code either, nor is the key of a table's row the id of an arm.
+    assert [row["id"] for row in designer] == [row["id"] for row in masked]
+    table = caller(rita).get(f"{V1}/trials/{trial.pk}/tables/1/").json()
+    assert {row["key"] for row in table["rows"]} == {row["label"] for row in table["rows"]}
+    assert not [row["id"] for row in designer if row["id"] in str(table)]
     second = scene.person(site, "Rhea", "researcher")
     request_unblinding(trial, by_user=rita, reason="analysis is done")
     confirm_unblinding(trial, by_user=second)
     assert "MammoVLM" in everything()
+    for user in (rita, stan):
+        rows = caller(user).get(f"{V1}/arms/").json()["results"]
+        assert {(row["name"], row["code"]) for row in rows} == {
+            (arm.name, arm.code) for arm in trial.arms.all()
+        }
 
 
 def test_a_rater_who_is_a_researcher_too_stays_blind(
@@ -171,6 +183,25 @@ def test_a_rater_who_is_a_researcher_too_stays_blind(
     assert client.get(f"{V1}/trials/{trial.pk}/tables/1/").status_code == 404
     campaign = Campaign.objects.get()
     assert client.get(f"{V1}/campaigns/{campaign.pk}/design/").status_code == 404
+
+
+def test_a_researcher_who_makes_herself_a_rater_is_told_and_meets_the_trial_no_more(
+    rita: User, june: User, sena: User, site: Any, caller: Caller
+) -> None:
+    grant_role(sena, "researcher", site, by_user=None)
+    draft = scene.draft_trial(rita, scene.questions_of(rita, [june, sena], 4), june)
+    client, address = caller(sena), f"{V1}/trials/{draft.pk}/"
+    assert client.get(address).status_code == 200
+    named = client.post(
+        f"{address}raters/",
+        {"username": sena.username},
+        content_type="application/json",
+        headers={"Idempotency-Key": str(uuid.uuid4())},
+    )
+    assert (named.status_code, named.json()["raters"]) == (200, 1)
+    for noun in (f"trials/{draft.pk}", f"trials/{draft.pk}/design", f"protocols/{draft.protocol_id}"):
+        assert client.get(f"{V1}/{noun}/").status_code == 404, noun
+    assert client.get(f"{V1}/arms/").json()["results"] == []
 
 
 def test_a_table_is_read_and_downloaded(trial: Trial, rita: User, caller: Caller) -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_noop
 
 from evaluation.models import Aspect, Score, Slot, Trial, TrialEvent
 from evaluation.reports.table import software_version
-from evaluation.reports.trial_scores import arm_labels, trial_scores
+from evaluation.reports.trial_scores import analysis_seed, arm_keys, arm_labels, trial_scores
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
 from mammo.core.errors import UserError
 
@@ -74,7 +74,8 @@ def from_trial(trial: Trial, *, simulated: bool) -> StudyData:
         WrongStateError: the trial is not locked, or its design was altered.
     """
     found = trial_scores(trial, simulated=simulated)
-    labels = dict(arm_labels(trial))
+    keys = arm_keys(trial)
+    labels = {keys[pk]: label for pk, label in arm_labels(trial)}
     rows = list(found.sources)
     details = _details([source["slot"] for source in rows])
     patients = {
@@ -151,6 +152,8 @@ def _repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -> list
 
 def _facts(trial: Trial, raters: int, questions: int, patients: int) -> dict[str, Any]:
     protocol = trial.protocol
+    # The arms of the contrast by name: an export under codes names none.
+    withheld = () if trial.state == Trial.State.UNBLINDED else ("first", "second")
     dialogues = trial.trial_questions.exclude(rounds_sha256="").count()
     return {
         **({"dialogues": dialogues} if dialogues else {}),
@@ -161,14 +164,16 @@ def _facts(trial: Trial, raters: int, questions: int, patients: int) -> dict[str
         "raters": raters,
         "questions": questions,
         "patients": patients,
-        "seed": trial.seed,
+        "seed": analysis_seed(trial),
         "report_shown": trial.show_report,
         "design_sha256": trial.design_sha256,
         "protocol": protocol.title,
         "protocol_sha256": protocol.frozen_sha256,
         "ethics_approval": protocol.ethics_approval,
         "registry_number": protocol.registry_number,
-        "primary_endpoint": protocol.primary_endpoint,
+        "primary_endpoint": {
+            name: said for name, said in protocol.primary_endpoint.items() if name not in withheld
+        },
         "alpha": protocol.alpha,
         "multiplicity": protocol.multiplicity,
         "analysis_plan": protocol.analysis_plan,

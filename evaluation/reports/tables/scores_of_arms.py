@@ -18,7 +18,7 @@ from evaluation.reports.paper import table_1_figures
 from evaluation.reports.score_rows import CellRows, ScoreRows
 from evaluation.reports.strata import labelled, of_questions
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
-from evaluation.reports.trial_scores import TrialScores, arm_labels, trial_scores
+from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_labels, trial_scores
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
@@ -47,9 +47,9 @@ def build_scores(number: int, options: TableOptions) -> Table:
     rows: list[Row] = []
     every: dict[str, AspectAnalysis] = {}
     for stratum, cubes in strata.items():
-        # The seed of the bootstrap is the trial's: the same rows give the same table.
+        # The seed of the bootstrap hangs on the design: the same rows give the same table.
         analyses = {
-            key: analyse_aspect(cube, seed=trial.seed % (2**32), cross_check=False)
+            key: analyse_aspect(cube, seed=analysis_seed(trial), cross_check=False)
             for key, cube in cubes.items()
             if not np.isnan(cube.values).all()
         }
@@ -166,7 +166,7 @@ def _of_arms(rows: ScoreRows, cells: Sequence[Cell]) -> ScoreRows:
     """The rows of the arms that the table shows."""
     behind = [cell.sources for cell in cells if isinstance(cell.sources, CellRows)]
     scores = rows.scores.filter(slot__answer__arm__in={part.arm for part in behind})
-    return ScoreRows(scores, rows.pseudonyms, sum(len(part) for part in behind))
+    return ScoreRows(scores, rows.pseudonyms, rows.arms, sum(len(part) for part in behind))
 
 
 def _row(
@@ -189,7 +189,8 @@ def _row(
         if aspect.key in paper:
             figure = Estimate(paper[aspect.key], None, "as printed in the paper")
             cells[f"{aspect.key}_paper"] = Cell(figure)
-    return Row(arm if stratum is None else f"{arm}:{stratum}", label, cells)
+    key = behind.rows.arms[arm]
+    return Row(key if stratum is None else f"{key}:{stratum}", label, cells)
 
 
 def _caption(number: int, scores: TrialScores, arms: list[tuple[str, str]], aspects: Sequence[Aspect]) -> str:
@@ -241,7 +242,7 @@ def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -
             ]
         raters = tuple(cube.raters[place] for place in kept)
         part = ScoreCube(cube.values[kept], raters, cube.questions, cube.systems, cube.patients)
-        found = analyse_aspect(part, seed=scores.trial.seed % (2**32), cross_check=False)
+        found = analyse_aspect(part, seed=analysis_seed(scores.trial), cross_check=False)
         pairs = zip(analyses[key].contrasts, found.contrasts, strict=True)
         moved = max([moved, *(abs(a.estimate.value - b.estimate.value) for a, b in pairs)])
     return [
