@@ -201,7 +201,7 @@ def _contrast(contrast: Contrast) -> dict[str, Any]:
         "df": number(estimate.df),
         "t": number(contrast.statistic),
         "p": contrast.p,
-        "p_holm": contrast.p_holm,
+        "p_holm": contrast.p_adjusted,
     }
 
 

@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 
 from evaluation.statistics import obuchowski_rockette as oro
-from evaluation.statistics.crossed import with_holm
+from evaluation.statistics.crossed import with_adjusted
 from evaluation.statistics.mrmc_covariance import CellStatistics, cell_statistics
 from evaluation.statistics.mrmc_layout import Layout, case_notes, layout_of, split_off
 from evaluation.statistics.mrmc_readings import Readings
@@ -264,7 +264,7 @@ def _model(
         return oro.ModelResult(
             result.model,
             result.means,
-            with_holm(result.differences),
+            with_adjusted(result.differences),
             result.statistic,
             result.df1,
             result.df2,
@@ -273,7 +273,7 @@ def _model(
         )
     of_cell = [names[i] for i, _ in layout.cells]
     means = group_means(values, covariance, of_cell, model=model, level=level)
-    differences = with_holm(between_groups(values, covariance, of_cell, model=model, level=level))
+    differences = with_adjusted(between_groups(values, covariance, of_cell, model=model, level=level))
     notes = tuple(note for c in differences for note in c.estimate.notes)
     if len(names) > 2:
         notes = (*notes, "more than two modalities with nested readers: pairwise tests only")
@@ -339,7 +339,7 @@ def _against(
             is_share=False,
         )
         made.append(oro.contrast(name, standalone, difference))
-    return with_holm(made)
+    return with_adjusted(made)
 
 
 def _groups(

@@ -57,6 +57,10 @@ class StudyData:
         """Hash of the scores file: names the data behind a report."""
         return hashlib.sha256(scores_csv(self.scores)).hexdigest()
 
+    def aspect_name(self, key: str) -> str:
+        """Name of an aspect; its key where the trial has none of this name."""
+        return next((aspect["name"] for aspect in self.aspects if aspect["key"] == key), key)
+
     def cubes(self) -> dict[str, ScoreCube]:
         """Scores by aspect key, systems by label in table order."""
         rows = [
