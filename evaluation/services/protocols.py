@@ -124,8 +124,17 @@ def _check(fields: Mapping[str, Any]) -> None:
                 _("multiplicity: %(name)s; known: %(known)s")
                 % {"name": value, "known": ", ".join(ADJUSTMENTS)}
             )
+        if name == "rules":
+            _check_rules(value)
         if name == "primary_endpoint":
             read_endpoint(value)
+
+
+def _check_rules(rules: Mapping[str, Any]) -> None:
+    """The one rule that a report computes with: how far a degraded control is to lie below the whole answer."""
+    points = rules.get("control_points", 1)
+    if isinstance(points, bool) or not isinstance(points, int | float) or not 0 < points < float("inf"):
+        raise UserError(_("rules: control_points is %(value)s; give points above zero") % {"value": points})
 
 
 def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: User) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar, repeats
 from evaluation.reports.plan import AnalysisPlan, read_plan
+from evaluation.reports.study.controls import control_section
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
 from evaluation.reports.study.primary import primary_endpoint
@@ -56,6 +57,7 @@ def sections(data: StudyData) -> list[Section]:
         _means(data, plan, cubes, analyses),
         _differences(data, plan, analyses),
         _agreement(data, cubes, analyses),
+        control_section(data),
         _sensitivity(data, plan, cubes, seed),
         _methods(data, plan, analyses),
     ]
