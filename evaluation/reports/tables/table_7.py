@@ -18,7 +18,7 @@ from evaluation.reports.predictions import (
     side_note,
     units_of,
 )
-from evaluation.reports.rates import RATES, RowFigures, put_area, put_rates
+from evaluation.reports.rates import RATES, RowFigures, cluster_note, put_area, put_rates
 from evaluation.reports.reader_readings import CaseReading, condition_names, study_readings
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
@@ -61,6 +61,7 @@ def build(options: TableOptions) -> Table:
         simulated |= any(reading.is_simulated for reading in found)
     if not rows:
         raise UserError(_("table 7: there is nothing to tabulate; name --reader-study or --run"))
+    notes += cluster_note(row for _key, row in rows)
     notes += [warning for _key, row in rows for warning in row.warnings]
     notes += _paper_notes() if options.paper else []
     return Table(
@@ -103,7 +104,7 @@ def classifiers(options: TableOptions) -> list[tuple[Judged, str]]:
 def _classifier_row(judged: Judged, options: TableOptions) -> tuple[str, RowFigures]:
     figures = RowFigures(judged.label, tuple(unit.prediction for unit in judged.units))
     put_area(figures, judged)
-    put_rates(figures, judged.truth, judged.scores >= options.threshold, prevalence=options.prevalence)
+    put_rates(figures, judged, judged.scores >= options.threshold, prevalence=options.prevalence)
     _add_paper(figures, options)
     return judged.key, figures
 
@@ -128,9 +129,10 @@ def _reader_row(label: str, found: list[CaseReading], options: TableOptions) -> 
     figures = RowFigures(label, tuple(reading.pk for reading in found))
     units = [Unit(r.pk, "", r.case, r.patient, r.study, "", r.likelihood, r.is_simulated) for r in found]
     truth = np.array([r.truth for r in found], dtype=bool)
-    put_area(figures, Judged(label, label, units, truth))
+    judged = Judged(label, label, units, truth)
+    put_area(figures, judged)
     called = np.array([r.called for r in found], dtype=bool)
-    put_rates(figures, truth, called, prevalence=options.prevalence)
+    put_rates(figures, judged, called, prevalence=options.prevalence)
     return figures
 
 
