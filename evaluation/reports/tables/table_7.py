@@ -1,12 +1,22 @@
 """Table 7: classifiers and readers on biopsy-proven cases, with AUC and rates."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation.models import ReaderStudyCase
 from evaluation.reports import paper_tables
+from evaluation.reports.case_sets import (
+    Breast,
+    cases_read,
+    judged_on_cases,
+    other_cases,
+    tissue_and_follow_up,
+    verification_note,
+)
 from evaluation.reports.options import TableOptions
 from evaluation.reports.predictions import (
     Judged,
@@ -46,13 +56,17 @@ def build(options: TableOptions) -> Table:
     sources: list[Mapping[str, Any]] = []
     notes: list[str] = []
     simulated = False
+    found = study_readings(options.reader_study, simulated=options.simulated) if options.reader_study else []
+    cases = cases_read(options.reader_study, {r.case for r in found}) if options.reader_study else []
+    breasts: set[Breast] = {(case.study_id, case.laterality) for case in cases}
     if options.reader_study is None or options.runs:
-        for judged, side in classifiers(options):
+        for judged, side in _classifiers_beside(cases, options):
             rows += [_classifier_row(part, options) for part in by_stratum(judged, options.by)]
             sources += judged.sources()
-            notes += side_note([side])
+            notes += [*side_note([side]), *judged.notes]
             simulated |= any(unit.is_simulated for unit in judged.units)
-    found = study_readings(options.reader_study, simulated=options.simulated) if options.reader_study else []
+            if not cases or judged.notes:
+                breasts |= {(unit.study, unit.laterality) for unit in judged.units}
     if options.reader_study is not None:
         rows += _reader_rows(found, options)
         sources += [reading.source() for reading in found]
@@ -66,13 +80,13 @@ def build(options: TableOptions) -> Table:
     notes += _paper_notes() if options.paper else []
     return Table(
         number=NUMBER,
-        caption=_caption(rows, found, options, simulated),
+        caption=_caption(rows, found, options, simulated, breasts),
         stub=_("Method"),
         columns=_columns(options),
         rows=[Row(key, row.label, row.cells) for key, row in rows],
         method=_method(rows),
         version=software_version(),
-        notes=list(dict.fromkeys([*notes, _verification_bias()])),
+        notes=list(dict.fromkeys([*notes, verification_note(breasts)])),
         is_simulated=simulated,
         sources=sources,
     )
@@ -98,6 +112,29 @@ def classifiers(options: TableOptions) -> list[tuple[Judged, str]]:
         if known:
             labels = np.array([truth[unit.study, unit.laterality] for unit in known], dtype=bool)
             made.append((Judged(str(run.pk), run_label(run), known, labels, run), side))
+    return made
+
+
+def _classifiers_beside(cases: list[ReaderStudyCase], options: TableOptions) -> list[tuple[Judged, str]]:
+    """Classifiers on the readers' cases where they judged them; else on their own, with a warning."""
+    if options.reader_study is None or not cases:
+        return classifiers(options)
+    read: set[Breast] = {(case.study_id, case.laterality) for case in cases}
+    made = []
+    for run in chosen_runs(options, STAGES, NUMBER):
+        judged = judged_on_cases(run, cases, method=METHOD, simulated=options.simulated)
+        side = ""
+        if judged is None:
+            alone = classifiers(replace(options, runs=(run,)))
+            if not alone:
+                continue
+            judged, side = alone[0]
+            shared = len(read & {(unit.study, unit.laterality) for unit in judged.units})
+        else:
+            shared = len(judged.units)
+        if shared < max(len(cases), len(judged.units)):
+            judged.notes.append(other_cases(judged.label, judged, shared, len(cases)))
+        made.append((judged, side))
     return made
 
 
@@ -212,18 +249,19 @@ def _paper_notes() -> list[str]:
     return notes
 
 
-def _verification_bias() -> str:
-    return _(
-        "Every case has a biopsy (verification bias): sensitivity and specificity are not those of screening."
-    )
-
-
 def _caption(
-    rows: list[tuple[str, RowFigures]], found: list[CaseReading], options: TableOptions, simulated: bool
+    rows: list[tuple[str, RowFigures]],
+    found: list[CaseReading],
+    options: TableOptions,
+    simulated: bool,
+    breasts: set[Breast],
 ) -> str:
-    caption = _("Table 7. Malignancy of biopsied breasts: AUC and rates [95%% CI] of %(rows)s rows") % {
-        "rows": len(rows)
-    }
+    what = (
+        _("Table 7. Malignancy of breasts with a biopsy or a negative follow-up")
+        if tissue_and_follow_up(breasts)[1]
+        else _("Table 7. Malignancy of biopsied breasts")
+    )
+    caption = _("%(what)s: AUC and rates [95%% CI] of %(rows)s rows") % {"what": what, "rows": len(rows)}
     parts = []
     if options.reader_study is None or options.runs:
         parts.append(_("classifiers call from %(threshold)s on") % {"threshold": f"{options.threshold:g}"})

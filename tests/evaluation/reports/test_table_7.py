@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from evaluation.analyses.mrmc import MrmcOptions, run_mrmc
 from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading
+from evaluation.reports.checklist_facts import facts_of
 from evaluation.reports.reader_readings import study_readings
 from evaluation.reports.study.reader_files import mrmcaov_file
 from evaluation.services.exports import ask_export, decide_export
@@ -20,7 +21,7 @@ from evaluation.statistics.delong import auc
 from evaluation.statistics.fourfold import Fourfold, rates
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.archive.models import Pathology, Study
-from modeling.models import Prediction
+from modeling.models import Prediction, Run, Snapshot
 from tests.evaluation import scene
 from tests.evaluation.reports.prediction_scene import cell, malignancy_run
 from tests.evaluation.reports.test_table_1 import refusal, table
@@ -114,6 +115,72 @@ def test_two_breasts_of_a_patient_are_one_draw_in_table_7_of_readers(
     note = next(n for n in found["notes"] if n.startswith("Mean AUC"))
     assert f"p = {again['difference']['p']:.3g}" in note
     assert not any(r.patient in path.read_text() for r in shown)
+
+
+def test_classifiers_stand_on_the_readers_cases_where_they_judged_them(
+    archive: list[Study], reader_study: ReaderStudy, site: Site
+) -> None:
+    """Every right breast has a prediction, and seven left ones that no reader saw."""
+    checkpoint = malignancy_run(site, archive)
+    found = table(7, "--reader-study", "Readers", "--run", str(checkpoint.run.pk))
+    cases = list(ReaderStudyCase.objects.filter(reader_study=reader_study).order_by("position"))
+    rows = Prediction.objects.filter(checkpoint=checkpoint, method="image")
+    assert rows.count() > len(cases)
+    scores = np.array([rows.get(study=case.study, laterality="R").value for case in cases])
+    truth = np.array([case.truth for case in cases])
+    assert cell(found, 0, "auc")["value"] == pytest.approx(auc(truth, scores).value)
+    assert cell(found, 0, "sensitivity")["value"] == pytest.approx((scores >= 0.5)[truth].mean())
+    assert cell(found, 0, "prevalence") == "50.0% (6/12)"
+    assert not any("compare case sets" in note for note in found["notes"])
+
+
+def test_a_classifier_that_did_not_judge_every_case_says_which_sets_stand_beside_each_other(
+    archive: list[Study], reader_study: ReaderStudy, site: Site
+) -> None:
+    checkpoint = malignancy_run(site, archive)
+    some = [study.pk for study in archive[:3]]
+    Prediction.objects.filter(checkpoint=checkpoint, study__in=some, laterality="R").delete()
+    found = table(7, "--reader-study", "Readers", "--run", str(checkpoint.run.pk))
+    assert cell(found, 0, "prevalence").endswith("/9)")
+    assert any(
+        "judged on 9 cases, the readers on 12, of which 9 are the same" in note for note in found["notes"]
+    )
+    Prediction.objects.filter(checkpoint=checkpoint, laterality="R").delete()
+    left = Prediction.objects.filter(checkpoint=checkpoint, method="image").count()
+    found = table(7, "--reader-study", "Readers", "--run", str(checkpoint.run.pk))
+    assert cell(found, 0, "prevalence").endswith(f"/{left})")
+    assert any(
+        f"judged on {left} cases, the readers on 12, of which 0 are the same" in note
+        for note in found["notes"]
+    )
+
+
+def test_cases_of_patients_whom_a_run_was_trained_on_are_no_test_of_it(
+    archive: list[Study], reader_study: ReaderStudy, site: Site
+) -> None:
+    checkpoint = malignancy_run(site, archive)
+    snapshot = Snapshot.objects.create(site=site, name="S", folder="none", content_hash="e" * 64)
+    snapshot.patients.add(archive[0].patient)
+    Run.objects.filter(pk=checkpoint.run.pk).update(snapshot=snapshot)
+    found = table(7, "--reader-study", "Readers", "--run", str(checkpoint.run.pk))
+    assert cell(found, 0, "prevalence").endswith("/11)")
+    assert any("judged on 11 cases" in note for note in found["notes"])
+
+
+def test_what_the_truth_rests_on_is_read_from_the_rows(
+    archive: list[Study], reader_study: ReaderStudy
+) -> None:
+    biopsied = table(7, "--reader-study", "Readers")
+    assert any(note.startswith("Every case has a biopsy") for note in biopsied["notes"])
+    assert biopsied["caption"].startswith("Table 7. Malignancy of biopsied breasts: AUC")
+    followed = Pathology.objects.filter(study=archive[1], laterality="R", result="benign")
+    assert followed.update(method="follow_up", result="", follow_up_months=30) == 1
+    found = table(7, "--reader-study", "Readers")
+    assert not any("Every case has a biopsy" in note for note in found["notes"])
+    assert any("11 cases have a biopsy, 1 a negative follow-up" in note for note in found["notes"])
+    assert "with a biopsy or a negative follow-up: AUC" in found["caption"]
+    facts = facts_of(reader_study.protocol, None, reader_study)
+    assert facts["truth"] == "biopsy of 11, negative follow-up alone of 1: 6 of 12 malignant"
 
 
 def test_a_reader_study_that_is_not_locked_gives_no_table(reader_study: ReaderStudy) -> None:
