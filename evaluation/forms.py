@@ -21,6 +21,7 @@ HYPOTHESIS_LABELS = {
     "non_inferiority": _("Non-inferiority"),
     "equivalence": _("Equivalence"),
 }
+RULES = ("missing_scores", "withdrawn_raters", "failed_controls", "control_points")
 SHORT = forms.Textarea(attrs={"rows": 3})
 
 
@@ -96,6 +97,12 @@ class ProtocolForm(forms.Form):
     missing_scores = forms.CharField(required=False, label=_("Rule for missing scores"), widget=SHORT)
     withdrawn_raters = forms.CharField(required=False, label=_("Rule for raters who withdraw"), widget=SHORT)
     failed_controls = forms.CharField(required=False, label=_("Rule for failed controls"), widget=SHORT)
+    control_points = forms.FloatField(
+        required=False,
+        min_value=0.1,
+        label=_("A control fails unless it is lower by (points)"),
+        help_text=_("mean over the aspects, against the same rater's scores of the whole answer; empty: 1"),
+    )
     cohort = forms.ModelChoiceField(Cohort.objects.none(), required=False, label=_("Cohort"))
     exclusions = forms.CharField(
         required=False, label=_("Exclusions"), widget=SHORT, help_text=_("one per line")
@@ -122,7 +129,7 @@ class ProtocolForm(forms.Form):
             *("multiplicity", "analysis_plan", "cohort"),
         )
         endpoint = {name: data[name] for name in ("endpoint", "first", "second", "hypothesis", "margin")}
-        rules = {name: data[name] for name in ("missing_scores", "withdrawn_raters", "failed_controls")}
+        rules = {name: data[name] for name in RULES}
         return {name: data[name] for name in plain} | {
             "primary_endpoint": {name: value for name, value in endpoint.items() if value not in ("", None)},
             "rules": {name: value for name, value in rules.items() if value},

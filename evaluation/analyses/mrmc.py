@@ -54,7 +54,7 @@ class MrmcOptions:
 
 
 def run_mrmc(path: Path, options: MrmcOptions) -> AnalysisResult:
-    """Analyse a CSV file with columns reader, modality, case, truth and rating.
+    """Analyse a CSV file with columns reader, modality, case, truth and rating, and patient where cases share one.
 
     Returns:
         data with keys `modalities`, `difference` (two modalities, or one against the stand-alone system),
@@ -117,6 +117,7 @@ def read_readings(table: CsvTable, options: MrmcOptions) -> tuple[Readings, list
     truth = read_truth(table, "truth", options.positive)
     raw = [row.optional_number("rating") for row in table]
     cut = options.threshold
+    has_patients = "patient" in table.columns
     rows = [
         ReadingRow(
             row.text("reader"),
@@ -124,6 +125,7 @@ def read_readings(table: CsvTable, options: MrmcOptions) -> tuple[Readings, list
             row.text("case"),
             bool(positive),
             float(rating >= cut) if cut is not None else rating,
+            row.text("patient") if has_patients else "",
         )
         for row, positive, rating in zip(table, truth, raw, strict=True)
         if rating is not None
@@ -201,7 +203,7 @@ def _contrast(contrast: Contrast) -> dict[str, Any]:
         "df": number(estimate.df),
         "t": number(contrast.statistic),
         "p": contrast.p,
-        "p_holm": contrast.p_holm,
+        "p_holm": contrast.p_adjusted,
     }
 
 

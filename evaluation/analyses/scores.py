@@ -200,7 +200,7 @@ def _contrast(contrast: Contrast, aspect: str, margin: float | None = None) -> d
             "difference": number(contrast.estimate.value),
             "t": number(contrast.statistic),
             "p": contrast.p,
-            "p_holm": contrast.p_holm,
+            "p_holm": contrast.p_adjusted,
         }
         | _estimate(contrast.estimate)
     )
@@ -236,7 +236,11 @@ def _lines(aspect: str, found: AspectAnalysis) -> list[str]:
     table = columns(rows)
     contrasts = [["difference", "estimate [interval]", "p (Holm)"]]
     contrasts += [
-        [f"{c.first} - {c.second}", shown(c.estimate, 2), "-" if c.p_holm is None else f"{c.p_holm:.3g}"]
+        [
+            f"{c.first} - {c.second}",
+            shown(c.estimate, 2),
+            "-" if c.p_adjusted is None else f"{c.p_adjusted:.3g}",
+        ]
         for c in found.contrasts
     ]
     body = [f"{aspect}: {found.means[0].method}", *table, "agreement: " + ", ".join(agreement)]

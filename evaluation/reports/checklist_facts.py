@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from evaluation import checklists
 from evaluation.models import Arm, Protocol, ReaderStudy, Trial
+from evaluation.reports.case_sets import tissue_and_follow_up
 from evaluation.reports.table import software_version
 
 
@@ -110,10 +111,14 @@ def _of_reader_study(study: ReaderStudy) -> dict[str, str]:
     cases, readers = study.cases.count(), study.readers.count()
     positive = study.cases.filter(truth=True).count()
     done = study.state == ReaderStudy.State.LOCKED
+    tissue, others = tissue_and_follow_up(study.cases.values_list("study_id", "laterality"))
     return {
         "model": f"checkpoint {study.checkpoint.sha256[:16]}" if study.checkpoint else "",
         "inputs": f"{study.get_model_sees_display()}",
-        "truth": _("biopsy: %(positive)s of %(cases)s malignant") % {"positive": positive, "cases": cases}
+        "truth": _(
+            "biopsy of %(tissue)s, negative follow-up alone of %(others)s: %(positive)s of %(cases)s malignant"
+        )
+        % {"tissue": tissue, "others": others, "positive": positive, "cases": cases}
         if cases
         else "",
         "threshold": _("biopsy from category %(point)s on, stored with each reading")

@@ -1,19 +1,28 @@
 """AUC and rates of one row, with the checks that stand beside them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from evaluation.reports.predictions import Judged
 from evaluation.reports.table import Cell
 from evaluation.reports.validators import auc_of_two_values, auc_without_width, narrower_than_one_case
 from evaluation.statistics.clustered_roc import clustered_auc
+from evaluation.statistics.clustered_shares import effective_size, rates_of_units
 from evaluation.statistics.delong import auc
-from evaluation.statistics.fourfold import Fourfold, at_prevalence, fourfold, rates
+from evaluation.statistics.fourfold import Fourfold, at_prevalence, fourfold
 from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.results import Estimate
 
 RATES = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
+
+CLUSTERED = gettext_noop(
+    "Some patients have several breasts or studies here: intervals take patients as clusters (AUC: Obuchowski 1997; "
+    "rates: Rao and Scott 1992)."
+)
 
 
 @dataclass
@@ -24,10 +33,16 @@ class RowFigures:
     sources: tuple[str, ...]
     cells: dict[str, Cell] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    is_clustered: bool = False
 
     def put(self, key: str, estimate: Estimate | None, text: str = "") -> None:
         """Set one cell."""
         self.cells[key] = Cell(estimate, text=text, digits=3, sources=self.sources)
+
+
+def cluster_note(rows: Iterable[RowFigures]) -> list[str]:
+    """What to say where a patient has several units in a row."""
+    return [_(CLUSTERED)] if any(row.is_clustered for row in rows) else []
 
 
 def area_of(judged: Judged, level: float = 0.95) -> Estimate:
@@ -44,6 +59,7 @@ def area_of(judged: Judged, level: float = 0.95) -> Estimate:
 
 def put_area(figures: RowFigures, judged: Judged, key: str = "auc") -> None:
     """The AUC cell with its checks; a text where it is not defined."""
+    figures.is_clustered |= len(set(judged.patients)) < len(judged.patients)
     try:
         area = area_of(judged)
     except ValueError as error:
@@ -57,15 +73,21 @@ def put_area(figures: RowFigures, judged: Judged, key: str = "auc") -> None:
 
 
 def put_rates(
-    figures: RowFigures, truth: BoolArray, called: BoolArray, *, prevalence: float | None = None
+    figures: RowFigures, judged: Judged, called: BoolArray, *, prevalence: float | None = None
 ) -> Fourfold:
-    """Rates of calls, their prevalence, and predictive values at another one."""
+    """Rates of calls (units,), their prevalence, and predictive values at another one; patients are clusters."""
+    truth, patients = judged.truth, judged.patients
     counts = fourfold(truth, called)
-    found = rates(counts)
+    found = rates_of_units(truth, called, patients)
     for name in RATES:
         figures.put(name, found.get(name))
     figures.put("prevalence", None, f"{counts.prevalence:.1%} ({counts.positives}/{counts.total})")
     if prevalence is not None and counts.positives and counts.negatives:
-        for name, estimate in zip(("ppv_at", "npv_at"), at_prevalence(counts, prevalence), strict=True):
+        of_patient = np.asarray(patients, dtype=object)
+        m, n = (
+            effective_size((truth == called)[mask], of_patient[mask].tolist()) for mask in (truth, ~truth)
+        )
+        shifted = at_prevalence(counts, prevalence, sizes=(m, n))
+        for name, estimate in zip(("ppv_at", "npv_at"), shifted, strict=True):
             figures.put(name, estimate)
     return counts

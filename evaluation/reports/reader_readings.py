@@ -53,7 +53,7 @@ class CaseReading:
 
     def row(self) -> ReadingRow:
         """For the multi-reader analysis."""
-        return ReadingRow(self.reader, self.condition, self.case, self.truth, self.likelihood)
+        return ReadingRow(self.reader, self.condition, self.case, self.truth, self.likelihood, self.patient)
 
 
 def study_readings(study: ReaderStudy, *, simulated: bool) -> list[CaseReading]:

@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from evaluation import checklists
+from evaluation.endpoint import read_endpoint
 from evaluation.models import Protocol
 from evaluation.services.access import require_designer
+from evaluation.statistics.results import ADJUSTMENTS
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.core.errors import UserError, WrongStateError
@@ -37,13 +39,16 @@ def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> 
     """Make a protocol that can still be changed.
 
     Args:
-        fields: any of CHANGEABLE.
+        fields: any of CHANGEABLE; an empty adjustment (`multiplicity`) is Holm's.
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        UserError: an unknown field, an empty title, or alpha outside (0, 1).
+        UserError: an unknown field, an empty title, alpha outside (0, 1), an unknown adjustment, or a primary endpoint
+            that `evaluation.endpoint` does not read.
     """
     require_designer(site, by_user)
+    if not fields.get("multiplicity", "holm"):
+        del fields["multiplicity"]
     _check({"title": title, **fields})
     with transaction.atomic():
         protocol = Protocol.objects.create(
@@ -114,6 +119,22 @@ def _check(fields: Mapping[str, Any]) -> None:
             raise UserError(_("title: empty; give the protocol a title"))
         if name == "alpha" and not 0 < float(value) < 1:
             raise UserError(f"alpha: {value} is not between 0 and 1")
+        if name == "multiplicity" and value not in ADJUSTMENTS:
+            raise UserError(
+                _("multiplicity: %(name)s; known: %(known)s")
+                % {"name": value, "known": ", ".join(ADJUSTMENTS)}
+            )
+        if name == "rules":
+            _check_rules(value)
+        if name == "primary_endpoint":
+            read_endpoint(value)
+
+
+def _check_rules(rules: Mapping[str, Any]) -> None:
+    """The one rule that a report computes with: how far a degraded control is to lie below the whole answer."""
+    points = rules.get("control_points", 1)
+    if isinstance(points, bool) or not isinstance(points, int | float) or not 0 < points < float("inf"):
+        raise UserError(_("rules: control_points is %(value)s; give points above zero") % {"value": points})
 
 
 def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: User) -> None:

@@ -20,7 +20,7 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from evaluation.statistics.results import Contrast, Estimate, holm, t_interval
+from evaluation.statistics.results import Contrast, Estimate, adjust, t_interval
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
 
 METHOD = "two-way random ANOVA (raters x questions), Satterthwaite t"
@@ -146,9 +146,9 @@ def crossed_means(cube: ScoreCube, *, level: float = 0.95, rater_by_question: bo
 
 
 def crossed_contrasts(
-    cube: ScoreCube, *, level: float = 0.95, rater_by_question: bool = False
+    cube: ScoreCube, *, level: float = 0.95, rater_by_question: bool = False, adjustment: str = "holm"
 ) -> list[Contrast]:
-    """All pairwise differences of systems, with unadjusted and Holm-adjusted two-sided p values.
+    """All pairwise differences of systems, with unadjusted and adjusted two-sided p values.
 
     Raises:
         ValueError: a cell is missing (use the two-way cluster bootstrap).
@@ -165,12 +165,12 @@ def crossed_contrasts(
             estimate = _estimate(float(difference.mean()), _contrast_variance(squares), level, R * Q)
         t, p = _test(estimate)
         found.append(Contrast(cube.systems[first], cube.systems[second], estimate, t, p))
-    return with_holm(found)
+    return with_adjusted(found, adjustment)
 
 
-def with_holm(contrasts: list[Contrast]) -> list[Contrast]:
-    """The same contrasts with Holm-adjusted p values over all of them."""
-    adjusted = holm([contrast.p for contrast in contrasts])
+def with_adjusted(contrasts: list[Contrast], adjustment: str = "holm") -> list[Contrast]:
+    """The same contrasts with p values adjusted over all of them (one of `results.ADJUSTMENTS`)."""
+    adjusted = adjust([contrast.p for contrast in contrasts], adjustment)
     return [
         Contrast(c.first, c.second, c.estimate, c.statistic, c.p, p)
         for c, p in zip(contrasts, adjusted, strict=True)

@@ -5,6 +5,7 @@ positive call. The value is a share of cases (k of n), never interpolated betwee
 bootstrap (positives and negatives drawn apart), the threshold found anew in each replicate, percentiles.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
 RULE = "highest threshold with {held} of at least {target:g}"
+CLUSTERED_METHOD = "{rule}; bootstrap of patients, percentile, B = {b}"
 METHOD = "{rule}; stratified bootstrap, percentile, B = {b}"
 
 
@@ -33,28 +35,63 @@ class FixedOperatingPoint:
 
 
 def specificity_at_sensitivity(
-    truth: BoolArray, score: FloatArray, target: float, *, level: float = 0.95, b: int = 2000, seed: int = 1
+    truth: BoolArray,
+    score: FloatArray,
+    target: float,
+    *,
+    level: float = 0.95,
+    b: int = 2000,
+    seed: int = 1,
+    clusters: Sequence[str] | None = None,
 ) -> FixedOperatingPoint:
     """Specificity where the sensitivity is at least `target`.
 
     Args:
         truth: (cases,), True for the positive class; score: (cases,), higher means positive.
+        clusters: (cases,), patient of each case; where one has several, patients are drawn in place of cases.
 
     Raises:
-        ValueError: the target is not in (0, 1], a class is empty, or a score is not finite.
+        ValueError: the target is not in (0, 1], a class is empty (or of one patient, with clusters), or a score is not
+            finite.
     """
     positive, negative = _classes(truth, score, target)
     threshold = _threshold(positive, target)
     value, reached = float((negative < threshold).mean()), float((positive >= threshold).mean())
     rng = np.random.default_rng(seed)
-    replicates = np.empty(b)
-    for i in range(b):
-        cut = _threshold(positive[rng.integers(0, len(positive), len(positive))], target)
-        replicates[i] = (negative[rng.integers(0, len(negative), len(negative))] < cut).mean()
-    rule = RULE.format(held="sensitivity", target=target)
+    rule, method = RULE.format(held="sensitivity", target=target), METHOD
+    if clusters is not None and len(set(clusters)) < len(clusters):
+        method = CLUSTERED_METHOD
+        replicates = _of_patients(truth, score, target, clusters, b, rng)
+    else:
+        replicates = np.empty(b)
+        for i in range(b):
+            cut = _threshold(positive[rng.integers(0, len(positive), len(positive))], target)
+            replicates[i] = (negative[rng.integers(0, len(negative), len(negative))] < cut).mean()
     return FixedOperatingPoint(
-        _estimate(value, replicates, METHOD.format(rule=rule, b=b), level, len(truth)), threshold, reached
+        _estimate(value, replicates, method.format(rule=rule, b=b), level, len(truth)), threshold, reached
     )
+
+
+def _of_patients(
+    truth: BoolArray,
+    score: FloatArray,
+    target: float,
+    clusters: Sequence[str],
+    b: int,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Replicates of drawn patients; a draw without a case of a class says nothing and is drawn again."""
+    _, codes = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
+    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    if min(len(np.unique(codes[truth])), len(np.unique(codes[~truth]))) < 2:
+        raise ValueError("two patients with a positive and two with a negative case are needed")
+    made: list[float] = []
+    while len(made) < b:
+        drawn = np.concatenate([members[i] for i in rng.integers(0, len(members), len(members))])
+        positive, negative = score[drawn][truth[drawn]], score[drawn][~truth[drawn]]
+        if len(positive) and len(negative):
+            made.append(float((negative < _threshold(positive, target)).mean()))
+    return np.array(made)
 
 
 def sensitivity_at_specificity(

@@ -116,8 +116,13 @@ def _ratio(
     return Estimate(float(value), interval, LIKELIHOOD_METHOD, level, n)
 
 
-def at_prevalence(table: Fourfold, prevalence: float, *, level: float = 0.95) -> tuple[Estimate, Estimate]:
+def at_prevalence(
+    table: Fourfold, prevalence: float, *, level: float = 0.95, sizes: tuple[float, float] | None = None
+) -> tuple[Estimate, Estimate]:
     """PPV and NPV that the same sensitivity and specificity would have at another prevalence.
+
+    Args:
+        sizes: effective numbers of positives and negatives where units depend on each other.
 
     Raises:
         ValueError: the prevalence is not between 0 and 1, or a class has no cases.
@@ -128,26 +133,31 @@ def at_prevalence(table: Fourfold, prevalence: float, *, level: float = 0.95) ->
         raise ValueError("predictive values need positive and negative cases")
     se, sp = table.tp / table.positives, table.tn / table.negatives
     odds = prevalence / (1 - prevalence)
-    m, n = table.positives, table.negatives
+    m, n = sizes or (table.positives, table.negatives)
+    total = table.total
     return (
-        _predictive(se, 1 - sp, odds, (m, n), prevalence, level),
-        _predictive(sp, 1 - se, 1 / odds, (n, m), prevalence, level),
+        _predictive(se, 1 - sp, odds, (m, n), prevalence, level, total),
+        _predictive(sp, 1 - se, 1 / odds, (n, m), prevalence, level, total),
     )
 
 
 def _predictive(
-    right: float, wrong: float, odds: float, sizes: tuple[int, int], prevalence: float, level: float
+    right: float,
+    wrong: float,
+    odds: float,
+    sizes: tuple[float, float],
+    prevalence: float,
+    level: float,
+    units: int,
 ) -> Estimate:
     """Odds are right / wrong times the prevalence odds; var(logit) by the delta method."""
     method = ADJUSTED_METHOD.format(prevalence=prevalence)
-    total = right * odds + wrong
-    value = right * odds / total if total else float("nan")
+    below = right * odds + wrong
+    value = right * odds / below if below else float("nan")
     if right <= 0 or wrong <= 0:
         note = "sensitivity or specificity is 0 or 1: no interval"
-        return Estimate(value, None, method, level, sum(sizes), notes=(note,))
+        return Estimate(value, None, method, level, units, notes=(note,))
     variance = (1 - right) / (right * sizes[0]) + (1 - wrong) / (wrong * sizes[1])
     half = float(stats.norm.isf((1 - level) / 2)) * float(np.sqrt(variance))
     logit = float(np.log(right * odds / wrong))
-    return Estimate(
-        value, (float(expit(logit - half)), float(expit(logit + half))), method, level, sum(sizes)
-    )
+    return Estimate(value, (float(expit(logit - half)), float(expit(logit + half))), method, level, units)

@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 from scipy import linalg, optimize, sparse
 
-from evaluation.statistics.crossed import with_holm
+from evaluation.statistics.crossed import with_adjusted
 from evaluation.statistics.obuchowski_rockette import contrast, estimate
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
@@ -110,7 +110,7 @@ def mixed_model(cube: ScoreCube, *, interactions: bool = True, level: float = 0.
     components = {name: float((t * sigma) ** 2) for name, t in zip(problem.terms, theta, strict=True)}
     return MixedModel(
         means,
-        with_holm(contrasts),
+        with_adjusted(contrasts),
         components | {"residual": sigma**2},
         float(_criterion(problem, theta)),
         problem.n,

@@ -6,6 +6,8 @@ Rules, each with a note beside the numbers:
   (split-plot). A mixture: readers who read in every modality are used, if two remain; else it is refused.
 - Cases: DeLong's covariance needs every cell to have read the same cases and is refused elsewhere; where no
   covariance was asked for, the unbiased one stands in.
+- Patients with several cases (breasts): DeLong's covariance by Obuchowski (1997) and the jackknife over patients; the
+  unbiased covariance is refused there, and the jackknife stands in where readings are missing. A note says so.
 - One reader: the reader is fixed. Fewer than five readers: a note.
 - An unbiased variance below zero: the jackknife covariance stands in.
 """
@@ -17,7 +19,8 @@ from itertools import combinations
 import numpy as np
 
 from evaluation.statistics import obuchowski_rockette as oro
-from evaluation.statistics.crossed import with_holm
+from evaluation.statistics.crossed import with_adjusted
+from evaluation.statistics.mrmc_clusters import CLUSTERED, codes_of
 from evaluation.statistics.mrmc_covariance import CellStatistics, cell_statistics
 from evaluation.statistics.mrmc_layout import Layout, case_notes, layout_of, split_off
 from evaluation.statistics.mrmc_readings import Readings
@@ -30,6 +33,9 @@ FEW = "{n} readers: conclusions about other readers rest on few; five or more ar
 ONE = "one reader: the reader is fixed, conclusions hold for this reader only"
 PARTIAL = "not every reader read every case in every modality ({share:.0%} of the readings are there)"
 FALLBACK = "DeLong's covariance does not fit such a design: the unbiased covariance is used"
+CLUSTERED_FALLBACK = (
+    "DeLong's covariance does not fit such a design: the jackknife covariance over patients is used"
+)
 NEGATIVE = "the unbiased variance of a difference came out below zero: the jackknife covariance is used"
 STANDALONE = "{name} is one fixed system: readers and cases are random, the system is not (1 per case)"
 FLAT = "reader {reader}, {modality}: the readings do not vary over cases, the variance is zero"
@@ -147,11 +153,15 @@ def _cell_statistics(
     if not is_whole:
         notes.append(PARTIAL.format(share=1 - np.isnan(rows).mean()))
         notes += case_notes(layout)
+    is_clustered = codes_of(study.patients) is not None
     covariance = choice.covariance or ("delong" if is_whole else "unbiased")
     if choice.covariance is None and choice.specificity is not None:
         covariance = "jackknife"
     elif choice.covariance is None and not is_whole:
-        notes.append(FALLBACK)
+        covariance = "jackknife" if is_clustered else "unbiased"
+        notes.append(CLUSTERED_FALLBACK if is_clustered else FALLBACK)
+    if is_clustered and study.patients is not None:
+        notes.append(CLUSTERED.format(patients=len(set(study.patients)), cases=len(study.cases)))
     if covariance == "delong" and not is_whole:
         raise ValueError(
             "DeLong's covariance needs a balanced design (every reader reads every case in every modality); "
@@ -163,6 +173,7 @@ def _cell_statistics(
         endpoint=choice.endpoint,
         covariance=covariance,
         specificity=choice.specificity,
+        clusters=study.patients,
     )
     return found, notes
 
@@ -264,7 +275,7 @@ def _model(
         return oro.ModelResult(
             result.model,
             result.means,
-            with_holm(result.differences),
+            with_adjusted(result.differences),
             result.statistic,
             result.df1,
             result.df2,
@@ -273,7 +284,7 @@ def _model(
         )
     of_cell = [names[i] for i, _ in layout.cells]
     means = group_means(values, covariance, of_cell, model=model, level=level)
-    differences = with_holm(between_groups(values, covariance, of_cell, model=model, level=level))
+    differences = with_adjusted(between_groups(values, covariance, of_cell, model=model, level=level))
     notes = tuple(note for c in differences for note in c.estimate.notes)
     if len(names) > 2:
         notes = (*notes, "more than two modalities with nested readers: pairwise tests only")
@@ -339,7 +350,7 @@ def _against(
             is_share=False,
         )
         made.append(oro.contrast(name, standalone, difference))
-    return with_holm(made)
+    return with_adjusted(made)
 
 
 def _groups(

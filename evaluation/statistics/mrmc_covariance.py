@@ -7,7 +7,8 @@ Three estimators of the covariances that the Obuchowski-Rockette analysis needs:
 - unbiased: cov(A, B) = A B - M, where M is the mean of the products of kernels that share no case
   (U-statistics: Gallas 2006; Gallas, Pennello & Myers 2007, written for cells with different cases).
 
-Cells that share no case have covariance zero by design.
+Cells that share no case have covariance zero by design. Where patients have several cases, the first two are taken over
+patients (mrmc_clusters).
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from evaluation.statistics.mrmc_clusters import (
+    Codes,
+    auc_without_patients,
+    clustered_share,
+    codes_of,
+    jackknife,
+    obuchowski_auc,
+    share_without_patients,
+)
 from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.score_cube import FloatArray
 
@@ -38,7 +48,13 @@ class CellStatistics:
 
 
 def cell_statistics(
-    cells: FloatArray, truth: BoolArray, *, endpoint: str, covariance: str, specificity: float | None = None
+    cells: FloatArray,
+    truth: BoolArray,
+    *,
+    endpoint: str,
+    covariance: str,
+    specificity: float | None = None,
+    clusters: tuple[str, ...] | None = None,
 ) -> CellStatistics:
     """Performance and covariance of cells.
 
@@ -50,6 +66,7 @@ def cell_statistics(
         covariance: one of COVARIANCES.
         specificity: endpoint sensitivity only: read off the ROC curve (linear between its points) at this
             specificity; jackknife only.
+        clusters: (cases,) patient of each case; None where each case is its own. See mrmc_clusters.
 
     Raises:
         ValueError: a cell has fewer than two cases of a class it needs, or the estimator doesn't fit.
@@ -57,15 +74,19 @@ def cell_statistics(
     _check(cells, truth, endpoint)
     if covariance == "delong" and np.isnan(cells).any():
         raise ValueError("DeLong's covariance needs every cell to have read the same cases")
+    codes = codes_of(clusters)
+    if covariance == "unbiased" and codes is not None:
+        raise ValueError("the unbiased covariance takes cases as independent, and here patients have several")
     if specificity is not None:
         if endpoint != "sensitivity" or covariance != "jackknife":
             raise ValueError("sensitivity at a fixed specificity needs the jackknife covariance")
-        values, left_out = _sensitivity_at(cells, truth, specificity)
-        return CellStatistics(values, _jackknife(left_out, cells), "jackknife")
+        values, left_out = _sensitivity_at(cells, truth, specificity, codes)
+        return CellStatistics(values, jackknife(left_out, ~np.isnan(cells), codes), "jackknife")
     if endpoint == "auc":
-        values, found = _auc(cells, truth, covariance)
+        values, found = _auc(cells, truth, covariance, codes)
     else:
-        values, found = _share(cells, truth if endpoint == "sensitivity" else ~truth, endpoint, covariance)
+        of_class = truth if endpoint == "sensitivity" else ~truth
+        values, found = _share(cells, of_class, endpoint, covariance, codes)
     return CellStatistics(values, found, covariance)
 
 
@@ -83,9 +104,16 @@ def _check(cells: FloatArray, truth: BoolArray, endpoint: str) -> None:
             )
 
 
-def _auc(cells: FloatArray, truth: BoolArray, covariance: str) -> tuple[FloatArray, FloatArray]:
+def _auc(
+    cells: FloatArray, truth: BoolArray, covariance: str, codes: Codes | None
+) -> tuple[FloatArray, FloatArray]:
     if covariance == "unbiased":
         return _auc_unbiased(cells, truth)
+    if codes is not None and covariance == "delong":
+        return obuchowski_auc(cells, truth, codes)
+    if codes is not None:
+        values, left_out = auc_without_patients(cells, truth, codes)
+        return values, jackknife(left_out, ~np.isnan(cells), codes)
     values = np.empty(len(cells))
     v10, v01 = np.zeros((len(cells), int(truth.sum()))), np.zeros((len(cells), int((~truth).sum())))
     left_out = np.empty(cells.shape)
@@ -103,7 +131,7 @@ def _auc(cells: FloatArray, truth: BoolArray, covariance: str) -> tuple[FloatArr
         if covariance == "delong":
             v10[index], v01[index] = of_positive, of_negative
     if covariance == "jackknife":
-        return values, _jackknife(left_out, cells)
+        return values, jackknife(left_out, ~np.isnan(cells), None)
     return values, np.atleast_2d(np.cov(v10)) / v10.shape[1] + np.atleast_2d(np.cov(v01)) / v01.shape[1]
 
 
@@ -145,7 +173,7 @@ def _auc_unbiased(cells: FloatArray, truth: BoolArray) -> tuple[FloatArray, Floa
 
 
 def _share(
-    cells: FloatArray, of_class: BoolArray, endpoint: str, covariance: str
+    cells: FloatArray, of_class: BoolArray, endpoint: str, covariance: str, codes: Codes | None
 ) -> tuple[FloatArray, FloatArray]:
     """Share of a class that was called rightly; calls are 0 or 1."""
     calls = cells[:, of_class] if endpoint == "sensitivity" else 1 - cells[:, of_class]
@@ -154,13 +182,19 @@ def _share(
         raise ValueError(
             f"{endpoint} needs calls of 0 or 1: give the threshold from which a rating is a call"
         )
+    if codes is not None:
+        every = cells if endpoint == "sensitivity" else 1 - cells
+        if covariance == "delong":
+            return clustered_share(every, of_class, codes)
+        values, left_out = share_without_patients(every, of_class, codes)
+        return values, jackknife(left_out, ~np.isnan(cells), codes)
     filled, counts = np.where(read, calls, 0.0), read.sum(axis=1).astype(np.float64)
     values = filled.sum(axis=1) / counts
     if covariance == "jackknife":
         left_out = np.repeat(values[:, None], cells.shape[1], axis=1)
         without = ((counts * values)[:, None] - filled) / (counts - 1)[:, None]
         left_out[:, of_class] = np.where(read, without, values[:, None])
-        return values, _jackknife(left_out, cells)
+        return values, jackknife(left_out, ~np.isnan(cells), None)
     # DeLong's structural components of a share are the calls: both estimators are the same here.
     shared = read.astype(np.float64) @ read.T.astype(np.float64)
     sums = filled.sum(axis=1)
@@ -169,15 +203,17 @@ def _share(
     return values, np.where(shared == 0, 0.0, found)
 
 
-def _sensitivity_at(cells: FloatArray, truth: BoolArray, specificity: float) -> tuple[FloatArray, FloatArray]:
-    """Sensitivity at a specificity per cell, and with each case left out (cells, cases)."""
+def _sensitivity_at(
+    cells: FloatArray, truth: BoolArray, specificity: float, codes: Codes | None
+) -> tuple[FloatArray, FloatArray]:
+    """Sensitivity at a specificity per cell, and with each case (or patient) left out (cells, units)."""
     values = np.array([sensitivity_at(r, truth, specificity) for r in cells])
-    left_out = np.repeat(values[:, None], cells.shape[1], axis=1)
+    units = np.arange(cells.shape[1]) if codes is None else codes
+    left_out = np.repeat(values[:, None], int(units.max()) + 1, axis=1)
     for index, ratings in enumerate(cells):
-        for case in np.flatnonzero(~np.isnan(ratings)):
-            rest = ratings.copy()
-            rest[case] = np.nan
-            left_out[index, case] = sensitivity_at(rest, truth, specificity)
+        for unit in np.unique(units[~np.isnan(ratings)]):
+            rest = np.where(units == unit, np.nan, ratings)
+            left_out[index, unit] = sensitivity_at(rest, truth, specificity)
     return values, left_out
 
 
@@ -192,11 +228,3 @@ def sensitivity_at(ratings: FloatArray, truth: BoolArray, specificity: float) ->
     # Of several points above one false positive share, the highest counts.
     last = np.append(np.diff(x) > 0, True)
     return float(np.interp(1 - specificity, x[last], y[last]))
-
-
-def _jackknife(left_out: FloatArray, cells: FloatArray) -> FloatArray:
-    """Covariance from leave-one-out values (cells, cases); zero between cells that share no case."""
-    n = left_out.shape[1]
-    deviations = left_out - left_out.mean(axis=1, keepdims=True)
-    read = (~np.isnan(cells)).astype(np.float64)
-    return np.where(read @ read.T == 0, 0.0, (n - 1) / n * (deviations @ deviations.T))

@@ -13,13 +13,14 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ReadingRow:
-    """One rating of one case by one reader in one modality."""
+    """One rating of one case by one reader in one modality; cases of one patient (breasts) depend on each other."""
 
     reader: str
     modality: str
     case: str
     truth: bool
     rating: float
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Readings:
         ratings: (readers, modalities, cases), NaN where a case was not read.
         truth: (cases,), True for the positive class.
         readers, modalities, cases: names along the axes, sorted (numbers by value).
+        patients: (cases,) patient of each case; None where each case is its own.
     """
 
     ratings: FloatArray
@@ -37,6 +39,7 @@ class Readings:
     readers: tuple[str, ...]
     modalities: tuple[str, ...]
     cases: tuple[str, ...]
+    patients: tuple[str, ...] | None = None
 
     @property
     def cells(self) -> BoolArray:
@@ -47,12 +50,14 @@ class Readings:
         """The same study with some of its readers and modalities, without cases that none of them read."""
         ratings = self.ratings[np.ix_(readers, modalities)]
         read: BoolArray = np.asarray(~np.isnan(ratings).all(axis=(0, 1)))
+        places = np.flatnonzero(read)
         return Readings(
             ratings[:, :, read],
             self.truth[read],
             tuple(self.readers[i] for i in readers),
             tuple(self.modalities[i] for i in modalities),
-            tuple(case for case, kept in zip(self.cases, read, strict=True) if kept),
+            tuple(self.cases[i] for i in places),
+            None if self.patients is None else tuple(self.patients[i] for i in places),
         )
 
 
@@ -72,7 +77,7 @@ def readings(rows: Iterable[ReadingRow]) -> Readings:
     """Arrange rows.
 
     Raises:
-        ValueError: there are no rows, a reading is given twice, or a case has two truths.
+        ValueError: there are no rows, a reading is given twice, or a case has two truths or two patients.
     """
     kept = list(rows)
     if not kept:
@@ -83,6 +88,7 @@ def readings(rows: Iterable[ReadingRow]) -> Readings:
     places = [{name: i for i, name in enumerate(names)} for names in (readers, modalities, cases)]
     ratings = np.full((len(readers), len(modalities), len(cases)), np.nan)
     truth: dict[str, bool] = {}
+    patient: dict[str, str] = {}
     for row in kept:
         at = places[0][row.reader], places[1][row.modality], places[2][row.case]
         if not np.isnan(ratings[at]):
@@ -90,4 +96,8 @@ def readings(rows: Iterable[ReadingRow]) -> Readings:
         ratings[at] = row.rating
         if truth.setdefault(row.case, row.truth) != row.truth:
             raise ValueError(f"case {row.case} has two truths")
-    return Readings(ratings, np.array([truth[case] for case in cases]), readers, modalities, cases)
+        if patient.setdefault(row.case, row.patient) != row.patient:
+            raise ValueError(f"case {row.case} has two patients")
+    of_case = tuple(patient[case] or f"case {case}" for case in cases)
+    patients = of_case if len(set(of_case)) < len(of_case) else None
+    return Readings(ratings, np.array([truth[case] for case in cases]), readers, modalities, cases, patients)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from scipy import stats
 
 Interval = tuple[float, float]
+ADJUSTMENTS = ("holm", "bonferroni", "none")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Estimate:
 class Contrast:
     """A difference `first - second` with its interval and two-sided test.
 
-    `statistic`, `df` and `p` are None where no test is defined (`estimate.notes` says why).
+    `statistic`, `df` and `p` are None where no test is defined (`estimate.notes` says why); `p_adjusted` is p after
+    the adjustment for several contrasts that the analysis was asked for.
     """
 
     first: str
@@ -44,13 +46,32 @@ class Contrast:
     estimate: Estimate
     statistic: float | None = None
     p: float | None = None
-    p_holm: float | None = None
+    p_adjusted: float | None = None
 
 
 def t_interval(value: float, se: float, df: float, level: float) -> Interval:
     """Symmetric interval from Student's t with `df` degrees of freedom."""
     half = float(stats.t.isf((1 - level) / 2, df)) * se
     return value - half, value + half
+
+
+def adjust(p_values: list[float | None], adjustment: str) -> list[float | None]:
+    """p values adjusted for several tests; None stays None and does not count.
+
+    Args:
+        adjustment: one of ADJUSTMENTS.
+
+    Raises:
+        ValueError: an unknown adjustment.
+    """
+    if adjustment == "none":
+        return p_values
+    if adjustment == "holm":
+        return holm(p_values)
+    if adjustment == "bonferroni":
+        count = sum(p is not None for p in p_values)
+        return [None if p is None else min(1.0, p * count) for p in p_values]
+    raise ValueError(f"unknown adjustment {adjustment!r}; known: {', '.join(ADJUSTMENTS)}")
 
 
 def holm(p_values: list[float | None]) -> list[float | None]:

@@ -46,6 +46,7 @@ def analyse_aspect(
     b: int = 10_000,
     seed: int = 1,
     cross_check: bool = True,
+    adjustment: str = "holm",
 ) -> AspectAnalysis:
     """Analyse the scores of one aspect with raters and questions (patients) both random.
 
@@ -54,21 +55,24 @@ def analyse_aspect(
 
     Args:
         cross_check: give the bootstrap's means beside those of the closed form.
+        adjustment: of the contrasts' p values, one of `results.ADJUSTMENTS`.
 
     Raises:
-        ValueError: there are no scores.
+        ValueError: there are no scores, or the adjustment is unknown.
     """
     if cube.values.size == 0 or bool(np.isnan(cube.values).all()):
         raise ValueError("there are no scores")
     used, notes = _unit_of_analysis(cube)
     if used is not None:
         means = crossed.crossed_means(used, level=level, rater_by_question=rater_by_question)
-        contrasts = crossed.crossed_contrasts(used, level=level, rater_by_question=rater_by_question)
+        contrasts = crossed.crossed_contrasts(
+            used, level=level, rater_by_question=rater_by_question, adjustment=adjustment
+        )
         check = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level) if cross_check else []
     else:
         means = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level)
         found = cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level)
-        contrasts, check = crossed.with_holm(found), []
+        contrasts, check = crossed.with_adjusted(found, adjustment), []
     icc_a1, icc_ak, alpha, more = _agreement(cube, level)
     return AspectAnalysis(cube.systems, means, contrasts, check, icc_a1, icc_ak, alpha, (*notes, *more))
 

@@ -94,11 +94,14 @@ def standardised(cube: ScoreCube) -> ScoreCube:
     return _with(cube, values)
 
 
-def contrasts_on(cube: ScoreCube, *, level: float = 0.95, seed: int = 1, b: int = 2000) -> list[Contrast]:
+def contrasts_on(
+    cube: ScoreCube, *, level: float = 0.95, seed: int = 1, b: int = 2000, adjustment: str = "holm"
+) -> list[Contrast]:
     """Contrasts of a transformed cube by the default method (closed form, or the bootstrap where cells miss)."""
     if cube.is_complete and not cube.has_clusters:
-        return crossed.crossed_contrasts(cube, level=level)
-    return crossed.with_holm(cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level))
+        return crossed.crossed_contrasts(cube, level=level, adjustment=adjustment)
+    found = cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level)
+    return crossed.with_adjusted(found, adjustment)
 
 
 def _with(cube: ScoreCube, values: FloatArray) -> ScoreCube:

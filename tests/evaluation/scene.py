@@ -106,19 +106,19 @@ def questions_of(rita: User, people: Sequence[User], count: int = 9) -> list[Que
     return annotation_scene.ask(campaign, *rows)
 
 
-def frozen_protocol(rita: User) -> Protocol:
+def frozen_protocol(rita: User, **fields: Any) -> Protocol:
     """A protocol of north, frozen."""
-    protocol = create_protocol(
-        "Blinded scoring", site=rita.sites_as("researcher").get(), by_user=rita, ethics_approval="EC-2026-1"
-    )
+    fields = {"ethics_approval": "EC-2026-1"} | fields
+    site = rita.sites_as("researcher").get()
+    protocol = create_protocol("Blinded scoring", site=site, by_user=rita, **fields)
     return freeze_protocol(protocol, by_user=rita)
 
 
 def draft_trial(rita: User, questions: Sequence[Question], author: User, **settings_of: Any) -> Trial:
-    """A draft with questions and three arms: two systems and a junior doctor."""
+    """A draft with questions and three arms: two systems and a junior doctor; `protocol` holds fields of it."""
     trial = create_trial(
         settings_of.pop("name", "First trial"),
-        protocol=frozen_protocol(rita),
+        protocol=frozen_protocol(rita, **settings_of.pop("protocol", {})),
         by_user=rita,
         seed=5,
         **settings_of,

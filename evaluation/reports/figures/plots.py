@@ -48,7 +48,8 @@ def forest(contrasts: Sequence[Contrast], *, margin: float | None = None, unit: 
         axes.axvline(side * (margin or 0), color=COLOURS[1], linewidth=0.8, linestyle="--")
     places = [len(contrasts) - place for place in range(len(contrasts))]
     axes.set_yticks(places, [f"{c.first} − {c.second}" for c in contrasts], fontsize=8)
-    axes.set_xlabel(f"difference [95% CI], {unit}")
+    level = contrasts[0].estimate.level if contrasts else 0.95
+    axes.set_xlabel(f"difference [{round(100 * level, 6):g}% CI], {unit}")
     return figure
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from evaluation.models import Aspect, Score, Slot, Trial, TrialEvent
+from evaluation.reports.study.hidden_forms import marks_of, scored_controls, scored_repeats
 from evaluation.reports.table import software_version
 from evaluation.reports.trial_scores import analysis_seed, arm_keys, arm_labels, trial_scores
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
@@ -30,6 +31,8 @@ COLUMNS = (
     "sitting",
     "seconds",
     "simulated",
+    "known",
+    "typed",
 )
 
 
@@ -40,6 +43,8 @@ class StudyData:
     aspects: [{"key", "name"}]; arms: [{"id", "label"}] in table order.
     scores: rows of COLUMNS (arm is the label).
     repeats: [{"rater", "aspect", "first", "second"}] of hidden repeats.
+    controls: [{"rater", "question", "arm", "whole", "control"}]: means over the aspects of degraded controls and of
+        the whole answers.
     flow: counts of questions, answers and scores, and what was left out, in order.
     events: kind, time and reason of each event, without names.
     """
@@ -51,11 +56,16 @@ class StudyData:
     repeats: list[dict[str, Any]] = field(default_factory=list)
     flow: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, str]] = field(default_factory=list)
+    controls: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def sha256(self) -> str:
         """Hash of the scores file: names the data behind a report."""
         return hashlib.sha256(scores_csv(self.scores)).hexdigest()
+
+    def aspect_name(self, key: str) -> str:
+        """Name of an aspect; its key where the trial has none of this name."""
+        return next((aspect["name"] for aspect in self.aspects if aspect["key"] == key), key)
 
     def cubes(self) -> dict[str, ScoreCube]:
         """Scores by aspect key, systems by label in table order."""
@@ -107,14 +117,16 @@ def from_trial(trial: Trial, *, simulated: bool) -> StudyData:
         [{"key": a.key, "name": a.name} for a in Aspect.objects.filter(trial=trial).order_by("position")],
         [{"id": str(place), "label": label} for place, (_pk, label) in enumerate(arm_labels(trial), start=1)],
         sorted(scores, key=lambda row: [str(row[name]) for name in COLUMNS[:5]]),
-        _repeats(trial, names, simulated=simulated),
+        scored_repeats(trial, names, simulated=simulated),
         _flow(trial, found.left_out, len(scores)),
         _events(trial),
+        scored_controls(trial, names, labels, simulated=simulated),
     )
 
 
 def _details(slots: list[str]) -> dict[str, dict[str, Any]]:
-    """Sitting and active seconds of each slot."""
+    """Sitting, active seconds and marks of each slot."""
+    marks = marks_of(set(slots))
     rows = Slot.objects.filter(pk__in=set(slots)).values_list("pk", "sitting")
     seconds: dict[str, float] = {}
     for slot, value in (
@@ -122,7 +134,13 @@ def _details(slots: list[str]) -> dict[str, dict[str, Any]]:
     ):
         seconds[str(slot)] = max(seconds.get(str(slot), 0.0), value)
     return {
-        str(pk): {"sitting": sitting, "seconds": round(seconds.get(str(pk), 0.0), 1)} for pk, sitting in rows
+        str(pk): {
+            "sitting": sitting,
+            "seconds": round(seconds.get(str(pk), 0.0), 1),
+            "known": int(marks.get(str(pk), (False, False))[0]),
+            "typed": int(marks.get(str(pk), (False, False))[1]),
+        }
+        for pk, sitting in rows
     }
 
 
@@ -130,24 +148,6 @@ def _pseudonyms(sources: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
     slots = {source["slot"]: source["rater"] for source in sources}
     rows = Slot.objects.filter(pk__in=slots).values_list("pk", "rater_id")
     return [(str(rater), slots[str(pk)]) for pk, rater in rows]
-
-
-def _repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -> list[dict[str, Any]]:
-    """First and second score of every answer that a rater met twice."""
-    rows = Score.objects.standing().filter(
-        slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind__in=("scored", "repeat")
-    )
-    if not simulated:
-        rows = rows.filter(is_simulated=False)
-    fields = ("slot__rater_id", "slot__answer_id", "aspect__key", "slot__position", "value", "slot__kind")
-    by_place: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
-    for rater, answer, aspect, position, value, _kind in rows.values_list(*fields):
-        by_place.setdefault((str(rater), str(answer), aspect), []).append((position, value))
-    return [
-        {"rater": names.get(rater, "R00"), "aspect": aspect, "first": pair[0][1], "second": pair[1][1]}
-        for (rater, _answer, aspect), met in sorted(by_place.items())
-        if len(pair := sorted(met)) == 2
-    ]
 
 
 def _facts(trial: Trial, raters: int, questions: int, patients: int) -> dict[str, Any]:
@@ -220,9 +220,11 @@ def _events(trial: Trial) -> list[dict[str, str]]:
 
 
 def scores_csv(scores: list[dict[str, Any]]) -> bytes:
-    """The scores as UTF-8 CSV with BOM (for spreadsheets), rows in order."""
+    """The scores as UTF-8 CSV with BOM (for spreadsheets), rows in order; exports of earlier versions have fewer
+    columns and keep them."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    columns = [name for name in COLUMNS if not scores or name in scores[0]]
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(scores)
     return ("\ufeff" + text.getvalue()).encode()

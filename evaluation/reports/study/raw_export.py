@@ -1,5 +1,6 @@
 """Raw data of a trial for other programs: long tables, a codebook, snippets, and files for reader-study tools."""
 
+import csv
 import io
 from typing import Any
 
@@ -20,7 +21,11 @@ CODEBOOK: dict[str, str] = {
     "sitting": "number of the sitting, 1 on",
     "seconds": "active seconds on the form (all aspects together)",
     "simulated": "1 where the score is marked as simulated: not a result",
+    "known": "1 where the rater said to have met the case outside the trial",
+    "typed": "1 where the values of the form were typed although the trial has lines",
 }
+
+CONTROL_COLUMNS = ("rater", "question", "arm", "whole", "control")
 
 R_SNIPPET = """# Table 1 from scores.csv: means by arm and aspect, and the contrasts of the interaction model.
 scores <- read.csv("scores.csv", fileEncoding = "UTF-8-BOM", stringsAsFactors = TRUE)
@@ -54,6 +59,7 @@ def export_files(data: StudyData) -> dict[str, bytes]:
     """All files of a raw export by name; the scores and the manifest among them make the report again."""
     files = to_folder(data) | {
         "codebook.csv": _codebook(data),
+        "controls.csv": _controls(data),
         "table1.R": R_SNIPPET.encode(),
         "table1.py": PYTHON_SNIPPET.encode(),
         "scores.xlsx": _workbook(data),
@@ -69,6 +75,15 @@ def _codebook(data: StudyData) -> bytes:
         f'aspect {row["key"]},"{safe_text(row["name"]).replace(chr(34), chr(39))}"' for row in data.aspects
     ]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _controls(data: StudyData) -> bytes:
+    """Degraded controls beside the whole answers, means over the aspects."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, CONTROL_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(data.controls)
+    return ("\ufeff" + text.getvalue()).encode()
 
 
 def _workbook(data: StudyData) -> bytes:

@@ -25,13 +25,22 @@ def imrmc_file(name: str, readings: Sequence[CaseReading]) -> bytes:
 
 
 def mrmcaov_file(readings: Sequence[CaseReading]) -> bytes:
-    """A long CSV for `mrmc(empirical_auc(truth, rating), …)`; `analyse mrmc` reads the same file."""
-    lines = ["reader,modality,case,truth,rating"]
-    lines += [f"{r.reader},{r.condition},{r.case},{int(r.truth)},{r.likelihood:g}" for r in readings]
+    """A long CSV for `mrmc(empirical_auc(truth, rating), …)`; `analyse mrmc` reads the same file.
+
+    Patients are numbered: their ids stay in the database.
+    """
+    number = {p: f"P{i:03d}" for i, p in enumerate(dict.fromkeys(r.patient for r in readings), start=1)}
+    lines = ["reader,modality,case,truth,rating,patient"]
+    lines += [
+        f"{r.reader},{r.condition},{r.case},{int(r.truth)},{r.likelihood:g},{number[r.patient]}"
+        for r in readings
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 
-MRMCAOV_SNIPPET = """library(MRMCaov)
+MRMCAOV_SNIPPET = """# MRMCaov and iMRMC take cases as independent: with two breasts a patient their intervals are too
+# narrow. The platform's own analysis takes the column patient as clusters.
+library(MRMCaov)
 readings <- read.csv("readings.csv", stringsAsFactors = TRUE)
 fit <- mrmc(empirical_auc(truth, rating), modality, reader, case, data = readings, cov = DeLong)
 summary(fit)

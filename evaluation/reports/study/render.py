@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.html import escape
 from django.utils.translation import get_language
 
-from evaluation.reports.study.sections import Grid, Section
+from evaluation.reports.study.parts import Grid, Section
 
 CSS = (
     "body{font:15px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111}"

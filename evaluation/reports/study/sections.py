@@ -1,17 +1,20 @@
 """A study report as sections of plain parts; renderers make HTML and PDF of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from django.utils.translation import gettext as _
 
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar, repeats
+from evaluation.reports.plan import AnalysisPlan, read_plan
+from evaluation.reports.study.controls import control_section
 from evaluation.reports.study.data import StudyData
+from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
+from evaluation.reports.study.primary import primary_endpoint
 from evaluation.statistics.bland_altman import bland_altman
 from evaluation.statistics.equivalence import equivalence, non_inferiority
-from evaluation.statistics.results import Contrast, Estimate
+from evaluation.statistics.results import Contrast
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
 from evaluation.statistics.score_sensitivity import (
@@ -22,35 +25,6 @@ from evaluation.statistics.score_sensitivity import (
     standardised,
 )
 from mammo.core.errors import UserError
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table: caption, heading and rows of texts."""
-
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure: file name without ending, caption, and the figure in both forms."""
-
-    name: str
-    caption: str
-    svg: bytes
-    png: bytes
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with paragraphs, tables and figures under it."""
-
-    title: str
-    paragraphs: list[str] = field(default_factory=list)
-    grids: list[Grid] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
 
 
 def report_title(data: StudyData) -> str:
@@ -71,30 +45,22 @@ def sections(data: StudyData) -> list[Section]:
     if not cubes:
         raise UserError(_("the study holds no scores; simulated ones count with --simulated"))
     seed = int(data.facts["seed"]) % (2**32)
-    analyses = {key: analyse_aspect(cube, seed=seed, cross_check=True) for key, cube in cubes.items()}
+    plan = read_plan(data.facts)
+    analyses = {
+        key: analyse_aspect(cube, level=plan.level, seed=seed, cross_check=True, adjustment=plan.adjustment)
+        for key, cube in cubes.items()
+    }
     return [
         _design(data),
         _flow(data),
-        _means(data, cubes, analyses),
-        _differences(data, analyses),
+        primary_endpoint(data, plan, analyses),
+        _means(data, plan, cubes, analyses),
+        _differences(data, plan, analyses),
         _agreement(data, cubes, analyses),
-        _sensitivity(data, cubes, seed),
-        _methods(data, analyses),
+        control_section(data),
+        _sensitivity(data, plan, cubes, seed),
+        _methods(data, plan, analyses),
     ]
-
-
-def shown(estimate: Estimate | None, digits: int = 1) -> str:
-    """`86.7 [83.4, 90.1]`; a dash where there is none."""
-    if estimate is None:
-        return "–"
-    value = f"{estimate.value:.{digits}f}"
-    if estimate.interval is None:
-        return value
-    return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
-
-
-def _aspect_name(data: StudyData, key: str) -> str:
-    return next((aspect["name"] for aspect in data.aspects if aspect["key"] == key), key)
 
 
 def _design(data: StudyData) -> Section:
@@ -159,8 +125,13 @@ def _picture(name: str, caption: str, figure: object) -> Picture:
     return Picture(name, caption, to_bytes(figure, "svg"), to_bytes(figure, "png"))  # type: ignore[arg-type]
 
 
-def _means(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str, AspectAnalysis]) -> Section:
-    names = [_aspect_name(data, key) for key in analyses]
+def _means(
+    data: StudyData,
+    plan: AnalysisPlan,
+    cubes: dict[str, ScoreCube],
+    analyses: dict[str, AspectAnalysis],
+) -> Section:
+    names = [data.aspect_name(key) for key in analyses]
     arms = [arm["label"] for arm in data.arms]
     rows = [
         [arm, *(shown(found.means[found.systems.index(arm)]) for found in analyses.values())] for arm in arms
@@ -176,57 +147,64 @@ def _means(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str, Asp
     pictures.append(
         _picture(
             "distributions",
-            _("Scores of every arm, %(aspect)s.") % {"aspect": _aspect_name(data, first)},
+            _("Scores of every arm, %(aspect)s.") % {"aspect": data.aspect_name(first)},
             distributions(cubes[first], {}, low=low, high=high),
         )
     )
-    caption = _("Mean score [95%% CI] by arm and aspect; %(n)s scores.") % {"n": len(data.scores)}
+    caption = _("Mean score [%(level)s CI] by arm and aspect; %(n)s scores.") % {
+        "level": plan.level_name,
+        "n": len(data.scores),
+    }
     return Section(_("Mean scores"), [], [Grid(caption, [_("Arm"), *names], rows)], pictures)
 
 
-def _differences(data: StudyData, analyses: dict[str, AspectAnalysis]) -> Section:
-    margin = _margin(data)
+def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
+    margin = plan.endpoint.margin if plan.endpoint is not None else None
     grids, pictures = [], []
     for key, found in analyses.items():
         if not found.contrasts:
             continue
-        header = [_("Difference"), _("Estimate [95% CI]"), _("p"), _("p (Holm)")]
+        estimate = _("Estimate [%(level)s CI]") % {"level": plan.level_name}
+        header = [_("Difference"), estimate, _("p"), _adjusted_p(plan)]
         rows = [_contrast_row(c) for c in found.contrasts]
         if margin is not None:
             header += [_("not inferior (p)"), _("equivalent (p)")]
-            rows = [row + _margin_cells(c, margin) for row, c in zip(rows, found.contrasts, strict=True)]
-        grids.append(Grid(_aspect_name(data, key), header, rows))
-        caption = _("Differences of the arms, %(aspect)s.") % {"aspect": _aspect_name(data, key)}
+            rows = [
+                row + _margin_cells(c, margin, plan.alpha)
+                for row, c in zip(rows, found.contrasts, strict=True)
+            ]
+        grids.append(Grid(data.aspect_name(key), header, rows))
+        caption = _("Differences of the arms, %(aspect)s.") % {"aspect": data.aspect_name(key)}
         pictures.append(_picture(f"forest_{key}", caption, forest(found.contrasts, margin=margin)))
-    text = _("Raters and questions (patients) are both random: differences hold for others like them.")
-    return Section(_("Differences between arms"), [text], grids, pictures)
+    texts = [
+        _("Raters and questions (patients) are both random: differences hold for others like them."),
+        _(
+            "Secondary: every pair of arms in every aspect, p values adjusted within an aspect (%(adjustment)s)."
+        )
+        % {"adjustment": plan.adjustment_name},
+    ]
+    return Section(_("Differences between arms (secondary)"), texts, grids, pictures)
 
 
-def _margin(data: StudyData) -> float | None:
-    endpoint = data.facts.get("primary_endpoint") or {}
-    try:
-        margin = float(endpoint.get("margin", 0) or 0)
-    except (TypeError, ValueError, AttributeError):
-        return None
-    return margin if margin > 0 else None
-
-
-def _p(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+def _adjusted_p(plan: AnalysisPlan) -> str:
+    return _("p (%(adjustment)s)") % {"adjustment": plan.adjustment_name}
 
 
 def _contrast_row(contrast: Contrast) -> list[str]:
     return [
         f"{contrast.first} − {contrast.second}",
         shown(contrast.estimate, 2),
-        _p(contrast.p),
-        _p(contrast.p_holm),
+        p_text(contrast.p),
+        p_text(contrast.p_adjusted),
     ]
 
 
-def _margin_cells(contrast: Contrast, margin: float) -> list[str]:
-    tests = (non_inferiority(contrast.estimate, margin), equivalence(contrast.estimate, margin))
-    return [f"{_('yes') if test.is_shown else _('no')} ({_p(test.p)})" for test in tests]
+def _margin_cells(contrast: Contrast, margin: float, alpha: float) -> list[str]:
+    tests = (
+        non_inferiority(contrast.estimate, margin, alpha=alpha / 2),
+        equivalence(contrast.estimate, margin, alpha=alpha),
+    )
+    return [f"{_('yes') if test.is_shown else _('no')} ({p_text(test.p)})" for test in tests]
 
 
 def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str, AspectAnalysis]) -> Section:
@@ -236,7 +214,7 @@ def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str,
         within = [arm.icc_a1.value for arm in agreement_within(cubes[key]) if arm.icc_a1 is not None]
         mean = f"{np.mean(within):.2f}" if within else "–"
         rows.append(
-            [_aspect_name(data, key), *(shown(e, 2) for e in (found.icc_a1, found.icc_ak, found.alpha)), mean]
+            [data.aspect_name(key), *(shown(e, 2) for e in (found.icc_a1, found.icc_ak, found.alpha)), mean]
         )
     first = next(iter(cubes))
     pictures = [_picture("agreement", _("Correlation of every two raters."), agreement_map(cubes[first]))]
@@ -262,31 +240,42 @@ def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str,
     return Section(_("Agreement of the raters"), paragraphs, [Grid(_("Agreement"), header, rows)], pictures)
 
 
-def _sensitivity(data: StudyData, cubes: dict[str, ScoreCube], seed: int) -> Section:
+def _sensitivity(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube], seed: int) -> Section:
     """Share at the maximum, and whether ranks and z-scores tell the same."""
     top = float(data.facts["scale"][1])
     grids, warnings = [], []
     for key, cube in cubes.items():
         shares = ceiling_shares(cube, top)
-        warnings += [f"{_aspect_name(data, key)}: {note}." for share in shares for note in share.notes]
-        by_rank = contrasts_on(ranked(cube), seed=seed)
-        by_z = contrasts_on(standardised(cube), seed=seed)
+        warnings += [f"{data.aspect_name(key)}: {note}." for share in shares for note in share.notes]
+        by_rank = contrasts_on(ranked(cube), seed=seed, adjustment=plan.adjustment)
+        by_z = contrasts_on(standardised(cube), seed=seed, adjustment=plan.adjustment)
         rows = [
-            [f"{a.first} − {a.second}", _p(a.p_holm), _p(b.p_holm)]
+            [f"{a.first} − {a.second}", p_text(a.p_adjusted), p_text(b.p_adjusted)]
             for a, b in zip(by_rank, by_z, strict=True)
         ]
-        header = [_("Difference"), _("p (Holm), ranks within raters"), _("p (Holm), z-scores within raters")]
+        header = [
+            _("Difference"),
+            _("%(p)s, ranks within raters") % {"p": _adjusted_p(plan)},
+            _("%(p)s, z-scores within raters") % {"p": _adjusted_p(plan)},
+        ]
         if rows:
-            grids.append(Grid(_aspect_name(data, key), header, rows))
+            grids.append(Grid(data.aspect_name(key), header, rows))
     return Section(_("Sensitivity analyses"), warnings, grids)
 
 
-def _methods(data: StudyData, analyses: dict[str, AspectAnalysis]) -> Section:
+def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
     methods = {mean.method: None for found in analyses.values() for mean in found.means}
     notes = {note: None for found in analyses.values() for note in found.notes}
     lines: Sequence[str] = [
-        _("Means and differences: %(methods)s. Two-sided 95%% intervals; Holm's adjustment within an aspect.")
-        % {"methods": "; ".join(methods)},
+        _(
+            "Means and differences: %(methods)s. Two-sided %(level)s intervals; adjustment of secondary p values "
+            "within an aspect: %(adjustment)s."
+        )
+        % {
+            "methods": "; ".join(methods),
+            "level": plan.level_name,
+            "adjustment": plan.adjustment_name,
+        },
         *(f"{note[0].upper()}{note[1:]}." for note in notes),
         _("Data: scores.csv, sha256 %(hash)s. Software: %(software)s.")
         % {"hash": data.sha256, "software": data.facts["software"]},

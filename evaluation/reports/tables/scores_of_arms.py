@@ -15,6 +15,7 @@ from evaluation.models import Arm, Aspect, Trial
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.paper import table_1_figures
+from evaluation.reports.plan import plan_of
 from evaluation.reports.score_rows import CellRows, ScoreRows
 from evaluation.reports.strata import labelled, of_questions
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
@@ -47,11 +48,8 @@ def build_scores(number: int, options: TableOptions) -> Table:
     rows: list[Row] = []
     every: dict[str, AspectAnalysis] = {}
     for stratum, cubes in strata.items():
-        # The seed of the bootstrap hangs on the design: the same rows give the same table.
         analyses = {
-            key: analyse_aspect(cube, seed=analysis_seed(trial), cross_check=False)
-            for key, cube in cubes.items()
-            if not np.isnan(cube.values).all()
+            key: _analysed(trial, cube) for key, cube in cubes.items() if not np.isnan(cube.values).all()
         }
         every |= {key if stratum is None else f"{key}, {stratum}": found for key, found in analyses.items()}
         if analyses:
@@ -83,6 +81,16 @@ def build_scores(number: int, options: TableOptions) -> Table:
         is_simulated=scores.is_simulated,
         sources=_of_arms(scores.sources, cells),
     )
+
+
+def _analysed(trial: Trial, cube: ScoreCube) -> AspectAnalysis:
+    """Means and contrasts at the level and with the adjustment that the protocol plans.
+
+    The seed of the bootstrap hangs on the design: the same rows give the same table.
+    """
+    plan = plan_of(trial.protocol)
+    seed = analysis_seed(trial)
+    return analyse_aspect(cube, level=plan.level, seed=seed, cross_check=False, adjustment=plan.adjustment)
 
 
 def _arms_of(number: int, trial: Trial) -> list[tuple[str, str]]:
@@ -196,10 +204,11 @@ def _row(
 def _caption(number: int, scores: TrialScores, arms: list[tuple[str, str]], aspects: Sequence[Aspect]) -> str:
     trial = scores.trial
     caption = _(
-        "Table %(number)s. Mean score [95%% CI] of %(arms)s arms by %(raters)s blinded raters on %(questions)s "
+        "Table %(number)s. Mean score [%(level)s CI] of %(arms)s arms by %(raters)s blinded raters on %(questions)s "
         "questions of %(patients)s patients; %(aspects)s aspects, scale %(low)s to %(high)s."
     ) % {
         "number": number,
+        "level": plan_of(trial.protocol).level_name,
         "arms": len(arms),
         "raters": scores.raters,
         "questions": scores.questions,
@@ -242,7 +251,7 @@ def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -
             ]
         raters = tuple(cube.raters[place] for place in kept)
         part = ScoreCube(cube.values[kept], raters, cube.questions, cube.systems, cube.patients)
-        found = analyse_aspect(part, seed=analysis_seed(scores.trial), cross_check=False)
+        found = _analysed(scores.trial, part)
         pairs = zip(analyses[key].contrasts, found.contrasts, strict=True)
         moved = max([moved, *(abs(a.estimate.value - b.estimate.value) for a, b in pairs)])
     return [

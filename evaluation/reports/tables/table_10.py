@@ -18,7 +18,7 @@ from evaluation.reports.predictions import (
     side_note,
     units_of,
 )
-from evaluation.reports.rates import RowFigures, put_area
+from evaluation.reports.rates import RowFigures, cluster_note, put_area
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.tables.table_9 import BENIGN, MALIGNANT
 from evaluation.reports.validators import narrower_than_one_case
@@ -65,7 +65,12 @@ def build(options: TableOptions) -> Table:
         rows=[Row(key, row.label, row.cells) for key, row in rows],
         method=_("Method: %(method)s.") % {"method": _methods(rows)},
         version=software_version(),
-        notes=[*side_note(sides), *notes, *(_paper_notes() if options.paper else [])],
+        notes=[
+            *side_note(sides),
+            *cluster_note(row for _key, row in rows),
+            *notes,
+            *(_paper_notes() if options.paper else []),
+        ],
         is_simulated=is_simulated,
         sources=[source for judged in every for source in judged.sources()],
     )
@@ -96,7 +101,7 @@ def _row(judged: Judged, options: TableOptions) -> tuple[str, RowFigures]:
     figures = RowFigures(judged.label, tuple(unit.prediction for unit in judged.units))
     put_area(figures, judged)
     try:
-        found = specificity_at_sensitivity(judged.truth, judged.scores, SENSITIVITY)
+        found = specificity_at_sensitivity(judged.truth, judged.scores, SENSITIVITY, clusters=judged.patients)
     except ValueError as error:
         figures.put("specificity", None, _("not defined"))
         figures.warnings.append(f"{judged.label}: {error}.")

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.reports import paper_tables
+from evaluation.reports.case_sets import TISSUE
 from evaluation.reports.options import TableOptions
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
@@ -20,7 +21,6 @@ from mammo.core.errors import UserError
 NUMBER = 4
 # A 4 without a letter stands in its own column where there is one.
 CATEGORIES = ("3", "4", "4A", "4B", "4C")
-TISSUE = ("core_biopsy", "vacuum_biopsy", "fine_needle", "surgery")
 
 
 @dataclass(frozen=True)

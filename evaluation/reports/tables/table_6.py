@@ -14,7 +14,7 @@ from evaluation.reports.predictions import (
     side_note,
     units_of,
 )
-from evaluation.reports.rates import RowFigures, put_area
+from evaluation.reports.rates import RowFigures, cluster_note, put_area
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.statistics.results import Estimate
 from mammo.archive.models import Study
@@ -65,7 +65,12 @@ def build(options: TableOptions) -> Table:
         rows=[Row(key, row.label, row.cells) for key, row, _parts in figures],
         method=_("Method: %(method)s.") % {"method": _method(figures)},
         version=software_version(),
-        notes=[*notes, *side_note(sides), *(warning for _k, row, _p in figures for warning in row.warnings)],
+        notes=[
+            *notes,
+            *side_note(sides),
+            *cluster_note(row for _k, row, _p in figures),
+            *(warning for _k, row, _p in figures for warning in row.warnings),
+        ],
         is_simulated=is_simulated,
         sources=[
             source

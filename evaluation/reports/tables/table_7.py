@@ -1,12 +1,22 @@
 """Table 7: classifiers and readers on biopsy-proven cases, with AUC and rates."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation.models import ReaderStudyCase
 from evaluation.reports import paper_tables
+from evaluation.reports.case_sets import (
+    Breast,
+    cases_read,
+    judged_on_cases,
+    other_cases,
+    tissue_and_follow_up,
+    verification_note,
+)
 from evaluation.reports.options import TableOptions
 from evaluation.reports.predictions import (
     Judged,
@@ -18,7 +28,7 @@ from evaluation.reports.predictions import (
     side_note,
     units_of,
 )
-from evaluation.reports.rates import RATES, RowFigures, put_area, put_rates
+from evaluation.reports.rates import RATES, RowFigures, cluster_note, put_area, put_rates
 from evaluation.reports.reader_readings import CaseReading, condition_names, study_readings
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
@@ -46,13 +56,17 @@ def build(options: TableOptions) -> Table:
     sources: list[Mapping[str, Any]] = []
     notes: list[str] = []
     simulated = False
+    found = study_readings(options.reader_study, simulated=options.simulated) if options.reader_study else []
+    cases = cases_read(options.reader_study, {r.case for r in found}) if options.reader_study else []
+    breasts: set[Breast] = {(case.study_id, case.laterality) for case in cases}
     if options.reader_study is None or options.runs:
-        for judged, side in classifiers(options):
+        for judged, side in _classifiers_beside(cases, options):
             rows += [_classifier_row(part, options) for part in by_stratum(judged, options.by)]
             sources += judged.sources()
-            notes += side_note([side])
+            notes += [*side_note([side]), *judged.notes]
             simulated |= any(unit.is_simulated for unit in judged.units)
-    found = study_readings(options.reader_study, simulated=options.simulated) if options.reader_study else []
+            if not cases or judged.notes:
+                breasts |= {(unit.study, unit.laterality) for unit in judged.units}
     if options.reader_study is not None:
         rows += _reader_rows(found, options)
         sources += [reading.source() for reading in found]
@@ -61,17 +75,18 @@ def build(options: TableOptions) -> Table:
         simulated |= any(reading.is_simulated for reading in found)
     if not rows:
         raise UserError(_("table 7: there is nothing to tabulate; name --reader-study or --run"))
+    notes += cluster_note(row for _key, row in rows)
     notes += [warning for _key, row in rows for warning in row.warnings]
     notes += _paper_notes() if options.paper else []
     return Table(
         number=NUMBER,
-        caption=_caption(rows, found, options, simulated),
+        caption=_caption(rows, found, options, simulated, breasts),
         stub=_("Method"),
         columns=_columns(options),
         rows=[Row(key, row.label, row.cells) for key, row in rows],
         method=_method(rows),
         version=software_version(),
-        notes=list(dict.fromkeys([*notes, _verification_bias()])),
+        notes=list(dict.fromkeys([*notes, verification_note(breasts)])),
         is_simulated=simulated,
         sources=sources,
     )
@@ -100,10 +115,33 @@ def classifiers(options: TableOptions) -> list[tuple[Judged, str]]:
     return made
 
 
+def _classifiers_beside(cases: list[ReaderStudyCase], options: TableOptions) -> list[tuple[Judged, str]]:
+    """Classifiers on the readers' cases where they judged them; else on their own, with a warning."""
+    if options.reader_study is None or not cases:
+        return classifiers(options)
+    read: set[Breast] = {(case.study_id, case.laterality) for case in cases}
+    made = []
+    for run in chosen_runs(options, STAGES, NUMBER):
+        judged = judged_on_cases(run, cases, method=METHOD, simulated=options.simulated)
+        side = ""
+        if judged is None:
+            alone = classifiers(replace(options, runs=(run,)))
+            if not alone:
+                continue
+            judged, side = alone[0]
+            shared = len(read & {(unit.study, unit.laterality) for unit in judged.units})
+        else:
+            shared = len(judged.units)
+        if shared < max(len(cases), len(judged.units)):
+            judged.notes.append(other_cases(judged.label, judged, shared, len(cases)))
+        made.append((judged, side))
+    return made
+
+
 def _classifier_row(judged: Judged, options: TableOptions) -> tuple[str, RowFigures]:
     figures = RowFigures(judged.label, tuple(unit.prediction for unit in judged.units))
     put_area(figures, judged)
-    put_rates(figures, judged.truth, judged.scores >= options.threshold, prevalence=options.prevalence)
+    put_rates(figures, judged, judged.scores >= options.threshold, prevalence=options.prevalence)
     _add_paper(figures, options)
     return judged.key, figures
 
@@ -128,9 +166,10 @@ def _reader_row(label: str, found: list[CaseReading], options: TableOptions) -> 
     figures = RowFigures(label, tuple(reading.pk for reading in found))
     units = [Unit(r.pk, "", r.case, r.patient, r.study, "", r.likelihood, r.is_simulated) for r in found]
     truth = np.array([r.truth for r in found], dtype=bool)
-    put_area(figures, Judged(label, label, units, truth))
+    judged = Judged(label, label, units, truth)
+    put_area(figures, judged)
     called = np.array([r.called for r in found], dtype=bool)
-    put_rates(figures, truth, called, prevalence=options.prevalence)
+    put_rates(figures, judged, called, prevalence=options.prevalence)
     return figures
 
 
@@ -210,18 +249,19 @@ def _paper_notes() -> list[str]:
     return notes
 
 
-def _verification_bias() -> str:
-    return _(
-        "Every case has a biopsy (verification bias): sensitivity and specificity are not those of screening."
-    )
-
-
 def _caption(
-    rows: list[tuple[str, RowFigures]], found: list[CaseReading], options: TableOptions, simulated: bool
+    rows: list[tuple[str, RowFigures]],
+    found: list[CaseReading],
+    options: TableOptions,
+    simulated: bool,
+    breasts: set[Breast],
 ) -> str:
-    caption = _("Table 7. Malignancy of biopsied breasts: AUC and rates [95%% CI] of %(rows)s rows") % {
-        "rows": len(rows)
-    }
+    what = (
+        _("Table 7. Malignancy of breasts with a biopsy or a negative follow-up")
+        if tissue_and_follow_up(breasts)[1]
+        else _("Table 7. Malignancy of biopsied breasts")
+    )
+    caption = _("%(what)s: AUC and rates [95%% CI] of %(rows)s rows") % {"what": what, "rows": len(rows)}
     parts = []
     if options.reader_study is None or options.runs:
         parts.append(_("classifiers call from %(threshold)s on") % {"threshold": f"{options.threshold:g}"})

@@ -14,9 +14,9 @@ from evaluation.reports.predictions import (
     side_note,
     units_of,
 )
-from evaluation.reports.rates import RowFigures, put_area
+from evaluation.reports.rates import RowFigures, cluster_note, put_area
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
-from evaluation.statistics.fourfold import fourfold, rates
+from evaluation.statistics.clustered_shares import rates_of_units
 from evaluation.statistics.results import Estimate
 from mammo.core.errors import UserError
 from modeling.models import Prediction, Run
@@ -67,6 +67,7 @@ def build(options: TableOptions) -> Table:
                 "A fused AUC says nothing by itself: the report was written by a radiologist who saw the images."
             ),
             *side_note(sides),
+            *cluster_note(rows.values()),
             *(warning for figures in rows.values() for warning in figures.warnings),
         ],
         is_simulated=is_simulated,
@@ -93,7 +94,7 @@ def _judged(run: Run, method: str, options: TableOptions) -> tuple[Judged | None
 def _put(figures: RowFigures, judged: Judged, method: str, options: TableOptions) -> None:
     figures.sources = tuple(unit.prediction for unit in judged.units)
     put_area(figures, judged, f"auc_{method}")
-    found = rates(fourfold(judged.truth, judged.scores >= options.threshold))
+    found = rates_of_units(judged.truth, judged.scores >= options.threshold, judged.patients)
     figures.put(f"accuracy_{method}", found.get("accuracy"))
 
 

@@ -1,17 +1,14 @@
 """Tables 4 to 10: numbers from rows, simulated rows kept apart, warnings beside the numbers, six formats."""
 
 import csv
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.utils import timezone
 
-from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading, ReadingSlot
+from evaluation.models import ReaderStudy
 from evaluation.reports.validators import (
     auc_of_two_values,
     auc_without_width,
@@ -20,90 +17,13 @@ from evaluation.reports.validators import (
     rates_fit,
     sums_differ,
 )
-from evaluation.services.exports import ask_export, decide_export
-from evaluation.statistics.clustered_roc import clustered_auc
 from evaluation.statistics.delong import auc
-from evaluation.statistics.fourfold import Fourfold, rates
 from evaluation.statistics.results import Estimate
-from mammo.accounts.models import AuditEvent, Site, User
+from mammo.accounts.models import Site
 from mammo.archive.models import Pathology, Study
-from modeling.models import Checkpoint, Prediction, Run, Snapshot
-from tests.evaluation import scene
+from modeling.models import Prediction, Snapshot
+from tests.evaluation.reports.prediction_scene import DENSITIES, cell, malignancy_run, predict, run_of
 from tests.evaluation.reports.test_table_1 import refusal, table
-
-DENSITIES = "ABCD"
-
-
-@pytest.fixture
-def archive(site: Site) -> list[Study]:
-    """Twelve patients, one study each: densities in turn, categories, both breasts biopsied of every second one."""
-    studies = []
-    for number in range(12):
-        study = scene.patient_with_study(site, f"P{number:03d}", f"A{number:03d}")
-        study.density = DENSITIES[number % 4]
-        study.birads_right = study.birads_overall = ("3", "4A", "4B", "4C", "2", "0")[number % 6]
-        study.birads_left = "4A" if number % 2 else "3"
-        study.age = 35 + 4 * number
-        study.save()
-        for side in ("R", "L") if number % 2 else ("R",):
-            result = "malignant" if (number + (side == "L")) % 3 == 0 else "benign"
-            Pathology.objects.create(study=study, laterality=side, method="core_biopsy", result=result)
-        studies.append(study)
-    return studies
-
-
-def run_of(
-    site: Site, stage: str, *, variant: str = "", simulated: bool = False, **config: Any
-) -> Checkpoint:
-    """A run with one checkpoint."""
-    run = Run.objects.create(
-        site=site,
-        name=f"{stage} {variant}",
-        stage=stage,
-        variant=variant,
-        config=config,
-        is_simulated=simulated,
-    )
-    return Checkpoint.objects.create(run=run, folder="/weights", sha256="a" * 64, is_simulated=simulated)
-
-
-def predict(checkpoint: Checkpoint, study: Study, kind: str, value: float, **fields: Any) -> Prediction:
-    side = fields.pop("laterality", "")
-    return Prediction.objects.create(
-        checkpoint=checkpoint,
-        unit_kind="breast" if side else "study",
-        unit=f"{study.pk}:{side}" if side else str(study.pk),
-        study=study,
-        laterality=side,
-        kind=kind,
-        method=fields.pop("method", "image"),
-        value=value,
-        is_simulated=checkpoint.is_simulated,
-        **fields,
-    )
-
-
-def malignancy_run(
-    site: Site,
-    archive: list[Study],
-    *,
-    stage: str = "umicon_supervised",
-    variant: str = "umicon",
-    **fields: Any,
-) -> Checkpoint:
-    """Chances for every biopsied breast, by image, report and both."""
-    checkpoint = run_of(site, stage, variant=variant, **fields)
-    for place, row in enumerate(Pathology.objects.order_by("study__pk", "laterality")):
-        base = 0.35 + 0.3 * (row.result == "malignant") + 0.05 * (place % 5)
-        for method, shift in (("image", 0.0), ("report", -0.04 * (place % 3)), ("fused", 0.02)):
-            predict(
-                checkpoint, row.study, "malignancy", base + shift, laterality=row.laterality, method=method
-            )
-    return checkpoint
-
-
-def cell(found: dict[str, Any], row: int, column: str) -> Any:
-    return found["rows"][row]["cells"][column]
 
 
 def test_table_4_counts_each_patient_once_under_her_highest_category(archive: list[Study]) -> None:
@@ -170,115 +90,6 @@ def test_table_6_is_the_one_vs_rest_auc_of_each_density(archive: list[Study], si
     assert cell(paper, 0, "B_paper")["value"] == 0.90
     by_age = table(6, "--by", "age")
     assert {row["label"].split(" · ")[1] for row in by_age["rows"]} >= {"age 40–49"}
-
-
-def test_table_7_of_classifiers_has_clustered_areas_and_rates(archive: list[Study], site: Site) -> None:
-    checkpoint = malignancy_run(site, archive)
-    rows = list(Prediction.objects.filter(checkpoint=checkpoint, method="image").order_by("unit"))
-    truth = np.array(
-        [
-            Pathology.objects.filter(study=row.study, laterality=row.laterality, result="malignant").exists()
-            for row in rows
-        ]
-    )
-    scores, patients = np.array([row.value for row in rows]), [str(row.study.patient_id) for row in rows]
-    found = table(7, "--prevalence", 0.01)
-    area = clustered_auc(truth, scores, patients)
-    assert cell(found, 0, "auc")["value"] == pytest.approx(area.value)
-    assert cell(found, 0, "auc")["ci"] == pytest.approx(list(area.interval))
-    called = scores >= 0.5
-    counts = Fourfold(
-        int((truth & called).sum()),
-        int((~truth & called).sum()),
-        int((truth & ~called).sum()),
-        int((~truth & ~called).sum()),
-    )
-    for name, rate in rates(counts).items():
-        assert cell(found, 0, name)["value"] == pytest.approx(rate.value)
-    assert cell(found, 0, "prevalence") == f"{truth.mean():.1%} ({truth.sum()}/{len(truth)})"
-    assert cell(found, 0, "ppv_at")["value"] < cell(found, 0, "ppv")["value"]
-    strict = table(7, "--threshold", 0.99)
-    assert cell(strict, 0, "sensitivity")["value"] == 0
-    assert any("verification bias" in note for note in found["notes"])
-    assert "a share between 0 and 1" in refusal(7, "--prevalence", 2)
-
-
-@pytest.fixture
-def reader_study(archive: list[Study], rita: User, site: Site) -> ReaderStudy:
-    """Four readers, two conditions, twelve cases; locked."""
-    study = ReaderStudy.objects.create(
-        site=site,
-        protocol=scene.frozen_protocol(rita),
-        name="Readers",
-        state="draft",
-        conditions=[{"key": "alone", "name": "alone"}, {"key": "ai", "name": "with UMiCon"}],
-        seed=3,
-        by_user=rita,
-    )
-    cases = [
-        ReaderStudyCase.objects.create(
-            reader_study=study, study=row, laterality="R", truth=place % 2 == 0, position=place + 1
-        )
-        for place, row in enumerate(archive)
-    ]
-    rng = np.random.default_rng(5)
-    for number in range(4):
-        user = scene.person(site, f"Reader{number}")
-        reader = Reader.objects.create(
-            reader_study=study, user=user, group="junior" if number < 2 else "senior"
-        )
-        for turn, condition in enumerate(("alone", "ai")):
-            for case in cases:
-                slot = ReadingSlot.objects.create(
-                    reader=reader, case=case, condition=condition, position=turn * 12 + case.position
-                )
-                likelihood = int(
-                    np.clip(35 + 25 * case.truth + 10 * turn * case.truth + rng.normal(0, 18), 0, 100)
-                )
-                category = "4A" if likelihood > 45 else "3"
-                Reading.objects.create(
-                    slot=slot,
-                    by_user=user,
-                    category=category,
-                    likelihood=likelihood,
-                    is_simulated=number == 3,
-                )
-    ReaderStudy.objects.filter(pk=study.pk).update(state="locked", design_sha256="d" * 64)
-    return ReaderStudy.objects.get(pk=study.pk)
-
-
-def test_table_7_of_readers_takes_likelihoods_for_the_area_and_categories_for_the_rates(
-    reader_study: ReaderStudy,
-) -> None:
-    found = table(7, "--reader-study", "Readers")
-    assert len(found["rows"]) == 3 * 2
-    readings = Reading.objects.filter(is_simulated=False, slot__condition="ai").select_related("slot__case")
-    first = sorted({str(r.slot.reader_id) for r in readings})
-    row = next(r for r in found["rows"] if r["key"].endswith(":ai"))
-    reader = Reader.objects.filter(reader_study=reader_study).order_by("pk")[int(row["key"][1:3]) - 1]
-    own = [r for r in readings if r.slot.reader_id == reader.pk]
-    truth = np.array([r.slot.case.truth for r in own])
-    expected = auc(truth, np.array([float(r.likelihood) for r in own]))
-    assert row["cells"]["auc"]["value"] == pytest.approx(expected.value)
-    called = np.array([r.category == "4A" for r in own])
-    assert row["cells"]["sensitivity"]["value"] == pytest.approx(called[truth].mean())
-    assert "with UMiCon" in row["label"]
-    assert len(first) == 3
-    assert any("Mean AUC, with UMiCon - alone" in note for note in found["notes"])
-    assert any("3 readers" in note for note in found["notes"])
-    assert "3 readers, 12 cases, biopsy from category 4A on" in found["caption"]
-    with_all = table(7, "--reader-study", "Readers", "--simulated")
-    assert len(with_all["rows"]) == 8
-    assert "Not a result" in with_all["caption"]
-    names = [user.display_name for user in User.objects.all()]
-    assert not any(
-        name in json.dumps(found) for name in names if name.startswith("Reader") and name != "Readers"
-    )
-
-
-def test_a_reader_study_that_is_not_locked_gives_no_table(reader_study: ReaderStudy) -> None:
-    ReaderStudy.objects.filter(pk=reader_study.pk).update(state="reading")
-    assert "once the readings are locked" in refusal(7, "--reader-study", "Readers")
 
 
 def test_table_8_shows_images_report_and_both(archive: list[Study], site: Site) -> None:
@@ -418,22 +229,3 @@ def test_figures_of_runs_and_readers_are_drawn_from_the_rows(
     with pytest.raises(CommandError, match="ends in svg, pdf, png"):
         call_command("figure", "roc", str(tmp_path / "r.gif"))
     assert not (tmp_path / "r.svg").exists()
-
-
-def test_exported_readings_give_the_same_analysis_again(reader_study: ReaderStudy, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    people = [scene.person(reader_study.site, name, "statistician") for name in ("Stan", "Stella")]
-    row = ask_export(reader_study, by_user=people[0], reason="analysis in R", expires_on=timezone.localdate())
-    decide_export(row, "approved", by_user=people[1])
-    call_command("export_readings", str(out), "--request", str(row.pk))
-    from tests.evaluation.analyses.test_analyse import analyse
-
-    found = analyse("mrmc", out / "readings.csv")
-    note = next(n for n in table(7, "--reader-study", "Readers")["notes"] if n.startswith("Mean AUC"))
-    assert f"{found['difference']['estimate']:.3f}" in note
-    lines = (out / "readings.imrmc").read_text().splitlines()
-    assert lines[3:5] == ["NR: 3", "NM: 2"]
-    assert sum(line.startswith("-1,") for line in lines) == 12
-    assert AuditEvent.objects.get(action="evaluation.readings.exported").reason == "analysis in R"
-    with pytest.raises(CommandError, match="holds files already"):
-        call_command("export_readings", str(out), "--request", str(row.pk))

@@ -219,4 +219,4 @@ def test_reader_files_hold_truth_and_every_reading() -> None:
         "R01,C001,alone,80",
         "R01,C002,alone,20",
     ]
-    assert mrmcaov_file(found).decode().splitlines()[1] == "R01,alone,C001,1,80"
+    assert mrmcaov_file(found).decode().splitlines()[1] == "R01,alone,C001,1,80,P001"

@@ -64,7 +64,7 @@ def test_contrasts_equal_lmertest_with_satterthwaite_and_holm(
         assert contrast.estimate.df == pytest.approx(row["df"], abs=0.5)
         assert contrast.estimate.interval == pytest.approx((row["lo_none"], row["hi_none"]), abs=5e-3)
         assert np.log(contrast.p) == pytest.approx(np.log(row["p_none"]), rel=1e-3, abs=1e-3)
-        assert np.log(contrast.p_holm) == pytest.approx(np.log(row["p_holm"]), rel=1e-3, abs=1e-3)
+        assert np.log(contrast.p_adjusted) == pytest.approx(np.log(row["p_holm"]), rel=1e-3, abs=1e-3)
 
 
 def test_mean_squares_of_a_small_table_equal_sums_written_out() -> None:

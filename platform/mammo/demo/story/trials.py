@@ -24,6 +24,12 @@ VISITOR_QUESTIONS = 9
 FORMATS = ("csv", "tex", "html", "md")
 # Answering systems of the trials, and the stage whose weights answer.
 SYSTEMS = {"MammoVLM": "sft", "Tiny LLaVA": LLAVA_STAGE, "Untuned LLM": "language"}
+ENDPOINT = {
+    "endpoint": "correctness",
+    "first": "MammoVLM",
+    "second": "Untuned LLM",
+    "hypothesis": "superiority",
+}
 ANSWERING = {"temperature": 0.0, "max_new_tokens": 80}
 
 
@@ -75,11 +81,7 @@ def _designed(
             site=people.site,
             by_user=researcher,
             consent_basis="synthetic questions",
-            primary_endpoint={
-                "aspect": "correctness",
-                "contrast": "MammoVLM - untuned LLM",
-                "hypothesis": "difference",
-            },
+            primary_endpoint=ENDPOINT,
             analysis_plan="Two-way random effects over raters and questions; all contrasts with Holm.",
         )
         trial = trials.create_trial(

@@ -1,0 +1,106 @@
+"""Which cases a row of Table 7 stands on, and what their truth rests on."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from evaluation.models import ReaderStudy, ReaderStudyCase
+from evaluation.reports.predictions import Judged, Unit, run_label
+from evaluation.services.leakage import training_side
+from mammo.archive.models import Pathology
+from modeling.models import Prediction, Run
+
+# Methods that look at tissue; the other one is negative follow-up.
+TISSUE = ("core_biopsy", "vacuum_biopsy", "fine_needle", "surgery")
+Breast = tuple[Any, str]
+
+
+def cases_read(study: ReaderStudy, names: Collection[str]) -> list[ReaderStudyCase]:
+    """Cases of the study by the names that readings have (C001, …)."""
+    rows = study.cases.select_related("study").order_by("position")
+    return [case for case in rows if f"C{case.position:03d}" in names]
+
+
+def judged_on_cases(
+    run: Run, cases: Collection[ReaderStudyCase], *, method: str, simulated: bool
+) -> Judged | None:
+    """What a run said about the study's own cases, with the study's truth; None where it said nothing.
+
+    Cases of patients whom the run was trained or chosen on are left out. A whole patient's case has the highest chance
+    of her breasts.
+    """
+    rows = Prediction.objects.filter(
+        checkpoint__run=run,
+        kind="malignancy",
+        method=method,
+        unit_kind=Prediction.UnitKind.BREAST,
+        study__in={case.study_id for case in cases},
+    )
+    if not simulated:
+        rows = rows.filter(is_simulated=False)
+    # Of several checkpoints the latest judged a breast last.
+    latest = {(row.study_id, row.laterality): row for row in rows.order_by("created_at")}
+    trained = {
+        patient for checkpoint in run.checkpoints.all() for patient in training_side(checkpoint).patients
+    }
+    units, truth = [], []
+    for case in cases:
+        if case.study.patient_id in trained:
+            continue
+        own = [
+            row
+            for (of_study, side), row in latest.items()
+            if of_study == case.study_id and case.laterality in ("", side)
+        ]
+        if own:
+            row = max(own, key=lambda prediction: prediction.value)
+            patient = str(case.study.patient_id)
+            units.append(
+                Unit(
+                    *(str(row.pk), str(run.pk), row.unit, patient, case.study_id, row.laterality),
+                    *(row.value, row.is_simulated),
+                )
+            )
+            truth.append(case.truth)
+    if not units:
+        return None
+    return Judged(str(run.pk), run_label(run), units, np.array(truth, dtype=bool), run)
+
+
+def other_cases(label: str, judged: Judged, shared: int, cases: int) -> str:
+    """The warning beside a row that does not stand on the cases of the readers."""
+    return _(
+        "%(label)s: judged on %(units)s cases, the readers on %(cases)s, of which %(shared)s are the same: the rows "
+        "compare case sets as well as methods."
+    ) % {"label": label, "units": len(judged.units), "cases": cases, "shared": shared}
+
+
+def tissue_and_follow_up(breasts: Iterable[Breast]) -> tuple[int, int]:
+    """How many of the cases have a tissue result, and how many negative follow-up alone.
+
+    Args:
+        breasts: (study id, side) of each case; an empty side is the whole patient.
+    """
+    wanted = set(breasts)
+    rows = Pathology.objects.filter(study__in={study for study, _side in wanted}, replaced_by__isnull=True)
+    with_tissue: set[Breast] = set()
+    for study, side, method in rows.values_list("study_id", "laterality", "method"):
+        if method in TISSUE:
+            with_tissue |= {(study, side), (study, "")}
+    tissue = len(wanted & with_tissue)
+    return tissue, len(wanted) - tissue
+
+
+def verification_note(breasts: Iterable[Breast]) -> str:
+    """What the truth rests on, and what it is no measure of."""
+    tissue, others = tissue_and_follow_up(breasts)
+    if not others:
+        return _(
+            "Every case has a biopsy (verification bias): sensitivity and specificity are not those of screening."
+        )
+    return _(
+        "%(tissue)s cases have a biopsy, %(others)s a negative follow-up of two years or more alone (verification "
+        "bias: who was biopsied was chosen); sensitivity and specificity are not those of screening."
+    ) % {"tissue": tissue, "others": others}

@@ -1,0 +1,109 @@
+"""The primary endpoint of a protocol: one hypothesis at the protocol's alpha, told before everything else."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from django.utils.translation import gettext as _
+
+from evaluation.endpoint import Endpoint
+from evaluation.models import Trial
+from evaluation.reports.plan import AnalysisPlan
+from evaluation.reports.study.data import StudyData
+from evaluation.reports.study.parts import Grid, Section, p_text, shown
+from evaluation.statistics.equivalence import MarginTest, equivalence, non_inferiority
+from evaluation.statistics.results import Contrast
+from evaluation.statistics.score_analysis import AspectAnalysis
+
+
+def primary_endpoint(data: StudyData, plan: AnalysisPlan, analyses: Mapping[str, AspectAnalysis]) -> Section:
+    """The planned contrast with its one test, or why it can't be told."""
+    title, notes = _("Primary endpoint"), list(plan.notes)
+    endpoint = plan.endpoint
+    if endpoint is None or not endpoint.first:
+        notes.append(_("The protocol names no primary contrast: every test of this report is secondary."))
+        return Section(title, notes)
+    if data.facts.get("state") != Trial.State.UNBLINDED:
+        # Naming the contrast among the codes would tell which code is which arm.
+        notes.append(
+            _("Arms stand under codes: which of the differences is the primary one is told after unblinding.")
+        )
+        return Section(title, notes)
+    found = analyses.get(endpoint.measure)
+    contrast = _planned(endpoint, found) if found is not None else None
+    if contrast is None:
+        notes.append(
+            _("The planned contrast (%(measure)s, %(first)s − %(second)s) is not among the scores analysed.")
+            % {"measure": endpoint.measure, "first": endpoint.first, "second": endpoint.second}
+        )
+        return Section(title, notes)
+    notes.append(
+        _("One hypothesis at alpha %(alpha)s, so its p value is not adjusted; everything else is secondary.")
+        % {"alpha": f"{plan.alpha:g}"}
+    )
+    rows = _rows(data, plan, endpoint, contrast)
+    return Section(title, notes, [Grid(_("The planned contrast"), [_("Item"), _("Value")], rows)])
+
+
+def _planned(endpoint: Endpoint, found: AspectAnalysis) -> Contrast | None:
+    """The contrast in the direction that was planned."""
+    for contrast in found.contrasts:
+        if (contrast.first, contrast.second) == (endpoint.first, endpoint.second):
+            return contrast
+        if (contrast.second, contrast.first) == (endpoint.first, endpoint.second):
+            return _turned(contrast)
+    return None
+
+
+def _turned(contrast: Contrast) -> Contrast:
+    estimate, interval = contrast.estimate, contrast.estimate.interval
+    return Contrast(
+        contrast.second,
+        contrast.first,
+        replace(estimate, value=-estimate.value, interval=(-interval[1], -interval[0]) if interval else None),
+        None if contrast.statistic is None else -contrast.statistic,
+        contrast.p,
+        contrast.p_adjusted,
+    )
+
+
+def _rows(data: StudyData, plan: AnalysisPlan, endpoint: Endpoint, contrast: Contrast) -> list[list[str]]:
+    estimate = contrast.estimate
+    rows = [
+        [_("Aspect"), data.aspect_name(endpoint.measure)],
+        [_("Contrast"), f"{contrast.first} − {contrast.second}"],
+        [_("Hypothesis"), hypothesis_name(endpoint.hypothesis)],
+        [_("Alpha"), f"{plan.alpha:g}"],
+        [_("Difference [%(level)s CI]") % {"level": plan.level_name}, shown(estimate, 2)],
+    ]
+    if endpoint.hypothesis == "superiority":
+        is_shown = contrast.p is not None and contrast.p < plan.alpha and estimate.value > 0
+        rows += [[_("p (two-sided)"), p_text(contrast.p)], [_("Shown"), _("yes") if is_shown else _("no")]]
+        return rows
+    test = _against_margin(endpoint, plan, contrast)
+    low, high = test.interval or (float("nan"), float("nan"))
+    rows += [
+        [_("Margin"), f"{test.margin:g}"],
+        [
+            _("Interval that decides (%(level)s)") % {"level": f"{100 * (1 - 2 * test.alpha):.6g}%"},
+            f"[{low:.2f}, {high:.2f}]" if test.interval else "–",
+        ],
+        [_("p (one-sided at %(alpha)s)") % {"alpha": f"{test.alpha:g}"}, p_text(test.p)],
+        [_("Shown"), _("yes") if test.is_shown else _("no")],
+    ]
+    return rows
+
+
+def _against_margin(endpoint: Endpoint, plan: AnalysisPlan, contrast: Contrast) -> MarginTest:
+    margin = endpoint.margin or 0.0
+    if endpoint.hypothesis == "equivalence":
+        return equivalence(contrast.estimate, margin, alpha=plan.alpha)
+    return non_inferiority(contrast.estimate, margin, alpha=plan.alpha / 2)
+
+
+def hypothesis_name(hypothesis: str) -> str:
+    """The hypothesis as printed."""
+    return {
+        "superiority": _("Superiority"),
+        "non_inferiority": _("Non-inferiority"),
+        "equivalence": _("Equivalence"),
+    }[hypothesis]
