@@ -16,6 +16,7 @@ from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import services as jobs
 from mammo.jobs.models import Job
 from modeling.models import Checkpoint, CheckpointExport, Run, Stage
+from modeling.services.withdrawals import refuse_to_hand_on
 
 JOB_KIND = "modeling.memorisation"
 # Run by name in a child process: this side knows no torch.
@@ -42,12 +43,13 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
     Raises:
         NotAllowedError: not a researcher of the site.
         UserError: recipient or reason is empty, or nothing was planted that the test could look for.
-        WrongStateError: it is asked for already.
+        WrongStateError: it is asked for already, or a patient that the weights learned from has withdrawn.
     """
     run = checkpoint.run
     require_researcher(run.site, by_user)
     if not recipient.strip() or not reason.strip():
         raise UserError(_("recipient and reason: say who gets the weights, and what for"))
+    refuse_to_hand_on(run)
     is_needed = run.stage in WRITING_STAGES
     if is_needed and not planted_in(run):
         raise UserError(
@@ -125,7 +127,8 @@ def decide(row: CheckpointExport, *, by_user: User, approve: bool) -> Checkpoint
 
     Raises:
         NotAllowedError: neither administrator nor data manager of the site.
-        WrongStateError: they asked themselves, it was decided already, or the test was not passed.
+        WrongStateError: they asked themselves, it was decided already, the test was not passed, or (for an approval) a
+            patient that the weights learned from has withdrawn.
     """
     site = row.checkpoint.run.site
     if not by_user.has_role(*DECIDING_ROLES, site=site):
@@ -140,6 +143,8 @@ def decide(row: CheckpointExport, *, by_user: User, approve: bool) -> Checkpoint
             raise WrongStateError(
                 _("The memorisation test was not passed, so these weights can't be handed on.")
             )
+        if approve:
+            refuse_to_hand_on(row.checkpoint.run)
         row.state = State.APPROVED if approve else State.REFUSED
         row.decided_by, row.decided_at = by_user, timezone.now()
         row.save(update_fields=["state", "decided_by", "decided_at"])
@@ -154,13 +159,14 @@ def files_to_hand_on(row: CheckpointExport, *, by_user: User) -> list[Path]:
 
     Raises:
         NotAllowedError: neither researcher nor administrator of the site.
-        WrongStateError: it is not approved.
+        WrongStateError: it is not approved, or a patient that the weights learned from has withdrawn since.
         UserError: the weights are not on this machine any more.
     """
     run = row.checkpoint.run
     require_researcher(run.site, by_user)
     if row.state != State.APPROVED:
         raise WrongStateError(_("These weights are not approved for export."))
+    refuse_to_hand_on(run)
     folder = Path(row.checkpoint.folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:

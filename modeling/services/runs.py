@@ -21,6 +21,7 @@ from mammo.jobs.models import Job
 from modeling.models import Checkpoint, Run, Snapshot
 from modeling.services.results import store_results
 from modeling.services.stages import StageSpec, stage_spec
+from modeling.services.withdrawals import checkpoints_under, refuse_to_train_on
 from modeling.training.typed_fields import ConfigError
 
 # Recorded with each run, so that it can be repeated.
@@ -58,7 +59,8 @@ def start_run(
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        WrongStateError: the snapshot is not frozen yet.
+        WrongStateError: the snapshot is not frozen yet, or a patient of it, or of what the starting weights learned
+            from, has withdrawn.
         UserError: unknown stage or field, or something that the stage needs is missing.
     """
     spec = stage_spec(stage)
@@ -69,6 +71,7 @@ def start_run(
     _check_inputs(spec, snapshot, corpus)
     checked = _checked_config(spec, config or {})
     init = _init(spec, starts_from, language_model)
+    refuse_to_train_on(snapshot, _all_named(starts_from, init))
     simulated = (
         is_simulated or bool(snapshot and snapshot.is_simulated) or any(c.is_simulated for c in starts_from)
     )
@@ -119,6 +122,7 @@ def repeat_run(run: Run, *, by_user: User) -> Run:
 
     Raises:
         NotAllowedError: not a researcher of the site.
+        WrongStateError: a patient of its training set, or of what its starting weights learned from, has withdrawn.
         UserError: it was recorded without a job, or what it started from is gone.
     """
     require_researcher(run.site, by_user)
@@ -203,6 +207,12 @@ def _init(
     return folders
 
 
+def _all_named(starts_from: Sequence[Checkpoint], init: Mapping[str, str]) -> list[Checkpoint]:
+    """The starting checkpoints, those that are named by their folder alone among them."""
+    by_folder = Checkpoint.objects.filter(folder__in=init.values()).select_related("run__job")
+    return list({checkpoint.pk: checkpoint for checkpoint in (*starts_from, *by_folder)}.values())
+
+
 def _what_is_in(folder: Path) -> str:
     """Whether a model folder reads images: the name under which stages take it."""
     try:
@@ -228,8 +238,13 @@ def run_folder(run: Run) -> Path:
 
 
 def build_request(job: Job) -> dict[str, Any]:
-    """The stage's request; a later attempt goes on from the last checkpoint of the run's folder."""
-    run = Run.objects.select_related("snapshot").get(pk=job.parameters["run"])
+    """The stage's request; a later attempt goes on from the last checkpoint of the run's folder.
+
+    Raises:
+        WrongStateError: a patient of its training set, or of its starting weights', withdrew since it was queued.
+    """
+    run = Run.objects.select_related("snapshot", "job").get(pk=job.parameters["run"])
+    refuse_to_train_on(run.snapshot, checkpoints_under(run))
     request: dict[str, Any] = {
         "output": str(run_folder(run)),
         "config": run.config,

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -80,7 +81,9 @@ def create_snapshot(
             by_user=by_user,
             is_simulated=simulated or any(sample.is_simulated for sample in samples),
         )
-        snapshot.patients.set(Patient.objects.filter(pk__in=studies.values("patient")))
+        # Also those who asked without having a study here: their words are in it.
+        asked = [sample.question.patient_id for sample in samples if sample.question.patient_id]
+        snapshot.patients.set(Patient.objects.filter(Q(pk__in=studies.values("patient")) | Q(pk__in=asked)))
         snapshot.job = jobs.submit(
             JOB_KIND,
             by_user=by_user,
