@@ -1,8 +1,8 @@
 """Names, dates and numbers go by the place they stand in; the words of the field stay; hostile texts take no time.
 
 `cleaning_cases.jsonl` holds one text a line: `gone` must not be left (empty: the text stays whole). Its halves: what
-the patterns were written on, and three that were first looked at when the patterns stood (docs/log.md has what they
-found then).
+the patterns were written on, and three that were first looked at when the patterns stood (docs/benchmarks.md has what
+they found then).
 """
 
 import json
