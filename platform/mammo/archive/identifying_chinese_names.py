@@ -29,7 +29,7 @@ _DOTTED_NAME = rf"(?:{HAN}{{1,8}}(?:{_DOT}{HAN}{{1,8}}){{1,3}})"
 # Characters in which Uyghur, Kazakh, Tibetan and Mongolian names are written.
 _TRANSCRIBED = (
     "阿依古丽娜尔买麦提艾力卓玛扎西其格巴特热汗努帕仁乌兰才让央金德吉次旺姆桑拉多索朗木沙吐孙玉苏甫江克比米肯别"
-    "不都合曼诺敏萨高娃图雅布仓珍措加太尖参罗泽登益哈马穆罕默斯地里提夏迪赛亚森伊明克孜再帖莎茹蒙根花托娅那日嘎顿珠旦尼翁罕茨"
+    "不都合曼诺敏萨高娃图雅布仓珍措加太尖参罗泽登益哈马穆罕默斯地里提夏迪赛亚森伊明克孜再帖莎茹蒙根花托娅那日嘎顿珠旦尼翁罕茨逊拜"
 )
 _TRANSCRIBED_NAME = rf"(?:[{_TRANSCRIBED}]{{3,10}})"
 _PINYIN_NAME = (
@@ -43,7 +43,7 @@ _END = (
 )
 _HARD_END = (
     r"(?=$|[\s,，。.;；:：、()（）|/!！?？【】\[\]\"'“”]|\d|女|男|医[生师]|主[任治管]|副主|教授|护士|技师|"
-    r"审[核阅定签]|"
+    r"审[核阅定签]|摄|书写|"
     r"复[核审]|报告|日期|时间|签[名字发章])"
 )
 # What stands behind a keyword of names and is none.
@@ -107,6 +107,7 @@ _PERSON = _spaced(
     "姓名|名字|患者姓名|病人姓名|受检者|被检者|受检人|受检者姓名|检查者|技师|报告者|审核者|记录者|操作者|联系人|"
     "签名|签字|报告人|审核人|书写者|申请人|监护人|家属姓名|母亲姓名"
 )
+_DOCTOR = r"(?:报告|审核|诊断|书写|申请|会诊|主治|主刀|经治|检查)(?:医[生师]|技师)"
 _COLON = r" ?[:：=] ?"
 _JOINT = r"(?: ?[:：=】\])/—-] ?| ?)"
 _STRONG_VALUE = (
@@ -140,25 +141,32 @@ CHINESE_NAMES: tuple[str, ...] = (
     rf"(?:{_ACTS}){_ASIDE}(?: |[】\])]){_WEAK_VALUE}",
     rf"(?:{_NO_NAME}(?P<name>(?<!{HAN}){_NAME})) ?[/、] ?{_NAME} ?(?=$|\n|\d{{4}})",
     rf"(?<=/)(?<={HAN}/){_NO_NAME}(?P<name>{_NAME}) ?(?=$|\n|\d{{4}})",
+    # the last character of any word of a signature: 核片, 医助, 初写
+    rf"[审核阅签写录校读片刀诊检摄拍照助编](?: ?(?:者|人|员))?{_COLON}{_NO_NAME}{_NO_POST}(?P<word>{_NAME}){_HARD_END}",
+    rf"[审核阅签写录校刀摄拍](?: ?(?:者|人|员))?{_COLON}(?P<it>{_PINYIN_NAME})",
+    rf"(?:患者|病人|受检者) ?[(（]{_NO_NAME}(?P<name>{_NAME})[)）]",
     # what she says of herself, what is said of her
     rf"(?:我叫|名叫|名字叫|名字是|名字为|我名叫|大名){_STRONG_VALUE}",
-    rf"(?:我叫|名叫|名字叫)(?P<it>{_LOOSE_NAME}){_END}",
+    rf"(?:我叫|名叫|名字叫) ?(?P<it>{_LOOSE_NAME}){_END}",
     rf"我是(?:{_NO_NAME}(?P<name>{_NAME}){_HARD_END}|(?P<any>{_DOTTED_NAME}|{_TRANSCRIBED_NAME}){_HARD_END})",
     rf"我是{HAN}?[^,，。;；\n]{{1,8}}的{_NO_NAME}(?P<name>{_NAME}){_HARD_END}",
     rf"(?:患者|病人|受检者)(?:{_COLON}| )?[(（]?{_NO_NAME}(?P<placed>{_NAME})[,，\s(（]{{1,2}}{_SEX}(?!{HAN})",
     rf"(?:我|免贵|本人|患者|病人)姓(?P<it>{COMPOUND}|[{SURNAMES}])(?!名)",
-    rf"(?:姓 ?名|患者|病人|名字|本人|受检者)(?: ?[:：是为叫/] ?| )?{_NO_NAME}(?P<name>{_NAME}){_END}",
+    rf"(?:姓 ?名|患者|病人|名字|本人|受检者)(?: ?[:：是为叫/] ?| )?{_NO_NAME}(?P<placed>{_NAME}){_END}",
     rf"(?:姓 ?名|名字){_COLON}{_NO_VALUE}(?P<it>{_LOOSE_NAME})",
     rf"(?:{_PERSON}|患者|病人|本人|医 ?[生师]|技 ?[师士]|(?:{_ACTS}) ?(?:{_WHO}))"
-    rf" ?[:=是为叫/] ?{_NO_NAME}{_NO_POST}(?P<name>{_LOOSE_NAME})",
+    rf" ?[:=是为叫/] ?{_NO_NAME}{_NO_POST}(?P<placed>{_LOOSE_NAME})",
     rf"(?:患者|病人|本人|受检者)(?:{_COLON}| )?(?P<it>{_FORMED})(?=[,，\s(（]{{0,2}}(?:{_SEX}|{_AGE}))",
+    rf"(?:{_PERSON}|{_DOCTOR})(?: ?[:：是为叫/] ?| )?{_NO_NAME}(?P<placed>{_NAME}){_END}",
     rf"(?:医[生师]|大夫|主任|护士|教授)(?:叫|是)?{_NO_NAME}(?P<name>[{SURNAMES}]{HAN}{{1,2}})(?=说|让|给|看|建议|"
     rf"认为|开)",
-    rf"{_RELATIVE}(?:叫|名叫|是)?(?:{_COLON})?{_NO_NAME}(?P<name>{_NAME}){_END}",
+    rf"{_RELATIVE}(?:叫|名叫|是)?(?:{_COLON})?{_NO_NAME}(?P<placed>{_NAME}){_END}",
+    rf"{_RELATIVE}(?:[是为]|(?:叫|名叫|是|为)? ?[:/ ] ?){_NO_NAME}{_NO_POST}(?P<name>{_NAME}){_HARD_END}",
+    rf"(?:医[生师]|大夫|主任|护士|教授)(?:叫|名叫)(?P<name>{_NAME}){_HARD_END}",
     # a title behind it
     rf"(?:{COMPOUND})(?:(?![的说在是来去也和有做看女先男医主大教护]){HAN}){{0,2}}(?:女士|先生)?",
     rf"{_START}{_NO_NAME}{_NO_POST}(?P<name>{_NAME}) ?\(?(?={_TITLES})",
-    rf"(?<=[由请经找让及和与叫是被的科院问见跟给看]){_NO_NAME}{_NO_POST}(?P<name>{_NAME}) ?(?={_TITLES})",
+    rf"(?<=[由请经找让及和与叫是被的为/:科院问见跟给看]){_NO_NAME}{_NO_POST}(?P<name>{_NAME}) ?(?={_TITLES})",
     rf"(?<![主责专])(?<!{HAN}中){_NO_NAME}(?P<title>[{SURNAMES}])(?=医生|医师|主任|教授|大夫|女士|先生|院长)",
     # openings: name, sex, age
     rf"{_START}{_NO_NAME}(?P<name>{_NAME}){_STOP}(?:性别 ?:? ?)?{_SEX}(?=$|[\s,，。、;；/|)）]|\d)",

@@ -2,7 +2,7 @@
 
 # Words with a capital that stand where a name stands and are none.
 _NO_NAME = (
-    "the|this|that|these|those|there|a|an|and|or|of|to|in|on|at|by|for|from|with|without|is|are|was|were|be|been|"
+    "the|this|that|these|those|there|a|and|or|of|at|by|for|from|with|without|is|are|was|were|be|been|"
     "has|have|had|"
     "not|no|none|new|old|prior|previous|current|recent|routine|annual|screening|diagnostic|bilateral|unilateral|"
     "left|right|"
@@ -18,11 +18,11 @@ _NO_NAME = (
     "abnormal\\w{0,6}|"
     "negative|positive|probably|highly|stable|unchanged|palpable|asymptomatic|symptomatic|pain\\w{0,4}|"
     "tender\\w{0,4}|"
-    "discharge|biops\\w{1,3}|stereotactic|guid\\w{1,5}|core|needle|clips?|markers?|implants?|post|postmenopausal|"
+    "discharge|biops\\w{1,3}|stereotactic|guid\\w{1,5}|needle|clips?|markers?|implants?|postmenopausal|"
     "post-\\w{1,12}|postoperative\\w{0,2}|premenopausal|pre|pre-\\w{1,12}|preoperative\\w{0,2}|"
-    "perimenopausal|status|birads|bi-rads|bi|rads|acr|cad|ai|mri?|us|ct|pet|cc|mlo|ml|lm|xccl|mqsa|fda|pacs|ris|"
+    "perimenopausal|status|birads|bi-rads|bi|rads|acr|cad|ai|mri?|us|ct|pet|cc|mlo|xccl|mqsa|fda|pacs|ris|"
     "dcis|lcis|idc|"
-    "category|cat|class|grade|stage|type|date|time|age|aged?|years?|yrs?|yo|female|male|woman|women|man|lady|"
+    "category|cat|class|grade|stage|type|date|time|age|aged?|years?|yrs?|yo|female|male|woman|women|lady|"
     "girl|sex|gender|"
     "dob|mrn|id|number|patients?|pt|outpatient|inpatient|dr|prof|mrs?|ms|miss|doctors?|physicians?|attending|"
     "resident|fellow|"
@@ -32,25 +32,25 @@ _NO_NAME = (
     "service\\w?|unit|"
     "computer|aided|assisted|detection|software|algorithm|artificial|intelligence|double|single|independent|two|"
     "three|one|"
-    "four|first|second|third|last|next|follow\\w{0,4}|up|recall\\w{0,2}|call\\w{0,2}|back|return\\w{0,3}|"
+    "four|next|follow\\w{0,4}|up|recall\\w{0,2}|call\\w{0,2}|return\\w{0,3}|"
     "additional|further|"
-    "spot|magnification|compression|please|see|seen|her|his|she|he|it|they|we|you|i|my|our|your|who|which|when|"
+    "magnification|compression|please|see|seen|her|his|she|it|they|we|i|our|your|who|which|when|"
     "where|if|as|"
-    "all|any|each|only|also|final|preliminary|addend\\w{1,3}|amended|electronic\\w{0,4}|signed|dictated|read|"
+    "all|any|each|only|also|final|preliminary|addend\\w{1,3}|amended|electronic\\w{0,4}|signed|dictated|"
     "reviewed|"
     "interpreted|verified|approved|transcribed|performed|reports?|reported|complain\\w{1,3}|denies|"
     "present\\w{0,3}|notes?|"
     "noted|states?|unknown|unremarkable|limited|complete\\w{0,2}|incomplete|need|needs|hormone|therapy|treatment|"
     "chemotherapy|radiation|lumpectomy|mastectomy|menopaus\\w{1,4}|gravida|para|nulliparous|pregnan\\w{1,3}|"
     "lactating|"
-    "digital|analog|film|full|field|synthetic|two-view|four-view|standard|craniocaudal|mediolateral|oblique|"
-    "known|baseline|initial|short|interval|high|low|risk|average|increased|decreased|marked|markedly|mild\\w{0,2}|"
+    "digital|analog|film|synthetic|two-view|four-view|standard|craniocaudal|mediolateral|oblique|"
+    "known|baseline|initial|interval|low|risk|average|increased|decreased|marked|markedly|mild\\w{0,2}|"
     "moderate\\w{0,2}|severe\\w{0,2}|average|healthy|well|otherwise|african|american|caucasian|asian|"
     "hispanic|md|m\\.d|frcr|facr|phd|mbbs|rt|ethics|institutional|council|government|chinese|jan|january|feb|"
     "february|mar|march|apr|july?|aug|sept?|september|oct|october|nov|november|"
     "dec|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday|today|yesterday|luminal|her2|ki|"
     "brca\\w?|"
-    "referred|referr\\w{1,4}|requested|phone|telephone|fax|address|name|end|electronically|on|general|"
+    "referred|referr\\w{1,4}|requested|phone|telephone|fax|address|name|end|electronically|general|"
     "primary|care|emergency|gp|er|pcp|questionnaire|request|order|unspecified|pending|not|na|tbd|"
     "selenia|hologic|siemens|philips|fuji\\w{0,5}|giotto|ge|eklund|cooper|paget|mondor|phyllodes"
 )
@@ -75,7 +75,7 @@ _ROLE = (
     r"clinician|provider|"
     r"practitioner|technologist|technician|radiographer|mammographer|sonographer|nurse|reader|reporter|author|"
     r"referrer|"
-    r"examiner|operator|transcriptionist|typist|staff|md|gp|pcp|signature|signed|cc))"
+    r"tech|dictating|dictator|transcriber|examiner|operator|transcriptionist|typist|staff|md|gp|pcp|signature|signed|cc))"
 )
 _PERSON = (
     r"(?i:\b(?:patient(?:'s)?(?: name)?|pt|(?:full |first |last |family |given |middle |maiden |sur|fore)?name|"
@@ -98,7 +98,7 @@ _CREDENTIAL = (
 _AGE = (
     r"(?:(?:is |was )?(?:an? )?(?:aged? )?\d{1,3}[ -]{0,2}(?:years?|yrs?|y/?o|y\.o\.?|Y/?O|YEARS?|YRS?|Y|F|M)"
     r"(?![A-Za-z])|"
-    r"(?:[FM]|[Ff]emale|[Mm]ale|FEMALE|MALE)[ ,/]{1,3}(?:aged? )?\d{1,3}(?!\d))"
+    r"(?:[FM]|[Ff]emale|[Mm]ale|FEMALE|MALE)[ ,/)]{1,3}(?:aged? )?\d{1,3}(?!\d))"
 )
 
 ENGLISH_NAMES: tuple[str, ...] = (
@@ -111,13 +111,14 @@ ENGLISH_NAMES: tuple[str, ...] = (
     r"(?P<it>[a-z][a-z'-]{1,20}(?: [a-z][a-z'.-]{0,20}){1,2})(?=[.,;]|\s?(?:$|\n))",
     rf"{_ROLE}(?:\s{{0,2}}[:\-]|,)\s{{0,3}}{_TITLED}(?P<it>{_ONE})",
     rf"{_PERSON}\s{{0,2}}:\s{{0,3}}{_TITLED}(?P<it>{_ONE})",
-    rf"{_PERSON},\s{{0,3}}{_TITLED}(?P<it>{_TWO})",
+    rf"(?:{_PERSON}(?:,| ?-)|(?i:\b(?:re|regarding):))\s{{0,3}}{_TITLED}(?P<it>{_TWO})",
     rf"(?:(?i:\b(?:discussed with|communicated to|conveyed to|relayed to|spoke (?:with|to)|notified|informed|"
     rf"attn:?|c/o))\s{{1,3}}|/s/\s{{0,3}})"
     rf"{_TITLED}(?P<it>{_TWO})",
     rf"(?:{_ROLE}|{_PERSON})\s{{1,3}}{_TITLED}(?P<it>{_WRITTEN}(?:{_BETWEEN}{_WRITTEN}){{1,2}})",
     rf"\b(?P<it>{_TWO}),?\s{{1,3}}{_CREDENTIAL}{_MARK}",
     rf"(?:^|\n|[:.;] )(?P<it>{_TWO})[\s,:(\-]{{1,3}}{_AGE}",
+    rf"(?i:\bby )(?P<it>{_INITIAL} ?{_WORD})",
     rf"(?i:my name is|name is|named|i am called|i'm called|they call me)\s{{1,3}}(?P<it>{_ONE})",
     r"\b(?:I'm|I am|This is|this is|Regards,|regards,|Sincerely,|Thanks,|thanks,)\s{1,3}"
     r"(?P<it>[A-Z][a-z]{1,30}(?:\s{1,3}[A-Z][A-Za-z'’-]{1,30}){1,4})",

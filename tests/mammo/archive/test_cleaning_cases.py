@@ -1,8 +1,8 @@
 """Names, dates and numbers go by the place they stand in; the words of the field stay; hostile texts take no time.
 
 `cleaning_cases.jsonl` holds one text a line: `gone` must not be left (empty: the text stays whole). Its halves: what
-the patterns were written on, and two that were first looked at when the patterns stood (docs/log.md has what they
-found then).
+the patterns were written on, and three that were first looked at when the patterns stood (docs/benchmarks.md has what
+they found then).
 """
 
 import json
@@ -60,6 +60,20 @@ def test_words_in_the_places_of_names_stay(text: str) -> None:
 )
 def test_only_the_name_goes_and_the_words_around_it_stay(text: str, cleaned: str) -> None:
     assert clean_text(text, {}).text == cleaned
+
+
+@pytest.mark.parametrize("name", ["He Wei", "An Li", "Mark Post", "May Wong", "Faith High", "Mary White"])
+@pytest.mark.parametrize("place", ["Reported by: {}", "Signed by {} MD", "Attending: {}", "Patient name: {}"])
+def test_an_english_name_of_ordinary_words_goes_too(place: str, name: str) -> None:
+    cleaned = clean_text(place.format(name), {}).text.removeprefix(place.split("{}")[0])
+    assert not set(name.split()) & set(cleaned.split()), cleaned
+
+
+@pytest.mark.parametrize("end", ["因左乳肿块就诊", "说左乳疼", "于今日复查", "建议复查", "，", ""])
+@pytest.mark.parametrize("keyword", ["患者", "报告医师", "审核者 ", "签名", "我女儿", "本人"])
+def test_a_name_that_the_sentence_runs_on_from_goes_too(keyword: str, end: str) -> None:
+    for name in ("江海", "曹玉瑶", "万国文", "林海宇"):
+        assert clean_text(f"{keyword}{name}{end}", {}).text == f"{keyword}[姓名]{end}"
 
 
 def test_a_roster_in_pinyin_leaves_no_name_in_chinese_characters() -> None:
