@@ -55,6 +55,12 @@ def require_locked(trial: Trial) -> None:
     require_unchanged(trial)
 
 
+def is_any_simulated(trial: Trial) -> bool:
+    """Whether what raters were shown is simulated: an arm that is scored, or a question."""
+    arms = trial.arms.filter(left_out_reason="", is_simulated=True)
+    return arms.exists() or trial.trial_questions.filter(question__is_simulated=True).exists()
+
+
 def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     """Read the standing scores of a locked or unblinded trial; withdrawn raters' scores are left out.
 

@@ -18,6 +18,9 @@ from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import write_atomically
 
+# The table of answers flagged as unsafe stands beside the paper's ten and has no number there.
+UNSAFE = "unsafe"
+
 
 class Command(BaseCommand):
     """Print or write a table."""
@@ -28,7 +31,9 @@ class Command(BaseCommand):
     example = 'python manage.py table 1 --trial "First trial" --format tex --out table1.tex'
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("number", metavar="N", help="number of the table in the paper")
+        parser.add_argument(
+            "number", metavar="N", help=f"number of the table in the paper, or {UNSAFE} (flagged answers)"
+        )
         parser.add_argument("--trial", metavar="T", help="name or id of the trial")
         parser.add_argument("--reader-study", metavar="R", help="name or id of the reader study (table 7)")
         parser.add_argument(
@@ -80,8 +85,19 @@ class Command(BaseCommand):
                 print(f"note: {note}", file=sys.stderr)
         return table.as_json() | {"files": files}
 
+    def _unsafe(self, **options: Any) -> Table:
+        from evaluation.reports.unsafe_answers import unsafe_table
+
+        if not options["trial"]:
+            raise UserError(f"table {UNSAFE}: name the trial with --trial")
+        if options["by"] or options["paper"]:
+            raise UserError(f"table {UNSAFE}: it has no strata and no figures of the paper")
+        return unsafe_table(trial_by_name(options["trial"]), simulated=options["simulated"])
+
     def _table(self, **options: Any) -> Table:
         number = options["number"]
+        if number == UNSAFE:
+            return self._unsafe(**options)
         if not str(number).isdecimal():
             raise UserError(f"table {number}: give the number of a table, such as 1")
         require_builder(int(number))  # a table that there is not is told before a trial that there is not

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from evaluation.models import Aspect, Score, Slot, Trial, TrialEvent
+from evaluation.reports.authors import authors_of_arms
 from evaluation.reports.study.hidden_forms import marks_of, scored_controls, scored_repeats
 from evaluation.reports.table import software_version
-from evaluation.reports.trial_scores import analysis_seed, arm_keys, arm_labels, trial_scores
+from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_keys, arm_labels, trial_scores
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
 from mammo.core.errors import UserError
 
@@ -113,7 +114,7 @@ def from_trial(trial: Trial, *, simulated: bool) -> StudyData:
     ]
     names = {str(rater): name for rater, name in _pseudonyms(rows)}
     return StudyData(
-        _facts(trial, found.raters, found.questions, found.patients),
+        _facts(trial, found) | {"authors": authors_of_arms(trial, labels)},
         [{"key": a.key, "name": a.name} for a in Aspect.objects.filter(trial=trial).order_by("position")],
         [{"id": str(place), "label": label} for place, (_pk, label) in enumerate(arm_labels(trial), start=1)],
         sorted(scores, key=lambda row: [str(row[name]) for name in COLUMNS[:5]]),
@@ -150,7 +151,7 @@ def _pseudonyms(sources: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(str(rater), slots[str(pk)]) for pk, rater in rows]
 
 
-def _facts(trial: Trial, raters: int, questions: int, patients: int) -> dict[str, Any]:
+def _facts(trial: Trial, found: TrialScores) -> dict[str, Any]:
     protocol = trial.protocol
     # The arms of the contrast by name: an export under codes names none.
     withheld = () if trial.state == Trial.State.UNBLINDED else ("first", "second")
@@ -161,9 +162,10 @@ def _facts(trial: Trial, raters: int, questions: int, patients: int) -> dict[str
         "state": trial.state,
         "order": trial.order,
         "scale": [trial.scale_min, trial.scale_max],
-        "raters": raters,
-        "questions": questions,
-        "patients": patients,
+        "raters": found.raters,
+        "questions": found.questions,
+        "patients": found.patients,
+        "trained_raters": sorted(found.trained),
         "seed": analysis_seed(trial),
         "report_shown": trial.show_report,
         "design_sha256": trial.design_sha256,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation.reports.authors import author_notes
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar, repeats
 from evaluation.reports.plan import AnalysisPlan, read_plan
@@ -12,6 +13,7 @@ from evaluation.reports.study.controls import control_section
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
 from evaluation.reports.study.primary import primary_endpoint
+from evaluation.reports.study.sensitivity import adjusted_p, sensitivity_analyses, trained_raters_section
 from evaluation.statistics.bland_altman import bland_altman
 from evaluation.statistics.equivalence import equivalence, non_inferiority
 from evaluation.statistics.results import Contrast
@@ -19,10 +21,6 @@ from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
 from evaluation.statistics.score_sensitivity import (
     agreement_within,
-    ceiling_shares,
-    contrasts_on,
-    ranked,
-    standardised,
 )
 from mammo.core.errors import UserError
 
@@ -58,7 +56,8 @@ def sections(data: StudyData) -> list[Section]:
         _differences(data, plan, analyses),
         _agreement(data, cubes, analyses),
         control_section(data),
-        _sensitivity(data, plan, cubes, seed),
+        sensitivity_analyses(data, plan, cubes, seed),
+        *trained_raters_section(data, plan, cubes, analyses, seed),
         _methods(data, plan, analyses),
     ]
 
@@ -165,7 +164,7 @@ def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, Aspect
         if not found.contrasts:
             continue
         estimate = _("Estimate [%(level)s CI]") % {"level": plan.level_name}
-        header = [_("Difference"), estimate, _("p"), _adjusted_p(plan)]
+        header = [_("Difference"), estimate, _("p"), adjusted_p(plan)]
         rows = [_contrast_row(c) for c in found.contrasts]
         if margin is not None:
             header += [_("not inferior (p)"), _("equivalent (p)")]
@@ -183,11 +182,8 @@ def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, Aspect
         )
         % {"adjustment": plan.adjustment_name},
     ]
+    texts += author_notes(data.facts.get("authors") or {})
     return Section(_("Differences between arms (secondary)"), texts, grids, pictures)
-
-
-def _adjusted_p(plan: AnalysisPlan) -> str:
-    return _("p (%(adjustment)s)") % {"adjustment": plan.adjustment_name}
 
 
 def _contrast_row(contrast: Contrast) -> list[str]:
@@ -238,29 +234,6 @@ def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str,
             % {"n": len(first_scores), "bias": shown(limits.bias), "r": limits.repeatability}
         )
     return Section(_("Agreement of the raters"), paragraphs, [Grid(_("Agreement"), header, rows)], pictures)
-
-
-def _sensitivity(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube], seed: int) -> Section:
-    """Share at the maximum, and whether ranks and z-scores tell the same."""
-    top = float(data.facts["scale"][1])
-    grids, warnings = [], []
-    for key, cube in cubes.items():
-        shares = ceiling_shares(cube, top)
-        warnings += [f"{data.aspect_name(key)}: {note}." for share in shares for note in share.notes]
-        by_rank = contrasts_on(ranked(cube), seed=seed, adjustment=plan.adjustment)
-        by_z = contrasts_on(standardised(cube), seed=seed, adjustment=plan.adjustment)
-        rows = [
-            [f"{a.first} − {a.second}", p_text(a.p_adjusted), p_text(b.p_adjusted)]
-            for a, b in zip(by_rank, by_z, strict=True)
-        ]
-        header = [
-            _("Difference"),
-            _("%(p)s, ranks within raters") % {"p": _adjusted_p(plan)},
-            _("%(p)s, z-scores within raters") % {"p": _adjusted_p(plan)},
-        ]
-        if rows:
-            grids.append(Grid(data.aspect_name(key), header, rows))
-    return Section(_("Sensitivity analyses"), warnings, grids)
 
 
 def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:

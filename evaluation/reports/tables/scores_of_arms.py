@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import Arm, Aspect, Trial
 from evaluation.reports import paper_tables
+from evaluation.reports.authors import author_notes, authors_of_arms
 from evaluation.reports.options import TableOptions
 from evaluation.reports.paper import table_1_figures
 from evaluation.reports.plan import plan_of
 from evaluation.reports.score_rows import CellRows, ScoreRows
 from evaluation.reports.strata import labelled, of_questions
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
+from evaluation.reports.trained_raters import both_ways
 from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_labels, trial_scores
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
@@ -239,25 +241,23 @@ def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -
     """How far the contrasts move without raters who took part in the training set of an arm."""
     if not scores.trained or not analyses:
         return []
-    moved = 0.0
+    plan, seed, moved = plan_of(scores.trial.protocol), analysis_seed(scores.trial), 0.0
     for key, cube in scores.cubes.items():
-        kept = [place for place, rater in enumerate(cube.raters) if rater not in scores.trained]
-        if len(kept) < 2 or key not in analyses:
+        pairs = (
+            both_ways(cube, analyses[key].contrasts, scores.trained, plan, seed) if key in analyses else None
+        )
+        if pairs is None:
             return [
                 _(
                     "%(count)s raters picked or corrected for the training set of an arm; too few others are left."
                 )
                 % {"count": len(scores.trained)}
             ]
-        raters = tuple(cube.raters[place] for place in kept)
-        part = ScoreCube(cube.values[kept], raters, cube.questions, cube.systems, cube.patients)
-        found = _analysed(scores.trial, part)
-        pairs = zip(analyses[key].contrasts, found.contrasts, strict=True)
-        moved = max([moved, *(abs(a.estimate.value - b.estimate.value) for a, b in pairs)])
+        moved = max([moved, *(pair.moved for pair in pairs)])
     return [
         _(
             "%(count)s raters picked or corrected for the training set of an arm; without them contrasts move by at "
-            "most %(points)s points."
+            "most %(points)s points (each of them in the study report)."
         )
         % {"count": len(scores.trained), "points": f"{moved:.1f}"}
     ]
@@ -290,6 +290,7 @@ def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: Ta
         notes.append(_("The trial is not unblinded: arms stand under their codes."))
         if options.paper:
             notes.append(_("The paper's figures are shown after unblinding only."))
+    notes += author_notes(authors_of_arms(trial, dict(arm_labels(trial))))
     notes += _without_trained(scores, analyses)
     notes += _notes_of_means(analyses)
     general = dict.fromkeys(note for analysis in analyses.values() for note in analysis.notes)
