@@ -108,7 +108,7 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
     run = Run.objects.create(site=site, stage="sft", snapshot=snapshot)
     batch = ImportBatch.objects.create(site=site, kind="studies")
     item = _quarantined(site, batch)
-    write_unmatched([(Row(2, {"patient": "M001"}), "no study matches")], batch.pk)
+    write_unmatched([(Row(2, {"patient": "M001"}), "no study matches")], batch)
     thumbnail = storage.thumbnail_path(study.images.all()[0].viewing_copy)
     thumbnail.write_bytes(b"a small picture")
     shared = {

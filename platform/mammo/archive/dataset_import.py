@@ -7,7 +7,7 @@ from mammo.accounts.models import Site, User
 from mammo.archive.datasets import DataSet, Labelled
 from mammo.archive.labels import Labels
 from mammo.archive.models import ImportBatch
-from mammo.archive.pathology_import import PathologyImport, import_pathology_rows
+from mammo.archive.pathology_import import import_pathology_rows
 from mammo.archive.sources import Source
 from mammo.archive.studies_import import Progress, run_import
 from mammo.archive.tables import Row
@@ -37,7 +37,7 @@ class DatasetFiles:
 
 def import_dataset(
     dataset: DataSet, root: Path, *, site: Site, by_user: User | None, progress: Progress | None = None
-) -> tuple[ImportBatch, PathologyImport | None]:
+) -> tuple[ImportBatch, ImportBatch | None]:
     """Import a public set; running it again imports nothing twice.
 
     Raises:

@@ -11,6 +11,7 @@ from mammo.accounts.models import User
 from mammo.archive import storage
 from mammo.archive.models import Erasure, Image, ImportItem, PacsFetch, Pathology, Patient, Study
 from mammo.archive.pseudonyms import installation
+from mammo.archive.unmatched import forget_rows_of
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.keys import key_store
 
@@ -114,6 +115,7 @@ def _empty_rows(patient: Patient) -> None:
         item.source, item.details = "(erased)", None
         item.save(update_fields=["source", "details"])
     _forget_fetches(patient)
+    forget_rows_of(patient)
 
 
 def _forget_fetches(patient: Patient) -> None:

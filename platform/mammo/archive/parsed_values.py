@@ -1,4 +1,7 @@
-"""Values of table cells as they are written by people."""
+"""Values of table cells as they are written by people.
+
+Messages name the column and never the value: they are stored, and under a wrong mapping a name may stand there.
+"""
 
 import re
 from datetime import date
@@ -14,7 +17,7 @@ def parse_age(written: str) -> int:
     """
     digits = re.fullmatch(r"(\d{1,3})(?:\.0)?\s*(?:Y|岁|years?)?", written, re.I)
     if not digits or not 10 <= int(digits[1]) <= 120:
-        raise UserError(f"column 'age': {written!r} is no age in years")
+        raise UserError("column 'age': no age in years; write a number from 10 to 120")
     return min(int(digits[1]), 90)
 
 
@@ -30,4 +33,4 @@ def parse_day(written: str, column: str) -> date:
             return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         pass
-    raise UserError(f"column {column!r}: {written!r} is no date; write it as 2019-03-11")
+    raise UserError(f"column {column!r}: no date; write it as 2019-03-11")

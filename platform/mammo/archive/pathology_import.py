@@ -1,7 +1,6 @@
 """Import of pathology: matched by hashed number and accession, or by a date window; what matches nothing comes back."""
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -54,19 +53,6 @@ _METHODS: tuple[tuple[str, str], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class PathologyImport:
-    """What an import of pathology did.
-
-    Attributes:
-        batch: with one ImportItem per row.
-        unmatched_file: rows that were not taken, with the reason; None when all were.
-    """
-
-    batch: ImportBatch
-    unmatched_file: Path | None
-
-
 def import_pathology(
     path: Path,
     *,
@@ -74,8 +60,8 @@ def import_pathology(
     by_user: User | None,
     is_simulated: bool = False,
     mapping: Mapping | None = None,
-) -> PathologyImport:
-    """Import a table of results by breast or lesion (CSV, TSV, JSON lines or XLSX).
+) -> ImportBatch:
+    """Import a table of results by breast or lesion (CSV, TSV, JSON lines or XLSX); one ImportItem per row.
 
     Raises:
         UserError: the file is missing or a column is wrong; nothing was changed.
@@ -93,7 +79,7 @@ def import_pathology_rows(
     by_user: User | None,
     is_simulated: bool = False,
     batch: ImportBatch | None = None,
-) -> PathologyImport:
+) -> ImportBatch:
     """Import rows that were read before; `path` names them in items and messages.
 
     Args:
@@ -116,11 +102,12 @@ def import_pathology_rows(
             ImportItem.objects.create(batch=batch, source=source, outcome=outcome, reason=reason)
         batch.counts, batch.finished_at = counts, timezone.now()
         batch.save(update_fields=["counts", "finished_at"])
-        unmatched = write_unmatched(refused, batch.pk) if refused else None
+        if refused:
+            write_unmatched(refused, batch)
         audit.record(
             "archive.imported", by_user=by_user, on=batch, site=site, kind="pathology", counts=counts
         )
-    return PathologyImport(batch, unmatched)
+    return batch
 
 
 def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> tuple[str, str]:
@@ -154,13 +141,13 @@ def _values(row: Row) -> tuple[str, str, str, int | None]:
         raise UserError("column 'patient' is empty")
     side = _SIDES.get(row["side"].lower())
     if side is None:
-        raise UserError(f"column 'side': {row['side']!r}; write L or R, one row per breast")
+        raise UserError("column 'side': unknown value; write L or R, one row per breast")
     written = row["method"].lower()
     method = next((value for pattern, value in _METHODS if re.search(pattern, written)), None)
     if method is None:
-        raise UserError(f"column 'method': {row['method']!r}; write one of {', '.join(Method.values)}")
+        raise UserError(f"column 'method': unknown value; write one of {', '.join(Method.values)}")
     if row["class"].lower() not in _CLASSES:
-        raise UserError(f"column 'class': {row['class']!r}; write benign, high_risk or malignant")
+        raise UserError("column 'class': unknown value; write benign, high_risk or malignant")
     result = str(_CLASSES[row["class"].lower()])
     if method != Method.FOLLOW_UP:
         if not result:

@@ -64,7 +64,7 @@ def import_reports(
                 source = f"{path.name}, line {row.number}"
                 ImportItem.objects.create(batch=batch, source=source, outcome=outcome, reason=reason)
     if refused:
-        write_unmatched(refused, batch.pk)
+        write_unmatched(refused, batch)
     with transaction.atomic():
         batch.counts, batch.finished_at = counts, timezone.now()
         batch.save(update_fields=["counts", "finished_at"])

@@ -157,7 +157,7 @@ def test_what_the_table_names_and_the_folder_lacks_is_said_and_a_second_run_adds
     again, pathology = import_dataset(DATASETS["rsna"], tmp_path, site=site, by_user=None)
     assert again.counts["duplicate"] == 1
     assert pathology is not None
-    assert pathology.batch.counts["duplicate"] == 2
+    assert pathology.counts["duplicate"] == 2
     assert Study.objects.get().age == 52  # the file's own stands above the table's
 
 

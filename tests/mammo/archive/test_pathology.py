@@ -12,6 +12,7 @@ from mammo.accounts.models import Site
 from mammo.archive.models import Pathology, Patient, Study
 from mammo.archive.pseudonyms import installation
 from mammo.archive.services import import_pathology
+from mammo.archive.unmatched import unmatched_csv, unmatched_path
 from mammo.core.errors import UserError
 from mammo.core.keys import key_store
 
@@ -46,7 +47,7 @@ def test_a_result_is_matched_by_accession_and_its_date_is_shifted_like_the_study
 ) -> None:
     study = made_study(site, "H1", "A1", date(2019, 3, 1))
     file = table(tmp_path / "p.csv", "H1,A1,2019-03-15,左,1,空心针穿刺活检,恶性,")
-    done = import_pathology(file, site=site, by_user=None)
+    batch = import_pathology(file, site=site, by_user=None)
     result = Pathology.objects.get()
     assert (result.study, result.laterality, result.method, result.result) == (
         study,
@@ -55,7 +56,7 @@ def test_a_result_is_matched_by_accession_and_its_date_is_shifted_like_the_study
         "malignant",
     )
     assert (result.specimen_date - study.date).days == 14
-    assert done.unmatched_file is None
+    assert not unmatched_path(batch.pk).exists()
 
 
 def test_without_an_accession_the_last_study_before_the_specimen_is_taken(tmp_path: Path, site: Site) -> None:
@@ -80,10 +81,10 @@ def test_rows_that_match_nothing_come_back_as_a_file_with_the_reason(tmp_path: P
         "H1,A1,2019-03-15,L,1,follow up,,12",
         "H1,,2025-03-15,L,1,surgery,benign,",
     )
-    done = import_pathology(file, site=site, by_user=None)
-    assert done.batch.counts["rejected"] == 9
+    batch = import_pathology(file, site=site, by_user=None)
+    assert batch.counts["rejected"] == 9
     assert not Pathology.objects.exists()
-    rows = list(csv.DictReader(done.unmatched_file.open(encoding="utf-8-sig")))
+    rows = list(csv.DictReader(unmatched_csv(batch).decode("utf-8-sig").splitlines()))
     assert [row["line"] for row in rows] == [str(number) for number in range(2, 11)]
     assert rows[0]["patient"] == "NOBODY"
     for row, word in zip(
@@ -92,7 +93,6 @@ def test_rows_that_match_nothing_come_back_as_a_file_with_the_reason(tmp_path: P
         strict=True,
     ):
         assert word in row["reason"]
-    assert done.unmatched_file.stat().st_mode & 0o077 == 0
 
 
 def test_a_negative_follow_up_is_a_result_without_a_class(tmp_path: Path, site: Site) -> None:
@@ -106,7 +106,7 @@ def test_the_same_table_twice_imports_nothing_twice(tmp_path: Path, site: Site) 
     made_study(site, "H1", "A1", date(2019, 3, 1))
     file = table(tmp_path / "p.csv", "H1,A1,,L,,surgery,benign,", "H1,A1,2019-03-20,R,1,surgery,malignant,")
     import_pathology(file, site=site, by_user=None)
-    assert import_pathology(file, site=site, by_user=None).batch.counts["duplicate"] == 2
+    assert import_pathology(file, site=site, by_user=None).counts["duplicate"] == 2
     assert Pathology.objects.count() == 2
 
 

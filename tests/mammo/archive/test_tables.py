@@ -51,8 +51,10 @@ def test_a_lis_table_in_chinese_is_mapped_previewed_imported_and_remembered(
     )
     assert (row.specimen_date - hers.date).days == 22
     assert TableMapping.objects.get().columns["标本"] == "lesion"
-    unmatched = next((tmp_path / "home" / "imports").glob("unmatched-*.csv"))
-    assert [line["patient"] for line in csv.DictReader(unmatched.open(encoding="utf-8-sig"))] == ["NOBODY"]
+    number = next(word for word in capsys.readouterr().out.split() if word.count("-") == 4)
+    call_command("not_taken", number, str(tmp_path / "not-taken.csv"))
+    given = (tmp_path / "not-taken.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [line["patient"] for line in csv.DictReader(given)] == ["NOBODY"]
     capsys.readouterr()
     call_command("import_table", "pathology", str(path), "--site", "north")  # the mapping is remembered
     assert "1 duplicate" in capsys.readouterr().out

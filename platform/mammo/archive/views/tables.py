@@ -5,7 +5,7 @@ import uuid
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,7 +14,7 @@ from mammo.accounts import audit
 from mammo.archive.models import ImportBatch, TableUpload
 from mammo.archive.table_kinds import KINDS
 from mammo.archive.table_uploads import confirm, discard, keep_table, preview
-from mammo.archive.unmatched import unmatched_path
+from mammo.archive.unmatched import unmatched_csv
 from mammo.archive.views.access import require_data_manager, signed_in
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
@@ -94,16 +94,17 @@ def _settle(request: HttpRequest, upload: TableUpload) -> HttpResponse:
 
 @login_required
 @require_safe
-def unmatched(request: HttpRequest, batch_id: uuid.UUID) -> FileResponse:
+def unmatched(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Rows of a table that were not taken, with the reason; fetching them is an audit event."""
     user = signed_in(request)
     batch = get_object_or_404(ImportBatch.objects.visible_to(user).select_related("site"), pk=batch_id)
-    path = unmatched_path(batch.pk)
-    if not path.exists():
-        raise Http404
+    try:
+        rows = unmatched_csv(batch)
+    except FileNotFoundError:
+        raise Http404 from None
     with transaction.atomic():
         audit.record("archive.unmatched_rows_fetched", by_user=user, on=batch, site=batch.site)
-    response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
+    response = HttpResponse(rows, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="not-taken.csv"'
     response["Cache-Control"] = "no-store"
     return response

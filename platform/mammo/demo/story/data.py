@@ -65,7 +65,7 @@ def bring_in(story: Story) -> dict[str, Any]:
     pathology = import_pathology(
         story.hospital / "pathology.csv", site=people.site, by_user=people["dana"], is_simulated=True
     )
-    return {"images": batch.counts, "pathology": pathology.batch.counts}
+    return {"images": batch.counts, "pathology": pathology.counts}
 
 
 def bring_questions(story: Story) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             for item in batch.items.select_related("batch__site")
         ]
         self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)
-        counts = pathology.batch.counts if pathology else None
+        counts = pathology.counts if pathology else None
         if counts:
             self.say(
                 "pathology: " + ", ".join(f"{count} {name}" for name, count in counts.items()), **options

@@ -7,6 +7,7 @@ from django.core.management.base import CommandParser
 
 from mammo.accounts.services import site_by_code
 from mammo.archive.services import import_pathology
+from mammo.archive.unmatched import fetched_by
 from mammo.core.command import Command as BaseCommand
 
 
@@ -15,7 +16,7 @@ class Command(BaseCommand):
 
     help = (
         "Import pathology results by breast or lesion. A row is matched to a study by the hospital number (hashed "
-        "on arrival) and a date window; what matches none comes back as a file with the reason. Can be repeated: "
+        "on arrival) and a date window; what matches none waits with the reason for `not_taken`. Can be repeated: "
         "a result that is there already is not stored twice."
     )
     example = "manage.py import_pathology pathology.xlsx --site north"
@@ -31,21 +32,17 @@ class Command(BaseCommand):
     def run(self, **options: Any) -> dict[str, Any]:
         """Import and report one item per row."""
         site = site_by_code(options["site"])
-        done = import_pathology(
+        batch = import_pathology(
             Path(options["file"]), site=site, by_user=None, is_simulated=options["simulated"]
         )
         items = [
             {"source": item.source, "outcome": item.outcome, "reason": item.reason}
-            for item in done.batch.items.select_related("batch__site")
+            for item in batch.items.select_related("batch__site")
         ]
-        self.say(", ".join(f"{count} {name}" for name, count in done.batch.counts.items()), **options)
+        self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)
         if items and all(item["outcome"] == "rejected" for item in items):
             self.exit_code = 1
             self.stderr.write(f"nothing was imported: {items[0]['source']}: {items[0]['reason']}")
-        if done.unmatched_file:
-            self.say(f"rows that were not taken, with the reason: {done.unmatched_file}", **options)
-        return {
-            "items": items,
-            "counts": done.batch.counts,
-            "unmatched_file": str(done.unmatched_file) if done.unmatched_file else None,
-        }
+        if batch.counts["rejected"]:
+            self.say(f"rows that were not taken, with the reason: {fetched_by(batch)}", **options)
+        return {"import": str(batch.pk), "items": items, "counts": batch.counts}

@@ -12,7 +12,7 @@ from mammo.archive.reports_import import import_reports
 from mammo.archive.table_kinds import KINDS
 from mammo.archive.table_mappings import check, proposed, remember, remembered
 from mammo.archive.tables import Mapping, header_and_rows, read_table
-from mammo.archive.unmatched import unmatched_path
+from mammo.archive.unmatched import fetched_by
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     help = (
         "Import a table of reports or pathology (CSV, TSV or XLSX, UTF-8 or GB18030). Columns are mapped by "
         "known names, by what was remembered for this site and these columns, and by --map; --preview shows "
-        "the mapping and the first rows and changes nothing. Rows that match no study come back as a file."
+        "the mapping and the first rows and changes nothing. Rows that match no study wait for `not_taken`."
     )
     example = "manage.py import_table pathology lis.xlsx --site north --map 标本号=lesion --preview"
 
@@ -61,16 +61,15 @@ class Command(BaseCommand):
         self, site: Site, kind: str, path: Path, mapping: Mapping, options: dict[str, Any]
     ) -> dict[str, Any]:
         if kind == "pathology":
-            batch = import_pathology(path, site=site, by_user=None, mapping=mapping).batch
+            batch = import_pathology(path, site=site, by_user=None, mapping=mapping)
         else:
             rows = read_table(path, KINDS[kind], "FILE", mapping)
             batch = import_reports(rows, path, site=site, by_user=None, is_simulated=site.is_simulated)
         remember(site, kind, mapping, by_user=None)
-        unmatched = unmatched_path(batch.pk)
         self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)
-        if unmatched.exists():
-            self.say(f"rows that were not taken, with the reason: {unmatched}", **options)
-        return {"counts": batch.counts, "unmatched_file": str(unmatched) if unmatched.exists() else None}
+        if batch.counts["rejected"]:
+            self.say(f"rows that were not taken, with the reason: {fetched_by(batch)}", **options)
+        return {"import": str(batch.pk), "counts": batch.counts}
 
 
 def _given(pairs: list[str], header: list[str]) -> Mapping:
