@@ -31,6 +31,7 @@ from modeling.training.distributed import (
     wait_for_all,
     world_size,
 )
+from modeling.training.recomputing import recompute_activations
 from modeling.training.renamed_weights import load_renamed
 from modeling.training.saving import (
     PREFIX,
@@ -129,6 +130,10 @@ class StageTrainer(Trainer):
         self._losses = torch.zeros((), dtype=torch.float64)
         self._logged_at = 0
         gpu = torch.cuda.is_available()
+        # Trainer asks it of models of transformers alone.
+        recomputes_itself = hasattr(model, "activation_checkpointing_enable")
+        if config.gradient_checkpointing and not recomputes_itself:
+            recompute_activations(model)
         super().__init__(
             model=model,
             args=TrainingArguments(
@@ -150,7 +155,7 @@ class StageTrainer(Trainer):
                 disable_tqdm=True,
                 report_to=[],
                 ddp_find_unused_parameters=True,
-                activation_checkpointing=config.gradient_checkpointing,
+                activation_checkpointing=config.gradient_checkpointing and recomputes_itself,
                 **sharding_arguments(model, config.sharding),
                 **(arguments or {}),
             ),
