@@ -69,7 +69,8 @@ class StageConfig:
     keep: Literal["last", "best"] = "last"
     # Arithmetic of the forward pass: float32, or bfloat16 autocast on a GPU.
     precision: Literal["float32", "bfloat16"] = "float32"
-    # Recompute each layer's activations in the backward pass: less memory, about a third more work.
+    # Recompute each layer's activations in the backward pass: less memory, about a third more work. Encoders with
+    # batch normalisation (resnet50) are refused, since its running statistics would count each batch twice.
     gradient_checkpointing: bool = False
     # How several GPUs share a model: each holds all of it, or its layers are spread over them (FSDP2).
     sharding: Literal["none", "fsdp2"] = "none"

@@ -19,10 +19,19 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, Sampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from modeling.nn.chat import IGNORED_LABEL
 from modeling.training.callbacks import StageCallback, StopRequest
 from modeling.training.config import StageConfig
 from modeling.training.curves import CurveFiles
-from modeling.training.distributed import OtherRank, leave, of_first_rank, rank, wait_for_all
+from modeling.training.distributed import (
+    OtherRank,
+    leave,
+    of_first_rank,
+    rank,
+    wait_for_all,
+    world_size,
+)
+from modeling.training.recomputing import recompute_activations
 from modeling.training.renamed_weights import load_renamed
 from modeling.training.saving import (
     PREFIX,
@@ -121,6 +130,10 @@ class StageTrainer(Trainer):
         self._losses = torch.zeros((), dtype=torch.float64)
         self._logged_at = 0
         gpu = torch.cuda.is_available()
+        # Trainer asks it of models of transformers alone.
+        recomputes_itself = hasattr(model, "activation_checkpointing_enable")
+        if config.gradient_checkpointing and not recomputes_itself:
+            recompute_activations(model)
         super().__init__(
             model=model,
             args=TrainingArguments(
@@ -142,7 +155,7 @@ class StageTrainer(Trainer):
                 disable_tqdm=True,
                 report_to=[],
                 ddp_find_unused_parameters=True,
-                activation_checkpointing=config.gradient_checkpointing,
+                activation_checkpointing=config.gradient_checkpointing and recomputes_itself,
                 **sharding_arguments(model, config.sharding),
                 **(arguments or {}),
             ),
@@ -150,6 +163,8 @@ class StageTrainer(Trainer):
             data_collator=collate,
             callbacks=[callback],
         )
+        # `compute_loss` gives a batch's mean; what Trainer concludes from the model's forward would leave it undivided.
+        self.loss_is_scaled_for_ga = False
         # Standard output belongs to progress lines.
         self.remove_callback(PrinterCallback)
 
@@ -245,14 +260,19 @@ class StageTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The model's own loss."""
+        """The model's own loss: a mean over the batch, which Trainer divides by the batches of the step."""
         if self.each_step is not None:
             inputs = {**inputs, **self.each_step(self.state.global_step)}
         if self.objective is not None:
             loss = self.objective(model, inputs)
             return (loss, {"loss": loss}) if return_outputs else loss
         outputs = model(**inputs)
-        return (outputs["loss"], outputs) if return_outputs else outputs["loss"]
+        loss = outputs["loss"]
+        parts = self.current_gradient_accumulation_steps * world_size()
+        if num_items_in_batch is not None and parts > 1:
+            # The step's loss is a mean over all its answer tokens: a batch counts by how many of them it holds.
+            loss = loss * (inputs["labels"].ne(IGNORED_LABEL).sum() * parts / num_items_in_batch)
+        return (loss, outputs) if return_outputs else loss
 
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
         """Adam with coupled L2, as in the paper (section 4.2)."""

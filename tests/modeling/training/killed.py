@@ -34,6 +34,7 @@ from modeling.training import (
     sft,
     umicon_supervised,
     umicon_unsupervised,
+    vision_language_sft,
 )
 from modeling.training.config import STAGES
 from modeling.training.stage import run_stage, serve
@@ -63,6 +64,9 @@ SETTINGS = {
     "umicon_supervised": {**SMALL_UMICON, "batch_size": 4},
     "sft": SMALL_TUNING,
     "preferences": {**SMALL_TUNING, "batch_size": 12},
+    "vision_language_sft": {
+        **SMALL_TUNING, "tuning": "full", "tower_image_size": 28, "tower_hidden_size": 32, "tower_layers": 1,
+    },
     "classifier": {**SMALL, "encoder": "test_resnet", "batch_size": 4, "pretraining_epochs": 1},
     "language": {
         "hidden_size": 32, "layers": 2, "intermediate_size": 64, "vocabulary": 400, "epochs": 2,
@@ -72,11 +76,13 @@ SETTINGS = {
 STARTS_FROM = {
     "umicon_unsupervised": ("density",), "umicon_supervised": ("density",),
     "sft": ("umicon", "language_model"), "preferences": ("mammovlm",),
+    "vision_language_sft": ("language_model",),
 }  # fmt: skip
 TRAIN = {
     "density": density.train, "encoder_probe": encoder_probe.train, "sft": sft.train,
     "umicon_unsupervised": umicon_unsupervised.train, "umicon_supervised": umicon_supervised.train,
     "preferences": preferences.train, "classifier": classifier.train,
+    "vision_language_sft": vision_language_sft.train,
 }  # fmt: skip
 
 _EVENTS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir")
