@@ -3,6 +3,8 @@
 import re
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from mammo.core.errors import UserError
 
 
@@ -14,7 +16,7 @@ def parse_age(written: str) -> int:
     """
     digits = re.fullmatch(r"(\d{1,3})(?:\.0)?\s*(?:Y|岁|years?)?", written, re.I)
     if not digits or not 10 <= int(digits[1]) <= 120:
-        raise UserError(f"column 'age': {written!r} is no age in years")
+        raise UserError(_("column 'age': %(written)r is no age in years") % {"written": written})
     return min(int(digits[1]), 90)
 
 
@@ -30,4 +32,7 @@ def parse_day(written: str, column: str) -> date:
             return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         pass
-    raise UserError(f"column {column!r}: {written!r} is no date; write it as 2019-03-11")
+    raise UserError(
+        _("column %(column)r: %(written)r is no date; write it as 2019-03-11")
+        % {"column": column, "written": written}
+    )
