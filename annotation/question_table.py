@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from mammo.archive.tables import Columns, read_table
 from mammo.core.choices import Language
 from mammo.core.errors import UserError
@@ -69,20 +71,26 @@ def read_question_table(path: Path, *, dialogues: bool = False) -> list[Question
     rows = [_checked(path, number, row) for number, row in _raw_rows(path, columns)]
     if not rows:
         raise UserError(
-            f"{path}: holds no questions; give a table with at least one row under its column names"
+            _("%(path)s: holds no questions; give a table with at least one row under its column names")
+            % {"path": path}
         )
     return rows
 
 
 def _raw_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{path}: tables of questions end in {', '.join(SUFFIXES)}")
+        raise UserError(
+            _("%(path)s: tables of questions end in %(known)s") % {"path": path, "known": ", ".join(SUFFIXES)}
+        )
     if path.suffix.lower() == ".jsonl":
         # Read here: `turns` is a list there, and text in the cells of a table.
         for number, row in enumerate(read_jsonlines(path), start=1):
             unknown = [name for name in row if name not in columns.known]
             if unknown:
-                raise UserError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(columns.known)}")
+                raise UserError(
+                    _("%(path)s: unknown column %(unknown)r; known: %(known)s")
+                    % {"path": path, "unknown": unknown[0], "known": ", ".join(columns.known)}
+                )
             _check_wording(path, row)
             yield number, row
         return
@@ -94,7 +102,10 @@ def _raw_rows(path: Path, columns: Columns) -> Iterator[tuple[int, dict[str, Any
 def _check_wording(path: Path, names: Iterable[str]) -> None:
     given = list(names)
     if sum(name in given for name in WORDINGS) != 1:
-        raise UserError(f"{path}: give one of the columns 'turns' (several rounds) and 'text' (one question)")
+        raise UserError(
+            _("%(path)s: give one of the columns 'turns' (several rounds) and 'text' (one question)")
+            % {"path": path}
+        )
 
 
 def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
@@ -103,12 +114,18 @@ def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
     turns = _turns(where, row)
     language = cells["language"] or language_of(" ".join(turns[::2]))
     if language not in Language.values:
-        raise UserError(f"{where}: language {language!r} is unknown; known: {', '.join(Language.values)}")
+        raise UserError(
+            _("%(where)s: language %(language)r is unknown; known: %(known)s")
+            % {"where": where, "language": language, "known": ", ".join(Language.values)}
+        )
     if not cells["source"]:
-        raise UserError(f"{where}: source is empty; say where the question was asked")
+        raise UserError(_("%(where)s: source is empty; say where the question was asked") % {"where": where})
     for name, limit in (("source", 60), ("consent", 120)):
         if len(cells[name]) > limit:
-            raise UserError(f"{where}: {name} is longer than {limit} characters; shorten it")
+            raise UserError(
+                _("%(where)s: %(name)s is longer than %(limit)s characters; shorten it")
+                % {"where": where, "name": name, "limit": limit}
+            )
     return QuestionRow(
         number=number,
         patient=cells["patient"],
@@ -127,7 +144,10 @@ def _day(where: str, written: str) -> date | None:
     try:
         return date.fromisoformat(written[:10].replace("/", "-"))
     except ValueError:
-        raise UserError(f"{where}: date {written!r} is no day such as 2027-01-31") from None
+        raise UserError(
+            _("%(where)s: date %(written)r is no day such as 2027-01-31")
+            % {"where": where, "written": written}
+        ) from None
 
 
 def _turns(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -138,21 +158,32 @@ def _turns(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:
             given = json.loads(given)
         except ValueError:
             raise UserError(
-                f"{where}: {column} is not a JSON list; write [\"question\"] or use the column 'text'"
+                _("%(where)s: %(column)s is not a JSON list; write [\"question\"] or use the column 'text'")
+                % {"where": where, "column": column}
             ) from None
     if not isinstance(given, list) or not all(isinstance(turn, str) and turn.strip() for turn in given):
-        raise UserError(f"{where}: the question is empty or not a text; write it, or leave the row out")
+        raise UserError(
+            _("%(where)s: the question is empty or not a text; write it, or leave the row out")
+            % {"where": where}
+        )
     if column == "rounds":
         if len(given) < 2:
-            raise UserError(f"{where}: rounds holds one turn; give two or more, or use the column 'text'")
+            raise UserError(
+                _("%(where)s: rounds holds one turn; give two or more, or use the column 'text'")
+                % {"where": where}
+            )
         # The answers in between are nobody's yet.
         given = [text for said in given for text in (said, "")][:-1]
     elif len(given) % 2 == 0:
         raise UserError(
-            f"{where}: {len(given)} turns; they alternate patient and answer and end with the patient"
+            _("%(where)s: %(count)s turns; they alternate patient and answer and end with the patient")
+            % {"where": where, "count": len(given)}
         )
     if sum(len(turn) for turn in given) > LONGEST_QUESTION:
-        raise UserError(f"{where}: the question is longer than {LONGEST_QUESTION} characters; shorten it")
+        raise UserError(
+            _("%(where)s: the question is longer than %(limit)s characters; shorten it")
+            % {"where": where, "limit": LONGEST_QUESTION}
+        )
     return tuple(turn.replace("\r\n", "\n").strip() for turn in given)
 
 

@@ -45,7 +45,10 @@ def read_aspects(text: str) -> list[AspectDefinition]:
     for number, line in enumerate(filter(str.strip, text.splitlines()), start=1):
         parts = [part.strip() for part in line.split("|")]
         if len(parts) < 2 or not parts[0] or not parts[1]:
-            raise UserError(f"aspects, line {number}: give at least a key and a name, divided by |")
+            raise UserError(
+                _("aspects, line %(number)s: give at least a key and a name, divided by |")
+                % {"number": number}
+            )
         parts += [""] * (len(ASPECT_PARTS) - len(parts))
         named = dict(zip(ASPECT_PARTS, parts, strict=False))
         anchors = {end: named[end] for end in ASPECT_PARTS[5:] if named[end]}
@@ -243,9 +246,9 @@ def spec_from(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise UserError(f"spec: not JSON ({error})") from None
+        raise UserError(_("spec: not JSON (%(error)s)") % {"error": error}) from None
     if not isinstance(found, dict):
-        raise UserError("spec: give a JSON object with a `kind`")
+        raise UserError(_("spec: give a JSON object with a `kind`"))
     return found
 
 

@@ -93,7 +93,10 @@ def checked_settings(values: Mapping[str, Any], *, among: Collection[str] = tupl
     """
     unknown = sorted(set(values) - set(among))
     if unknown:
-        raise UserError(f"{unknown[0]}: no such setting; known: {', '.join(among)}")
+        raise UserError(
+            _("%(unknown)s: no such setting; known: %(known)s")
+            % {"unknown": unknown[0], "known": ", ".join(among)}
+        )
     return {name: CHECKS[name](name, value) for name, value in values.items()}
 
 

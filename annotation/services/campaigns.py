@@ -107,11 +107,13 @@ def _check(
         raise UserError(_("name: a campaign “%(name)s” exists at this site already") % {"name": name})
     if proposer.get("kind") not in PROPOSER_KINDS:
         raise UserError(
-            f"proposer: kind {proposer.get('kind')!r} is unknown; known: {', '.join(PROPOSER_KINDS)}"
+            _("proposer: kind %(kind)r is unknown; known: %(known)s")
+            % {"kind": proposer.get("kind"), "known": ", ".join(PROPOSER_KINDS)}
         )
     if context not in ProposerContext.values:
         raise UserError(
-            f"proposer_context: {context!r} is unknown; known: {', '.join(ProposerContext.values)}"
+            _("proposer_context: %(context)r is unknown; known: %(known)s")
+            % {"context": context, "known": ", ".join(ProposerContext.values)}
         )
     for field, value in (
         ("overlap", overlap),
@@ -119,7 +121,7 @@ def _check(
         ("proposals_per_question", n),
     ):
         if value < 1:
-            raise UserError(f"{field}: {value} is less than 1")
+            raise UserError(_("%(field)s: %(value)s is less than 1") % {"field": field, "value": value})
 
 
 def campaign_by_name(name: str, *, site: Site | None = None) -> Campaign:
@@ -133,10 +135,14 @@ def campaign_by_name(name: str, *, site: Site | None = None) -> Campaign:
     )
     campaigns = list(found.select_related("site")[:2])
     if len(campaigns) > 1:
-        raise UserError(f"campaign {name!r}: several sites have one of this name; add --site")
+        raise UserError(
+            _("campaign %(name)r: several sites have one of this name; add --site") % {"name": name}
+        )
     if not campaigns:
         known = ", ".join(Campaign.objects.order_by("name").values_list("name", flat=True)) or "none yet"
-        raise UserError(f"campaign {name!r}: no such campaign; known: {known}")
+        raise UserError(
+            _("campaign %(name)r: no such campaign; known: %(known)s") % {"name": name, "known": known}
+        )
     return campaigns[0]
 
 
@@ -189,7 +195,10 @@ def add_member(
     """
     require_researcher(campaign.site, by_user)
     if purpose not in Purpose.values:
-        raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
+        raise UserError(
+            _("purpose: %(purpose)r is unknown; known: %(known)s")
+            % {"purpose": purpose, "known": ", ".join(Purpose.values)}
+        )
     role = ROLE_FOR[purpose]
     if not user.has_role(role, site=campaign.site):
         raise UserError(
@@ -258,7 +267,8 @@ def change_proposer(
         raise WrongStateError(_("Proposals exist already: the proposer of this campaign is frozen."))
     if proposer.get("kind") not in PROPOSER_KINDS:
         raise UserError(
-            f"proposer: kind {proposer.get('kind')!r} is unknown; known: {', '.join(PROPOSER_KINDS)}"
+            _("proposer: kind %(kind)r is unknown; known: %(known)s")
+            % {"kind": proposer.get("kind"), "known": ", ".join(PROPOSER_KINDS)}
         )
     changes: dict[str, Any] = {"proposer": dict(proposer)}
     if parameters is not None:

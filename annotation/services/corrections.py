@@ -149,7 +149,10 @@ def _settled(
         )
     unknown = sorted(set(item.error_tags) - set(ErrorTag.values))
     if unknown:
-        raise UserError(f"error_tags: {unknown[0]!r} is unknown; known: {', '.join(ErrorTag.values)}")
+        raise UserError(
+            _("error_tags: %(unknown)r is unknown; known: %(known)s")
+            % {"unknown": unknown[0], "known": ", ".join(ErrorTag.values)}
+        )
     _require_citations(proposal, item)
     if item.no_change and text != proposed:
         raise UserError(_("Proposal %(id)s: marked “no change needed”, but its text was changed.") % where)
@@ -166,7 +169,9 @@ def _require_citations(proposal: Proposal, item: CorrectionItem) -> None:
     known = {section.code for section in sections_of(proposal.question.campaign.guideline)}
     for tag, code in item.citations.items():
         if tag not in item.error_tags:
-            raise UserError(f"citations: {tag!r} is not among the error tags of this proposal")
+            raise UserError(
+                _("citations: %(tag)r is not among the error tags of this proposal") % {"tag": tag}
+            )
         if code not in known:
             raise UserError(
                 _("citations: “%(code)s” is no heading of the guideline; open the page again")

@@ -90,7 +90,7 @@ def export_training(
     require_researcher(campaign.site, by_user)
     check_choice(format, images)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder}: exists and is not empty; give another folder")
+        raise UserError(_("%(folder)s: exists and is not empty; give another folder") % {"folder": folder})
     folder = folder.absolute()
     with transaction.atomic():
         chosen = split or campaign_split(campaign, by_user=by_user)

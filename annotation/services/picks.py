@@ -210,7 +210,10 @@ def checked_codes(given: Sequence[str], known: Sequence[str]) -> list[str]:
     """The codes, each once, sorted. Raises UserError naming the one that is unknown."""
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise UserError(f"reason_codes: {unknown[0]!r} is unknown; known: {', '.join(known)}")
+        raise UserError(
+            _("reason_codes: %(unknown)r is unknown; known: %(known)s")
+            % {"unknown": unknown[0], "known": ", ".join(known)}
+        )
     return sorted(set(given))
 
 

@@ -80,7 +80,10 @@ def _check_answers(answers: Sequence[PracticeAnswer], best: int) -> None:
             raise UserError(_("answer %(number)s: empty or too long") % {"number": number})
         unknown = sorted(set(one.tags) - set(ErrorTag.values))
         if unknown:
-            raise UserError(f"error_tags: {unknown[0]!r} is unknown; known: {', '.join(ErrorTag.values)}")
+            raise UserError(
+                _("error_tags: %(unknown)r is unknown; known: %(known)s")
+                % {"unknown": unknown[0], "known": ", ".join(ErrorTag.values)}
+            )
         if one.tags and not plain(one.reference):
             raise UserError(_("answer %(number)s: has faults; write how it should read") % {"number": number})
     if not 0 <= best < len(answers):

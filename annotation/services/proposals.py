@@ -108,8 +108,11 @@ def _sends_images(campaign: Campaign) -> bool:
 def _question_request(question: Question, campaign: Campaign) -> dict[str, Any]:
     if not all(question.turns):
         raise UserError(
-            f"question {question.position} of {campaign.name}: the answers between the patient's turns are missing; "
-            "only a trial can take it, as a dialogue"
+            _(
+                "question %(position)s of %(campaign)s: the answers between the patient's turns are missing; "
+                "only a trial can take it, as a dialogue"
+            )
+            % {"position": question.position, "campaign": campaign.name}
         )
     language = "en" if question.language == "en" else "zh"
     with_images = campaign.proposer_context == ProposerContext.IMAGES
@@ -143,7 +146,10 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
     strangers = sorted(set(answers) - known)
     if strangers:
-        raise UserError(f"answer file: question {strangers[0]} is not of campaign {campaign.name}")
+        raise UserError(
+            _("answer file: question %(question)s is not of campaign %(campaign)s")
+            % {"question": strangers[0], "campaign": campaign.name}
+        )
     counts = {"questions": 0, "proposals": 0, "skipped": 0, "incomplete": 0}
     for question_id, given in answers.items():
         outcome = _store(job, campaign, question_id, given)

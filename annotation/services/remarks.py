@@ -76,7 +76,10 @@ def flag(question: Question, *, by_user: User, kind: str, note: str = "") -> Fla
     """
     role_in(question, by_user)
     if kind not in FlagKind.values:
-        raise UserError(f"kind: {kind!r} is unknown; known: {', '.join(FlagKind.values)}")
+        raise UserError(
+            _("kind: %(kind)r is unknown; known: %(known)s")
+            % {"kind": kind, "known": ", ".join(FlagKind.values)}
+        )
     if kind == FlagKind.OTHER and not plain(note):
         raise UserError(_("note: empty; say what is wrong with the question"))
     with transaction.atomic():

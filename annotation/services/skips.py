@@ -28,7 +28,10 @@ def skip(question: Question, *, by_user: User, purpose: str, code: str, reason: 
     """
     require_member(question.campaign, by_user, purpose)
     if code not in SkipReason.values:
-        raise UserError(f"code: {code!r} is unknown; known: {', '.join(SkipReason.values)}")
+        raise UserError(
+            _("code: %(code)r is unknown; known: %(known)s")
+            % {"code": code, "known": ", ".join(SkipReason.values)}
+        )
     if code == SkipReason.OTHER and not plain(reason):
         raise UserError(_("reason: empty; say why you skip this question"))
     with transaction.atomic():

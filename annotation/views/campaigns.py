@@ -256,7 +256,10 @@ def _set_pool(request: HttpRequest, campaign: Campaign) -> None:
 def _share_out(request: HttpRequest, campaign: Campaign) -> None:
     purpose = request.POST.get("purpose", "")
     if purpose not in Purpose.values:
-        raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
+        raise UserError(
+            _("purpose: %(purpose)r is unknown; known: %(known)s")
+            % {"purpose": purpose, "known": ", ".join(Purpose.values)}
+        )
     named = request.POST.getlist("people")
     rows = campaign.members.filter(purpose=purpose).select_related("user").order_by("user__username")
     chosen = [member.user for member in rows if str(member.pk) in named]

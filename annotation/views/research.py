@@ -143,7 +143,10 @@ def give_question(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     user, question = user_of(request), managed_question(request, question_id)
     purpose = request.POST.get("purpose", "")
     if purpose not in Purpose.values:
-        raise UserError(f"purpose: {purpose!r} is unknown; known: {', '.join(Purpose.values)}")
+        raise UserError(
+            _("purpose: %(purpose)r is unknown; known: %(known)s")
+            % {"purpose": purpose, "known": ", ".join(Purpose.values)}
+        )
     to, come_from = _person(request, question, "to"), _person(request, question, "from")
     assignments.change_holder(question, to=to, come_from=come_from, purpose=purpose, by_user=user)
     messages.success(request, _("The assignment is changed."))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import MISSING, CsvRow, CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
@@ -60,7 +61,8 @@ def read_ratings(table: CsvTable, *, nominal: bool = False) -> Ratings:
         return Ratings(_wide(table, list(table.columns), nominal), (NO_UNIT,))
     if len(table.columns) < 3:
         raise UserError(
-            f"{table.path}: give columns rater,unit,value, or the unit and then one column per rater"
+            _("%(path)s: give columns rater,unit,value, or the unit and then one column per rater")
+            % {"path": table.path}
         )
     seen: dict[str, int] = {}
     for row in table:
@@ -95,7 +97,7 @@ def _reader(table: CsvTable, columns: Sequence[str], nominal: bool) -> Callable[
         try:
             number = row.optional_number(column)
         except UserError as error:
-            raise UserError(f"{error}; names of categories: --nominal") from None
+            raise UserError(_("%(error)s; names of categories: --nominal") % {"error": error}) from None
         return np.nan if number is None else number
 
     return value
@@ -110,7 +112,7 @@ def _from_long(table: CsvTable, value: Callable[[CsvRow, str], float]) -> Rating
     raters = list(dict.fromkeys(row.text("rater") for row in table))
     units = list(dict.fromkeys(row.text("unit") for row in table))
     if len(raters) < 2:
-        raise UserError(f"{table.path}: one rater only; agreement needs two")
+        raise UserError(_("%(path)s: one rater only; agreement needs two") % {"path": table.path})
     place_of = {name: i for i, name in enumerate(raters)}, {name: i for i, name in enumerate(units)}
     values = np.full((len(units), len(raters)), np.nan)
     filled: set[tuple[int, int]] = set()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
 from mammo.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,7 +73,10 @@ class CsvRow:
 
     def error(self, column: str, problem: str) -> UserError:
         """An error that names file, line and column."""
-        return UserError(f"{self.path}, line {self.line}, column {column}: {problem}")
+        return UserError(
+            _("%(path)s, line %(line)s, column %(column)s: %(problem)s")
+            % {"path": self.path, "line": self.line, "column": column, "problem": problem}
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ class CsvTable:
         for column in columns:
             if column not in self.columns:
                 raise UserError(
-                    f"{self.path}: column {column!r} is missing; found: {', '.join(self.columns)}"
+                    _("%(path)s: column %(column)r is missing; found: %(known)s")
+                    % {"path": self.path, "column": column, "known": ", ".join(self.columns)}
                 )
 
     def __iter__(self) -> Iterator[CsvRow]:
@@ -107,13 +113,21 @@ def read_csv(path: Path) -> CsvTable:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as CSV UTF-8") from None
+        raise UserError(
+            _("%(path)s: not UTF-8 text (byte %(place)s); save it as CSV UTF-8")
+            % {"path": path, "place": error.start}
+        ) from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give an existing CSV file") from None
+        raise UserError(
+            _("%(path)s: cannot be read (%(reason)s); give an existing CSV file")
+            % {"path": path, "reason": error.strerror}
+        ) from None
     if "\0" in text:
-        raise UserError(f"{path}: not a CSV file (it holds zero bytes); save it as CSV UTF-8")
+        raise UserError(
+            _("%(path)s: not a CSV file (it holds zero bytes); save it as CSV UTF-8") % {"path": path}
+        )
     if not text.strip():
-        raise UserError(f"{path}: the file is empty; give a CSV file with a header line")
+        raise UserError(_("%(path)s: the file is empty; give a CSV file with a header line") % {"path": path})
     text = text.lstrip("\r\n")
     delimiter = max(",;\t", key=text.splitlines()[0].count)
     # The reader itself splits lines: a quoted cell may hold a line break.
@@ -121,24 +135,30 @@ def read_csv(path: Path) -> CsvTable:
     try:
         return _table(path, reader, has_decimal_comma=delimiter == ";")
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: no CSV ({error})") from None
+        raise UserError(
+            _("%(path)s, line %(line)s: no CSV (%(error)s)")
+            % {"path": path, "line": reader.line_num, "error": error}
+        ) from None
 
 
 def _table(path: Path, reader: "_csv.Reader", *, has_decimal_comma: bool) -> CsvTable:
     header = tuple(name.strip() for name in next(reader))
     if len(set(header)) != len(header):
         double = next(name for name in header if header.count(name) > 1)
-        raise UserError(f"{path}: column {double!r} is there twice; rename one")
+        raise UserError(
+            _("%(path)s: column %(double)r is there twice; rename one") % {"path": path, "double": double}
+        )
     rows = []
     for cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
             raise UserError(
-                f"{path}, line {reader.line_num}: {len(cells)} cells where the header has {len(header)}"
+                _("%(path)s, line %(line)s: %(cells)s cells where the header has %(expected)s")
+                % {"path": path, "line": reader.line_num, "cells": len(cells), "expected": len(header)}
             )
         values = dict(zip(header, (cell.strip() for cell in cells), strict=True))
         rows.append(CsvRow(path, reader.line_num, values, has_decimal_comma))
     if not rows:
-        raise UserError(f"{path}: there are no rows under the header")
+        raise UserError(_("%(path)s: there are no rows under the header") % {"path": path})
     return CsvTable(path, header, rows)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
@@ -95,16 +96,19 @@ def _check(options: MrmcOptions) -> None:
         ("cases", options.cases, ("random", "fixed")),
     ):
         if value not in known:
-            raise UserError(f"--{name} {value}: give one of {', '.join(k for k in known if k)}")
+            raise UserError(
+                _("--%(name)s %(value)s: give one of %(known)s")
+                % {"name": name, "value": value, "known": ", ".join(k for k in known if k)}
+            )
     if options.model not in oro.MODELS:
-        raise UserError("--readers fixed --cases fixed: nothing is random; leave out one of the two")
+        raise UserError(_("--readers fixed --cases fixed: nothing is random; leave out one of the two"))
     if options.threshold is not None and options.endpoint == "auc":
-        raise UserError("--threshold belongs to --endpoint sensitivity or specificity")
+        raise UserError(_("--threshold belongs to --endpoint sensitivity or specificity"))
     if options.at_specificity is not None:
         if options.endpoint != "sensitivity" or not 0 < options.at_specificity < 1:
-            raise UserError("--at-specificity: give a share such as 0.8, with --endpoint sensitivity")
+            raise UserError(_("--at-specificity: give a share such as 0.8, with --endpoint sensitivity"))
         if options.covariance not in (None, "jackknife"):
-            raise UserError("--at-specificity needs the jackknife covariance; leave out --covariance")
+            raise UserError(_("--at-specificity needs the jackknife covariance; leave out --covariance"))
 
 
 def read_readings(table: CsvTable, options: MrmcOptions) -> tuple[Readings, list[float]]:
@@ -148,7 +152,10 @@ def _groups_of_readers(table: CsvTable, options: MrmcOptions) -> dict[str, str] 
         if groups.setdefault(row.text("reader"), group) != group:
             raise row.error(options.group, f"reader {row.text('reader')} stands in two groups")
     if len(set(groups.values())) < 2:
-        raise UserError(f"{table.path}: column {options.group!r} holds one group; a comparison needs two")
+        raise UserError(
+            _("%(path)s: column %(column)r holds one group; a comparison needs two")
+            % {"path": table.path, "column": options.group}
+        )
     return groups
 
 

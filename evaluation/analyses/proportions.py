@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from evaluation.analyses.csv_table import CsvRow, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
 from evaluation.statistics.fourfold import Fourfold, likelihood_ratios
@@ -43,7 +45,8 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
     pair = next((names for names in COUNTS if set(names) <= set(table.columns)), None)
     if pair is None and not set(FOURFOLD) <= set(table.columns):
         raise UserError(
-            f"{path}: give columns events,total (or x,n), or tp,fp,fn,tn; found: {', '.join(table.columns)}"
+            _("%(path)s: give columns events,total (or x,n), or tp,fp,fn,tn; found: %(known)s")
+            % {"path": path, "known": ", ".join(table.columns)}
         )
     found: list[dict[str, Any]] = []
     shown_rows = [["name", "events/total", "Wilson", "Clopper-Pearson"]]
@@ -62,7 +65,10 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
             try:
                 score, exact = wilson(x, n, level=level), clopper_pearson(x, n, level=level)
             except ValueError as error:
-                raise UserError(f"{path}, line {row.line}: {name}: {error}") from None
+                raise UserError(
+                    _("%(path)s, line %(line)s: %(name)s: %(error)s")
+                    % {"path": path, "line": row.line, "name": name, "error": error}
+                ) from None
             found.append(
                 {"name": name, "events": x, "total": n, "estimate": score.value}
                 | {"wilson": limits(score.interval), "clopper_pearson": limits(exact.interval)}

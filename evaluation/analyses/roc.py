@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, limits, number, shown
@@ -33,7 +34,8 @@ def read_truth(table: CsvTable, column: str, positive: str | None) -> npt.NDArra
         if positive not in values:
             known = ", ".join(sorted(set(values))[:8])
             raise UserError(
-                f"{table.path}: --positive {positive} does not occur in column {column!r}; found: {known}"
+                _("%(path)s: --positive %(positive)s does not occur in column %(column)r; found: %(known)s")
+                % {"path": table.path, "positive": positive, "column": column, "known": known}
             )
         return np.array([value == positive for value in values])
     for row, value in zip(table, values, strict=True):
@@ -80,7 +82,9 @@ def analyse_roc(
             labels, first, second, [row.text(cluster) for row in table] if cluster else None, level
         )
     except ValueError as error:
-        raise UserError(f"{path}, column {truth!r}: {error}") from None
+        raise UserError(
+            _("%(path)s, column %(truth)r: %(error)s") % {"path": path, "truth": truth, "error": error}
+        ) from None
     notes = [*area.notes, *([BINARY_SCORE] if len(np.unique(first)) == 2 else [])]
     data: dict[str, Any] = _area(area) | {
         "n_positive": int(labels.sum()),

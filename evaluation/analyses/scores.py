@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
@@ -39,8 +40,19 @@ def read_scores(table: CsvTable) -> dict[str, ScoreCube]:
         rater, question, system, aspect = labels = tuple(row.text(name) for name in COLUMNS[:4])
         if labels in seen:
             raise UserError(
-                f"{table.path}, line {row.line}: rater {rater}, question {question}, system {system}, "
-                f"aspect {aspect} was given on line {seen[labels]} already; keep one"
+                _(
+                    "%(path)s, line %(line)s: rater %(rater)s, question %(question)s, "
+                    "system %(system)s, aspect %(aspect)s was given on line %(earlier)s already; keep one"
+                )
+                % {
+                    "path": table.path,
+                    "line": row.line,
+                    "rater": rater,
+                    "question": question,
+                    "system": system,
+                    "aspect": aspect,
+                    "earlier": seen[labels],
+                }
             )
         seen[labels] = row.line
         score = row.optional_number("score")
@@ -92,7 +104,9 @@ def analyse_scores(
         try:
             found = run(cube)
         except ValueError as error:
-            raise UserError(f"{path}: aspect {aspect}: {error}") from None
+            raise UserError(
+                _("%(path)s: aspect %(aspect)s: %(error)s") % {"path": path, "aspect": aspect, "error": error}
+            ) from None
         data["means"] += _means(found, aspect)
         data["contrasts"] += [_contrast(contrast, aspect, margin) for contrast in found.contrasts]
         data["agreement"][aspect] = _agreement(found)
@@ -168,7 +182,9 @@ def _mixed(path: Path, aspect: str, cube: ScoreCube, level: float) -> dict[str, 
     try:
         found = mixed_model(cube, level=level)
     except ValueError as error:
-        raise UserError(f"{path}: aspect {aspect}: {error}") from None
+        raise UserError(
+            _("%(path)s: aspect %(aspect)s: %(error)s") % {"path": path, "aspect": aspect, "error": error}
+        ) from None
     return {
         "means": [
             {"system": system, "mean": number(mean.value)} | _estimate(mean)

@@ -84,7 +84,10 @@ def analyse_own(kind: str, path: Path, options: dict[str, Any]) -> OwnAnalysis:
         result = analyse_proportions(path)
         pictures = _proportion_pictures(result)
     else:
-        raise UserError(f"analyse {kind}: no such analysis; known: {', '.join(KINDS)}")
+        raise UserError(
+            _("analyse %(kind)s: no such analysis; known: %(known)s")
+            % {"kind": kind, "known": ", ".join(KINDS)}
+        )
     notes = [str(note) for note in result.data.get("notes", [])]
     return OwnAnalysis(_grids(result.data), pictures, _methods(kind, result, given), notes, result.lines)
 

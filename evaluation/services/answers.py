@@ -189,7 +189,10 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     for row in rows:
         key, name = str(row["system"]), str(row["question"])
         if key not in arms or name not in questions:
-            raise UserError(f"answer file: system {key} or question {name} is not of trial {trial.name}")
+            raise UserError(
+                _("answer file: system %(key)s or question %(name)s is not of trial %(trial)s")
+                % {"key": key, "name": name, "trial": trial.name}
+            )
         if (key, name) in held:
             counts["skipped"] += 1
             continue
@@ -217,8 +220,10 @@ def _answer_of_row(
         rounds = list(row.get("rounds") or ())
         if len(rounds) != len(question.rounds):
             raise UserError(
-                f"answer file: question {question.pk} has {len(question.rounds)} turns, {len(rounds)} answers came; "
-                "ask again"
+                _(
+                    "answer file: question %(question)s has %(rounds)s turns, %(answers)s answers came; ask again"
+                )
+                % {"question": question.pk, "rounds": len(question.rounds), "answers": len(rounds)}
             )
         answer = new_dialogue(arm, question, [str(one["text"]) for one in rounds], rules)
         raw = [str(one.get("raw") or one["text"]) for one in rounds]

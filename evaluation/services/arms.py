@@ -58,10 +58,16 @@ def add_system_arm(
     if checkpoint is not None and not given:
         kind = ANSWERING_STAGES.get(Stage(checkpoint.run.stage))
         if kind is None:
-            raise UserError(f"checkpoint {checkpoint}: stage {checkpoint.run.stage} answers no questions")
+            raise UserError(
+                _("checkpoint %(checkpoint)s: stage %(stage)s answers no questions")
+                % {"checkpoint": checkpoint, "stage": checkpoint.run.stage}
+            )
         given = {"kind": kind, "path": checkpoint.folder}
     if given.get("kind") not in KINDS:
-        raise UserError(f"spec: kind {given.get('kind')!r} is unknown; known: {', '.join(KINDS)}")
+        raise UserError(
+            _("spec: kind %(kind)r is unknown; known: %(known)s")
+            % {"kind": given.get("kind"), "known": ", ".join(KINDS)}
+        )
     simulated = is_simulated or (checkpoint is not None and checkpoint.is_simulated)
     return _add(trial, name, Arm.Kind.SYSTEM, given, by_user, checkpoint=checkpoint, is_simulated=simulated)
 

@@ -38,13 +38,19 @@ def change_trial(trial: Trial, changes: Mapping[str, Any], *, by_user: User, exp
     require_designer(trial.site, by_user)
     unknown = sorted(set(changes) - set(SETTINGS))
     if unknown:
-        raise UserError(f"trial: {unknown[0]!r} can't be changed; known: {', '.join(SETTINGS)}")
+        raise UserError(
+            _("trial: %(unknown)r can't be changed; known: %(known)s")
+            % {"unknown": unknown[0], "known": ", ".join(SETTINGS)}
+        )
     check_settings(changes)
     with transaction.atomic():
         row = locked_trial(trial, Trial.State.DRAFT)
         low, high = (changes.get(name, getattr(row, name)) for name in ("scale_min", "scale_max"))
         if low >= high:
-            raise UserError(f"scale: {low} to {high} has no room; the lower end comes first")
+            raise UserError(
+                _("scale: %(low)s to %(high)s has no room; the lower end comes first")
+                % {"low": low, "high": high}
+            )
         save_versioned(row, expected_version=expected_version, changes=dict(changes))
         audit.record(
             "evaluation.trial_changed", by_user=by_user, on=row, site=row.site, fields=sorted(changes)

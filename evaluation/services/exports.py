@@ -75,7 +75,9 @@ def decide_export(row: DataExport, state: str, *, by_user: User) -> DataExport:
         raise NotAllowedError(_("A rater of the trial does not decide on its data."))
     follows = {"approved": "asked", "refused": "asked", "revoked": "approved"}
     if state not in follows:
-        raise UserError(f"state: {state!r} is unknown; known: {', '.join(follows)}")
+        raise UserError(
+            _("state: %(state)r is unknown; known: %(known)s") % {"state": state, "known": ", ".join(follows)}
+        )
     with transaction.atomic():
         held = DataExport.objects.select_for_update(of=("self",)).select_related("site").get(pk=row.pk)
         if state != DataExport.State.REVOKED and held.asked_by_id == by_user.pk:
@@ -107,16 +109,21 @@ def export_for_command(request: str, of: Trial | ReaderStudy | None, reason: str
                 pk=request
             )
         except (DataExport.DoesNotExist, ValidationError):
-            raise UserError(f"--request {request}: there is no such request for an export") from None
+            raise UserError(
+                _("--request %(request)s: there is no such request for an export") % {"request": request}
+            ) from None
         return require_open_export(row, by_user=row.asked_by)
     if of is None or not reason.strip():
         raise UserError(
-            "give the --request that was approved (of simulated data: what to export, and a --reason)"
+            _("give the --request that was approved (of simulated data: what to export, and a --reason)")
         )
     if not of.is_simulated:
         raise UserError(
-            f"{of.name}: real data need a second person's approval; ask for the export on the page of exports, "
-            "then give its --request"
+            _(
+                "%(of)s: real data need a second person's approval; "
+                "ask for the export on the page of exports, then give its --request"
+            )
+            % {"of": of.name}
         )
     return None
 

@@ -44,7 +44,10 @@ def record_guess(slot: Slot, guess: str, *, by_user: User) -> AuthorGuess:
         UserError: an unknown guess.
     """
     if guess not in AuthorGuess.Guess.values:
-        raise UserError(f"guess: {guess!r} is unknown; known: {', '.join(AuthorGuess.Guess.values)}")
+        raise UserError(
+            _("guess: %(guess)r is unknown; known: %(known)s")
+            % {"guess": guess, "known": ", ".join(AuthorGuess.Guess.values)}
+        )
     with transaction.atomic():
         row = Slot.objects.select_for_update(of=("self",)).select_related("rater__trial").get(pk=slot.pk)
         if row.rater.user_id != by_user.pk or str(row.pk) not in guess_sample(row.rater):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from evaluation.models import PracticeItem, PracticeScore, Trial, TrialRater
 from evaluation.services.access import locked_trial
@@ -32,7 +33,7 @@ def record_practice(
         UserError: an aspect is missing, or a value is outside the scale.
     """
     if rater.user_id != by_user.pk or item.trial_id != rater.trial_id or rater.withdrawn_at is not None:
-        raise NotAllowedError("not this rater's")
+        raise NotAllowedError(_("not this rater's"))
     with transaction.atomic():
         trial = locked_trial(rater.trial, Trial.State.SCORING)
         check_values(values, set(trial.aspects.values_list("key", flat=True)), trial)

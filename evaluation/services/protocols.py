@@ -114,11 +114,14 @@ def freeze_protocol(protocol: Protocol, *, by_user: User) -> Protocol:
 def _check(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
         if name not in CHANGEABLE:
-            raise UserError(f"protocol: unknown field {name!r}; known: {', '.join(CHANGEABLE)}")
+            raise UserError(
+                _("protocol: unknown field %(name)r; known: %(known)s")
+                % {"name": name, "known": ", ".join(CHANGEABLE)}
+            )
         if name == "title" and not str(value).strip():
             raise UserError(_("title: empty; give the protocol a title"))
         if name == "alpha" and not 0 < float(value) < 1:
-            raise UserError(f"alpha: {value} is not between 0 and 1")
+            raise UserError(_("alpha: %(value)s is not between 0 and 1") % {"value": value})
         if name == "multiplicity" and value not in ADJUSTMENTS:
             raise UserError(
                 _("multiplicity: %(name)s; known: %(known)s")
@@ -150,7 +153,7 @@ def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: Us
     require_designer(protocol.site, by_user)
     unknown = sorted(set(filled) - set(checklists.keys()))
     if unknown:
-        raise UserError(f"checklist: no item {unknown[0]!r}")
+        raise UserError(_("checklist: no item %(unknown)r") % {"unknown": unknown[0]})
     with transaction.atomic():
         row = Protocol.objects.select_for_update(of=("self",)).select_related("site").get(pk=protocol.pk)
         kept = {**row.checklist, **{key: text.strip()[:1000] for key, text in filled.items()}}

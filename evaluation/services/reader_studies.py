@@ -73,7 +73,10 @@ def create_reader_study(
         ("scale", scale, list(SCALES)),
     ):
         if value not in known:
-            raise UserError(f"{field}: {value!r} is unknown; known: {', '.join(known)}")
+            raise UserError(
+                _("%(field)s: %(value)r is unknown; known: %(known)s")
+                % {"field": field, "value": value, "known": ", ".join(known)}
+            )
     if design == ReaderStudy.Design.CROSSOVER and washout_days < LEAST_WASHOUT:
         raise UserError(_("washout_days: at least %(least)s between two readings") % {"least": LEAST_WASHOUT})
     with transaction.atomic():

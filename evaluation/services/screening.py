@@ -93,7 +93,10 @@ def settle(trial: Trial, matched: str, action: str, reason: str, *, by_user: Use
     """
     require_designer(trial.site, by_user)
     if action not in ACTIONS:
-        raise UserError(f"action: {action!r} is unknown; known: {', '.join(ACTIONS)}")
+        raise UserError(
+            _("action: %(action)r is unknown; known: %(known)s")
+            % {"action": action, "known": ", ".join(ACTIONS)}
+        )
     if not reason.strip():
         raise UserError(_("reason: say why, for the record"))
     rule = Rule(" ".join(matched.split()), action, reason.strip())

@@ -122,7 +122,10 @@ def _check(name: str, aspects: Sequence[AspectDefinition], scale: tuple[int, int
     if not keys or len(set(keys)) != len(keys):
         raise UserError(_("aspects: give at least one, each with a key of its own"))
     if scale[0] >= scale[1]:
-        raise UserError(f"scale: {scale[0]} to {scale[1]} has no room; the lower end comes first")
+        raise UserError(
+            _("scale: %(low)s to %(high)s has no room; the lower end comes first")
+            % {"low": scale[0], "high": scale[1]}
+        )
 
 
 def check_settings(values: Mapping[str, Any]) -> None:
@@ -133,10 +136,13 @@ def check_settings(values: Mapping[str, Any]) -> None:
     """
     for name, known in (("order", Trial.Order.values), ("input_mode", Trial.InputMode.values)):
         if name in values and values[name] not in known:
-            raise UserError(f"{name}: {values[name]!r} is unknown; known: {', '.join(known)}")
+            raise UserError(
+                _("%(name)s: %(value)r is unknown; known: %(known)s")
+                % {"name": name, "value": values[name], "known": ", ".join(known)}
+            )
     for name in ("sitting_slots", "sitting_minutes"):
         if name in values and values[name] < 1:
-            raise UserError(f"{name}: give at least 1")
+            raise UserError(_("%(name)s: give at least 1") % {"name": name})
     per_answer = values.get("raters_per_answer")
     if per_answer is not None and per_answer < 1:
         raise UserError(_("raters_per_answer: give at least 1, or leave it empty for every rater"))
@@ -150,14 +156,16 @@ def trial_by_name(name: str) -> Trial:
     """
     found = list(Trial.objects.filter(name=name).select_related("site", "protocol")[:2])
     if len(found) > 1:
-        raise UserError(f"trial {name!r}: several sites have one of this name; give its id")
+        raise UserError(
+            _("trial %(name)r: several sites have one of this name; give its id") % {"name": name}
+        )
     if found:
         return found[0]
     by_id = [trial for trial in Trial.objects.select_related("site", "protocol") if str(trial.pk) == name]
     if by_id:
         return by_id[0]
     known = ", ".join(Trial.objects.order_by("name").values_list("name", flat=True)) or "none yet"
-    raise UserError(f"trial {name!r}: no such trial; known: {known}")
+    raise UserError(_("trial %(name)r: no such trial; known: %(known)s") % {"name": name, "known": known})
 
 
 def eligible_questions(trial: Trial, campaign: Campaign, *, dialogues: bool = False) -> list[Question]:

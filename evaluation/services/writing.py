@@ -45,7 +45,7 @@ def written_arm(user: User, asked: TrialQuestion) -> Arm:
     """
     arms = [arm for arm in arms_of(user) if arm.trial_id == asked.trial_id]
     if not arms:
-        raise NotAllowedError("no author of this trial")
+        raise NotAllowedError(_("no author of this trial"))
     return next((arm for arm in arms if not arm.answers.filter(question=asked).exists()), arms[0])
 
 

@@ -152,7 +152,7 @@ def _campaigns(trial: Trial) -> QuerySet[Campaign]:
 def _act(request: HttpRequest, trial: Trial) -> HttpResponse:
     act = ACTS.get(request.POST.get("do", ""))
     if act is None:
-        raise UserError(f"do: give one of {', '.join(ACTS)}")
+        raise UserError(_("do: give one of %(known)s") % {"known": ", ".join(ACTS)})
     return _once_act(request, trial, act)
 
 

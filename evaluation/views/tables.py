@@ -215,7 +215,7 @@ def cell_rows(request: HttpRequest, number: int) -> HttpResponse:
         raise Http404
     _form, built, problem = _other_table(request, number)
     if built is None:
-        raise UserError(problem or "table: the options can't be read")
+        raise UserError(problem or _("table: the options can't be read"))
     return _rows_page(request, built, reverse("evaluation:any-table", args=[number]))
 
 

@@ -180,7 +180,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """
     row = next(iter(rows), None)
     if row is None:
-        raise UserError(f"job {job.pk}: its answer file is empty")
+        raise UserError(_("job %(job)s: its answer file is empty") % {"job": job.pk})
     turn = ConsultationTurn.objects.select_related("consultation__site").get(pk=job.parameters["turn"])
     turn.answer = str(row["text"])
     turn.state = State.STOPPED if row["finish_reason"] == "stopped" else State.ANSWERED

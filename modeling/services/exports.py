@@ -116,7 +116,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """
     found = next((row for row in rows if row.get("kind") == "memorisation"), None)
     if found is None:
-        raise UserError(f"job {job.pk}: its answer file holds no result")
+        raise UserError(_("job %(job)s: its answer file holds no result") % {"job": job.pk})
     kept = {name: found[name] for name in ("prompts", "planted", "emitted", "passed")}
     CheckpointExport.objects.filter(pk=job.parameters["export"]).update(test=kept)
     return kept

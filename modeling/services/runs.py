@@ -66,7 +66,7 @@ def start_run(
     spec = stage_spec(stage)
     site = site or (snapshot.site if snapshot is not None else None)
     if site is None:
-        raise UserError("site: missing; a run without a snapshot needs one")
+        raise UserError(_("site: missing; a run without a snapshot needs one"))
     require_researcher(site, by_user)
     _check_inputs(spec, snapshot, corpus)
     checked = _checked_config(spec, config or {})

@@ -114,9 +114,13 @@ def snapshot_by_name(name: str, *, site: Site | None = None) -> Snapshot:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UserError(f"--snapshot {name}: several sites have one of this name; add --site")
+        raise UserError(
+            _("--snapshot %(name)s: several sites have one of this name; add --site") % {"name": name}
+        )
     known = ", ".join(Snapshot.objects.order_by("name").values_list("name", flat=True)) or "none yet"
-    raise UserError(f"--snapshot {name}: no such snapshot; known: {known}")
+    raise UserError(
+        _("--snapshot %(name)s: no such snapshot; known: %(known)s") % {"name": name, "known": known}
+    )
 
 
 def build_request(job: Job) -> dict[str, Any]:
@@ -124,7 +128,7 @@ def build_request(job: Job) -> dict[str, Any]:
     snapshot = Snapshot.objects.select_related("split", "site").get(pk=job.parameters["snapshot"])
     split = snapshot.split
     if split is None:
-        raise UserError(f"snapshot {snapshot.name}: has no split")
+        raise UserError(_("snapshot %(snapshot)s: has no split") % {"snapshot": snapshot.name})
     sides = dict(split.members.values_list("patient", "side"))
     studies = _studies(split, snapshot.site).select_related("patient").prefetch_related("images", "pathology")
     samples: Sequence[TrainingSample] = []
@@ -200,13 +204,15 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """
     answer = next((row for row in rows if row.get("kind") == "snapshot"), None)
     if answer is None:
-        raise UserError(f"job {job.pk}: its answer names no snapshot")
+        raise UserError(_("job %(job)s: its answer names no snapshot") % {"job": job.pk})
     manifest = json.loads((Path(answer["path"]) / "manifest.json").read_text("utf-8"))
     frozen = Snapshot.objects.filter(pk=job.parameters["snapshot"], content_hash="").update(
         folder=answer["path"], content_hash=answer["content_hash"], manifest=manifest
     )
     if frozen != 1:
-        raise UserError(f"snapshot {job.parameters['snapshot']} is frozen already")
+        raise UserError(
+            _("snapshot %(snapshot)s is frozen already") % {"snapshot": job.parameters["snapshot"]}
+        )
     audit.record(
         "modeling.snapshot_frozen",
         by_user=job.by_user,

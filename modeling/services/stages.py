@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext as _
+
 from mammo.core.errors import UserError
 from modeling.models import Stage
 from modeling.training import config
@@ -95,5 +97,7 @@ def stage_spec(name: str) -> StageSpec:
     """
     found = _BY_NAME.get(name)
     if found is None:
-        raise UserError(f"stage {name!r}: unknown; known: {', '.join(_BY_NAME)}")
+        raise UserError(
+            _("stage %(name)r: unknown; known: %(known)s") % {"name": name, "known": ", ".join(_BY_NAME)}
+        )
     return found

@@ -85,7 +85,7 @@ def build_request(job: Job) -> dict[str, Any]:
     """The child's request: the system, the method, and every test study with its standard views."""
     run = Run.objects.select_related("snapshot__split").get(pk=job.parameters["run"])
     if run.snapshot is None:
-        raise UserError(f"run {run.pk}: has no training set")
+        raise UserError(_("run %(run)s: has no training set") % {"run": run.pk})
     return {
         **run.config,
         "studies": [

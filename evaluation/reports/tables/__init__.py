@@ -26,7 +26,9 @@ def require_builder(number: int) -> str:
     module = BUILDERS.get(number)
     if module is None:
         known = ", ".join(str(known) for known in sorted(BUILDERS))
-        raise UserError(f"table {number}: this version computes table {known}")
+        raise UserError(
+            _("table %(number)s: this version computes table %(known)s") % {"number": number, "known": known}
+        )
     return module
 
 
@@ -38,7 +40,9 @@ def build_table(number: int, options: TableOptions) -> Table:
     """
     module = require_builder(number)
     if options.trial is not None and number not in TRIAL_TABLES:
-        raise UserError(f"table {number}: not computed from a trial; leave the trial out")
+        raise UserError(
+            _("table %(number)s: not computed from a trial; leave the trial out") % {"number": number}
+        )
     table: Table = import_module(module).build(options)
     if options.by == "finding":
         rule = _("The type of finding is read from the words of the newest report; the weightiest stands.")

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from mammo.accounts.models import AuditEvent
 from mammo.core.errors import UserError
 
@@ -28,11 +30,16 @@ def anchors_of(rows: Iterable[dict[str, Any]], named: str) -> list[Anchor]:
         sequence, digest = row.get("sequence"), row.get("sha256")
         if not isinstance(sequence, int) or not isinstance(digest, str):
             raise UserError(
-                f"{named}, anchor {number}: needs `sequence` and `sha256`; was it written by `audit anchor`?"
+                _(
+                    "%(named)s, anchor %(number)s: needs `sequence` and `sha256`; was it written by `audit anchor`?"
+                )
+                % {"named": named, "number": number}
             )
         found.append(Anchor(number, sequence, digest))
     if not found:
-        raise UserError(f"{named}: holds no anchor; write one with `audit anchor --out FILE`")
+        raise UserError(
+            _("%(named)s: holds no anchor; write one with `audit anchor --out FILE`") % {"named": named}
+        )
     return found
 
 

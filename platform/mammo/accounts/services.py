@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import Membership, Role, Site, User
@@ -19,9 +20,9 @@ def create_site(code: str, name: str, *, by_user: User | None, is_simulated: boo
         UserError: the code is taken, or holds other characters than a short name may.
     """
     if not re.fullmatch(r"[-a-zA-Z0-9_]{1,32}", code):
-        raise UserError(f"site code {code!r}: use up to 32 letters, digits, - and _")
+        raise UserError(_("site code %(code)r: use up to 32 letters, digits, - and _") % {"code": code})
     if Site.objects.filter(code=code).exists():
-        raise UserError(f"site {code!r} exists already; choose another code")
+        raise UserError(_("site %(code)r exists already; choose another code") % {"code": code})
     with transaction.atomic():
         site = Site.objects.create(
             code=code, name=name, key_id=key_store().create(), is_simulated=is_simulated
@@ -40,7 +41,8 @@ def site_by_code(code: str) -> Site:
     if found is None:
         known = ", ".join(Site.objects.order_by("code").values_list("code", flat=True)) or "none yet"
         raise UserError(
-            f"--site {code}: no such site; known: {known} (make one with `manage.py create_site`)"
+            _("--site %(code)s: no such site; known: %(known)s (make one with `manage.py create_site`)")
+            % {"code": code, "known": known}
         )
     return found
 
@@ -64,9 +66,14 @@ def create_account(
     """
     unknown = sorted(set(roles) - set(Role.values))
     if unknown:
-        raise UserError(f"unknown role {unknown[0]!r}; known: {', '.join(Role.values)}")
+        raise UserError(
+            _("unknown role %(unknown)r; known: %(known)s")
+            % {"unknown": unknown[0], "known": ", ".join(Role.values)}
+        )
     if User.objects.filter(username=username).exists():
-        raise UserError(f"account {username!r} exists already; choose another name")
+        raise UserError(
+            _("account %(username)r exists already; choose another name") % {"username": username}
+        )
     with transaction.atomic():
         user = User.objects.create_user(
             username,

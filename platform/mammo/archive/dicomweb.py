@@ -11,6 +11,7 @@ from mammo.archive.dicom.limits import LIMITS
 from mammo.archive.multipart import boundary_of, content_type, parts
 from mammo.archive.pacs_query import Query
 from mammo.core.errors import UserError
+from mammo.core.words import gettext as _
 
 PAGE = 200
 TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two pieces of an answer
@@ -31,7 +32,8 @@ class Pacs:
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise UserError(
-                f"{url!r}: give the address of a DICOMweb service, such as https://pacs/dicom-web"
+                _("%(url)r: give the address of a DICOMweb service, such as https://pacs/dicom-web")
+                % {"url": url}
             )
         self.url = url.rstrip("/")
         self.session = requests.Session()
@@ -66,11 +68,18 @@ class Pacs:
         try:
             answer: list[dict[str, Any]] = question()
         except requests.HTTPError as error:
-            raise UserError(f"{self.url}: answers {error.response.status_code}; see its log") from None
+            raise UserError(
+                _("%(url)s: answers %(status)s; see its log")
+                % {"url": self.url, "status": error.response.status_code}
+            ) from None
         except requests.RequestException as error:
-            raise UserError(f"{self.url}: no answer ({type(error).__name__})") from None
+            raise UserError(
+                _("%(url)s: no answer (%(reason)s)") % {"url": self.url, "reason": type(error).__name__}
+            ) from None
         except ValueError:
-            raise UserError(f"{self.url}: its answer is no DICOM JSON; is this a DICOMweb service?") from None
+            raise UserError(
+                _("%(url)s: its answer is no DICOM JSON; is this a DICOMweb service?") % {"url": self.url}
+            ) from None
         return answer
 
     def fetch(self, study: str, series: str, instance: str, folder: Path) -> Iterator[Path]:
@@ -85,10 +94,10 @@ class Pacs:
                 address, headers={"Accept": _ACCEPT}, stream=True, timeout=TIMEOUT
             ) as answer:
                 if answer.status_code != 200:
-                    raise UserError(f"the PACS answers {answer.status_code}")
+                    raise UserError(_("the PACS answers %(status)s") % {"status": answer.status_code})
                 yield from _bodies(answer, folder)
         except requests.RequestException as error:
-            raise UserError(f"the PACS broke off ({type(error).__name__})") from None
+            raise UserError(_("the PACS broke off (%(reason)s)") % {"reason": type(error).__name__}) from None
 
 
 def _bodies(answer: requests.Response, folder: Path) -> Iterator[Path]:
@@ -99,7 +108,7 @@ def _bodies(answer: requests.Response, folder: Path) -> Iterator[Path]:
         with path.open("wb") as handle:
             for block in blocks:
                 if handle.tell() + len(block) > LIMITS.file_bytes:
-                    raise UserError(f"larger than {LIMITS.file_bytes // 1024**2} MB")
+                    raise UserError(_("larger than %(size)s MB") % {"size": LIMITS.file_bytes // 1024**2})
                 handle.write(block)
         yield path
         return

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -51,10 +52,10 @@ def request_erasure(patient: Patient, *, reason: str, by_user: User) -> Erasure:
     """
     _require_role(patient, by_user)
     if not reason.strip():
-        raise UserError("a reason is needed: how and when the patient withdrew")
+        raise UserError(_("a reason is needed: how and when the patient withdrew"))
     with transaction.atomic():
         if Erasure.objects.filter(patient=patient).exists():
-            raise WrongStateError("the erasure of this patient was asked for already")
+            raise WrongStateError(_("the erasure of this patient was asked for already"))
         erasure = Erasure.objects.create(patient=patient, requested_by=by_user, reason=reason.strip()[:500])
         audit.record(
             "archive.erasure_requested", by_user=by_user, on=patient, site=patient.site, reason=erasure.reason
@@ -74,11 +75,11 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
     """
     _require_role(erasure.patient, by_user)
     if erasure.requested_by_id == by_user.pk:
-        raise WrongStateError("a second person must confirm: you asked for this erasure yourself")
+        raise WrongStateError(_("a second person must confirm: you asked for this erasure yourself"))
     with transaction.atomic():
         erasure = Erasure.objects.select_for_update().select_related("patient__site").get(pk=erasure.pk)
         if erasure.confirmed_at is not None:
-            raise WrongStateError("this patient is erased already")
+            raise WrongStateError(_("this patient is erased already"))
         patient = erasure.patient
         erasure.still_held_in = held_in(patient)
         erasure.confirmed_by, erasure.confirmed_at = by_user, timezone.now()
@@ -131,4 +132,4 @@ def _forget_fetches(patient: Patient) -> None:
 
 def _require_role(patient: Patient, user: User) -> None:
     if not user.has_role(*ROLES, site=patient.site):
-        raise NotAllowedError("only a data manager or administrator of her site erases a patient")
+        raise NotAllowedError(_("only a data manager or administrator of her site erases a patient"))

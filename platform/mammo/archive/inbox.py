@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from mammo.accounts.models import Site
 from mammo.archive.dicom.limits import LIMITS
@@ -60,9 +61,11 @@ def check_room(site: Site, more_bytes: int = 0) -> None:
     held.mkdir(parents=True, exist_ok=True, mode=0o700)
     waiting = list(held.rglob("*.enc"))
     if len(waiting) >= settings.MAMMO_INBOX_FILES:
-        raise InboxFullError(f"{len(waiting)} files wait to be imported: send again later")
+        raise InboxFullError(
+            _("%(value)s files wait to be imported: send again later") % {"value": len(waiting)}
+        )
     if shutil.disk_usage(held).free - more_bytes < settings.MAMMO_INBOX_RESERVE_BYTES:
-        raise InboxFullError("the disk is nearly full: free space, then send again")
+        raise InboxFullError(_("the disk is nearly full: free space, then send again"))
 
 
 def put(
@@ -90,7 +93,7 @@ def put(
         UserError: larger than a file may be.
     """
     if len(data) > LIMITS.file_bytes:
-        raise UserError(f"larger than {LIMITS.file_bytes // 1024**2} MB")
+        raise UserError(_("larger than %(size)s MB") % {"size": LIMITS.file_bytes // 1024**2})
     file_name = _new_name(batch_id)
     if member_of is None:
         check_room(site, len(data))
@@ -139,11 +142,11 @@ def frames(site: Site, path: Path) -> Iterator[bytes]:
         number = 0
         while prefix := handle.read(_LENGTH.size):
             if len(prefix) < _LENGTH.size:
-                raise UserError(f"{path.name}: not whole")
+                raise UserError(_("%(name)s: not whole") % {"name": path.name})
             (length,) = _LENGTH.unpack(prefix)
             sealed = handle.read(length)
             if len(sealed) < length:
-                raise UserError(f"{path.name}: not whole")
+                raise UserError(_("%(name)s: not whole") % {"name": path.name})
             yield key_store().decrypt(site.key_id, sealed, f"{PURPOSE}.{number}")
             number += 1
 
@@ -303,7 +306,10 @@ class Upload:
             UserError: not all of its bytes are here.
         """
         if self.received != size or not self._path.exists():
-            raise UserError(f"{self.received} of {size} bytes are here: send the rest")
+            raise UserError(
+                _("%(received)s of %(size)s bytes are here: send the rest")
+                % {"received": self.received, "size": size}
+            )
         target = folder(self.site) / _new_name(batch_id)
         os.replace(self._path, target)
         _sync_folder(target.parent)

@@ -11,6 +11,7 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError, MultipartParseError
 
 from mammo.core.errors import UserError
+from mammo.core.words import gettext as _
 
 MAX_PARTS = 20_000
 DICOM = "application/dicom"
@@ -48,9 +49,9 @@ def boundary_of(header: str) -> str:
     """
     kind, parameters = content_type(header)
     if kind != "multipart/related" or parameters.get("type", DICOM).lower() != DICOM:
-        raise UserError('send multipart/related; type="application/dicom" (PS3.18 10.5)')
+        raise UserError(_('send multipart/related; type="application/dicom" (PS3.18 10.5)'))
     if not parameters.get("boundary"):
-        raise UserError("the Content-Type names no boundary")
+        raise UserError(_("the Content-Type names no boundary"))
     return parameters["boundary"]
 
 
@@ -84,7 +85,7 @@ class _Reader:
     def _begin(self) -> None:
         self.count += 1
         if self.count > MAX_PARTS:
-            raise UserError(f"more than {MAX_PARTS} parts in one message: send fewer")
+            raise UserError(_("more than %(parts)s parts in one message: send fewer") % {"parts": MAX_PARTS})
         path = self.folder / f"part-{self.count}"
         self._part, self._written = Part("", path), 0
         self._handle = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
@@ -141,9 +142,9 @@ def parts(blocks: Iterable[bytes], boundary: str, folder: Path, *, max_part_byte
                 yield reader.done.pop(0)
         parser.finalize()
     except (MultipartParseError, FormParserError):
-        raise UserError("the multipart message is damaged") from None
+        raise UserError(_("the multipart message is damaged")) from None
     finally:
         reader.close()
     yield from reader.done
     if not reader.is_whole:
-        raise UserError("the multipart message ends early: send it again")
+        raise UserError(_("the multipart message ends early: send it again"))

@@ -47,11 +47,14 @@ def add_pacs_service(
         UserError: the name is taken, the address is none, or the file of certificates is missing.
     """
     if not name.strip() or PacsService.objects.filter(site=site, name=name).exists():
-        raise UserError(f"name {name!r}: give one that no PACS of the site has or had")
+        raise UserError(_("name %(name)r: give one that no PACS of the site has or had") % {"name": name})
     if not url.startswith(("http://", "https://")):
-        raise UserError(f"{url!r}: give the address of a DICOMweb service, such as https://pacs/dicom-web")
+        raise UserError(
+            _("%(url)r: give the address of a DICOMweb service, such as https://pacs/dicom-web")
+            % {"url": url}
+        )
     if certificates and not Path(certificates).is_file():
-        raise UserError(f"{certificates}: no such file")
+        raise UserError(_("%(certificates)s: no such file") % {"certificates": certificates})
     with transaction.atomic():
         service = PacsService.objects.create(
             site=site,
@@ -80,7 +83,7 @@ def remove_pacs_service(name: str, *, site: Site, by_user: User | None) -> PacsS
             .first()
         )
         if service is None:
-            raise UserError(f"no PACS {name!r} at this site")
+            raise UserError(_("no PACS %(name)r at this site") % {"name": name})
         service.removed_at, service.password = timezone.now(), ""
         service.save(update_fields=["removed_at", "password"])
         audit.record("archive.pacs_removed", by_user=by_user, on=service, site=site)
@@ -133,7 +136,7 @@ def build_request(job: Job) -> dict[str, Any]:
     fetch = _fetch(job)
     service = fetch.service
     if service.removed_at is not None:
-        raise UserError(f"{service.name}: was removed by an administrator")
+        raise UserError(_("%(service)s: was removed by an administrator") % {"service": service.name})
     request = {
         "url": service.url,
         "user": service.user_name,

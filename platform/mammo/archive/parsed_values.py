@@ -6,6 +6,8 @@ Messages name the column and never the value: they are stored, and under a wrong
 import re
 from datetime import date
 
+from django.utils.translation import gettext as _
+
 from mammo.core.errors import UserError
 
 
@@ -17,7 +19,7 @@ def parse_age(written: str) -> int:
     """
     digits = re.fullmatch(r"(\d{1,3})(?:\.0)?\s*(?:Y|岁|years?)?", written, re.I)
     if not digits or not 10 <= int(digits[1]) <= 120:
-        raise UserError("column 'age': no age in years; write a number from 10 to 120")
+        raise UserError(_("column 'age': no age in years; write a number from 10 to 120"))
     return min(int(digits[1]), 90)
 
 
@@ -33,4 +35,4 @@ def parse_day(written: str, column: str) -> date:
             return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
         pass
-    raise UserError(f"column {column!r}: no date; write it as 2019-03-11")
+    raise UserError(_("column %(column)r: no date; write it as 2019-03-11") % {"column": column})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -138,25 +139,28 @@ def _values(row: Row) -> tuple[str, str, str, int | None]:
         UserError: names the column and what may stand in it.
     """
     if not row["patient"]:
-        raise UserError("column 'patient' is empty")
+        raise UserError(_("column 'patient' is empty"))
     side = _SIDES.get(row["side"].lower())
     if side is None:
-        raise UserError("column 'side': unknown value; write L or R, one row per breast")
+        raise UserError(_("column 'side': unknown value; write L or R, one row per breast"))
     written = row["method"].lower()
     method = next((value for pattern, value in _METHODS if re.search(pattern, written)), None)
     if method is None:
-        raise UserError(f"column 'method': unknown value; write one of {', '.join(Method.values)}")
+        raise UserError(
+            _("column 'method': unknown value; write one of %(known)s") % {"known": ", ".join(Method.values)}
+        )
     if row["class"].lower() not in _CLASSES:
-        raise UserError("column 'class': unknown value; write benign, high_risk or malignant")
+        raise UserError(_("column 'class': unknown value; write benign, high_risk or malignant"))
     result = str(_CLASSES[row["class"].lower()])
     if method != Method.FOLLOW_UP:
         if not result:
-            raise UserError("column 'class' is empty: only a negative follow-up has none")
+            raise UserError(_("column 'class' is empty: only a negative follow-up has none"))
         return side, method, result, None
     months = int(row["follow_up_months"]) if row["follow_up_months"].isdecimal() else 0
     if result or months < MIN_FOLLOW_UP_MONTHS:
         raise UserError(
-            f"a negative follow-up has no class and at least {MIN_FOLLOW_UP_MONTHS} follow_up_months"
+            _("a negative follow-up has no class and at least %(months)s follow_up_months")
+            % {"months": MIN_FOLLOW_UP_MONTHS}
         )
     return side, method, "", months
 

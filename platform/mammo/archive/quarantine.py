@@ -179,7 +179,7 @@ def _waiting(item: ImportItem, user: User) -> ImportItem:
     """The item, locked, if it still waits and this account may decide."""
     locked = ImportItem.objects.select_for_update(of=("self",)).select_related("batch__site").get(pk=item.pk)
     if not user.has_role("data_manager", site=locked.batch.site):
-        raise NotAllowedError("only a data manager of the site decides about quarantined files")
+        raise NotAllowedError(_("only a data manager of the site decides about quarantined files"))
     if locked.outcome != ImportItem.Outcome.QUARANTINED or locked.resolved_at or not locked.quarantine_file:
         raise WrongStateError(_("someone decided about this file already"))
     return locked

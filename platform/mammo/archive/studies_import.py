@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -64,7 +65,8 @@ def import_studies(
     files = LocalFiles(paths, frozenset(path.resolve() for path in (reports, labels) if path))
     if not files.count():
         raise UserError(
-            f"{', '.join(map(str, paths))}: no file to import; name a folder, file or zip with some"
+            _("%(known)s: no file to import; name a folder, file or zip with some")
+            % {"known": ", ".join(map(str, paths))}
         )
     batch = run_import(
         files,

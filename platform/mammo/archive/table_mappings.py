@@ -3,6 +3,7 @@
 import hashlib
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -76,11 +77,16 @@ def check(kind: str, mapping: Mapping) -> None:
         UserError: names the column and those that exist.
     """
     if kind not in KINDS:
-        raise UserError(f"unknown kind of table {kind!r}; known: {', '.join(KINDS)}")
+        raise UserError(
+            _("unknown kind of table %(kind)r; known: %(known)s") % {"kind": kind, "known": ", ".join(KINDS)}
+        )
     known = KINDS[kind].known
     for theirs, ours in mapping.items():
         if ours and ours not in known:
-            raise UserError(f"column {theirs!r} is mapped to {ours!r}; known: {', '.join(known)}")
+            raise UserError(
+                _("column %(theirs)r is mapped to %(ours)r; known: %(known)s")
+                % {"theirs": theirs, "ours": ours, "known": ", ".join(known)}
+            )
 
 
 def _key(header: list[str]) -> str:

@@ -248,7 +248,7 @@ def _own(upload: TableUpload, user: User) -> TableUpload:
 def _of(job: Job) -> TableUpload:
     found = TableUpload.objects.select_related("site", "by_user").filter(pk=job.parameters["upload"]).first()
     if found is None:
-        raise UserError("this table was discarded")
+        raise UserError(_("this table was discarded"))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from mammo.core.errors import UserError
+from mammo.core.words import gettext as _
 
 # Tried in this order; GB18030 decodes almost anything, so it comes last.
 ENCODINGS = ("utf-8-sig", "gb18030")
@@ -104,7 +105,10 @@ def read_table(path: Path, columns: Columns, option: str, mapping: Mapping | Non
         if any(cells.values()):
             rows.append(Row(number, cells))
     if not rows:
-        raise UserError(f"{option} {path}: holds no rows; known columns: {', '.join(columns.known)}")
+        raise UserError(
+            _("%(option)s %(path)s: holds no rows; known columns: %(known)s")
+            % {"option": option, "path": path, "known": ", ".join(columns.known)}
+        )
     return rows
 
 
@@ -122,7 +126,7 @@ def header_and_rows(path: Path, count: int = 5) -> tuple[list[str], list[list[st
 
 
 def _not_a_file(path: Path) -> str:
-    return "a folder; name the file in it" if path.is_dir() else "no such file; check the path"
+    return _("a folder; name the file in it") if path.is_dir() else _("no such file; check the path")
 
 
 def _rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
@@ -135,7 +139,9 @@ def _mapped(path: Path, found: list[str], mapping: Mapping) -> list[str]:
     names = [named for name in found if (named := mapping.get(name, name))]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise UserError(f"{path}: two columns are mapped to {twice!r}; leave one out")
+        raise UserError(
+            _("%(path)s: two columns are mapped to %(twice)r; leave one out") % {"path": path, "twice": twice}
+        )
     return names
 
 
@@ -144,26 +150,34 @@ def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
     if unknown:
         named = ", ".join(repr(name) for name in unknown)
         raise UserError(
-            f"{path}: unknown column {named}; known: {', '.join(columns.known)}. Rename or remove it"
+            _("%(path)s: unknown column %(named)s; known: %(known)s. Rename or remove it")
+            % {"path": path, "named": named, "known": ", ".join(columns.known)}
         )
     missing = [name for name in columns.required if name not in found]
     if missing:
-        raise UserError(f"{path}: column {missing[0]!r} is missing; needed: {', '.join(columns.required)}")
+        raise UserError(
+            _("%(path)s: column %(missing)r is missing; needed: %(known)s")
+            % {"path": path, "missing": missing[0], "known": ", ".join(columns.required)}
+        )
     if columns.one_of and not any(set(group) <= set(found) for group in columns.one_of):
-        groups = " or ".join(" and ".join(group) for group in columns.one_of)
-        raise UserError(f"{path}: nothing to match rows by; it needs {groups}")
+        groups = _(" or ").join(_(" and ").join(group) for group in columns.one_of)
+        raise UserError(
+            _("%(path)s: nothing to match rows by; it needs %(groups)s") % {"path": path, "groups": groups}
+        )
 
 
 def _decoded(path: Path) -> str:
     raw = path.read_bytes()
     if not raw.strip():
-        raise UserError(f"{path}: empty; it needs a line of column names and a row below it")
+        raise UserError(
+            _("%(path)s: empty; it needs a line of column names and a row below it") % {"path": path}
+        )
     for encoding in ENCODINGS:
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise UserError(f"{path}: neither UTF-8 nor GB18030; save it as UTF-8")
+    raise UserError(_("%(path)s: neither UTF-8 nor GB18030; save it as UTF-8") % {"path": path})
 
 
 def _delimiter(path: Path, text: str) -> str:
@@ -182,19 +196,26 @@ def _csv_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
         names = [(name or "").strip() for name in reader.fieldnames or []]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise UserError(f"{path}: column {twice!r} stands in it twice; rename one")
+            raise UserError(
+                _("%(path)s: column %(twice)r stands in it twice; rename one")
+                % {"path": path, "twice": twice}
+            )
         check(names)
         for cells in reader:
             if None in cells:
                 raise UserError(
-                    f"{path}, line {reader.line_num}: more cells than columns; quote cells that hold commas"
+                    _("%(path)s, line %(line)s: more cells than columns; quote cells that hold commas")
+                    % {"path": path, "line": reader.line_num}
                 )
             yield (
                 reader.line_num,
                 {(name or "").strip(): (value or "").strip() for name, value in cells.items()},
             )
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}; mend this line") from None
+        raise UserError(
+            _("%(path)s, line %(line)s: %(error)s; mend this line")
+            % {"path": path, "line": reader.line_num, "error": error}
+        ) from None
 
 
 def _jsonl_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
@@ -204,9 +225,15 @@ def _jsonl_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]
         try:
             row: Any = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{path}, line {number}: not JSON ({error}); mend this line") from None
+            raise UserError(
+                _("%(path)s, line %(number)s: not JSON (%(error)s); mend this line")
+                % {"path": path, "number": number, "error": error}
+            ) from None
         if not isinstance(row, dict):
-            raise UserError(f"{path}, line {number}: expected one JSON object per line")
+            raise UserError(
+                _("%(path)s, line %(number)s: expected one JSON object per line")
+                % {"path": path, "number": number}
+            )
         check(list(row))
         yield number, {name: "" if value is None else str(value).strip() for name, value in row.items()}
 
@@ -219,7 +246,9 @@ def _xlsx_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
-        raise UserError(f"{path}: not a readable XLSX file; save it again or give a CSV file") from None
+        raise UserError(
+            _("%(path)s: not a readable XLSX file; save it again or give a CSV file") % {"path": path}
+        ) from None
     try:
         rows = book.worksheets[0].iter_rows(values_only=True)
         names = [str(cell or "").strip() for cell in next(rows, ())]
@@ -239,7 +268,10 @@ def _refuse_bomb(path: Path) -> None:
         return  # load_workbook says what is wrong with it
     unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_UNPACKED or len(members) > MAX_PARTS:
-        raise UserError(f"{path}: unpacks to more than a table can hold; save it again or give a CSV file")
+        raise UserError(
+            _("%(path)s: unpacks to more than a table can hold; save it again or give a CSV file")
+            % {"path": path}
+        )
 
 
 def _cell(value: Any) -> str:

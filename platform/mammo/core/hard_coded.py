@@ -1,7 +1,8 @@
-"""Words in templates and page scripts that no translation reaches, because they were written without one."""
+"""Words in templates, page scripts and error messages that no translation reaches: they were written without one."""
 
+import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -84,6 +85,52 @@ def in_script(source: str) -> list[str]:
     """Words that a page script shows; it should take them from the page's data attributes."""
     found = (HOLE.sub("", text) for _quote, text in SHOWN.findall(source))
     return [text for text in found if _is_language(text)]
+
+
+def error_classes(sources: Collection[str]) -> frozenset[str]:
+    """Names of the errors that a person reads: UserError, ValidationError, and every class that descends from them."""
+    parents = {
+        node.name: {base.id for base in node.bases if isinstance(base, ast.Name)}
+        for source in sources
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef)
+    }
+    known = {"UserError", "ValidationError"}
+    while fresh := {name for name, bases in parents.items() if bases & known} - known:
+        known |= fresh
+    return frozenset(known)
+
+
+def in_python(source: str, errors: Collection[str]) -> list[str]:
+    """`line: words` for each error of a module whose message is a bare literal."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name in errors:
+            found += [f"{node.lineno}: {text}" for text in _bare(node.args[0]) if _is_language(text)]
+    return found
+
+
+def _bare(message: ast.expr) -> Iterator[str]:
+    """The words of a message that are handed to no function, such as gettext, on their way to the error."""
+    if isinstance(message, ast.Constant) and isinstance(message.value, str):
+        yield message.value
+    elif isinstance(message, ast.JoinedStr):
+        yield " ".join(str(part.value) for part in message.values if isinstance(part, ast.Constant))
+    elif isinstance(message, ast.BinOp):
+        yield from _bare(message.left)
+        if isinstance(message.op, ast.Add):
+            yield from _bare(message.right)
+    elif isinstance(message, ast.BoolOp):
+        for part in message.values:
+            yield from _bare(part)
+    elif isinstance(message, ast.IfExp):
+        yield from _bare(message.body)
+        yield from _bare(message.orelse)
+    elif isinstance(message, ast.Call) and isinstance(message.func, ast.Attribute):
+        yield from _bare(message.func.value) if message.func.attr == "format" else ()
 
 
 def hard_coded(folder: Path) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mammo.core.errors import UserError
+from mammo.core.words import gettext as _
 
 
 def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
@@ -19,7 +20,8 @@ def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
         handle = path.open(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); give an existing JSON-lines file"
+            _("%(path)s: cannot be read (%(reason)s); give an existing JSON-lines file")
+            % {"path": path, "reason": error.strerror}
         ) from None
     with handle:
         yield from parsed_jsonlines(handle, str(path))
@@ -37,10 +39,14 @@ def parsed_jsonlines(lines: Iterable[str], named: str) -> Iterator[dict[str, Any
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise UserError(f"{named}, line {number}: not JSON ({error}); mend this line") from None
+            raise UserError(
+                _("%(named)s, line %(number)s: not JSON (%(error)s); mend this line")
+                % {"named": named, "number": number, "error": error}
+            ) from None
         if not isinstance(row, dict):
             raise UserError(
-                f"{named}, line {number}: expected one JSON object per line, found {type(row).__name__}"
+                _("%(named)s, line %(number)s: expected one JSON object per line, found %(found)s")
+                % {"named": named, "number": number, "found": type(row).__name__}
             )
         yield row
 

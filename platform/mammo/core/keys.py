@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import write_atomically
@@ -66,7 +67,9 @@ class KeyStore:
         try:
             raw = path.read_bytes()
         except FileNotFoundError:
-            raise UserError(f"{path}: key file is missing; restore the key folder from its backup") from None
+            raise UserError(
+                _("%(path)s: key file is missing; restore the key folder from its backup") % {"path": path}
+            ) from None
         if raw == DESTROYED:
             self._cache.pop(key_id, None)
             raise KeyDestroyedError(str(key_id))
@@ -75,7 +78,8 @@ class KeyStore:
                 key = self._master.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], key_id.bytes)
             except InvalidTag:
                 raise UserError(
-                    f"{path}: wrapped by another master key; restore the matching {self.folder}/master.key"
+                    _("%(path)s: wrapped by another master key; restore the matching %(folder)s/master.key")
+                    % {"path": path, "folder": self.folder}
                 ) from None
             cached = self._cache[key_id] = AESGCM(key)
         return cached
@@ -106,7 +110,10 @@ class KeyStore:
         try:
             return self.cipher(key_id).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], purpose.encode())
         except InvalidTag:
-            raise UserError(f"encrypted {purpose}: altered or misplaced; restore it from a backup") from None
+            raise UserError(
+                _("encrypted %(purpose)s: altered or misplaced; restore it from a backup")
+                % {"purpose": purpose}
+            ) from None
 
 
 @lru_cache(maxsize=8)
@@ -136,7 +143,10 @@ def _master_key(folder: Path) -> bytes:
 def _checked_key(text: str, source: str) -> bytes:
     key = base64.b64decode(text)
     if len(key) != 32:
-        raise UserError(f"{source}: holds {len(key)} bytes; give 32 random bytes in base64")
+        raise UserError(
+            _("%(source)s: holds %(count)s bytes; give 32 random bytes in base64")
+            % {"source": source, "count": len(key)}
+        )
     return key
 
 

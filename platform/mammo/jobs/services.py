@@ -62,7 +62,7 @@ def submit(
     """
     registered = kinds.get(kind)
     if gpus < 0:
-        raise UserError(f"gpus: {gpus} is below zero")
+        raise UserError(_("gpus: %(gpus)s is below zero") % {"gpus": gpus})
     values: dict[str, Any] = {
         "kind": kind,
         "queue": registered.queue,
