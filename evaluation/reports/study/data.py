@@ -176,6 +176,7 @@ def _facts(trial: Trial, found: TrialScores) -> dict[str, Any]:
         "primary_endpoint": {
             name: said for name, said in protocol.primary_endpoint.items() if name not in withheld
         },
+        **({"contrast_withheld": True} if withheld and protocol.primary_endpoint.get("first") else {}),
         "alpha": protocol.alpha,
         "multiplicity": protocol.multiplicity,
         "analysis_plan": protocol.analysis_plan,

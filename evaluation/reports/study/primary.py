@@ -19,14 +19,15 @@ def primary_endpoint(data: StudyData, plan: AnalysisPlan, analyses: Mapping[str,
     """The planned contrast with its one test, or why it can't be told."""
     title, notes = _("Primary endpoint"), list(plan.notes)
     endpoint = plan.endpoint
-    if endpoint is None or not endpoint.first:
-        notes.append(_("The protocol names no primary contrast: every test of this report is secondary."))
-        return Section(title, notes)
-    if data.facts.get("state") != Trial.State.UNBLINDED:
+    named = endpoint is not None and endpoint.first
+    if data.facts.get("contrast_withheld") or (named and data.facts.get("state") != Trial.State.UNBLINDED):
         # Naming the contrast among the codes would tell which code is which arm.
         notes.append(
             _("Arms stand under codes: which of the differences is the primary one is told after unblinding.")
         )
+        return Section(title, notes)
+    if endpoint is None or not named:
+        notes.append(_("The protocol names no primary contrast: every test of this report is secondary."))
         return Section(title, notes)
     found = analyses.get(endpoint.measure)
     contrast = _planned(endpoint, found) if found is not None else None
