@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import Answer, FormRemark, Score, Slot, Trial
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
-from evaluation.reports.trial_scores import arm_keys, arm_labels, require_locked
+from evaluation.reports.trial_scores import arm_keys, arm_labels, erased_questions, require_locked
 from evaluation.services.dialogues import conversation
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
@@ -115,6 +115,7 @@ def unsafe_table(trial: Trial, *, simulated: bool = False) -> Table:
 
 def _of(trial: Trial, simulated: bool) -> Q:
     found = Q(slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind=Slot.Kind.SCORED)
+    found &= ~Q(slot__answer__question__in=erased_questions(trial))
     return found if simulated else found & Q(is_simulated=False)
 
 

@@ -14,7 +14,13 @@ from django.utils.translation import gettext_noop
 
 from evaluation.models import Aspect, Score, Slot, Trial, TrialEvent
 from evaluation.reports.table import software_version
-from evaluation.reports.trial_scores import analysis_seed, arm_keys, arm_labels, trial_scores
+from evaluation.reports.trial_scores import (
+    analysis_seed,
+    arm_keys,
+    arm_labels,
+    erased_questions,
+    trial_scores,
+)
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
 from mammo.core.errors import UserError
 
@@ -137,6 +143,7 @@ def _repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -> list
     rows = Score.objects.standing().filter(
         slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind__in=("scored", "repeat")
     )
+    rows = rows.exclude(slot__answer__question__in=erased_questions(trial))
     if not simulated:
         rows = rows.filter(is_simulated=False)
     fields = ("slot__rater_id", "slot__answer_id", "aspect__key", "slot__position", "value", "slot__kind")
@@ -201,6 +208,7 @@ def _flow(trial: Trial, left_out: Mapping[str, int], scores: int) -> list[dict[s
             "count": trial.raters.filter(withdrawn_at__isnull=False).count(),
         },
         {"what": gettext_noop("scores of raters who withdrew (left out)"), "count": left_out["withdrawn"]},
+        {"what": gettext_noop("scores of patients who withdrew (left out)"), "count": left_out["erased"]},
         {"what": gettext_noop("simulated scores left out"), "count": left_out["simulated"]},
         {"what": gettext_noop("scores analysed"), "count": scores},
     ]
