@@ -7,7 +7,10 @@ from mammo.archive.models import Patient
 
 
 def trials_that_hold(patient: Patient) -> list[dict[str, str]]:
-    """Trials and reader studies that stand on her; their scores stay, her texts are gone with her key."""
+    """Trials and reader studies that stand on her.
+
+    The rows of her scores stay and are analysed no more; her texts are gone with her key.
+    """
     asked = Q(trial_questions__question__patient=patient) | Q(
         trial_questions__question__study__patient=patient
     )

@@ -29,8 +29,32 @@ _PRODUCTS = (
     r"ERNIE|"
     r"BiomedGPT|Mammo-?CLIP|MammoVLM|BLIP-?2|Yi-VL|通义千问|通义|文心一言|智谱|清言|百川|讯飞星火|豆包|混元"
 )
+_DOCTOR_EN = r"(?:radiologist|physician|doctor|surgeon)"
+_MADE_EN = r"(?:generated|written|produced|composed|answered)"
+_YEARS = r"(?:[\d一二两三四五六七八九十百几数]+\s*余?多?|多)年"
+# No part of a hospital's name: what sends a patient to one, and which kind of hospital is meant.
+_NO_HOSPITAL = (
+    "建议|可以|可到|尽快|及时|务必|咨询|联系|前往|转诊|就诊|选择|听从|遵照|按照|根据|配合|通过|经过|需要|"
+    "能够|如果|若|或|以及|并|但|因|由|与|及|为|对|等|当地|本地|外地|正规|三甲|上级|下级|专科|综合|大型|"
+    "附近|就近|所在|其他|其它|另|任何|公立|私立|民营|基层|社区|乡镇|县级|市级|省级|三级|二级|教学|有条件|"
+    "有资质|具备|相关|专业|权威|知名|这家|那家|一家|两家|几家|多家|每家|哪家|同一|不同|所有|不少|许多|部分|"
+    "很多|多数|少数|目前|现在|原来|随后|之后|以后|之前|再|先|就|也|都|还|只|已|未|不|没|无|该|本|各|"
+    "大医|好医|住院|门诊|出院|患者|病人|带|携|医生|医院"
+)
+_KIND_OF_HOSPITAL = "肿瘤|妇产|妇幼|妇幼保健|妇儿|中医|儿童"
+_HOSPITAL = re.compile(
+    rf"(?:(?<=[到去在往是来找从至])|(?<![{CJK}]))(?!(?:{_KIND_OF_HOSPITAL})医院)"
+    rf"(?:(?!{_NO_HOSPITAL}|[到去在往是来找从至的您你我请])[{CJK}]){{2,16}}?医院"
+)
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    (SELF_IDENTIFICATION, re.compile(rf"\bas an? (?:\w+ ){{0,2}}?{_MACHINE_EN}", re.I)),
+    (SELF_IDENTIFICATION, re.compile(rf"\bas (?:an?|your) (?:\w+ ){{0,2}}?{_MACHINE_EN}", re.I)),
+    (SELF_IDENTIFICATION, re.compile(rf"\b{_MADE_EN} by (?:an? |the )?(?:\w+ )?{_MACHINE_EN}", re.I)),
+    (SELF_IDENTIFICATION, re.compile(r"\bAI[- ]generated\b", re.I)),
+    (
+        SELF_IDENTIFICATION,
+        re.compile(rf"(?:由|是)\w{{0,4}}?{_MACHINE_ZH}\w{{0,4}}?(?:生成|撰写|编写|回答|作答|答复)"),
+    ),
+    (SELF_IDENTIFICATION, re.compile(rf"{_MACHINE_ZH}(?:自动)?生成")),
     (
         SELF_IDENTIFICATION,
         re.compile(rf"\bI(?:'m|’m| am)(?: just| only)? an? (?:\w+ ){{0,2}}?{_MACHINE_EN}", re.I),
@@ -38,8 +62,24 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         SELF_IDENTIFICATION,
         re.compile(
-            r"\b(?:as|I(?:'m|’m| am)) an? (?:\w+ ){0,2}?(?:radiologist|physician|doctor|surgeon)\b", re.I
+            rf"\b(?:as|I(?:'m|’m| am)) an? (?:\w+ ){{0,2}}?{_DOCTOR_EN}\b|"
+            rf"\bI(?:'m|’m| am) your (?:\w+ ){{0,2}}?{_DOCTOR_EN}\b|"
+            rf"\bI(?:'ve|’ve| have) been an? (?:\w+ ){{0,2}}?{_DOCTOR_EN}\b",
+            re.I,
         ),
+    ),
+    (
+        # "such as your doctor" and "as your doctor advised" speak of another one.
+        SELF_IDENTIFICATION,
+        re.compile(
+            rf"(?<!such )(?<!same )(?<!well )(?<!soon )(?<!much )(?<!long )\bas your (?:\w+ ){{0,2}}?{_DOCTOR_EN}\b"
+            rf"(?=\s*(?:[,，.。;:]|$|I\b))",
+            re.I,
+        ),
+    ),
+    (
+        SELF_IDENTIFICATION,
+        re.compile(r"\bI(?:'ve|’ve| have) (?:been )?(?:worked|working|practi[sc](?:ed|ing))\b", re.I),
     ),
     (
         SELF_IDENTIFICATION,
@@ -54,13 +94,15 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         SELF_IDENTIFICATION,
         re.compile(
-            r"(?:我)?从(?:医|业|事\w{0,8})(?:已|有|了|超过|近)*\s*[\d一二三四五六七八九十百]+\s*余?多?年"
+            rf"(?:我)?(?:从(?:医|业|事\w{{0,8}})|行医|执业)(?:已|有|了|超过|近)*\s*{_YEARS}|"
+            rf"(?:我|本人)(?:已|一直)?[{CJK}]{{0,10}}?工作(?:已|有|了|超过|近)*\s*{_YEARS}|"
+            rf"(?:我|本人)[{CJK}]{{0,3}}?{_YEARS}[{CJK}]{{0,8}}?经验"
         ),
     ),
     (NAME, re.compile(_PRODUCTS, re.I)),
     (NAME, re.compile(r"\bDr\.? [A-Z][a-z]+(?: [A-Z][a-z]+)?")),
     (NAME, re.compile(r"(?:我院|本院|我们医院|本科室|我科)")),
-    (NAME, re.compile(rf"[{CJK}]{{2,12}}(?:大学附属|省立|市立)?[{CJK}]{{0,8}}医院(?=[，。；、]|$)")),
+    (NAME, _HOSPITAL),
     (
         TEMPLATE_DEBRIS,
         re.compile(
@@ -124,8 +166,9 @@ def length_outliers(lengths: Sequence[int]) -> list[int]:
 
 
 def _name_pattern(name: str) -> re.Pattern[str]:
-    edge = r"\b" if re.match(r"\w", name) and name.isascii() else ""
-    return re.compile(edge + re.escape(name.strip()) + edge, re.I)
+    # No \b: a Latin name may stand between Chinese characters, which are word characters too.
+    before, after = (r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])") if name.isascii() else ("", "")
+    return re.compile(before + re.escape(name.strip()) + after, re.I)
 
 
 REMOVE = "remove"

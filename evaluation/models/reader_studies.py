@@ -143,9 +143,13 @@ class ReadingSlotQuerySet(models.QuerySet["ReadingSlot"]):
             reader__reader_study__state=ReaderStudy.State.READING,
         )
 
+    def not_erased(self) -> "ReadingSlotQuerySet":
+        """Slots whose patient did not withdraw: the images of the others are gone."""
+        return self.exclude(case__study__patient__erased_at__isnull=False)
+
     def unread(self) -> "ReadingSlotQuerySet":
-        """Slots without a final reading."""
-        return self.exclude(readings__phase="final")
+        """Slots that can be read and have no final reading."""
+        return self.not_erased().exclude(readings__phase="final")
 
 
 class ReadingSlot(OpaqueModel):

@@ -38,15 +38,20 @@ class SlotQuerySet(models.QuerySet["Slot"]):
 
     def of(self, user: User) -> "SlotQuerySet":
         """Slots that this rater may open now."""
-        return self.filter(
+        return self.not_erased().filter(
             rater__user=user, rater__withdrawn_at__isnull=True, rater__trial__state=Trial.State.SCORING
         )
+
+    def not_erased(self) -> "SlotQuerySet":
+        """Slots whose patient did not withdraw: of hers nothing is left to read."""
+        return self.exclude(answer__question__question__patient__erased_at__isnull=False)
 
     def open_to(self, user: User) -> "SlotQuerySet":
         """Forms of a consenting rater from the first to the one whose turn it is; `is_scored` tells which is done."""
         scored = Exists(Score.objects.filter(slot=OuterRef("pk")))
         turn = (
-            Slot.objects.filter(rater=OuterRef("rater"), scores__isnull=True)
+            Slot.objects.filter(rater=OuterRef("rater"))
+            .unscored()
             .order_by("position")
             .values("position")[:1]
         )
@@ -54,8 +59,8 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return mine.annotate(turn=Subquery(turn)).filter(Q(turn__isnull=True) | Q(position__lte=F("turn")))
 
     def unscored(self) -> "SlotQuerySet":
-        """Slots without any score (a form is stored whole, so one score means all)."""
-        return self.filter(scores__isnull=True)
+        """Slots that can be scored and have no score (a form is stored whole, so one score means all)."""
+        return self.not_erased().filter(scores__isnull=True)
 
 
 class Slot(OpaqueModel):
@@ -176,6 +181,15 @@ class AuthorGuess(AppendOnlyModel):
         return f"{self.guess} for {self.slot_id}"
 
 
+class PracticeItemQuerySet(models.QuerySet["PracticeItem"]):
+    """Queries named as the domain says them."""
+
+    def waiting_for(self, rater: TrialRater) -> "PracticeItemQuerySet":
+        """Practice answers that this rater has not scored; those of patients who withdrew are passed over."""
+        hers = Q(question__patient__erased_at__isnull=False)
+        return self.filter(trial=rater.trial_id).exclude(scores__rater=rater).exclude(hers)
+
+
 class PracticeItem(OpaqueModel):
     """An answer that raters score before the first real form; it is in no analysis."""
 
@@ -186,6 +200,8 @@ class PracticeItem(OpaqueModel):
         max_length=64, blank=True, help_text="keyed hash; part of the frozen design"
     )
     position = models.PositiveSmallIntegerField()
+
+    objects = PracticeItemQuerySet.as_manager()
 
     class Meta:
         ordering = ["position"]

@@ -160,6 +160,18 @@ class Arm(TimedModel):
         return self.name
 
 
+class TrialQuestionQuerySet(models.QuerySet["TrialQuestion"]):
+    """Queries named as the domain says them."""
+
+    def erased(self) -> "TrialQuestionQuerySet":
+        """Questions of patients who withdrew: their texts, images and answers are gone."""
+        return self.filter(question__patient__erased_at__isnull=False)
+
+    def not_erased(self) -> "TrialQuestionQuerySet":
+        """The others."""
+        return self.exclude(question__patient__erased_at__isnull=False)
+
+
 class TrialQuestion(OpaqueModel):
     """A question of the trial; never one whose patient or wording an arm was trained on.
 
@@ -176,6 +188,8 @@ class TrialQuestion(OpaqueModel):
     rounds_sha256 = models.CharField(
         max_length=64, blank=True, help_text="keyed hash of the rounds; part of the frozen design"
     )
+
+    objects = TrialQuestionQuerySet.as_manager()
 
     class Meta:
         constraints = [

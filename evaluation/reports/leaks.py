@@ -9,7 +9,7 @@ from scipy import stats
 
 from evaluation.answers.dialogue import parts_of, readable
 from evaluation.models import Answer, Arm, AuthorGuess, Score, Slot, Trial
-from evaluation.reports.trial_scores import arm_labels, require_locked
+from evaluation.reports.trial_scores import arm_labels, erased_questions, require_locked
 from evaluation.services.dialogues import raw_answers
 from evaluation.statistics.blinding import StyleResult, bang_index, style_classifier
 from evaluation.statistics.results import Estimate
@@ -71,6 +71,7 @@ def leak_report(trial: Trial, *, simulated: bool = False) -> LeakReport:
     require_locked(trial)
     answers = list(
         Answer.objects.filter(arm__trial=trial, arm__left_out_reason="")
+        .exclude(question__in=erased_questions(trial))
         .select_related("question__question__patient", "question__question__campaign__site")
         .order_by("question__position", "arm_id")
     )

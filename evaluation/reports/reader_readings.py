@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading
@@ -56,8 +57,26 @@ class CaseReading:
         return ReadingRow(self.reader, self.condition, self.case, self.truth, self.likelihood, self.patient)
 
 
+_ERASED = Q(slot__case__study__patient__erased_at__isnull=False)
+
+
+def readings_of_erased(study: ReaderStudy, *, simulated: bool) -> int:
+    """Readings that are left out because the patient withdrew."""
+    return _standing(study, simulated=simulated).filter(_ERASED).count()
+
+
+def _standing(study: ReaderStudy, *, simulated: bool) -> QuerySet[Reading]:
+    rows = Reading.objects.filter(
+        slot__reader__reader_study=study,
+        slot__reader__withdrawn_at__isnull=True,
+        replaced_by__isnull=True,
+        phase="final",
+    )
+    return rows if simulated else rows.filter(is_simulated=False)
+
+
 def study_readings(study: ReaderStudy, *, simulated: bool) -> list[CaseReading]:
-    """Standing final readings; readers who withdrew are left out.
+    """Standing final readings; those of readers and patients who withdrew are left out.
 
     Raises:
         WrongStateError: the reader study is not locked.
@@ -67,14 +86,7 @@ def study_readings(study: ReaderStudy, *, simulated: bool) -> list[CaseReading]:
             _("reader study %(name)s: it is “%(state)s”; tables are computed once the readings are locked")
             % {"name": study.name, "state": study.get_state_display()}
         )
-    rows = Reading.objects.filter(
-        slot__reader__reader_study=study,
-        slot__reader__withdrawn_at__isnull=True,
-        replaced_by__isnull=True,
-        phase="final",
-    )
-    if not simulated:
-        rows = rows.filter(is_simulated=False)
+    rows = _standing(study, simulated=simulated).exclude(_ERASED)
     readers = Reader.objects.filter(reader_study=study).order_by("pk").values_list("pk", flat=True)
     names = {pk: f"R{place:02d}" for place, pk in enumerate(readers, start=1)}
     point = ORDER[study.operating_point]

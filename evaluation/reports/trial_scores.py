@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.models import Arm, Score, Slot, Trial
@@ -62,7 +63,7 @@ def is_any_simulated(trial: Trial) -> bool:
 
 
 def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
-    """Read the standing scores of a locked or unblinded trial; withdrawn raters' scores are left out.
+    """Read the standing scores of a locked or unblinded trial; those of raters and patients who withdrew are left out.
 
     Args:
         simulated: take scores marked as simulated too.
@@ -72,7 +73,9 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     """
     require_locked(trial)
     standing = Score.objects.standing().filter(slot__rater__trial=trial, slot__kind=Slot.Kind.SCORED)
-    here = standing.filter(slot__rater__withdrawn_at__isnull=True)
+    present = standing.filter(slot__rater__withdrawn_at__isnull=True)
+    of_erased = Q(slot__answer__question__in=erased_questions(trial))
+    here = present.exclude(of_erased)
     used = here if simulated else here.filter(is_simulated=False)
     pseudonyms = _pseudonyms(trial)
     found = _cubes(trial, used, pseudonyms)
@@ -84,6 +87,7 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
         ScoreRows(used, pseudonyms, arm_keys(trial), count),
         {
             "withdrawn": standing.filter(slot__rater__withdrawn_at__isnull=False).count(),
+            "erased": present.filter(of_erased).count(),
             "simulated": 0 if simulated else here.filter(is_simulated=True).count(),
         },
         len(one.raters) if one else 0,
@@ -95,6 +99,11 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
         used.filter(slot__answer__question__question__is_simulated=True).exists(),
         _trained(trial, pseudonyms),
     )
+
+
+def erased_questions(trial: Trial) -> list[UUID]:
+    """Questions of patients who withdrew: none of their scores is analysed, whenever it was given."""
+    return list(trial.trial_questions.erased().values_list("pk", flat=True))
 
 
 def _cubes(trial: Trial, used: QuerySet[Score], pseudonyms: Mapping[Any, str]) -> dict[str, ScoreCube]:

@@ -10,7 +10,13 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import Answer, FormRemark, Score, Slot, Trial
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
-from evaluation.reports.trial_scores import arm_keys, arm_labels, is_any_simulated, require_locked
+from evaluation.reports.trial_scores import (
+    arm_keys,
+    arm_labels,
+    erased_questions,
+    is_any_simulated,
+    require_locked,
+)
 from evaluation.services.dialogues import conversation
 from evaluation.statistics.krippendorff import alpha
 from evaluation.statistics.proportions import wilson
@@ -210,6 +216,7 @@ def _agreement(forms: list[_Form]) -> list[str]:
 
 def _of(trial: Trial, simulated: bool) -> Q:
     found = Q(slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind=Slot.Kind.SCORED)
+    found &= ~Q(slot__answer__question__in=erased_questions(trial))
     return found if simulated else found & Q(is_simulated=False)
 
 

@@ -80,10 +80,11 @@ def queue_answers(
         systems = [arm for arm in (arms or scored_arms(row)) if arm.kind == Arm.Kind.SYSTEM]
         if not systems:
             raise UserError(_("%(name)s: no arm is a system") % {"name": row.name})
-        questions = row.trial_questions.count()
+        questions = row.trial_questions.not_erased().count()
         if not questions:
             raise UserError(_("%(name)s: add questions first") % {"name": row.name})
-        waiting = [arm for arm in systems if arm.answers.count() < questions]
+        there = row.trial_questions.not_erased()
+        waiting = [arm for arm in systems if arm.answers.filter(question__in=there).count() < questions]
         if not waiting:
             return None
         _approvals(row, waiting)
@@ -115,9 +116,9 @@ def build_request(job: Job) -> dict[str, Any]:
     arms = list(Arm.objects.filter(pk__in=job.parameters["arms"]).order_by("position"))
     questions = [
         question
-        for question in trial.trial_questions.select_related(
-            "question__study__patient", "question__patient", "question__campaign__site"
-        ).order_by("position")
+        for question in trial.trial_questions.not_erased()
+        .select_related("question__study__patient", "question__patient", "question__campaign__site")
+        .order_by("position")
         if question.answers.filter(arm__in=arms).count() < len(arms)
     ]
     requests = [question_request(question, trial) for question in questions]
@@ -173,7 +174,8 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     Called inside the transaction that ends the job.
 
     Returns:
-        counts: answers, skipped (there already), empty (no text came back, in a dialogue to any turn).
+        counts: answers, skipped (there already, or the patient withdrew meanwhile), empty (no text came back, in a
+            dialogue to any turn).
 
     Raises:
         WrongStateError: the trial was frozen meanwhile.
@@ -184,6 +186,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     questions = {str(q.pk): q for q in _with_keys(trial)}
     held = {(str(arm), str(question)) for arm, question in _pairs(trial)}
     rules = rules_of(trial)
+    erased = {str(pk) for pk in trial.trial_questions.erased().values_list("pk", flat=True)}
     counts = {"answers": 0, "skipped": 0, "empty": 0}
     made: list[Answer] = []
     for row in rows:
@@ -193,7 +196,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
                 _("answer file: system %(key)s or question %(name)s is not of trial %(trial)s")
                 % {"key": key, "name": name, "trial": trial.name}
             )
-        if (key, name) in held:
+        if (key, name) in held or name in erased:
             counts["skipped"] += 1
             continue
         held.add((key, name))

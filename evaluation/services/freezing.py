@@ -82,6 +82,11 @@ def obstacles(trial: Trial) -> list[str]:
     for rater in trial.raters.select_related("user"):
         if wrote_an_answer(trial, rater.user):
             found.append(_("%(user)s wrote an answer and can't score.") % {"user": rater.user.username})
+    for position in trial.trial_questions.erased().order_by("position").values_list("position", flat=True):
+        found.append(
+            _("The patient of question %(position)s withdrew: take the question out.")
+            % {"position": position}
+        )
     hits = blocking_hits(trial)
     if hits:
         found.append(

@@ -21,11 +21,12 @@ def guess_sample(rater: TrialRater) -> list[str]:
 
 def next_guess(rater: TrialRater) -> Slot | None:
     """The next slot to guess, once every form is scored; None when there is none."""
-    if not rater.trial.guesses or rater.slots.filter(scores__isnull=True).exists():
+    if not rater.trial.guesses or rater.slots.unscored().exists():
         return None
     sample = guess_sample(rater)
     done = set(map(str, AuthorGuess.objects.filter(slot__rater=rater).values_list("slot_id", flat=True)))
-    waiting = [name for name in sample if name not in done]
+    there = {str(pk) for pk in rater.slots.not_erased().values_list("pk", flat=True)}
+    waiting = [name for name in sample if name not in done and name in there]
     if not waiting:
         return None
     return Slot.objects.select_related(
@@ -53,7 +54,7 @@ def record_guess(slot: Slot, guess: str, *, by_user: User) -> AuthorGuess:
         if row.rater.user_id != by_user.pk or str(row.pk) not in guess_sample(row.rater):
             raise NotAllowedError(_("This form is not yours."))
         trial = locked_trial(row.rater.trial, Trial.State.SCORING)
-        if row.rater.slots.filter(scores__isnull=True).exists():
+        if row.rater.slots.unscored().exists():
             raise WrongStateError(_("Score every form first."))
         if AuthorGuess.objects.filter(slot=row).exists():
             raise WrongStateError(_("This was guessed already."))

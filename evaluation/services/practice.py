@@ -14,9 +14,9 @@ from mammo.core.errors import NotAllowedError
 
 def next_practice(rater: TrialRater) -> PracticeItem | None:
     """The first practice item that the rater has not scored."""
-    waiting = PracticeItem.objects.filter(trial=rater.trial_id).exclude(scores__rater=rater)
     return (
-        waiting.select_related("question__patient", "question__campaign__site", "question__study")
+        PracticeItem.objects.waiting_for(rater)
+        .select_related("question__patient", "question__campaign__site", "question__study")
         .order_by("position")
         .first()
     )

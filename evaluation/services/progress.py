@@ -42,6 +42,7 @@ def rater_progress(rater: TrialRater) -> RaterProgress:
     """Progress of one rater."""
     slots = list(
         Slot.objects.filter(rater=rater)
+        .not_erased()
         .annotate(scored=Exists(Score.objects.filter(slot=OuterRef("pk"))))
         .order_by("position")
         .values_list("answer__question_id", "sitting", "scored")
@@ -68,4 +69,4 @@ def trial_progress(trial: Trial) -> list[RaterProgress]:
 
 def forms_waiting(user: User) -> int:
     """Forms that wait for this account in open trials."""
-    return Slot.objects.of(user).filter(scores__isnull=True).aggregate(n=Count("pk"))["n"] or 0
+    return Slot.objects.of(user).unscored().aggregate(n=Count("pk"))["n"] or 0

@@ -42,7 +42,7 @@ class Assessment:
 
 
 def next_reading(reader: Reader) -> ReadingSlot | None:
-    """The first slot of the reader's sequence without a final reading."""
+    """The first slot of the reader's sequence without a final reading; patients who withdrew are passed over."""
     return reader.slots.unread().order_by("position").first()
 
 
@@ -62,7 +62,7 @@ def reading_of(user: User, pk: UUID, *, now: datetime | None = None) -> ReadingS
 
     It is its turn and its day has come; or it was read before, and the case has not come under the other condition yet.
     """
-    rows = ReadingSlot.objects.of(user).filter(pk=pk, reader__consented_at__isnull=False)
+    rows = ReadingSlot.objects.of(user).not_erased().filter(pk=pk, reader__consented_at__isnull=False)
     slot: ReadingSlot | None = rows.select_related(
         "reader__reader_study__site", "reader__user", "case__study"
     ).first()
@@ -204,7 +204,7 @@ def reading_progress(study: ReaderStudy) -> list[dict[str, Any]]:
     """Per reader: cases read and all, by period; no reading."""
     found = []
     for reader in study.readers.select_related("user").order_by("created_at"):
-        total = reader.slots.count()
+        total = reader.slots.not_erased().count()
         left = reader.slots.unread().count()
         found.append({"reader": reader, "done": total - left, "total": total})
     return found

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -50,9 +50,9 @@ def lock_trial(trial: Trial, *, by_user: User, reason: str = "") -> Trial:
 
 
 def open_forms(trial: Trial) -> int:
-    """Forms without scores, of raters who did not withdraw."""
-    slots: QuerySet[Slot] = Slot.objects.filter(rater__trial=trial, rater__withdrawn_at__isnull=True)
-    return slots.filter(scores__isnull=True).count()
+    """Forms without scores, of raters who did not withdraw and patients who did not."""
+    slots = Slot.objects.filter(rater__trial=trial, rater__withdrawn_at__isnull=True)
+    return slots.unscored().count()
 
 
 def _move(
@@ -82,8 +82,11 @@ def _move(
 
 
 def next_slot(rater: TrialRater) -> Slot | None:
-    """The first form of the rater's sequence that is not scored; None when all are."""
-    return rater.slots.filter(scores__isnull=True).order_by("position").first()
+    """The first form of the rater's sequence that is not scored; None when all are.
+
+    Forms of patients who withdrew are passed over.
+    """
+    return rater.slots.unscored().order_by("position").first()
 
 
 def standing_scores(slot: Slot) -> dict[str, Score]:
@@ -112,7 +115,8 @@ def record_scores(
 
     Raises:
         NotAllowedError: the form is another rater's, or the rater withdrew.
-        WrongStateError: the trial is not open for scoring, consent is missing, or an earlier form is empty.
+        WrongStateError: the trial is not open for scoring, consent is missing, an earlier form is empty, or the
+            patient withdrew.
         StaleVersionError: the form was scored anew meanwhile; carries the scores that stand.
         UserError: an aspect is missing or unknown, or a value is no whole number within the scale.
     """
@@ -170,9 +174,13 @@ def _check_turn(slot: Slot, by_user: User) -> None:
         raise WrongStateError(_("The scoring is not open: nothing was stored."))
     if rater.consented_at is None:
         raise WrongStateError(_("Read and accept the conditions of the scoring first."))
-    if PracticeItem.objects.filter(trial=trial).exclude(scores__rater=rater).exists():
+    if PracticeItem.objects.waiting_for(rater).exists():
         raise WrongStateError(_("Score the practice answers first."))
-    earlier = rater.slots.filter(position__lt=slot.position, scores__isnull=True)
+    if not Slot.objects.not_erased().filter(pk=slot.pk).exists():
+        raise WrongStateError(
+            _("This patient withdrew: her answers are scored no more. Go on with the next.")
+        )
+    earlier = rater.slots.unscored().filter(position__lt=slot.position)
     if earlier.exists():
         raise WrongStateError(_("An earlier form is still empty: score the forms in their order."))
 

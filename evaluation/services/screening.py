@@ -70,7 +70,7 @@ def _names(trial: Trial, answers: list[Answer]) -> set[str]:
         if answer.author is not None:
             names |= {answer.author.display_name, answer.author.username}
     # Words such as "junior" or "north" stand in ordinary sentences: a hit is settled by accepting it.
-    return {name for name in names if len(name) > 2}
+    return {name.strip() for name in names if len(name.strip()) >= (3 if name.isascii() else 2)}
 
 
 def blocking_hits(trial: Trial) -> list[Hit]:

@@ -29,7 +29,7 @@ def next_to_write(arm: Arm, user: User) -> TrialQuestion | None:
 
 def _waiting(arm: Arm, user: User) -> QuerySet[TrialQuestion]:
     theirs = UnfinishedDialogue.objects.filter(arm=arm).exclude(author=user).values("question")
-    return arm.trial.trial_questions.exclude(answers__arm=arm).exclude(pk__in=theirs)
+    return arm.trial.trial_questions.not_erased().exclude(answers__arm=arm).exclude(pk__in=theirs)
 
 
 def answers_waiting(user: User) -> int:
@@ -51,7 +51,7 @@ def written_arm(user: User, asked: TrialQuestion) -> Arm:
 
 def asked_of(user: User, pk: UUID) -> TrialQuestion | None:
     """The trial's question, for those who write answers to it; None is the same for unknown and forbidden ones."""
-    rows = TrialQuestion.objects.filter(pk=pk, trial__in=[arm.trial_id for arm in arms_of(user)])
+    rows = TrialQuestion.objects.not_erased().filter(pk=pk, trial__in=[arm.trial_id for arm in arms_of(user)])
     return rows.select_related(
         "trial__site", "question__study", "question__patient", "question__campaign__site"
     ).first()

@@ -65,7 +65,7 @@ def readings(request: HttpRequest) -> HttpResponse:
             address = reverse("evaluation:read-consent", args=[reader.pk])
         elif following is not None and not waits:
             address = reverse("evaluation:read", args=[following.pk])
-        total = reader.slots.count()
+        total = reader.slots.not_erased().count()
         rows.append(
             {
                 "next": address,
@@ -91,7 +91,7 @@ def conditions(request: HttpRequest, reader_id: UUID) -> HttpResponse:
     study = reader.reader_study
     context = {
         "study": study,
-        "cases": reader.slots.values("case").distinct().count(),
+        "cases": reader.slots.not_erased().values("case").distinct().count(),
         "sequential": study.design == ReaderStudy.Design.SEQUENTIAL,
         "categories": ", ".join(SCALES[study.scale]),
     }
@@ -151,7 +151,7 @@ def _page(request: HttpRequest, slot: ReadingSlot, *, status: int = 200) -> Http
         "sides": Laterality.choices,
         "views": VIEWS,
         "position": slot.position,
-        "total": slot.reader.slots.count(),
+        "total": slot.reader.slots.not_erased().count(),
         "is_saved": standing_reading(slot) is not None,
     }
     return render(request, "evaluation/read.html", context, status=status)

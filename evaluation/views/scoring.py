@@ -79,7 +79,7 @@ def scoring(request: HttpRequest) -> HttpResponse:
     for rater in _raters(request).order_by("created_at"):
         asks = rater.consented_at is None
         address = reverse("evaluation:consent", args=[rater.pk]) if asks else next_address(rater)
-        last = rater.slots.filter(scores__isnull=False).order_by("-position").first()
+        last = rater.slots.not_erased().filter(scores__isnull=False).order_by("-position").first()
         rows.append(
             {
                 "title": _title(rater.trial),
@@ -125,7 +125,7 @@ def pause(request: HttpRequest, rater_id: UUID) -> HttpResponse:
     following = next_slot(rater)
     if following is None or rater.consented_at is None:
         return redirect("evaluation:scoring")
-    before = rater.slots.filter(position=following.position - 1).first()
+    before = rater.slots.filter(position__lt=following.position).order_by("-position").first()
     context = {
         "is_over": before is not None and before.sitting != following.sitting,
         "title": _title(rater.trial),
@@ -147,10 +147,9 @@ def _form_page(request: HttpRequest, slot: Slot, *, status: int = 200, typed: An
     trial = slot.rater.trial
     standing = standing_scores(slot)
     values = {key: str(score.value) for key, score in standing.items()} if typed is None else typed
-    around = {
-        s.position: s for s in slot.rater.slots.filter(position__in=[slot.position - 1, slot.position + 1])
-    }
-    before, after = around.get(slot.position - 1), around.get(slot.position + 1)
+    there = slot.rater.slots.not_erased()
+    before = there.filter(position__lt=slot.position).order_by("-position").first()
+    after = there.filter(position__gt=slot.position).order_by("position").first()
     context = (
         _question_context(slot.answer.question.question, trial)
         | _said(slot)

@@ -204,6 +204,7 @@ def _flow(trial: Trial, left_out: Mapping[str, int], scores: int) -> list[dict[s
             "count": trial.raters.filter(withdrawn_at__isnull=False).count(),
         },
         {"what": gettext_noop("scores of raters who withdrew (left out)"), "count": left_out["withdrawn"]},
+        {"what": gettext_noop("scores of patients who withdrew (left out)"), "count": left_out["erased"]},
         {"what": gettext_noop("simulated scores left out"), "count": left_out["simulated"]},
         {"what": gettext_noop("scores analysed"), "count": scores},
     ]

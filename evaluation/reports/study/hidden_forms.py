@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.models import FormRemark, Score, Slot, Trial
+from evaluation.reports.trial_scores import erased_questions
 
 
 def marks_of(slots: Collection[str]) -> dict[str, tuple[bool, bool]]:
@@ -21,6 +22,7 @@ def scored_repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -
     rows = Score.objects.standing().filter(
         slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind__in=("scored", "repeat")
     )
+    rows = rows.exclude(slot__answer__question__in=erased_questions(trial))
     if not simulated:
         rows = rows.filter(is_simulated=False)
     fields = ("slot__rater_id", "slot__answer_id", "aspect__key", "slot__position", "value", "slot__kind")
@@ -48,6 +50,7 @@ def scored_controls(
         slot__answer__slots__kind=Slot.Kind.CONTROL,
         slot__kind__in=(Slot.Kind.SCORED, Slot.Kind.CONTROL),
     )
+    rows = rows.exclude(slot__answer__question__in=erased_questions(trial))
     if not simulated:
         rows = rows.filter(is_simulated=False)
     met: dict[tuple[str, str], dict[str, list[int]]] = {}

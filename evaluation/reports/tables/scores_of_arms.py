@@ -286,6 +286,11 @@ def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: Ta
             _("%(count)s scores of raters who withdrew are left out.")
             % {"count": scores.left_out["withdrawn"]}
         )
+    if scores.left_out["erased"]:
+        notes.append(
+            _("%(count)s scores of patients who withdrew are left out.")
+            % {"count": scores.left_out["erased"]}
+        )
     if trial.state != Trial.State.UNBLINDED:
         notes.append(_("The trial is not unblinded: arms stand under their codes."))
         if options.paper:

@@ -29,7 +29,12 @@ from evaluation.reports.predictions import (
     units_of,
 )
 from evaluation.reports.rates import RATES, RowFigures, cluster_note, put_area, put_rates
-from evaluation.reports.reader_readings import CaseReading, condition_names, study_readings
+from evaluation.reports.reader_readings import (
+    CaseReading,
+    condition_names,
+    readings_of_erased,
+    study_readings,
+)
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.validators import rates_fit
@@ -70,6 +75,10 @@ def build(options: TableOptions) -> Table:
     if options.reader_study is not None:
         rows += _reader_rows(found, options)
         sources += [reading.source() for reading in found]
+        gone = readings_of_erased(options.reader_study, simulated=options.simulated)
+        notes += (
+            [_("%(count)s readings of patients who withdrew are left out.") % {"count": gone}] if gone else []
+        )
         notes += _mrmc_notes(found, options)
         notes += _where_the_model_was(found, options)
         simulated |= any(reading.is_simulated for reading in found)
