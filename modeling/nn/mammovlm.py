@@ -102,7 +102,6 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
     _supports_flash_attn = True
     _supports_flex_attn = True
     _supports_attention_backend = True
-    _keep_in_fp32_modules = ["vision", PROJECTION]
     vector_mean: Tensor
     vector_scale: Tensor
     # The map is new where the rest is trained: it learns at this multiple of the stage's rate.
@@ -127,6 +126,11 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
         self.embed_projection = nn.Linear(size, hidden * config.tokens_per_vector)
         self.register_buffer("vector_mean", torch.zeros(size))
         self.register_buffer("vector_scale", torch.ones(size))
+        # Whatever the language model's precision. Loading keeps what stands here; transformers' own list of modules
+        # would do so for float16 alone, or make floating numbers of batch normalisation's counts too.
+        for module in (self.vision, self.embed_projection):
+            module.float()
+        self.vector_mean, self.vector_scale = self.vector_mean.float(), self.vector_scale.float()
         self.freeze_vision()
         self.post_init()
 
@@ -327,6 +331,11 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             inputs.pop("visual_vectors", None)
             inputs.pop("view_mask", None)
         return inputs
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The language model's precision: what config.json says, and what loading brings it back in."""
+        return self.language_model.dtype
 
     def get_input_embeddings(self) -> nn.Module:
         """The language model's word embeddings."""

@@ -115,6 +115,8 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
     model, encoder = _load(request)
     vectors = encode_studies(model, snapshot, asked_about(snapshot), flip_right=model.config.flip_right)
     limit_threads(model)
+    # Before the reference is computed, so that both speak in one precision.
+    tuned = prepare_tuning(model, config)
 
     def pairs_of(split: str) -> Pairs:
         samples = [s for s in snapshot.sft if s.split == split and s.rejected]
@@ -127,7 +129,6 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
         )
     # What SFT planted is in these weights too.
     write_planted(request.output, read_planted(request.init["mammovlm"].parent))
-    tuned = prepare_tuning(model, config)
     weights = {name: weights_sha256(folder) for name, folder in sorted(request.init.items())}
     metrics = run_training(
         stage="preferences",

@@ -33,6 +33,7 @@ from modeling.nn.language import (
 from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
 from modeling.training.config import SftConfig
 from modeling.training.dialogues import SeenDialogue, SeenDialogues
+from modeling.training.float32 import give_back_precision, train_in_float32
 from modeling.training.samples import study_batches
 from modeling.training.sft_measures import measure
 from modeling.training.stage import StageRequest, device, run_stage
@@ -153,8 +154,13 @@ def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
 
 
 def prepare_tuning(model: MammoVLM, config: SftConfig) -> Any:
-    """Gradients where the setting wants them: on the map, and on adapters, all of the language model or none."""
+    """Gradients where the setting wants them: on the map, and on adapters, all of the language model or none.
+
+    A language model that is tuned whole is brought to float32 (`finish_tuning` gives its own precision back).
+    """
     model.freeze_vision()
+    if config.tuning == "full":
+        train_in_float32(model, model.named_parameters())
     if config.tuning in ("full", "none"):
         model.language_model.requires_grad_(config.tuning == "full")
         model.embed_projection.requires_grad_(True)
@@ -171,8 +177,9 @@ def prepare_tuning(model: MammoVLM, config: SftConfig) -> Any:
 
 
 def finish_tuning(tuned: Any) -> MammoVLM:
-    """The whole model, adapters merged into the weights that they were beside."""
+    """The whole model, adapters merged into the weights that they were beside, in its own precision."""
     whole = tuned if isinstance(tuned, MammoVLM) else tuned.merge_and_unload()
+    give_back_precision(whole)
     whole.eval()
     return whole
 

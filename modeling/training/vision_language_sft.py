@@ -39,6 +39,7 @@ from modeling.nn.vision_language import (
     stop_ids,
 )
 from modeling.training.config_baselines import VisionLanguageSftConfig
+from modeling.training.float32 import give_back_precision, train_in_float32
 from modeling.training.pictured_dialogues import PicturedDialogues, PictureEncoder
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.stated_facts import Figures, held_out_split, judge, prediction_rows, shares
@@ -135,6 +136,7 @@ def tune(
         stop=request.stop,
     )
     whole = tuned if tuned is model else tuned.merge_and_unload()
+    give_back_precision(whole)
     return whole.eval(), metrics
 
 
@@ -156,6 +158,7 @@ def prepare_tuning(model: Any, config: VisionLanguageSftConfig) -> Any:
             parameter.requires_grad_(config.tuning == "full")
         else:
             parameter.requires_grad_(config.train_tower)
+    train_in_float32(model, _held_in_float32(model, config))
     tuned = model
     if config.tuning == "lora":
         adapters = LoraConfig(
@@ -174,6 +177,14 @@ def prepare_tuning(model: Any, config: VisionLanguageSftConfig) -> Any:
 
     tuned.parameter_groups = parameter_groups
     return tuned
+
+
+def _held_in_float32(model: Any, config: VisionLanguageSftConfig) -> list[tuple[str, nn.Parameter]]:
+    """What is trained; with arithmetic in float32 everything, since one layer's output is the next one's input."""
+    mixes = (
+        torch.cuda.is_available() and config.precision == "bfloat16"
+    )  # autocast brings inputs to one precision
+    return [(name, p) for name, p in model.named_parameters() if p.requires_grad or not mixes]
 
 
 def measure(

@@ -10,8 +10,17 @@ from safetensors import safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from modeling.nn.chat import ChatEncoder
+from modeling.nn.language import load_language_model, load_whole, save_language_model
 from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM, MammoVLMConfig
-from tests.modeling.small_models import FOUR_VIEWS, random_images, small_mammovlm
+from tests.modeling.small_models import (
+    FOUR_VIEWS,
+    random_images,
+    small_language_model,
+    small_mammovlm,
+    small_tokenizer,
+    small_vision,
+)
 
 GREEDY = {"do_sample": False, "max_new_tokens": 10, "eos_token_id": 100_000, "pad_token_id": 0}
 
@@ -337,3 +346,24 @@ def test_with_malignancy_each_view_has_its_own_chance_and_the_studys_highest():
     assert own[:, 1].allclose(alone[:, 0, -2], atol=1e-5)
     assert (own[1, 2:] == 0).all()
     assert highest[mask].allclose(own.amax(1, keepdim=True).expand_as(own)[mask])
+
+
+def test_a_language_model_in_bfloat16_and_a_visual_side_in_float32_come_back_as_they_were_saved(tmp_path):
+    tokenizer = small_tokenizer()
+    # Saved and loaded first, as a published one: casting in place would round its positions' frequencies too.
+    save_language_model(tmp_path / "glm", small_language_model(tokenizer).to(torch.bfloat16), tokenizer)
+    encoder = ChatEncoder(tokenizer)
+    model = MammoVLM.from_parts(
+        small_vision(), load_language_model(tmp_path / "glm"), visual_token_id=encoder.visual_token_id
+    ).eval()
+    model.fit_standardisation(torch.randn(20, 132))
+    model.save_pretrained(tmp_path / "whole")
+    assert json.loads((tmp_path / "whole" / "config.json").read_text())["dtype"] == "bfloat16"
+    loaded = load_whole(MammoVLM, tmp_path / "whole").eval()
+    saved = model.state_dict()
+    for name, value in loaded.state_dict().items():
+        assert value.dtype == saved[name].dtype, name
+        assert torch.equal(value, saved[name]), name
+    inputs = inputs_of(model, encoder)
+    assert torch.equal(loaded(**inputs).logits, model(**inputs).logits)
+    assert loaded.generate(**inputs, **GREEDY).equal(model.generate(**inputs, **GREEDY))

@@ -241,3 +241,29 @@ def test_an_unknown_expert_is_named(parts, tmp_path, capsys):
     code, _ = run(parts, tmp_path, only_expert="resnet")
     assert code == 2
     assert "only_expert: no expert 'resnet'; experts are clip, convnext, dinov2" in capsys.readouterr().err
+
+
+def test_a_folder_in_bfloat16_is_tuned_whole_as_in_float32_and_saved_in_bfloat16(parts, tmp_path):
+    """Steps that bfloat16 could not hold add up: the saved weights are those of the float32 run, rounded."""
+    tokenizer, stored = small_tokenizer(), small_language_model(small_tokenizer()).to(torch.bfloat16)
+    known = {"umicon": parts / "umicon"}
+    codes, saved = [], {}
+    for name, dtype in (("half", torch.bfloat16), ("single", torch.float32)):
+        folder = tmp_path / name
+        save_language_model(folder / "glm", stored.to(dtype), tokenizer)
+        (folder / "snapshot").symlink_to(parts / "snapshot")
+        (folder / "umicon").symlink_to(known["umicon"])
+        code, rows = run(folder, tmp_path, f"run-{name}", tuning="full", learning_rate=1e-4, epochs=3)
+        codes.append(code)
+        saved[name] = load_file(f"{rows[-1]['path']}/model.safetensors")
+    assert codes == [0, 0]
+    moved = 0
+    before = load_file(tmp_path / "half" / "glm" / "model.safetensors")
+    for name, value in saved["single"].items():
+        if name.startswith("language_model."):
+            assert saved["half"][name].dtype == torch.bfloat16, name
+            assert torch.equal(saved["half"][name], value.to(torch.bfloat16)), name
+            moved += int((saved["half"][name] != before[name.removeprefix("language_model.")]).sum())
+        else:
+            assert torch.equal(saved["half"][name], value), name
+    assert moved > 0

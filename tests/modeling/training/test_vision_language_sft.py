@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from modeling.data.snapshot import open_snapshot
@@ -154,3 +155,29 @@ def test_the_recipe_is_mammovlms(preset):
 def test_a_model_that_is_not_there_is_named(parts, tmp_path, capfd):
     assert run(parts, tmp_path, {})[0] == 2
     assert "init.vision_language: missing" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_a_folder_in_bfloat16_is_tuned_as_in_float32_and_saved_in_bfloat16(parts, tmp_path, tuning):
+    single = save_vision_language_model("llava", tmp_path / "single")
+    half = save_vision_language_model("llava", tmp_path / "half")
+    model, processor = vision_language_sft.load_vision_language(single)
+    model = model.to(torch.bfloat16)
+    save_language_model(half, model, processor)
+    save_language_model(single, model.float(), processor)  # the same numbers
+    saved = {}
+    for name, folder in (("single", single), ("half", half)):
+        code, rows = run(
+            parts, tmp_path, {"vision_language": folder}, f"run-{name}", tuning=tuning, learning_rate=1e-4,
+            lora_dropout=0.0, train_tower=False,
+        )  # fmt: skip
+        assert code == 0
+        saved[name] = load_file(tmp_path / f"run-{name}" / "model" / "model.safetensors")
+        assert math.isfinite(rows[-1]["metrics"]["perplexity"])
+    before = load_file(half / "model.safetensors")
+    moved = 0
+    for name, value in saved["single"].items():
+        assert saved["half"][name].dtype == torch.bfloat16, name
+        assert torch.equal(saved["half"][name], value.to(torch.bfloat16)), name
+        moved += int((saved["half"][name] != before[name]).sum())
+    assert moved > 0
