@@ -348,7 +348,7 @@ class QuestionsInActions(RoomViewSet[Campaign]):
         rows = rows_made_once(
             request,
             lambda: [tables.read_upload(campaign, file, by_user=self.user)],
-            QuestionUpload.objects.filter(campaign=campaign).select_related("by_user"),
+            QuestionUpload.objects.filter(campaign=campaign, by_user=self.user).select_related("by_user"),
         )
         if not rows:
             raise WrongStateError(_("This table was confirmed or thrown away already."))

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
         Pick,
         Proposal,
         Question,
+        QuestionUpload,
     )
     from mammo.accounts.models import Site, User
 
 # Beyond this nobody plans a day by the exact number.
 MOST_COUNTED = 1000
+# Who may bring in questions.
+KEEPERS = ("researcher", "data_manager", "admin")
 # Who may do what: the role that each purpose needs.
 ROLE_FOR = {"correct": "junior", "pick": "senior", "adjudicate": "senior"}
 # Where a question stands while it waits for each purpose.
@@ -229,6 +232,15 @@ def _seats_of_others(user: User, purpose: str) -> Coalesce:
     leases = _standing_leases(purpose).exclude(user=user)
     counted = leases.order_by().values("question").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted), 0, output_field=models.IntegerField())
+
+
+class QuestionUploadQuerySet(models.QuerySet["QuestionUpload"]):
+    """Tables of questions that wait to be confirmed; they hold patients' words before cleaning."""
+
+    def visible_to(self, user: User) -> QuestionUploadQuerySet:
+        """One's own, while one may still bring in questions at the site; all of a site for its data managers."""
+        own = Q(by_user=user, campaign__site__in=user.sites_as(*KEEPERS))
+        return self.filter(own | Q(campaign__site__in=user.sites_as("data_manager")))
 
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):

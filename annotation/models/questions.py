@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation.models.campaigns import Campaign
 from annotation.models.choices import ProposerContext, Purpose
-from annotation.querysets import ProposalQuerySet, QuestionQuerySet
+from annotation.querysets import ProposalQuerySet, QuestionQuerySet, QuestionUploadQuerySet
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Study
 from mammo.core.choices import Language
@@ -143,6 +143,8 @@ class QuestionUpload(TimedModel):
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=200)
     rows = EncryptedJSONField()
+
+    objects = QuestionUploadQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} for {self.campaign}"
