@@ -7,12 +7,10 @@ from django.utils.translation import gettext as _
 
 from annotation.api import RESEARCHERS, researched_by
 from annotation.models import Campaign, Purpose, Question
+from annotation.querysets import KEEPERS
 from annotation.services.access import require_not_own
-from mammo.accounts.models import Role, Site, User
+from mammo.accounts.models import Site, User
 from mammo.core.errors import UserError
-
-# Who brings in questions.
-KEEPERS = (Role.RESEARCHER, Role.DATA_MANAGER, Role.ADMIN)
 
 
 def researched_site(user: User, code: str) -> Site:

@@ -13,10 +13,11 @@ from rest_framework.response import Response
 
 from annotation import api_work_serializers as given_by
 from annotation.api import RESEARCHERS
-from annotation.api_access import KEEPERS, researched_site
+from annotation.api_access import researched_site
 from annotation.api_campaign_serializers import TakenInSerializer, UploadSerializer
 from annotation.api_work import checked
 from annotation.models import Campaign, EndpointApproval, Flag, Notification, Phrase, QuestionUpload, Skip
+from annotation.querysets import KEEPERS
 from annotation.services import endpoints, news, phrases, remarks, skips, uploads
 from mammo.accounts.models import Role, User
 from mammo.api.once import rows_made_once
@@ -29,7 +30,7 @@ ENDPOINT_ROLES = (Role.RESEARCHER, Role.ADMIN, Role.DATA_MANAGER)
 
 
 class UploadViewSet(ReadOnlyRoomViewSet[QuestionUpload]):
-    """Tables of questions that were read and wait to be confirmed."""
+    """Tables of questions that were read and wait to be confirmed: one's own; all of a site for data managers."""
 
     model = QuestionUpload
     serializer_class = UploadSerializer
@@ -37,10 +38,7 @@ class UploadViewSet(ReadOnlyRoomViewSet[QuestionUpload]):
     write_scopes = {"confirm": Scope.WRITE_CAMPAIGNS, "discard": Scope.WRITE_CAMPAIGNS}
 
     def rows(self) -> QuerySet[QuestionUpload]:
-        sites = self.user.sites_as(*KEEPERS)
-        return QuestionUpload.objects.filter(campaign__site__in=sites).select_related(
-            "campaign__site", "by_user"
-        )
+        return QuestionUpload.objects.visible_to(self.user).select_related("campaign__site", "by_user")
 
     @extend_schema(
         operation_id="uploads_confirm",

@@ -26,15 +26,22 @@ if TYPE_CHECKING:
         Pick,
         Proposal,
         Question,
+        QuestionUpload,
     )
     from mammo.accounts.models import Site, User
 
 # Beyond this nobody plans a day by the exact number.
 MOST_COUNTED = 1000
+# Who may bring in questions.
+KEEPERS = ("researcher", "data_manager", "admin")
 # Who may do what: the role that each purpose needs.
 ROLE_FOR = {"correct": "junior", "pick": "senior", "adjudicate": "senior"}
 # Where a question stands while it waits for each purpose.
 STAGE_FOR = {"correct": "proposed", "pick": "corrected", "adjudicate": "adjudicate"}
+
+
+# What no data manager has read: practice examples are about no patient.
+UNCONFIRMED = Q(cleaned_by=None, stage__in=("new", "withdrawn"), is_practice=False)
 
 
 def _rows(name: str) -> models.Manager[Any]:
@@ -79,7 +86,7 @@ class QuestionQuerySet(models.QuerySet["Question"]):
     """Questions and the worklists made of them."""
 
     def visible_to(self, user: User) -> QuestionQuerySet:
-        """All questions of a researcher's sites; to others those of the campaigns they work on."""
+        """All questions of a researcher's sites; to others the confirmed ones of the campaigns they work on."""
         visible = Q(campaign__site__in=user.sites_as("researcher", "admin"))
         for purpose in ROLE_FOR:
             visible |= self._open_to(user, purpose)
@@ -90,16 +97,17 @@ class QuestionQuerySet(models.QuerySet["Question"]):
         return self.filter(campaign__site__in=user.sites_as("researcher", "admin"))
 
     def open_to(self, user: User, purpose: str) -> QuestionQuerySet:
-        """Questions of campaigns that are no drafts and that `user` works on for `purpose`."""
+        """Confirmed questions of campaigns that are no drafts and that `user` works on for `purpose`."""
         return self.filter(self._open_to(user, purpose))
 
     @staticmethod
     def _open_to(user: User, purpose: str) -> Q:
-        return Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
+        works_on = Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
+        return works_on & ~UNCONFIRMED
 
     def unconfirmed(self) -> QuestionQuerySet:
-        """Questions whose cleaned wording no data manager has looked at."""
-        return self.filter(cleaned_by=None, stage="new", is_practice=False)
+        """Questions that wait for a data manager to look at their cleaned wording."""
+        return self.filter(UNCONFIRMED, stage="new")
 
     def unconfirmed_for(self, user: User) -> QuestionQuerySet:
         """Of these, the ones of this data manager's sites."""
@@ -229,6 +237,15 @@ def _seats_of_others(user: User, purpose: str) -> Coalesce:
     leases = _standing_leases(purpose).exclude(user=user)
     counted = leases.order_by().values("question").annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted), 0, output_field=models.IntegerField())
+
+
+class QuestionUploadQuerySet(models.QuerySet["QuestionUpload"]):
+    """Tables of questions that wait to be confirmed; they hold patients' words before cleaning."""
+
+    def visible_to(self, user: User) -> QuestionUploadQuerySet:
+        """One's own, while one may still bring in questions at the site; all of a site for its data managers."""
+        own = Q(by_user=user, campaign__site__in=user.sites_as(*KEEPERS))
+        return self.filter(own | Q(campaign__site__in=user.sites_as("data_manager")))
 
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):

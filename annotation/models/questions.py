@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation.models.campaigns import Campaign
 from annotation.models.choices import ProposerContext, Purpose
-from annotation.querysets import ProposalQuerySet, QuestionQuerySet
+from annotation.querysets import ProposalQuerySet, QuestionQuerySet, QuestionUploadQuerySet
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Study
 from mammo.core.choices import Language
@@ -67,6 +67,12 @@ class Question(VersionedModel):
 
     def __str__(self) -> str:
         return f"{self.campaign} #{self.position}"
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """No data manager has read the cleaned wording (as `UNCONFIRMED` in the queries)."""
+        unread = self.stage in (Question.Stage.NEW, Question.Stage.WITHDRAWN)
+        return unread and self.cleaned_by_id is None and not self.is_practice
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of her patient; of the site for a question without one."""
@@ -143,6 +149,8 @@ class QuestionUpload(TimedModel):
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=200)
     rows = EncryptedJSONField()
+
+    objects = QuestionUploadQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} for {self.campaign}"

@@ -17,7 +17,7 @@ from annotation.services.access import require_table_keeper
 from annotation.services.questions import ImportResult, import_questions
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import UserError, WrongStateError
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
 # A table that nobody confirmed holds patients' words before cleaning: it goes by itself.
 KEPT_FOR = timedelta(days=3)
@@ -83,15 +83,38 @@ def _as_json(row: QuestionRow) -> dict[str, Any]:
     return values
 
 
+def open_upload(upload: QuestionUpload, *, by_user: User) -> list[dict[str, Any]]:
+    """The rows as they were read, before cleaning; looking at them is an audit event.
+
+    Raises:
+        NotAllowedError: the account neither brought the table in nor is data manager of the site.
+    """
+    _require_may_open(upload, by_user)
+    with transaction.atomic():
+        audit.record(
+            "annotation.table_seen",
+            by_user=by_user,
+            on=upload,
+            site=upload.campaign.site,
+            rows=len(upload.rows),
+        )
+    return list(upload.rows)
+
+
 def confirm_upload(upload: QuestionUpload, *, by_user: User) -> ImportResult:
     """Take in what was read, once; the kept table is gone afterwards.
 
     Raises:
+        NotAllowedError: the account neither brought the table in nor is data manager of the site.
+        WrongStateError: somebody took it in or threw it away before.
         As `import_questions`.
     """
+    _require_may_open(upload, by_user)
     with transaction.atomic():
         locked = QuestionUpload.objects.select_for_update(of=("self",)).select_related("campaign__site")
-        row = locked.get(pk=upload.pk)
+        row = locked.filter(pk=upload.pk).first()
+        if row is None:
+            raise WrongStateError(_("This table was taken in or thrown away already."))
         rows = [QuestionRow.from_json(values) for values in row.rows]
         result = import_questions(row.campaign, rows, by_user=by_user, table_name=row.name)
         row.delete()
@@ -99,9 +122,33 @@ def confirm_upload(upload: QuestionUpload, *, by_user: User) -> ImportResult:
 
 
 def discard_upload(upload: QuestionUpload, *, by_user: User) -> None:
-    """Throw a read table away; nothing was taken in."""
-    require_table_keeper(upload.campaign.site, by_user)
-    upload.delete()
+    """Throw a read table away; nothing was taken in.
+
+    Raises:
+        NotAllowedError: the account neither brought the table in nor is data manager of the site.
+        WrongStateError: somebody took it in or threw it away before.
+    """
+    _require_may_open(upload, by_user)
+    with transaction.atomic():
+        row = QuestionUpload.objects.select_for_update(of=("self",)).filter(pk=upload.pk).first()
+        if row is None:
+            raise WrongStateError(_("This table was taken in or thrown away already."))
+        audit.record(
+            "annotation.table_discarded",
+            by_user=by_user,
+            on=row,
+            site=upload.campaign.site,
+            campaign=str(upload.campaign_id),
+            rows=len(row.rows),
+        )
+        row.delete()
+
+
+def _require_may_open(upload: QuestionUpload, by_user: User) -> None:
+    if not QuestionUpload.objects.visible_to(by_user).filter(pk=upload.pk).exists():
+        raise NotAllowedError(
+            _("Only who brought this table in, or a data manager of the site, may do this.")
+        )
 
 
 def forget_unconfirmed() -> int:

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotation.forms import InviteForm, TypedQuestionForm, UploadForm
 from annotation.models import Campaign, Question, QuestionUpload, TabletLink
+from annotation.querysets import KEEPERS
 from annotation.services import tablet, uploads
 from annotation.views.shared import user_of
 from mammo.core.errors import UserError
@@ -25,7 +26,6 @@ from mammo.core.idempotency import once
 
 PAGE_ROWS = 50
 PREVIEW_ROWS = 20
-KEEPERS = ("researcher", "data_manager", "admin")
 
 
 def _kept_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
@@ -38,7 +38,7 @@ def _kept_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
 @require_safe
 def question_list(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """A campaign's questions, page by page, and the ways to bring in more."""
-    campaign = _kept_campaign(request, campaign_id)
+    user, campaign = user_of(request), _kept_campaign(request, campaign_id)
     rows = Question.objects.filter(campaign=campaign).select_related("campaign__site", "patient")
     stage = request.GET.get("stage", "")
     if stage in Question.Stage.values:
@@ -52,8 +52,9 @@ def question_list(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         "upload_form": UploadForm(),
         "typed_form": TypedQuestionForm(auto_id="typed_%s"),
         "invite_form": InviteForm(auto_id="invite_%s"),
-        "uploads": QuestionUpload.objects.filter(campaign=campaign).order_by("-created_at"),
-        "is_researcher": user_of(request).has_role("researcher", "admin", site=campaign.site),
+        "uploads": QuestionUpload.objects.visible_to(user).filter(campaign=campaign).order_by("-created_at"),
+        "reads_unconfirmed": user.has_role("data_manager", site=campaign.site),
+        "is_researcher": user.has_role("researcher", "admin", site=campaign.site),
     }
     return render(request, "annotation/question_list.html", context)
 
@@ -74,18 +75,19 @@ def add_table(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
-    """A table that was read: its first rows; take it in, or throw it away."""
-    rows = QuestionUpload.objects.filter(campaign__site__in=user_of(request).sites_as(*KEEPERS))
+    """A table that was read: its first rows, before cleaning; take it in, or throw it away."""
+    rows = QuestionUpload.objects.visible_to(user_of(request))
     row = get_object_or_404(rows.select_related("campaign__site"), pk=upload_id)
     if request.method == "POST":
         return _settle_upload(request, row)
+    received = uploads.open_upload(row, by_user=user_of(request))
     context = {
         "upload": row,
         "campaign": row.campaign,
-        "rows": row.rows[:PREVIEW_ROWS],
-        "count": len(row.rows),
-        "with_study": sum(bool(values["accession"]) for values in row.rows),
-        "several_rounds": sum(len(values["turns"]) > 1 for values in row.rows),
+        "rows": received[:PREVIEW_ROWS],
+        "count": len(received),
+        "with_study": sum(bool(values["accession"]) for values in received),
+        "several_rounds": sum(len(values["turns"]) > 1 for values in received),
     }
     return render(request, "annotation/upload.html", context)
 

@@ -19,7 +19,7 @@ PEOPLE = {
 # Objects that belong to a person: a colleague's is asked for too.
 PERSONAL = {
     "campaign", "question", "corrected", "proposal", "correction", "pick", "job", "export",
-    "consultation", "turn", "rater", "slot", "score", "token", "asked", "reader", "reading_slot",
+    "consultation", "turn", "upload", "rater", "slot", "score", "token", "asked", "reader", "reading_slot",
 }  # fmt: skip
 HEADER = ("address", "method", "object", *PEOPLE.values())
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from annotation.models import (
+    Campaign,
     Correction,
     EndpointApproval,
     Flag,
@@ -102,6 +103,8 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
             export=TrainingExport.objects.create(campaign=campaign, format="trl", folder="none").pk,
         )
     _add_work_rows(objects.own, june, rita)
+    brought_by = people.get("dana") or sol
+    objects.anothers["upload"] = _read_table(objects.anothers["campaign"], brought_by)
     _add_studies(objects, trial, rita, june, jack)
     arm = trial.arms.order_by("position")[0]
     snapshot = Snapshot.objects.create(site=site, name="set", folder="none", content_hash="c" * 64)
@@ -185,9 +188,6 @@ def _add_consultations(objects: Objects, site: Site, sena: User, sol: User, rita
 def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:
     """What is read, skipped, flagged, kept as a phrase and asked for in the campaign of the table's people."""
     question = Question.objects.select_related("campaign__site").get(pk=keys["question"])
-    upload = QuestionUpload(campaign=question.campaign, by_user=rita, name="questions.csv")
-    upload.rows = []
-    upload.save(force_insert=True)
     skip = Skip.objects.create(question=question, by_user=june, purpose="correct", code="known", round=9)
     flag = Flag.objects.create(question=question, by_user=june, kind="consent")
     phrase = Phrase.objects.create(
@@ -202,7 +202,25 @@ def _add_work_rows(keys: dict[str, Any], june: User, rita: User) -> None:
         expires_on="2099-01-01",
     )
     keys["news"] = Notification.objects.create(user=june, kind="assigned", question=question).pk
-    keys.update(upload=upload.pk, skip=skip.pk, flag=flag.pk, phrase=phrase.pk, approval=approval.pk)
+    keys.update(
+        upload=_read_table(question.campaign_id, rita),
+        skip=skip.pk,
+        flag=flag.pk,
+        phrase=phrase.pk,
+        approval=approval.pk,
+    )
+
+
+def _read_table(campaign: Any, by_user: User) -> Any:
+    """A table of questions that this person read in and nobody has confirmed; returns its key."""
+    upload = QuestionUpload(
+        campaign=Campaign.objects.select_related("site").get(pk=campaign),
+        by_user=by_user,
+        name="questions.csv",
+    )
+    upload.rows = []
+    upload.save(force_insert=True)
+    return upload.pk
 
 
 def _add_studies(objects: Objects, trial: Trial, rita: User, june: User, jack: User) -> None:
