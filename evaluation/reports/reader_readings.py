@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading
 from evaluation.statistics.mrmc_readings import ReadingRow
@@ -12,6 +13,7 @@ from mammo.core.choices import Birads
 from mammo.core.errors import WrongStateError
 
 HALF = 0.5
+CONDITIONS = (gettext_noop("alone"), gettext_noop("with UMiCon"))
 ORDER = {category: place for place, category in enumerate(Birads.values)}
 
 
@@ -106,5 +108,6 @@ def _output_right(case: ReaderStudyCase) -> bool | None:
 
 
 def condition_names(study: ReaderStudy) -> dict[str, str]:
-    """Name of each condition by its key."""
-    return {str(c.get("key", "")): str(c.get("name") or c.get("key", "")) for c in study.conditions}
+    """Name of each condition by its key; the names that every study has from the start are translated."""
+    names = {str(c.get("key", "")): str(c.get("name") or c.get("key", "")) for c in study.conditions}
+    return {key: _(name) if name in CONDITIONS else name for key, name in names.items()}

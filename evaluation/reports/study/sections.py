@@ -18,6 +18,7 @@ from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
 from evaluation.reports.study.primary import hypothesis_name, primary_endpoint
 from evaluation.reports.study.sensitivity import adjusted_p, sensitivity_analyses, trained_raters_section
 from evaluation.reports.versions import versions
+from evaluation.reports.wording import in_words, sentences
 from evaluation.statistics.bland_altman import bland_altman
 from evaluation.statistics.equivalence import equivalence, non_inferiority
 from evaluation.statistics.power import HYPOTHESES
@@ -286,7 +287,7 @@ def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str,
 
 
 def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
-    methods = {mean.method: None for found in analyses.values() for mean in found.means}
+    methods = {in_words(mean.method): None for found in analyses.values() for mean in found.means}
     notes = {note: None for found in analyses.values() for note in found.notes}
     lines: Sequence[str] = [
         _(
@@ -298,7 +299,7 @@ def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnal
             "level": plan.level_name,
             "adjustment": plan.adjustment_name,
         },
-        *(f"{note[0].upper()}{note[1:]}." for note in notes),
+        *sentences(notes),
         _("Data: scores.csv, sha256 %(hash)s. Software: %(software)s.")
         % {"hash": data.sha256, "software": data.facts["software"]},
         _("The same report comes from the exported folder on another machine: study_report --from FOLDER."),
