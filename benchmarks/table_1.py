@@ -1,6 +1,6 @@
-"""Table 1 with all its intervals from a database of 43,200 and of 2,000,000 scores: seconds, and seconds per score.
+"""Table 1 with all its intervals from a database of 43,200, 400,000 and 2,000,000 scores: seconds, and per score.
 
-    python -m benchmarks.table_1 [--large]
+    python -m benchmarks.table_1 [--middle] [--large]
 
 The database is an SQLite file in a temporary folder, or the one that MAMMO_BENCH_DATABASE names. Rows are written in
 bulk, not through the services: what is measured is reading and computing.
@@ -14,8 +14,9 @@ import time
 from itertools import islice
 from pathlib import Path
 
-# raters, questions, arms; five aspects: 12 x 48 x 15 x 5 = 43,200 and 100 x 500 x 8 x 5 = 2,000,000 scores.
-SMALL, LARGE = (12, 48, 15), (100, 500, 8)
+# raters, questions, arms; five aspects: 12 x 48 x 15 x 5 = 43,200, 50 x 200 x 8 x 5 = 400,000 and
+# 100 x 500 x 8 x 5 = 2,000,000 scores.
+SMALL, MIDDLE, LARGE = (12, 48, 15), (50, 200, 8), (100, 500, 8)
 ASPECTS = 5
 
 
@@ -117,12 +118,12 @@ def measure(name: str, raters: int, questions: int, arms: int) -> tuple[float, f
     return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
-def run(*, large: bool = False) -> list[str]:
+def run(*, middle: bool = False, large: bool = False) -> list[str]:
     """Lines to print."""
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         _settings(Path(folder))
-        for size in (SMALL, LARGE) if large else (SMALL,):
+        for size in (SMALL, *((MIDDLE,) if middle else ()), *((LARGE,) if large else ())):
             raters, questions, arms = size
             scores = raters * questions * arms * ASPECTS
             seconds, grown = measure(f"t{scores}", *size)
@@ -134,5 +135,5 @@ def run(*, large: bool = False) -> list[str]:
 
 
 if __name__ == "__main__":
-    for line in run(large="--large" in sys.argv):
+    for line in run(middle="--middle" in sys.argv, large="--large" in sys.argv):
         print(line, flush=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from evaluation import checklists
-from evaluation.models import Arm, Protocol, ReaderStudy, Trial
+from evaluation.models import Arm, Protocol, ReaderStudy, ReadingSlot, Trial
 from evaluation.reports.case_sets import tissue_and_follow_up
 from evaluation.reports.table import software_version
 
@@ -107,6 +107,22 @@ def _of_trial(trial: Trial) -> dict[str, str]:
     }
 
 
+def _flow_of_readings(study: ReaderStudy) -> str:
+    """Cases, readers and readings, and what went no further."""
+    slots = ReadingSlot.objects.filter(reader__reader_study=study)
+    standing = slots.filter(reader__withdrawn_at__isnull=True)
+    return _(
+        "%(cases)s cases, %(readers)s readers (%(withdrawn)s withdrew), %(planned)s readings planned, %(unread)s of "
+        "those who stayed not read"
+    ) % {
+        "cases": study.cases.count(),
+        "readers": study.readers.count(),
+        "withdrawn": study.readers.filter(withdrawn_at__isnull=False).count(),
+        "planned": slots.count(),
+        "unread": standing.unread().count(),
+    }
+
+
 def _of_reader_study(study: ReaderStudy) -> dict[str, str]:
     cases, readers = study.cases.count(), study.readers.count()
     positive = study.cases.filter(truth=True).count()
@@ -129,7 +145,7 @@ def _of_reader_study(study: ReaderStudy) -> dict[str, str]:
         "blinding": _("truth is hidden from readers; %(sees)s") % {"sees": study.get_reader_sees_display()},
         "strata": "density, site, vendor, age, language",
         "sampling": str(cases) if cases else "",
-        "flow": _("in the study report") if done else "",
+        "flow": _flow_of_readings(study) if done else "",
         "tables": _("computed from the rows") if done else "",
         "leakage": _("cases of the checkpoint's training patients are refused"),
         "hashes": f"sha256 {study.design_sha256[:16]}" if study.design_sha256 else "",

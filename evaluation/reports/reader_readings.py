@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading
 from evaluation.statistics.mrmc_readings import ReadingRow
@@ -13,6 +14,7 @@ from mammo.core.choices import Birads
 from mammo.core.errors import WrongStateError
 
 HALF = 0.5
+CONDITIONS = (gettext_noop("alone"), gettext_noop("with UMiCon"))
 ORDER = {category: place for place, category in enumerate(Birads.values)}
 
 
@@ -118,5 +120,6 @@ def _output_right(case: ReaderStudyCase) -> bool | None:
 
 
 def condition_names(study: ReaderStudy) -> dict[str, str]:
-    """Name of each condition by its key."""
-    return {str(c.get("key", "")): str(c.get("name") or c.get("key", "")) for c in study.conditions}
+    """Name of each condition by its key; the names that every study has from the start are translated."""
+    names = {str(c.get("key", "")): str(c.get("name") or c.get("key", "")) for c in study.conditions}
+    return {key: _(name) if name in CONDITIONS else name for key, name in names.items()}

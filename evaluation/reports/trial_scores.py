@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from evaluation.models import Arm, Score, Slot, Trial
+from evaluation.models import Answer, Arm, Score, Slot, Trial
 from evaluation.reports.score_rows import CHUNK, ScoreRows
 from evaluation.services.freezing import require_unchanged
 from evaluation.statistics.score_cube import ScoreCube
@@ -74,29 +74,37 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
     require_locked(trial)
     standing = Score.objects.standing().filter(slot__rater__trial=trial, slot__kind=Slot.Kind.SCORED)
     present = standing.filter(slot__rater__withdrawn_at__isnull=True)
-    of_erased = Q(slot__answer__question__in=erased_questions(trial))
+    erased = erased_questions(trial)
+    of_erased = Q(slot__answer__question__in=erased)
     here = present.exclude(of_erased)
     used = here if simulated else here.filter(is_simulated=False)
     pseudonyms = _pseudonyms(trial)
-    found = _cubes(trial, used, pseudonyms)
+    read = _read(trial, pseudonyms, simulated=simulated)
+    found = read.cubes
     count = sum(int((~np.isnan(cube.values)).sum()) for cube in found.values())
     one = next(iter(found.values()), None)
+    names = set(one.raters) if one else set()
+    raters = trial.raters.filter(is_simulated=True).values_list("pk", flat=True)
+    arms = {str(pk) for pk in trial.arms.filter(is_simulated=True).values_list("pk", flat=True)}
+    questions = trial.trial_questions.filter(question__is_simulated=True).values_list("position", flat=True)
     return TrialScores(
         trial,
         found,
         ScoreRows(used, pseudonyms, arm_keys(trial), count),
         {
-            "withdrawn": standing.filter(slot__rater__withdrawn_at__isnull=False).count(),
-            "erased": present.filter(of_erased).count(),
-            "simulated": 0 if simulated else here.filter(is_simulated=True).count(),
+            "withdrawn": standing.filter(slot__rater__withdrawn_at__isnull=False).count()
+            if trial.raters.filter(withdrawn_at__isnull=False).exists()
+            else 0,
+            "erased": present.filter(of_erased).count() if erased else 0,
+            "simulated": 0 if simulated else read.simulated,
         },
         len(one.raters) if one else 0,
         len(one.questions) if one else 0,
         one.n_patients if one else 0,
-        count > 0 and used.filter(is_simulated=True).exists(),
-        used.filter(slot__rater__is_simulated=True).exists(),
-        used.filter(slot__answer__arm__is_simulated=True).exists(),
-        used.filter(slot__answer__question__question__is_simulated=True).exists(),
+        count > 0 and simulated and read.simulated > 0,
+        any(pseudonyms[pk] in names for pk in raters),
+        bool(arms & read.systems),
+        one is not None and any(f"Q{position:03d}" in one.questions for position in questions),
         _trained(trial, pseudonyms),
     )
 
@@ -106,38 +114,74 @@ def erased_questions(trial: Trial) -> list[UUID]:
     return list(trial.trial_questions.erased().values_list("pk", flat=True))
 
 
-def _cubes(trial: Trial, used: QuerySet[Score], pseudonyms: Mapping[Any, str]) -> dict[str, ScoreCube]:
-    """Cubes filled rater by rater as the rows come: the numbers alone are kept, eight bytes a score."""
+@dataclass(frozen=True)
+class _Read:
+    """Attributes:
+    cubes: by aspect key.
+    systems: ids of the arms with a score.
+    simulated: how many of the scores that stand are marked as simulated.
+    """
+
+    cubes: dict[str, ScoreCube]
+    systems: set[str]
+    simulated: int
+
+
+def _read(trial: Trial, pseudonyms: Mapping[Any, str], *, simulated: bool) -> _Read:
+    """Cubes filled rater by rater as the rows come: the numbers alone are kept, nine bytes a score.
+
+    Revisions come in their order and the last one stays: asking the database for rows that none replaced would join
+    all scores with themselves once a rater. What a slot shows is looked up once a rater, not joined to every score.
+    """
     axes = _Axes.of(trial, pseudonyms)
-    values = np.full(axes.shape, np.nan)
+    values, invented = np.full(axes.shape, np.nan), np.zeros(axes.shape, dtype=bool)
     for place, rater in enumerate(axes.raters):
-        rows = used.filter(slot__rater=rater).values_list(
-            "value", "slot__answer__question__position", "slot__answer__arm__code", "aspect__key"
-        )
-        for value, question, arm, aspect in rows.iterator(chunk_size=CHUNK):
-            values[axes.aspects[aspect], place, axes.questions[question], axes.arms[arm]] = value
+        slots = Slot.objects.filter(rater=rater, kind=Slot.Kind.SCORED, rater__withdrawn_at__isnull=True)
+        shown = slots.values_list("position", "answer_id").iterator(CHUNK)
+        at = {position: axes.answers[answer] for position, answer in shown}
+        if not at:
+            continue
+        rows = Score.objects.filter(slot__rater=rater, slot__kind=Slot.Kind.SCORED).order_by("revision")
+        fields = ("value", "slot__position", "aspect__key", "is_simulated")
+        for value, position, aspect, is_simulated in rows.values_list(*fields).iterator(chunk_size=CHUNK):
+            cell = (axes.aspects[aspect], place, *at[position])
+            values[cell], invented[cell] = value, is_simulated
+    for position in trial.trial_questions.erased().values_list("position", flat=True):
+        values[:, :, axes.questions.index(position)] = np.nan
+        invented[:, :, axes.questions.index(position)] = False
+    count = int(invented.sum())
+    if not simulated:
+        values[invented] = np.nan
     is_there = ~np.isnan(values)
     raters, questions = is_there.any(axis=(0, 2, 3)), is_there.any(axis=(0, 1, 3))
     names = tuple(pseudonyms[pk] for pk, kept in zip(axes.raters, raters, strict=True) if kept)
-    asked = [position for position, place in axes.questions.items() if questions[place]]
+    asked = [position for position, kept in zip(axes.questions, questions, strict=True) if kept]
     labels = tuple(f"Q{position:03d}" for position in asked)
     patients = tuple(axes.patients[position] for position in asked)
     values = values[:, raters][:, :, questions]
-    return {
-        aspect: ScoreCube(values[place], names, labels, axes.systems, patients)
-        for aspect, place in axes.aspects.items()
+    cubes = {
+        key: ScoreCube(values[place], names, labels, axes.systems, patients)
+        for key, place in axes.aspects.items()
         if is_there[place].any()
     }
+    systems = is_there.any(axis=(0, 1, 2))
+    scored = {arm for arm, kept in zip(axes.systems, systems, strict=True) if kept}
+    return _Read(cubes, scored, count)
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """Places along the axes: aspects in their order, raters by id, questions as the first raters met them."""
+    """Places along the axes: aspects and questions in their order, raters by id.
+
+    Attributes:
+        answers: (question, arm) of each answer of a scored arm.
+        aspects: place of each aspect by key.
+    """
 
     raters: list[Any]
-    questions: dict[int, int]
-    arms: dict[str, int]
+    questions: list[int]
     systems: tuple[str, ...]
+    answers: dict[Any, tuple[int, int]]
     aspects: dict[str, int]
     patients: dict[int, str]
 
@@ -148,21 +192,23 @@ class _Axes:
     @classmethod
     def of(cls, trial: Trial, pseudonyms: Mapping[Any, str]) -> "_Axes":
         """Axes of a trial with all that could be scored."""
-        slots = Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.SCORED)
-        met = slots.order_by("rater", "position").values_list("answer__question__position", flat=True)
-        order = dict.fromkeys(met.iterator(chunk_size=CHUNK))
-        arms = trial.arms.filter(left_out_reason="").order_by("position").values_list("pk", "code")
-        rows = trial.trial_questions.values_list("position", "question__patient_id", "question_id")
+        arms = list(trial.arms.filter(left_out_reason="").order_by("position").values_list("pk", flat=True))
+        rows = list(
+            trial.trial_questions.order_by("position").values_list(
+                "pk", "position", "question__patient_id", "question_id"
+            )
+        )
+        question_at = {pk: place for place, (pk, *_rest) in enumerate(rows)}
+        arm_at = {pk: place for place, pk in enumerate(arms)}
+        answers = Answer.objects.filter(arm__in=arms).values_list("pk", "question_id", "arm_id")
+        aspects = trial.aspects.order_by("position").values_list("key", flat=True)
         return cls(
             list(pseudonyms),
-            {position: place for place, position in enumerate(order)},
-            {code: place for place, (_pk, code) in enumerate(arms)},
-            tuple(str(pk) for pk, _code in arms),
-            {
-                key: place
-                for place, key in enumerate(trial.aspects.order_by("position").values_list("key", flat=True))
-            },
-            {position: str(patient or question) for position, patient, question in rows},
+            [position for _pk, position, _patient, _question in rows],
+            tuple(map(str, arms)),
+            {pk: (question_at[question], arm_at[arm]) for pk, question, arm in answers},
+            {key: place for place, key in enumerate(aspects)},
+            {position: str(patient or question) for _pk, position, patient, question in rows},
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 FORMATS = ("svg", "pdf", "png")
 # Okabe & Ito (2008): told apart with every kind of colour vision.
@@ -17,9 +18,9 @@ CHINESE = ("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "SimHe
 
 @lru_cache(maxsize=1)
 def families() -> tuple[str, ...]:
-    """Fonts in order: one that has Chinese where there is one, then matplotlib's own."""
+    """Fonts in order: matplotlib's own, then one that has Chinese letters where there is one."""
     known = {font.name for font in font_manager.fontManager.ttflist}
-    return (*(name for name in CHINESE if name in known), "DejaVu Sans")
+    return ("DejaVu Sans", *(name for name in CHINESE if name in known))
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> Figure:
@@ -46,6 +47,9 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
         "png": {"Software": None},
     }[kind]
     settings: Any = {"svg.hashsalt": "mammovlm", "svg.fonttype": "path", "font.family": list(families())}
+    # A text keeps the family that it was made with: only here every one gets all of them.
+    for text in figure.findobj(Text):
+        text.set_fontfamily(list(families()))
     with mpl.rc_context(settings):
         figure.savefig(stream, format=kind, dpi=150, metadata=metadata)
     return stream.getvalue()

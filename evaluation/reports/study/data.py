@@ -17,6 +17,7 @@ from evaluation.reports.authors import authors_of_arms
 from evaluation.reports.study.hidden_forms import marks_of, scored_controls, scored_repeats
 from evaluation.reports.table import software_version
 from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_keys, arm_labels, trial_scores
+from evaluation.reports.versions import versions
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
 from mammo.core.errors import UserError
 
@@ -34,6 +35,18 @@ COLUMNS = (
     "simulated",
     "known",
     "typed",
+)
+
+
+# Steps of the flow that stand at its side: what went no further.
+LEFT_OUT = frozenset(
+    {
+        "arms run and left out",
+        "raters who withdrew",
+        "scores of raters who withdrew (left out)",
+        "simulated scores left out",
+        "forms of hidden repeats and controls (analysed apart)",
+    }
 )
 
 
@@ -183,6 +196,7 @@ def _facts(trial: Trial, found: TrialScores) -> dict[str, Any]:
         "rules": protocol.rules,
         "simulated": trial.is_simulated,
         "software": software_version(),
+        "versions": versions(),
     }
 
 
@@ -195,7 +209,7 @@ def _flow(trial: Trial, left_out: Mapping[str, int], scores: int) -> list[dict[s
         {"what": gettext_noop("arms scored"), "count": arms},
         {"what": gettext_noop("arms run and left out"), "count": dropped},
         {
-            "what": "answers",
+            "what": gettext_noop("answers to be scored"),
             "count": sum(arm.answers.count() for arm in trial.arms.filter(left_out_reason="")),
         },
         {"what": gettext_noop("raters invited"), "count": trial.raters.count()},
@@ -206,6 +220,13 @@ def _flow(trial: Trial, left_out: Mapping[str, int], scores: int) -> list[dict[s
         {"what": gettext_noop("scores of raters who withdrew (left out)"), "count": left_out["withdrawn"]},
         {"what": gettext_noop("scores of patients who withdrew (left out)"), "count": left_out["erased"]},
         {"what": gettext_noop("simulated scores left out"), "count": left_out["simulated"]},
+        {
+            "what": gettext_noop("forms of hidden repeats and controls (analysed apart)"),
+            "count": Slot.objects.filter(rater__trial=trial, scores__isnull=False)
+            .exclude(kind=Slot.Kind.SCORED)
+            .distinct()
+            .count(),
+        },
         {"what": gettext_noop("scores analysed"), "count": scores},
     ]
 

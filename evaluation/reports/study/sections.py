@@ -3,19 +3,25 @@
 from collections.abc import Sequence
 
 import numpy as np
+from django.utils import translation
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
 from evaluation.reports.authors import author_notes
-from evaluation.reports.figures.canvas import to_bytes
+from evaluation.reports.figures.canvas import families, to_bytes
+from evaluation.reports.figures.flow import FlowStep, flow_diagram
 from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar, repeats
 from evaluation.reports.plan import AnalysisPlan, read_plan
 from evaluation.reports.study.controls import control_section
-from evaluation.reports.study.data import StudyData
+from evaluation.reports.study.data import LEFT_OUT, StudyData
 from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
-from evaluation.reports.study.primary import primary_endpoint
+from evaluation.reports.study.primary import hypothesis_name, primary_endpoint
 from evaluation.reports.study.sensitivity import adjusted_p, sensitivity_analyses, trained_raters_section
+from evaluation.reports.versions import versions
+from evaluation.reports.wording import in_words, sentences
 from evaluation.statistics.bland_altman import bland_altman
 from evaluation.statistics.equivalence import equivalence, non_inferiority
+from evaluation.statistics.power import HYPOTHESES
 from evaluation.statistics.results import Contrast
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
@@ -81,6 +87,7 @@ def _design(data: StudyData) -> Section:
         ("design_sha256", _("Hash of the frozen design")),
         ("protocol_sha256", _("Hash of the frozen protocol")),
     )
+    facts = facts | {"primary_endpoint": _endpoint(facts.get("primary_endpoint"))}
     rows = [[label, _fact(facts.get(key))] for key, label in names]
     if facts.get("dialogues"):
         said = _("%(count)s, every turn answered by each arm and the whole scored") % {
@@ -91,10 +98,43 @@ def _design(data: StudyData) -> Section:
     rows.append([_("Aspects"), ", ".join(aspect["name"] for aspect in data.aspects)])
     grids = [Grid(_("Design, as frozen before the first judgement"), [_("Item"), _("Value")], rows)]
     if data.events:
-        events = [[e["time"], e["kind"], e["reason"] or "–", e["sha256"][:16] or "–"] for e in data.events]
+        events = [
+            [e["time"], event_name(e["kind"]), e["reason"] or "–", e["sha256"][:16] or "–"]
+            for e in data.events
+        ]
         header = [_("Time (UTC)"), _("Event"), _("Reason"), _("Hash")]
         grids.append(Grid(_("What happened, with amendments and deviations"), header, events))
     return Section(_("Design"), grids=grids)
+
+
+EVENTS = {
+    "frozen": gettext_noop("design frozen"),
+    "opened": gettext_noop("scoring opened"),
+    "locked": gettext_noop("scores locked"),
+    "unblind_requested": gettext_noop("unblinding requested"),
+    "unblinded": gettext_noop("unblinded"),
+    "amended": gettext_noop("amended"),
+}
+
+
+def event_name(kind: str) -> str:
+    """An event of a trial as printed."""
+    return _(EVENTS[kind]) if kind in EVENTS else kind
+
+
+def _endpoint(value: object) -> dict[str, object] | object:
+    """The endpoint with the names of its parts and of its hypothesis."""
+    if not isinstance(value, dict):
+        return value
+    names = {
+        "endpoint": _("Aspect"),
+        "first": _("first arm"),
+        "second": _("second arm"),
+        "hypothesis": _("Hypothesis"),
+        "margin": _("Margin"),
+    }
+    kinds = {name: hypothesis_name(name) for name in HYPOTHESES}
+    return {names.get(key, key): kinds.get(str(item), item) for key, item in value.items()}
 
 
 def _fact(value: object) -> str:
@@ -109,14 +149,24 @@ def _fact(value: object) -> str:
     return str(value)
 
 
+def flow_steps(data: StudyData) -> list[FlowStep]:
+    """Boxes of the diagram; where nothing was left out there is no box."""
+    steps = [
+        FlowStep(_(str(step["what"])), int(step["count"]), str(step["what"]) in LEFT_OUT)
+        for step in data.flow
+    ]
+    return [step for step in steps if step.count or not step.is_left_out]
+
+
 def _flow(data: StudyData) -> Section:
-    rows = []
-    for step in data.flow:
-        name = str(step["what"])
-        rows.append([_(name), str(step["count"])])
+    rows = [[_(str(step["what"])), str(step["count"])] for step in data.flow]
+    # Where no font has Chinese letters, a figure can't show them.
+    with translation.override(get_language() if len(families()) > 1 else "en"):
+        figure = flow_diagram(flow_steps(data))
     return Section(
         _("Flow of questions, answers and scores"),
         grids=[Grid(_("From the design to the analysis"), [_("Step"), _("Count")], rows)],
+        pictures=[_picture("flow", _("Flow from the design to the analysis."), figure)],
     )
 
 
@@ -237,7 +287,7 @@ def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str,
 
 
 def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
-    methods = {mean.method: None for found in analyses.values() for mean in found.means}
+    methods = {in_words(mean.method): None for found in analyses.values() for mean in found.means}
     notes = {note: None for found in analyses.values() for note in found.notes}
     lines: Sequence[str] = [
         _(
@@ -249,10 +299,20 @@ def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnal
             "level": plan.level_name,
             "adjustment": plan.adjustment_name,
         },
-        *(f"{note[0].upper()}{note[1:]}." for note in notes),
+        *sentences(notes),
         _("Data: scores.csv, sha256 %(hash)s. Software: %(software)s.")
         % {"hash": data.sha256, "software": data.facts["software"]},
         _("The same report comes from the exported folder on another machine: study_report --from FOLDER."),
         _("Research software under an approved protocol; not a medical device."),
     ]
-    return Section(_("Methods, versions and hashes"), list(lines))
+    return Section(_("Methods, versions and hashes"), list(lines), [_versions(data)])
+
+
+def _versions(data: StudyData) -> Grid:
+    """Versions of where the rows were read, and of here where they differ."""
+    there, here = dict(data.facts.get("versions") or {}), versions()
+    rows = [[name, str(there.get(name, "–")), version] for name, version in here.items()]
+    if there == here:
+        return Grid(_("Versions"), [_("Software"), _("Version")], [row[:2] for row in rows])
+    header = [_("Software"), _("where the rows were read"), _("where this report was computed")]
+    return Grid(_("Versions"), header, rows)

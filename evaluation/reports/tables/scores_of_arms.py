@@ -22,6 +22,7 @@ from evaluation.reports.strata import labelled, of_questions
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.trained_raters import both_ways
 from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_labels, trial_scores
+from evaluation.reports.wording import in_words, sentences
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
@@ -233,7 +234,7 @@ def _caption(number: int, scores: TrialScores, arms: list[tuple[str, str]], aspe
 
 
 def _method(analyses: dict[str, AspectAnalysis]) -> str:
-    names = dict.fromkeys(mean.method for analysis in analyses.values() for mean in analysis.means)
+    names = dict.fromkeys(in_words(mean.method) for analysis in analyses.values() for mean in analysis.means)
     return _("Method: %(method)s.") % {"method": "; ".join(names)} if names else ""
 
 
@@ -269,7 +270,7 @@ def _notes_of_means(analyses: dict[str, AspectAnalysis]) -> list[str]:
     for key, analysis in analyses.items():
         for note in dict.fromkeys(note for mean in analysis.means for note in mean.notes):
             holding.setdefault(note, []).append(key)
-    return [f"{note[0].upper()}{note[1:]} ({', '.join(keys)})." for note, keys in holding.items()]
+    return sentences(f"{in_words(note)} ({', '.join(keys)})" for note, keys in holding.items())
 
 
 def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: TableOptions) -> list[str]:
@@ -306,4 +307,4 @@ def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: Ta
     ]
     if agreement:
         notes.append(_("ICC(A,1)/Krippendorff's alpha: %(values)s.") % {"values": ", ".join(agreement)})
-    return [*notes, *(f"{note[0].upper()}{note[1:]}." for note in general)]
+    return [*notes, *sentences(general)]

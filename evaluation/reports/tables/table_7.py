@@ -38,6 +38,7 @@ from evaluation.reports.reader_readings import (
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.validators import rates_fit
+from evaluation.reports.wording import in_words, sentences
 from evaluation.statistics.mrmc import MrmcAnalysis, analyse_mrmc
 from evaluation.statistics.mrmc_readings import readings
 from evaluation.statistics.results import Estimate
@@ -191,7 +192,7 @@ def _mrmc_notes(found: list[CaseReading], options: TableOptions) -> list[str]:
     except ValueError as error:
         return [_("Multi-reader analysis: %(error)s.") % {"error": error}]
     names = condition_names(options.reader_study) if options.reader_study else {}
-    return [*_differences(analysis, names), *(f"{note[0].upper()}{note[1:]}." for note in analysis.notes)]
+    return [*_differences(analysis, names), *sentences(analysis.notes)]
 
 
 def _differences(analysis: MrmcAnalysis, names: dict[str, str]) -> list[str]:
@@ -294,7 +295,7 @@ def _method(rows: list[tuple[str, RowFigures]]) -> str:
     for _key, row in rows:
         for name, cell in row.cells.items():
             if cell.estimate is not None and not name.endswith("_paper"):
-                names[cell.estimate.method] = None
+                names[in_words(cell.estimate.method)] = None
     return _("Method: %(method)s.") % {"method": "; ".join(names)} if names else ""
 
 

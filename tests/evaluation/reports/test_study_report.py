@@ -4,9 +4,11 @@ import base64
 import csv
 import io
 import json
+import platform
 import re
 import subprocess
 import sys
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,9 @@ from evaluation.models import Score, Trial
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.figures.plots import calibration_plot, forest, repeats, roc_curves
 from evaluation.reports.reader_readings import CaseReading
+from evaluation.reports.study.data import from_folder, from_trial
 from evaluation.reports.study.reader_files import imrmc_file, mrmcaov_file
+from evaluation.reports.study.sections import flow_steps, sections
 from evaluation.services.exports import ask_export, decide_export
 from evaluation.services.scoring import lock_trial
 from evaluation.statistics import delong
@@ -93,8 +97,43 @@ def test_the_report_has_its_sections_and_comes_again_from_the_export(
         assert picture.width > 500
 
 
+def test_the_flow_is_a_diagram_with_what_was_left_out_at_its_side(locked: Trial, tmp_path: Path) -> None:
+    trial = Trial.objects.get(pk=locked.pk)
+    trial.raters.filter(user__username="sol").update(withdrawn_at=timezone.now())
+    data = from_trial(trial, simulated=False)
+    counts = {str(step["what"]): step["count"] for step in data.flow}
+    assert counts["questions in the design"] == 9
+    assert counts["answers to be scored"] == 27
+    assert counts["scores of raters who withdrew (left out)"] == 135
+    assert counts["scores analysed"] == 135
+    flow = next(part for part in sections(data) if part.title.startswith("Flow"))
+    assert [row[1] for row in flow.grids[0].rows] == [str(step["count"]) for step in data.flow]
+    assert [picture.name for picture in flow.pictures] == ["flow"]
+    drawn = {step.text: step for step in flow_steps(data)}
+    assert drawn["raters who withdrew"].is_left_out
+    assert not drawn["scores analysed"].is_left_out
+    # Nothing was left out for being simulated: no box says so.
+    assert "simulated scores left out" not in drawn
+
+
+def test_versions_of_what_computed_stand_in_the_report(locked: Trial, tmp_path: Path, rita: User) -> None:
+    run("export_scores", "--request", approved(locked, rita, "archive"), tmp_path / "export")
+    manifest = json.loads((tmp_path / "export" / "manifest.json").read_text())
+    here = manifest["facts"]["versions"]
+    assert (here["Python"], here["numpy"]) == (platform.python_version(), np.__version__)
+    data = from_folder(tmp_path / "export")
+    methods = sections(data)[-1].grids[0]
+    assert ["scipy", here["scipy"]] in methods.rows
+    # Read elsewhere: both are told.
+    data.facts["versions"]["scipy"] = "0.1"
+    elsewhere = sections(data)[-1].grids[0]
+    assert ["scipy", "0.1", here["scipy"]] in elsewhere.rows
+
+
 def test_the_report_in_chinese_has_chinese_letters_in_its_pdf(locked: Trial, tmp_path: Path) -> None:
-    with translation.override("zh-hans"):
+    with translation.override("zh-hans"), warnings.catch_warnings():
+        # Figures too: a letter that no font has is a warning of the drawing library.
+        warnings.filterwarnings("error", message="Glyph")
         run("study_report", "--trial", locked.name, tmp_path)
     assert b"STSong-Light" in (tmp_path / "report.pdf").read_bytes()
 

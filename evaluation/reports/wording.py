@@ -1,0 +1,76 @@
+"""Methods and notes of the statistics in the reader's language: they are pure functions and know none.
+
+A text is found by the template it was made from; its numbers and names are put into the translation. What is not listed
+here stays as the statistics wrote it.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+TEMPLATES = (
+    gettext_noop("two-way random ANOVA (raters x questions), Satterthwaite t"),
+    gettext_noop("two-way cluster bootstrap (raters x {clusters}), percentile, B = {b}"),
+    gettext_noop("a variance component was estimated below zero and set to zero"),
+    gettext_noop("the scores do not vary: no interval beyond the value and no test"),
+    gettext_noop("one rater: questions random, the rater fixed"),
+    gettext_noop("one question: raters random, the question fixed"),
+    gettext_noop(
+        "{missing} of {cells} scores are missing: means are over the cells present, contrasts over the cells that hold "
+        "both systems"
+    ),
+    gettext_noop(
+        "several questions of one patient: patients are the random factor ({patients} patients, {questions} questions)"
+    ),
+    gettext_noop(
+        "patients have different numbers of questions: intervals by bootstrap over raters and patients"
+    ),
+    gettext_noop("agreement is over all systems together, which differences between systems inflate"),
+    gettext_noop("ICC uses the {used} of {units} answers that every rater scored"),
+    gettext_noop("{n} readers: conclusions about other readers rest on few; five or more are advised"),
+    gettext_noop("one reader: the reader is fixed, conclusions hold for this reader only"),
+    gettext_noop(
+        "patients have several cases: the variance is over patients ({patients} patients, {cases} cases)"
+    ),
+    gettext_noop("Wilson, patients as clusters (Rao-Scott)"),
+    gettext_noop("empirical AUC, clusters by Obuchowski (1997)"),
+)
+# Words that stand inside of templates.
+WORDS = {"questions": gettext_noop("questions"), "patients": gettext_noop("patients")}
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    made = []
+    for template in TEMPLATES:
+        parts = re.split(r"\{(\w+)\}", template)
+        literal = "".join(
+            f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)
+        )
+        made.append((re.compile(literal), template))
+    return tuple(made)
+
+
+def in_words(text: str) -> str:
+    """A method or note of the statistics, translated where it is known."""
+    for pattern, template in _patterns():
+        found = pattern.fullmatch(text)
+        if found is not None:
+            named = {
+                name: _(WORDS[value]) if value in WORDS else value
+                for name, value in found.groupdict().items()
+            }
+            return _(template).format(**named)
+    return text
+
+
+def sentences(notes: Iterable[str]) -> list[str]:
+    """Notes as sentences, each begun with a capital and ended as the language ends them."""
+    made = []
+    for note in notes:
+        said = in_words(note)
+        made.append(_("%(sentence)s.") % {"sentence": f"{said[0].upper()}{said[1:]}"})
+    return made
