@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from mammo.core.charts import Point, line_chart
 from modeling.curves import NAMES
 from modeling.models import Run
+from modeling.services.runs import GPUS
 
 
 def side_by_side(runs: Sequence[Run]) -> dict[str, Any]:
@@ -38,7 +39,12 @@ def _settings(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
             _("Seed"): run.seed,
             _("Training set"): run.snapshot.content_hash[:16] if run.snapshot else "",
             _("Code version"): run.code_version,
-            **{f"{name} ({_('version')})": version for name, version in run.environment.items()},
+            _("GPUs"): run.environment.get(GPUS, "–"),
+            **{
+                f"{name} ({_('version')})": version
+                for name, version in run.environment.items()
+                if name != GPUS
+            },
         }
         for run in runs
     ]

@@ -77,6 +77,7 @@ def register() -> None:
                 build_request=runs.build_request,
                 ingest=runs.ingest,
                 queue="gpu",
+                spreads=True,
                 label=pgettext_lazy("place", "Training"),
                 figures=TRAINING_FIGURES,
             )

@@ -17,6 +17,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError, WrongStateError
 from mammo.jobs import services as jobs
+from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 
 JOB_KIND = "annotation.propose"
@@ -25,13 +26,13 @@ MODULE = "modeling.inference.answer"
 SYSTEM_KEY = "proposer"
 
 
-def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int = 0) -> Job | None:
+def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int | None = None) -> Job | None:
     """Queue one job for all questions that lack proposals; None when none does.
 
     A second call while the first job is unfinished returns that job, so nothing is asked for twice.
 
     Args:
-        gpus: how many GPUs the proposer may use.
+        gpus: how many GPUs the proposer may use; MAMMO_ANSWERING_GPUS when not given.
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -59,7 +60,7 @@ def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int = 0) 
             title=gettext_lazy("Proposals for %(count)s questions of %(name)s"),
             title_values={"count": waiting, "name": campaign.name},
             parameters={"campaign": str(campaign.pk)},
-            gpus=gpus,
+            gpus=answering_gpus([campaign.proposer]) if gpus is None else gpus,
             is_simulated=campaign.is_simulated,
         )
         audit.record(

@@ -21,6 +21,7 @@ from mammo.accounts.models import User
 from mammo.archive.pseudonyms import installation
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import services as jobs
+from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 
 JOB_KIND = "evaluation.answer"
@@ -100,6 +101,7 @@ def queue_answers(
                 "arms": [str(arm.pk) for arm in waiting],
                 "parameters": dict(parameters or DEFAULT_PARAMETERS),
             },
+            gpus=answering_gpus([arm.spec for arm in waiting]),
             is_simulated=row.is_simulated,
         )
 

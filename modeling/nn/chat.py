@@ -15,6 +15,8 @@ from typing import Any
 from jinja2.exceptions import TemplateError
 
 IGNORED_LABEL = -100
+# What `visual_token.ensure_visual_token` adds where a tokenizer has none of the others.
+ADDED_VISUAL_TOKEN = "<|visual_vector|>"  # noqa: S105  (a control token, no password)
 # Reserved tokens that no text model uses, in order of preference. Taking one of them leaves the size of the
 # embedding alone, so a tuned model keeps sharing weights with its base.
 VISUAL_TOKENS = (
@@ -23,6 +25,7 @@ VISUAL_TOKENS = (
     "<|reserved_special_token_0|>",
     "<|image|>",
     "<image>",
+    ADDED_VISUAL_TOKEN,
 )
 _SENTINEL = re.compile("\ue000(\\d+)\ue001")
 
@@ -64,6 +67,12 @@ class ChatEncoder:
         if self.tokenizer.eos_token_id is not None:
             ends.add(int(self.tokenizer.eos_token_id))
         return sorted(ends)
+
+    def require_visual_token(self) -> int:
+        """The id that marks the place of a visual vector. Raises ValueError for a tokenizer that has none."""
+        if self.visual_token_id is None:
+            raise ValueError(f"the tokenizer has no token for an image: it needs one of {VISUAL_TOKENS}")
+        return self.visual_token_id
 
     def prompt(
         self, turns: Sequence[str], *, context: str = "", visual_tags: Sequence[str] = (), per_tag: int = 1
@@ -121,11 +130,9 @@ class ChatEncoder:
     ) -> list[tuple[str, list[int]]]:
         if not turns or len(turns) % 2 == 0:
             raise ValueError("turns must begin and end with the user: an odd number of texts is needed")
-        if visual_tags and self.visual_token_id is None:
-            raise ValueError(f"the tokenizer has no token for an image: it needs one of {VISUAL_TOKENS}")
         visual: list[int] = []
         for tag in visual_tags:
-            visual += [*self.encode_plain(tag), *[self.visual_token_id or 0] * per_tag]
+            visual += [*self.encode_plain(tag), *[self.require_visual_token()] * per_tag]
         contents = [self.encode_plain(text) for text in turns]
         contents[0] = [*visual, *contents[0]]
         messages = [("user" if i % 2 == 0 else "assistant", ids) for i, ids in enumerate(contents)]

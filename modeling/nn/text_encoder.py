@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizer, PreTrainedTokenizerBase
+
+from modeling.nn.experts import EncoderError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -50,10 +53,31 @@ class TextEncoder(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: Path | str, *, vector_size: int, pooling: Literal["cls", "mean"]) -> Self:
-        """A pretrained BERT (for example chinese-macbert-base) from a local folder of safetensors."""
-        bert = BertModel.from_pretrained(
-            str(folder), add_pooling_layer=False, local_files_only=True, use_safetensors=True
-        )
+        """A pretrained BERT (for example chinese-macbert-base) from a local folder of safetensors.
+
+        Raises:
+            EncoderError: a file or some of its weights are missing; it names them and where they belong.
+        """
+        path = Path(folder)
+        _require(path, ("config.json",), "the configuration of a BERT")
+        _require(path, ("model.safetensors", "model.safetensors.index.json"), "the weights of a BERT")
+        try:
+            loaded: Any = BertModel.from_pretrained(
+                str(path), add_pooling_layer=False, local_files_only=True, use_safetensors=True,
+                output_loading_info=True,
+            )  # fmt: skip
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise EncoderError(
+                f"{path}: this text encoder can't be loaded ({reason}); copy its files again"
+            ) from error
+        bert, info = loaded
+        if info["missing_keys"]:  # transformers would fill them with random numbers and go on
+            name = sorted(info["missing_keys"])[0]
+            raise EncoderError(
+                f"{path}: its weights lack {len(info['missing_keys'])} parts that config.json asks for ({name}, for "
+                "one); copy config.json and model.safetensors again from one source"
+            )
         return cls(bert, vector_size=vector_size, pooling=pooling)
 
     @classmethod
@@ -99,8 +123,21 @@ def corpus_tokenizer(texts: Iterable[str], *, length: int, words: int = 4000) ->
 
 
 def load_tokenizer(folder: Path | str) -> BertTokenizer:
-    """The tokenizer saved beside a checkpoint or delivered with a pretrained encoder."""
+    """The tokenizer saved beside a checkpoint or delivered with a pretrained encoder.
+
+    Raises:
+        EncoderError: its vocabulary is missing.
+    """
+    _require(Path(folder), ("vocab.txt", "tokenizer.json"), "the vocabulary of a BERT")
     return BertTokenizer.from_pretrained(str(folder), local_files_only=True)
+
+
+def _require(folder: Path, names: tuple[str, ...], what: str) -> None:
+    if not any((folder / name).is_file() for name in names):
+        raise EncoderError(
+            f"{folder}: no {' or '.join(names)}; put {what} there "
+            "(`manage.py fetch_weights macbert` brings all files of one)"
+        )
 
 
 def encode_reports(

@@ -23,6 +23,7 @@ from mammo.archive.models import Study
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import services as jobs
 from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 from modeling.models import (
     Checkpoint,
@@ -104,8 +105,11 @@ def begin(
     return consultation
 
 
-def ask(consultation: Consultation, *, by_user: User, text: str, gpus: int = 0) -> ConsultationTurn:
+def ask(consultation: Consultation, *, by_user: User, text: str, gpus: int | None = None) -> ConsultationTurn:
     """Ask the next question; its answer is written by a job and can be read while it is written.
+
+    Args:
+        gpus: how many the job sees; MAMMO_ANSWERING_GPUS when not given.
 
     Raises:
         NotAllowedError: not one's own consultation, or no longer a role that may ask.
@@ -134,7 +138,7 @@ def ask(consultation: Consultation, *, by_user: User, text: str, gpus: int = 0) 
             title=gettext_lazy("Answer %(number)s of a consultation"),
             title_values={"number": turn.number},
             parameters={"turn": str(turn.pk)},
-            gpus=gpus,
+            gpus=answering_gpus([_system(consultation)]) if gpus is None else gpus,
             is_simulated=consultation.is_simulated,
         )
         turn.save(update_fields=["job"])
@@ -154,7 +158,7 @@ def build_request(job: Job) -> dict[str, Any]:
         pk=job.parameters["turn"]
     )
     return {
-        "spec": {"kind": "mammovlm", "path": turn.consultation.checkpoint.folder},
+        "spec": _system(turn.consultation),
         "parameters": {"temperature": TEMPERATURE, "top_p": TOP_P, "max_new_tokens": LONGEST_ANSWER_TOKENS},
         "turns": [*_history(turn), str(turn.question)],
         "images": image_requests(turn.consultation.study),
@@ -162,6 +166,10 @@ def build_request(job: Job) -> dict[str, Any]:
         "stream": STREAM_FILE,
         "stop": STOP_FILE,
     }
+
+
+def _system(consultation: Consultation) -> dict[str, str]:
+    return {"kind": "mammovlm", "path": consultation.checkpoint.folder}
 
 
 def _history(turn: ConsultationTurn) -> list[str]:

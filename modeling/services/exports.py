@@ -14,6 +14,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import services as jobs
+from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 from modeling.models import Checkpoint, CheckpointExport, Run, Stage
 from modeling.services.withdrawals import refuse_to_hand_on
@@ -76,6 +77,7 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
                 about=run,
                 title=gettext_lazy("Memorisation test"),
                 parameters={"export": str(row.pk), "prompts": PROMPTS},
+                gpus=answering_gpus([{"kind": _kind_of(run)}]),
                 is_simulated=checkpoint.is_simulated,
             )
             row.save(update_fields=["test_job"])
@@ -84,6 +86,10 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
             recipient=row.recipient, reason=row.reason,
         )  # fmt: skip
     return row
+
+
+def _kind_of(run: Run) -> str:
+    return "vision_language" if run.stage == Stage.VISION_LANGUAGE_SFT else "mammovlm"
 
 
 def waiting_for(user: User) -> int:
@@ -98,10 +104,9 @@ def build_request(job: Job) -> dict[str, Any]:
         pk=job.parameters["export"]
     )
     snapshot = row.checkpoint.run.snapshot
-    compared = row.checkpoint.run.stage == Stage.VISION_LANGUAGE_SFT
     return {
         "checkpoint": row.checkpoint.folder,
-        "kind": "vision_language" if compared else "mammovlm",
+        "kind": _kind_of(row.checkpoint.run),
         "snapshot": snapshot.folder if snapshot is not None else "",
         "prompts": job.parameters["prompts"],
         "seed": row.checkpoint.run.seed,

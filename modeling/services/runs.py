@@ -18,13 +18,15 @@ from mammo.accounts.models import Site, User
 from mammo.core.errors import UserError, WrongStateError
 from mammo.jobs import services as jobs
 from mammo.jobs.models import Job
-from modeling.models import Checkpoint, Run, Snapshot
+from modeling.models import Checkpoint, Run, Snapshot, Stage
 from modeling.services.results import store_results
 from modeling.services.stages import StageSpec, stage_spec
 from modeling.services.withdrawals import checkpoints_under, refuse_to_train_on
+from modeling.services.zero_shot import start_zero_shot
 from modeling.training.typed_fields import ConfigError
 
 # Recorded with each run, so that it can be repeated.
+GPUS = "gpus"
 PACKAGES = ("torch", "transformers", "timm", "peft", "accelerate", "numpy")
 
 
@@ -85,7 +87,7 @@ def start_run(
             seed=seed,
             snapshot=snapshot,
             code_version=metadata.version("mammovlm-platform"),
-            environment=_environment(),
+            environment={**_environment(), GPUS: gpus},
             by_user=by_user,
             is_simulated=simulated,
         )
@@ -128,6 +130,11 @@ def repeat_run(run: Run, *, by_user: User) -> Run:
     require_researcher(run.site, by_user)
     if run.job is None:
         raise UserError(_("This run was recorded without a job; it can't be repeated from here."))
+    if run.stage == Stage.ZERO_SHOT and run.snapshot is not None:
+        asked = {name: run.config[name] for name in ("method", "language")}
+        return start_zero_shot(
+            run.config["spec"], snapshot=run.snapshot, by_user=by_user, gpus=run.job.gpus, **asked
+        )
     given = dict(run.job.parameters)
     own = {stage_spec(c.run.stage).gives for c in run.starts_from.select_related("run")}
     named = [given["init"].get(name) for name in ("language_model", "vision_language") if name not in own]

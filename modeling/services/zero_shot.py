@@ -15,6 +15,7 @@ from mammo.accounts.models import User
 from mammo.archive.models import Study
 from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
+from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 from modeling.models import Run, Snapshot, Stage
 
@@ -32,12 +33,13 @@ def start_zero_shot(
     method: str,
     language: str,
     by_user: User | None,
-    gpus: int = 0,
+    gpus: int | None = None,
 ) -> Run:
     """Queue the judging of the test studies of a training set's split.
 
     Args:
         spec: an answering system, or {"kind": "dual_encoder", "path"} or a file of answers.
+        gpus: how many it sees; MAMMO_ANSWERING_GPUS when not given.
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -73,7 +75,7 @@ def start_zero_shot(
             title=gettext_lazy("Zero-shot malignancy: %(name)s"),
             title_values={"name": name},
             parameters={"run": str(run.pk)},
-            gpus=gpus,
+            gpus=answering_gpus([spec]) if gpus is None else gpus,
             is_simulated=run.is_simulated,
         )
         run.save(update_fields=["job"])

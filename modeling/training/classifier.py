@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,7 +23,7 @@ from modeling.data.snapshot import Images, Snapshot
 from modeling.nn.checkpoint import save_checkpoint
 from modeling.nn.classifiers import PLACES, BreastClassifier
 from modeling.training.config import ClassifierConfig
-from modeling.training.measures import Floats, auc
+from modeling.training.measures import Floats, auc, judged_by_validation
 from modeling.training.samples import stack_views, view_images
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.trainer import run_training
@@ -130,12 +131,16 @@ def train(request: StageRequest[ClassifierConfig], answer: AnswerWriter) -> None
         request.weights, model, training=config.to_dict(), snapshot=snapshot.content_hash
     )
     figures: dict[str, Any] = {"method": config.method}
+    judged: dict[str, tuple[npt.NDArray[np.int64], Floats]] = {}
     for split in ("validation", "test"):
         breasts = biopsied_breasts(snapshot.in_split(split), high_risk=config.high_risk)
         if breasts:
             scores = predict(model, CaseSamples(snapshot, config, seed=0, split=split, moved=False))
             figures |= _figures(breasts, scores, prefix=f"{split}_")
+            judged[split] = _truth(breasts), scores
             _write_predictions(answer, breasts, scores, split)
+    if len(judged) == 2:
+        figures |= judged_by_validation(judged["validation"], judged["test"], prefix="test_image_")
     for metric in metrics:
         answer.write(metric)
     answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
@@ -166,13 +171,17 @@ def predict(model: BreastClassifier, cases: CaseSamples, *, size: int = 16) -> F
 
 
 def _figures(breasts: Sequence[Breast], scores: Floats, *, prefix: str) -> dict[str, Any]:
-    truth = np.array([int(breast.malignant) for breast in breasts])
+    truth = _truth(breasts)
     return {
         f"{prefix}image_auc": auc(truth, scores),
         f"{prefix}image_accuracy": float(((scores >= 0.5) == truth).mean()),
         f"{prefix}breasts": len(breasts),
         f"{prefix}malignant": int(truth.sum()),
     }
+
+
+def _truth(breasts: Sequence[Breast]) -> npt.NDArray[np.int64]:
+    return np.array([int(breast.malignant) for breast in breasts])
 
 
 def _write_predictions(answer: AnswerWriter, breasts: Sequence[Breast], scores: Floats, split: str) -> None:

@@ -31,6 +31,7 @@ from modeling.nn.language import (
     weights_sha256,
 )
 from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
+from modeling.nn.visual_token import ensure_visual_token
 from modeling.training.config import SftConfig
 from modeling.training.dialogues import SeenDialogue, SeenDialogues
 from modeling.training.float32 import give_back_precision, train_in_float32
@@ -133,16 +134,16 @@ def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
         except ValueError as error:
             raise BadRequestError(f"only_expert: {error}") from error
     try:
-        encoder = ChatEncoder(load_tokenizer(init["language_model"]))
+        tokenizer = load_tokenizer(init["language_model"])
         language_model = load_language_model(init["language_model"])
+        ensure_visual_token(tokenizer, language_model)
+        encoder = ChatEncoder(tokenizer)
     except (ModelFolderError, ValueError) as error:
         raise BadRequestError(f"init.language_model: {error}") from error
-    if encoder.visual_token_id is None:
-        raise BadRequestError("init.language_model: its tokenizer has no reserved token for an image")
     model = MammoVLM.from_parts(
         vision,
         language_model,
-        visual_token_id=encoder.visual_token_id,
+        visual_token_id=encoder.require_visual_token(),
         visual_tokens=config.visual_tokens,
         tokens_per_vector=config.tokens_per_vector,
         with_density=config.with_density,

@@ -18,7 +18,7 @@ from modeling.comparing import side_by_side
 from modeling.curves import curves_of, latest_curves
 from modeling.models import Run, Snapshot
 from modeling.run_facts import facts_of, log_tail
-from modeling.services.runs import may_repeat, repeat_run
+from modeling.services.runs import GPUS, may_repeat, repeat_run
 from modeling.training_forms import TRAINERS
 
 ROWS = 50
@@ -69,7 +69,9 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "may_export": user_of(request).has_role("researcher", "admin", site=run.site),
         "facts": facts_of(run),
         "config": sorted(run.config.items()),
-        "environment": sorted(run.environment.items()),
+        "environment": sorted(
+            (_("GPUs") if name == GPUS else name, told) for name, told in run.environment.items()
+        ),
         "curves": curves_of(live or run.metric_points.all()),
         "checkpoints": run.checkpoints.annotate(predicted=Count("predictions")).order_by("created_at"),
         "starts_from": run.starts_from.select_related("run"),

@@ -282,6 +282,11 @@ if MAMMO_NEWS_EMAIL:
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
 
+# GPUs that each job sees which answers with weights of this machine and is started from a page or the API.
+MAMMO_ANSWERING_GPUS = env.int("MAMMO_ANSWERING_GPUS", default=0)
+if MAMMO_ANSWERING_GPUS < 0:
+    raise ImproperlyConfigured(f"MAMMO_ANSWERING_GPUS={MAMMO_ANSWERING_GPUS}: give 0 or more")
+
 BROKER_URL = env.str("BROKER_URL", default="filesystem://")
 QUEUE_FOLDER = MAMMO_HOME / "queue"
 CELERY_BROKER_URL = BROKER_URL

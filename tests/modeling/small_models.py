@@ -3,7 +3,8 @@
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.density_selector import DensitySelector
@@ -27,6 +28,10 @@ TEXTS = [
     "what is my breast density?",
     "Your breasts are density A, almost entirely fatty.",
 ]
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 GLM_SIZE = TinyGlmSize(hidden_size=32, layers=2, heads=4, key_value_heads=2, intermediate_size=64)
 
 
@@ -50,13 +55,31 @@ def small_tokenizer() -> Any:
     return train_tokenizer([*TEXTS, "[L-CC][L-MLO][R-CC][R-MLO]"] * 5, 400)
 
 
-def small_language_model(tokenizer: Any, kind: str = "glm", seed: int = 0) -> Any:
-    """A GLM, Llama or Qwen2 of two layers with random weights; Llama's output layer is not tied."""
+def plain_tokenizer() -> Any:
+    """A byte-level tokenizer with ChatML's turns, as Qwen2's, and no token reserved for an image."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False
+    )
+    backend.train_from_iterator(TEXTS * 5, trainer)
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>", padding_side="left",
+        extra_special_tokens=special, chat_template=CHATML,
+    )  # fmt: skip
+
+
+def small_language_model(tokenizer: Any, kind: str = "glm", seed: int = 0, spare: int = 0) -> Any:
+    """A language model of two layers with random weights and `spare` rows beyond the tokenizer's; the output layers of
+    Llama, Mixtral and GLM-4-0414 are not tied."""
     torch.manual_seed(seed)
     if kind == "glm":
         return build_tiny_glm(tokenizer, GLM_SIZE).eval()
     common = {
-        "vocab_size": len(tokenizer),
+        "vocab_size": len(tokenizer) + spare,
         "hidden_size": 32,
         "intermediate_size": 64,
         "num_hidden_layers": 2,
@@ -65,11 +88,11 @@ def small_language_model(tokenizer: Any, kind: str = "glm", seed: int = 0) -> An
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    config = (
-        LlamaConfig(**common, tie_word_embeddings=False)
-        if kind == "llama"
-        else Qwen2Config(**common, tie_word_embeddings=True)
-    )
+    more: dict[str, Any] = {
+        "mixtral": {"num_local_experts": 2, "num_experts_per_tok": 1},
+        "glm4": {"head_dim": 8},
+    }.get(kind, {})
+    config = AutoConfig.for_model(kind, **common, **more, tie_word_embeddings=kind == "qwen2")
     return AutoModelForCausalLM.from_config(config).eval()
 
 

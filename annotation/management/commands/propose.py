@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("campaign", metavar="CAMPAIGN", help="its name")
         parser.add_argument("--site", help="code of the site, where several have a campaign of this name")
-        parser.add_argument("--gpus", type=int, default=0, help="GPUs that the proposer may use")
+        parser.add_argument("--gpus", type=int, help="GPUs that the proposer may use (MAMMO_ANSWERING_GPUS)")
         parser.add_argument("--wait", action="store_true", help="stay until the job has ended")
 
     def run(self, **options: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--method", choices=METHODS, required=True, help="how the chance comes about")
         parser.add_argument("--snapshot", required=True, help="training set whose test studies are judged")
         parser.add_argument("--language", choices=LANGUAGES, default="zh", help="of the question (zh)")
-        parser.add_argument("--gpus", type=int, default=0, help="how many GPUs it sees (0)")
+        parser.add_argument("--gpus", type=int, help="how many GPUs it sees (MAMMO_ANSWERING_GPUS)")
         parser.add_argument("--wait", action="store_true", help="stay until the job has ended")
 
     def run(self, **options: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.devices import JOB_VARIABLE, devices_for
+from mammo.jobs.kinds import JobKind
 from mammo.jobs.models import Job
 from mammo.jobs.pulse import Pulse
 from mammo.jobs.shutdown import stopping
@@ -45,15 +46,20 @@ class Ending:
     stopped_by: str = ""
 
 
-def command_line(module: str, files: AttemptFiles, gpus: int) -> list[str]:
-    """The child's command; several GPUs run under torchrun, one process each."""
-    launcher = ["-m"]
-    if gpus > 1:
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={gpus}", "-m"]
-    return [sys.executable, *launcher, module, str(files.request), str(files.answer)]
+def command_line(kind: JobKind, files: AttemptFiles, gpus: int) -> list[str]:
+    """The child's command; a kind that spreads over several GPUs runs under torchrun, one process each."""
+    launcher, processes = ["-m"], processes_of(kind, gpus)
+    if processes > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    return [sys.executable, *launcher, kind.module, str(files.request), str(files.answer)]
 
 
-def environment(job: Job) -> dict[str, str]:
+def processes_of(kind: JobKind, gpus: int) -> int:
+    """How many processes do the work."""
+    return max(1, gpus) if kind.spreads else 1
+
+
+def environment(job: Job, kind: JobKind) -> dict[str, str]:
     """The child's environment.
 
     Raises:
@@ -63,7 +69,7 @@ def environment(job: Job) -> dict[str, str]:
     known = {name: value for name, value in os.environ.items() if name not in WITHHELD}
     paths = [str(base), str(base / "platform"), known.get("PYTHONPATH", "")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    known.setdefault("OMP_NUM_THREADS", str(max(1, min(cores, 16) // max(1, job.gpus))))
+    known.setdefault("OMP_NUM_THREADS", str(max(1, min(cores, 16) // processes_of(kind, job.gpus))))
     # Threads that wait sleep instead of spinning: the machine has other work.
     known.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return known | {
@@ -88,19 +94,19 @@ class Child:
     """
 
     def __init__(
-        self, job: Job, module: str, files: AttemptFiles, on_progress: Callable[[dict[str, Any]], None]
+        self, job: Job, kind: JobKind, files: AttemptFiles, on_progress: Callable[[dict[str, Any]], None]
     ) -> None:
         self._on_progress = on_progress
         self._files = files
         self._rest = b""
         with files.log.open("ab") as log:
             self._process = subprocess.Popen(
-                tethered(command_line(module, files, job.gpus)),
+                tethered(command_line(kind, files, job.gpus)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=files.folder,
-                env=environment(job),
+                env=environment(job, kind),
                 start_new_session=True,
             )
 

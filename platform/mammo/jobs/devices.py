@@ -7,14 +7,25 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import psutil
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from mammo.core.errors import UserError
 from mammo.jobs.models import GpuHold, Job
 
 JOB_VARIABLE = "MAMMO_JOB"
+# Kinds of answering system that need no weights here: another machine answers, or a file does.
+ANSWERED_ELSEWHERE = frozenset({"openai", "file"})
+
+
+def answering_gpus(systems: Iterable[Mapping[str, Any]]) -> int:
+    """GPUs for a job that answers with these systems (their descriptions), where nobody names a number."""
+    answers_here = any(system.get("kind") not in ANSWERED_ELSEWHERE for system in systems)
+    return int(settings.MAMMO_ANSWERING_GPUS) if answers_here else 0
 
 
 def visible_gpus() -> list[str]:

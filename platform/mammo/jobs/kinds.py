@@ -20,6 +20,8 @@ class JobKind:
         build_request: makes the child's request (a JSON object) from the row, when a worker claims it.
         ingest: turns the answer's rows into database rows, inside the transaction that ends the job.
         queue: `cpu` or `gpu`.
+        spreads: whether several GPUs are used by as many processes that speak with each other (torchrun), as training
+            does; any other kind runs in one process, which sees them all.
         label: the kind in words, shown on pages.
         figures: the figures of its progress and result in words, shown on pages; key -> name.
 
@@ -33,6 +35,7 @@ class JobKind:
     build_request: Callable[[Job], dict[str, Any]]
     ingest: Callable[[Job, Iterable[dict[str, Any]]], dict[str, Any] | None]
     queue: str = "cpu"
+    spreads: bool = False
     label: str | Promise = ""
     figures: Mapping[str, str | Promise] = field(default_factory=dict, compare=False)
 

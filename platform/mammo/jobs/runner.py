@@ -82,7 +82,7 @@ def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
         # A worker that was held up until now may have lost the job, and with it the right to start a child.
         if services.heartbeat(job):
             return Ending(EXIT_STOPPED, "cancel")
-        child = Child(job, kind.module, files, progress.take)
+        child = Child(job, kind, files, progress.take)
         services.heartbeat(job, child_pid=child.pid)
         ending = child.watch(pulse)
     progress.flush()

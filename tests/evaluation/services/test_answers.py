@@ -168,3 +168,12 @@ def test_a_rule_that_would_empty_an_answer_changes_nothing(draft: Trial, rita: U
     draft.refresh_from_db()
     assert draft.screening == []
     assert screen_trial(draft) == []
+
+
+def test_a_trials_answers_see_the_gpus_that_the_site_sets_aside(
+    unanswered: Trial, rita: User, settings: Any
+) -> None:
+    settings.MAMMO_ANSWERING_GPUS = 1
+    job = queue_answers(unanswered, by_user=rita)
+    assert job is not None
+    assert job.gpus == 1

@@ -1,5 +1,6 @@
 """One attempt with a real child process: protocol, endings, and what is left on disk."""
 
+import dataclasses
 import os
 import signal
 import stat
@@ -12,7 +13,7 @@ import pytest
 
 from mammo.accounts.models import Site
 from mammo.core.keys import key_store
-from mammo.jobs import doorbell, runner, services
+from mammo.jobs import doorbell, kinds, runner, services
 from mammo.jobs.attempt_files import AttemptFiles, shred
 from mammo.jobs.child import command_line
 from mammo.jobs.models import GpuHold, Job
@@ -134,15 +135,15 @@ def test_shredding_follows_no_link(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_several_gpus_run_under_torchrun(tmp_path: Path) -> None:
+def test_a_kind_that_spreads_runs_on_several_gpus_under_torchrun_any_other_in_one_process() -> None:
     files = AttemptFiles(Job(attempt=1))
-    one, four = (
-        command_line("modeling.training.sft", files, 1),
-        command_line("modeling.training.sft", files, 4),
-    )
+    answering = kinds.get(KIND)
+    training = dataclasses.replace(answering, module="modeling.training.sft", spreads=True)
+    one, four = command_line(training, files, 1), command_line(training, files, 4)
     assert one[1:3] == ["-m", "modeling.training.sft"]
     assert four[1:5] == ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4"]
     assert four[5:7] == ["-m", "modeling.training.sft"]
+    assert command_line(answering, files, 4)[1:3] == ["-m", answering.module]
 
 
 def test_a_job_that_asks_for_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,16 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from annotation.models import Campaign
 from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
+from mammo.archive.models import Split
 from mammo.jobs.attempt_files import AttemptFiles
 from modeling.comparing import side_by_side
 from modeling.models import Checkpoint, Metric, Run, Snapshot
 from modeling.services import start_run
 from modeling.services.runs import build_request, repeat_run
+from modeling.services.zero_shot import start_zero_shot
 
 
 def signed_in(person: User) -> Client:
@@ -144,3 +147,25 @@ def test_the_new_stages_can_be_queued(frozen: Snapshot, rita: User, stage: str) 
     assert run.job is not None
     request = build_request(run.job)
     assert request["init"] == ({"mammovlm": "/t"} if start else {})
+
+
+def test_one_click_repeats_a_zero_shot_run(
+    campaign: Campaign, split: Split, frozen: Snapshot, rita: User
+) -> None:
+    Snapshot.objects.filter(pk=frozen.pk).update(split=split)
+    frozen.refresh_from_db()
+    spec = {"kind": "dual_encoder", "path": "/models/clip", "name": "CLIP"}
+    run = start_zero_shot(spec, snapshot=frozen, method="similarity", language="en", by_user=rita, gpus=1)
+    key = {"idempotency_key": "6e0b6c1c-0f5c-4a07-9a5e-0a4a0a3b8f14"}
+    assert signed_in(rita).post(reverse("modeling:repeat", args=[run.pk]), key).status_code == 302
+    again = Run.objects.exclude(pk=run.pk).get()
+    assert (again.config, again.snapshot, again.stage) == (run.config, frozen, "zero_shot")
+    assert again.job is not None
+    assert (again.job.kind, again.job.gpus) == ("modeling.zero_shot", 1)
+
+
+def test_the_gpus_of_a_run_stand_on_its_page_and_beside_others(frozen: Snapshot, rita: User) -> None:
+    runs = [start_run("density", snapshot=frozen, by_user=rita, gpus=gpus) for gpus in (0, 4)]
+    assert ("GPUs", [0, 4]) in side_by_side(runs)["settings"]
+    page = signed_in(rita).get(reverse("modeling:run", args=[runs[1].pk])).content.decode()
+    assert '<th scope="row">GPUs</th><td class="verbatim">4</td>' in page

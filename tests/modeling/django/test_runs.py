@@ -51,6 +51,7 @@ def test_a_run_is_queued_with_its_whole_setting(frozen: Snapshot, rita: User) ->
     assert (run.job.kind, run.job.queue) == ("modeling.train.density", "gpu")
     assert (run.config["epochs"], run.config["image_size"], run.seed) == (2, [126, 100], 5)
     assert run.environment["torch"]
+    assert run.environment["gpus"] == 0
     request = build_request(run.job)
     assert request["snapshot"] == frozen.folder
     assert request["init"] == {}
@@ -179,7 +180,15 @@ def test_only_researchers_train(frozen: Snapshot, june: User, otto: User) -> Non
 def test_every_stage_has_its_kind_of_job() -> None:
     for spec in SPECS:
         assert kinds.get(spec.job_kind).module == f"modeling.training.{spec.stage.value}"
+        assert kinds.get(spec.job_kind).spreads
         spec.settings.from_overrides(spec.settings.preset("demo").to_dict())
+    for answering in (
+        "annotation.propose",
+        "modeling.consult",
+        "modeling.zero_shot",
+        "modeling.memorisation",
+    ):
+        assert not kinds.get(answering).spreads
     with pytest.raises(UserError, match="known"):
         stage_spec("nothing")
 

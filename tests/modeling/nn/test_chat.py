@@ -4,12 +4,8 @@ import pytest
 
 from modeling.nn.chat import IGNORED_LABEL, ChatEncoder
 from modeling.nn.language import GLM_SPECIAL_TOKENS
-from tests.modeling.small_models import small_tokenizer
+from tests.modeling.small_models import CHATML, small_tokenizer
 
-CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 NO_SYSTEM = (
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
     "<|{{ m['role'] }}|>\n{{ m['content'] }}{% endfor %}"

@@ -100,9 +100,9 @@ class Ending:
 class Scene:
     """What every stage needs, with random weights, in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, studies: int = 16) -> None:
         self.folder = folder
-        write_phantom_snapshot(folder / "snapshot", studies=16, seed=5, height=SIZE[0], width=SIZE[1])
+        write_phantom_snapshot(folder / "snapshot", studies=studies, seed=5, height=SIZE[0], width=SIZE[1])
         torch.manual_seed(0)
         vision = small_vision(size=SIZE)
         save_checkpoint(

@@ -12,7 +12,8 @@ from tests.modeling.training.killed import SIZE, Scene
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    return Scene(tmp_path_factory.mktemp("classifier"))
+    # So many that both classes are among the breasts of either held-out split.
+    return Scene(tmp_path_factory.mktemp("classifier"), studies=48)
 
 
 def config(**more):
@@ -34,7 +35,19 @@ def test_it_predicts_every_biopsied_breast_of_the_patients_held_out(scene, metho
         ("malignancy", "image", "breast")
     }
     (checkpoint,) = [row for row in rows if row["kind"] == "checkpoint"]
-    assert checkpoint["metrics"]["test_breasts"] == len(breasts)
+    figures = checkpoint["metrics"]
+    assert figures["test_breasts"] == len(breasts)
+    assert {
+        f"test_image_{name}"
+        for name in ("brier", "calibration_error", "calibration_error_scaled", "sensitivity", "specificity",
+                     "threshold_from_validation", "temperature_from_validation")
+    } <= set(figures)  # fmt: skip
+    known = {
+        row["unit"]: row["value"]
+        for row in rows
+        if row["kind"] == "prediction" and row["split"] == "validation"
+    }
+    assert figures["test_image_threshold_from_validation"] in known.values()
 
 
 @pytest.mark.parametrize("method", METHODS)

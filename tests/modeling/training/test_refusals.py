@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from transformers import BertConfig, BertModel
 
 from modeling.data.snapshot import content_hash, file_sha256
 
@@ -84,3 +85,18 @@ def test_a_setting_that_the_initial_checkpoint_was_not_built_with(bench, capsys)
     capsys.readouterr()
     line = refused(bench, capsys, "mixed", "umicon_supervised", init={"umicon": bench.weights("plain")})
     assert line == "residual: True, but init.umicon was trained with False"
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "vocab.txt"])
+def test_a_text_encoders_folder_that_lacks_a_file(bench, capsys, tmp_path, missing):
+    BertModel(
+        BertConfig(vocab_size=60, hidden_size=32, num_hidden_layers=1, num_attention_heads=2)
+    ).save_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n左\n")
+    (tmp_path / missing).unlink()
+    line = refused(
+        bench, capsys, "bert", "umicon_unsupervised", init={"density": bench.weights("selector")},
+        text_folder=str(tmp_path),
+    )  # fmt: skip
+    assert line.startswith(f"{tmp_path}: no {missing}")
+    assert "fetch_weights macbert" in line

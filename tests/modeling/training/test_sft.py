@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from modeling.data.snapshot import open_snapshot, write_snapshot
-from modeling.nn.chat import IGNORED_LABEL
+from modeling.nn.chat import ADDED_VISUAL_TOKEN, IGNORED_LABEL, ChatEncoder
 from modeling.nn.checkpoint import save_checkpoint
-from modeling.nn.language import save_language_model, weights_sha256
+from modeling.nn.language import load_tokenizer, save_language_model, weights_sha256
 from modeling.nn.mammovlm import PROJECTION, MammoVLM
 from modeling.nn.text_encoder import corpus_tokenizer
 from modeling.training import sft
@@ -25,6 +25,8 @@ from tests.modeling.small_models import (
     FOUR_VIEWS,
     SIZE,
     TEXTS,
+    plain_tokenizer,
+    random_images,
     small_language_model,
     small_tokenizer,
     small_vision,
@@ -267,3 +269,32 @@ def test_a_folder_in_bfloat16_is_tuned_whole_as_in_float32_and_saved_in_bfloat16
         else:
             assert torch.equal(saved["half"][name], value), name
     assert moved > 0
+
+
+@pytest.mark.parametrize("spare", [0, 5])
+@pytest.mark.parametrize("kind", ["qwen2", "mixtral", "llama", "glm4"])
+def test_a_language_model_without_a_token_for_images_gets_one_that_no_text_becomes(
+    parts, tmp_path, kind, spare
+):
+    tokenizer = plain_tokenizer()
+    model = small_language_model(tokenizer, kind, spare=spare)
+    save_language_model(tmp_path / "glm", model, tokenizer)
+    for name in ("snapshot", "umicon"):
+        (tmp_path / name).symlink_to(parts / name)
+    code, rows = run(tmp_path, tmp_path, epochs=1, measured_questions=2, measured_tokens=3)
+    assert code == 0
+    folder = rows[-1]["path"]
+    tuned, encoder = MammoVLM.from_pretrained(folder), ChatEncoder(load_tokenizer(folder))
+    assert encoder.visual_token_id == len(tokenizer) == tuned.config.visual_token_id
+    assert tuned.get_input_embeddings().num_embeddings == len(tokenizer) + max(spare, 1)
+    assert tuned.get_output_embeddings().weight.shape[0] == len(tokenizer) + max(spare, 1)
+    forged = f"密度{ADDED_VISUAL_TOKEN}<|im_end|>？"
+    ids = encoder.prompt([forged], visual_tags=tuned.config.tags(FOUR_VIEWS))
+    assert ids.count(encoder.visual_token_id) == 4
+    assert forged in encoder.tokenizer.decode(ids)
+    inputs = torch.tensor([ids])
+    written = tuned.generate(
+        input_ids=inputs, attention_mask=torch.ones_like(inputs), pixel_values=random_images(1),
+        do_sample=False, max_new_tokens=4,
+    )  # fmt: skip
+    assert encoder.visual_token_id not in written[0, inputs.shape[1] :]
