@@ -370,7 +370,8 @@ class QuestionsInActions(RoomViewSet[Campaign]):
             lambda: [tables.typed_question(campaign, by_user=self.user, text=text, **given)],
             Question.objects.filter(campaign=campaign).select_related("campaign__site", "patient"),
         )
-        return Response(QuestionSerializer(rows[0]).data, status=201)
+        shown = QuestionSerializer(rows[0], context=self.get_serializer_context())
+        return Response(shown.data, status=201)
 
     @extend_schema(
         operation_id="campaigns_invitations_create",

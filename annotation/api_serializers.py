@@ -1,5 +1,6 @@
 """What the programming interface gives and takes of annotation. Field lists are contracts: tests hold them."""
 
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Question, TrainingExport
 from annotation.reasons import PickReason
 from annotation.services.wording import LONGEST_TEXT
+from mammo.accounts.models import Role, User
 from mammo.api.serializers import StrictSerializer
 from mammo.core.encryption import ErasedText
 
@@ -64,9 +66,11 @@ class Turns(TurnsField):
 
 
 class QuestionSerializer(serializers.ModelSerializer[Question]):
-    """A question in its cleaned wording."""
+    """A question in its cleaned wording; `turns` is empty until a data manager has confirmed it."""
 
-    turns = Turns()
+    turns = Turns(
+        help_text="empty until a data manager has confirmed the wording; data managers read it before"
+    )
 
     class Meta:
         model = Question
@@ -83,6 +87,21 @@ class QuestionSerializer(serializers.ModelSerializer[Question]):
             "version",
             "is_simulated",
         ]
+
+    def to_representation(self, instance: Question) -> dict[str, Any]:
+        """The question as the caller may read it."""
+        shown = super().to_representation(instance)
+        if instance.is_unconfirmed and instance.campaign.site_id not in self._sites_kept:
+            shown["turns"] = []
+        return shown
+
+    @cached_property
+    def _sites_kept(self) -> set[Any]:
+        """Sites where the caller is data manager; none where nobody is known to ask."""
+        user = getattr(self.context.get("request"), "user", None)
+        if not isinstance(user, User):
+            return set()
+        return set(user.sites_as(Role.DATA_MANAGER).values_list("pk", flat=True))
 
 
 class ProposalSerializer(serializers.ModelSerializer[Proposal]):

@@ -26,7 +26,7 @@ from annotation.services.drafts import draft_of
 from annotation.services.shown_orders import shown_order
 from annotation.services.study_context import newest_report, prior_study
 from annotation.services.wording import plain
-from mammo.accounts.models import User
+from mammo.accounts.models import Role, User
 from mammo.core.errors import UserError
 
 
@@ -66,6 +66,13 @@ class CandidateCard:
 def turns_of(question: Question) -> list[Turn]:
     """The conversation, oldest first."""
     return [Turn(index % 2 == 0, text) for index, text in enumerate(question.turns)]
+
+
+def turns_for(question: Question, user: User) -> list[Turn]:
+    """The conversation; nothing of it for all but data managers until one of them has confirmed the wording."""
+    if question.is_unconfirmed and not user.has_role(Role.DATA_MANAGER, site=question.campaign.site):
+        return []
+    return turns_of(question)
 
 
 def case_of(question: Question) -> dict[str, Any]:

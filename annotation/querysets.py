@@ -40,6 +40,10 @@ ROLE_FOR = {"correct": "junior", "pick": "senior", "adjudicate": "senior"}
 STAGE_FOR = {"correct": "proposed", "pick": "corrected", "adjudicate": "adjudicate"}
 
 
+# What no data manager has read: practice examples are about no patient.
+UNCONFIRMED = Q(cleaned_by=None, stage__in=("new", "withdrawn"), is_practice=False)
+
+
 def _rows(name: str) -> models.Manager[Any]:
     manager: models.Manager[Any] = apps.get_model("annotation", name)._default_manager
     return manager
@@ -82,7 +86,7 @@ class QuestionQuerySet(models.QuerySet["Question"]):
     """Questions and the worklists made of them."""
 
     def visible_to(self, user: User) -> QuestionQuerySet:
-        """All questions of a researcher's sites; to others those of the campaigns they work on."""
+        """All questions of a researcher's sites; to others the confirmed ones of the campaigns they work on."""
         visible = Q(campaign__site__in=user.sites_as("researcher", "admin"))
         for purpose in ROLE_FOR:
             visible |= self._open_to(user, purpose)
@@ -93,16 +97,17 @@ class QuestionQuerySet(models.QuerySet["Question"]):
         return self.filter(campaign__site__in=user.sites_as("researcher", "admin"))
 
     def open_to(self, user: User, purpose: str) -> QuestionQuerySet:
-        """Questions of campaigns that are no drafts and that `user` works on for `purpose`."""
+        """Confirmed questions of campaigns that are no drafts and that `user` works on for `purpose`."""
         return self.filter(self._open_to(user, purpose))
 
     @staticmethod
     def _open_to(user: User, purpose: str) -> Q:
-        return Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
+        works_on = Q(_membership(user, purpose, "campaign", "pool")) & ~Q(campaign__state="draft")
+        return works_on & ~UNCONFIRMED
 
     def unconfirmed(self) -> QuestionQuerySet:
-        """Questions whose cleaned wording no data manager has looked at."""
-        return self.filter(cleaned_by=None, stage="new", is_practice=False)
+        """Questions that wait for a data manager to look at their cleaned wording."""
+        return self.filter(UNCONFIRMED, stage="new")
 
     def unconfirmed_for(self, user: User) -> QuestionQuerySet:
         """Of these, the ones of this data manager's sites."""

@@ -68,6 +68,12 @@ class Question(VersionedModel):
     def __str__(self) -> str:
         return f"{self.campaign} #{self.position}"
 
+    @property
+    def is_unconfirmed(self) -> bool:
+        """No data manager has read the cleaned wording (as `UNCONFIRMED` in the queries)."""
+        unread = self.stage in (Question.Stage.NEW, Question.Stage.WITHDRAWN)
+        return unread and self.cleaned_by_id is None and not self.is_practice
+
     def encryption_key_id(self) -> uuid.UUID:
         """Key of her patient; of the site for a question without one."""
         return self.patient.key_id if self.patient is not None else self.campaign.site.key_id

@@ -53,6 +53,7 @@ def question_list(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         "typed_form": TypedQuestionForm(auto_id="typed_%s"),
         "invite_form": InviteForm(auto_id="invite_%s"),
         "uploads": QuestionUpload.objects.visible_to(user).filter(campaign=campaign).order_by("-created_at"),
+        "reads_unconfirmed": user.has_role("data_manager", site=campaign.site),
         "is_researcher": user.has_role("researcher", "admin", site=campaign.site),
     }
     return render(request, "annotation/question_list.html", context)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from annotation import opened
+from annotation import opened, presentation
 from annotation.models import Campaign, ErrorTag, Flag, Lease, Purpose, Question, Skip, TrainingExport
 from annotation.services import assignments, campaign_settings, export
 from annotation.services.practice import score_of
@@ -126,6 +126,7 @@ def question_timeline(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
     question = managed_question(request, question_id)
     context = {
         "question": question,
+        "turns": presentation.turns_for(question, user_of(request)),
         "events": timeline.timeline(question),
         "leases": Lease.objects.filter(question=question, round=question.round).select_related("user"),
         "members": question.campaign.members.select_related("user").order_by("purpose", "user__username"),

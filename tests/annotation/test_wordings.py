@@ -18,7 +18,7 @@ from mammo.archive.models import Patient
 from mammo.archive.retention import forget_before
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
-from .scene import patient_with_study, propose, row
+from .scene import patient_with_study, plain_row, propose, row
 
 
 @pytest.fixture
@@ -129,3 +129,96 @@ def test_the_page_confirms_and_opening_what_was_received_is_audited(
         assert client.get(f"/annotation/wordings/{question.pk}/").status_code == 404
         with pytest.raises(NotAllowedError):
             open_wording_received(question, by_user=other)
+
+
+HERS = "我的密度是多少"
+
+
+def read_by(user: User, question: Question, campaign: Campaign) -> dict[str, str]:
+    """Every page and every answer of the interface that may show this person the question."""
+    client = Client()
+    client.force_login(user)
+    addresses = (
+        f"/annotation/campaigns/{campaign.pk}/questions/",
+        f"/annotation/questions/{question.pk}/",
+        f"/annotation/correct/{question.pk}/",
+        f"/annotation/pick/{question.pk}/",
+        "/annotation/correct/",
+        "/",
+        "/api/v1/questions/",
+        f"/api/v1/questions/{question.pk}/",
+        f"/api/v1/questions/{question.pk}/correct/",
+        f"/api/v1/questions/{question.pk}/history/",
+    )
+    found = {}
+    for address in addresses:
+        answer = client.get(address)
+        # The interface escapes nothing: its JSON is UTF-8.
+        found[address] = answer.content.decode() if answer.status_code == 200 else ""
+    return found
+
+
+@pytest.fixture
+def unread(campaign: Campaign) -> Question:
+    """A question that cleaning changed nothing in, and nobody has looked at."""
+    import_questions(campaign, [plain_row(f"{HERS}？")], by_user=None, table_name="q")
+    return Question.objects.select_related("campaign__site").get()
+
+
+@pytest.mark.parametrize("stage", ["new", "withdrawn"])
+def test_a_wording_nobody_confirmed_is_read_by_data_managers_alone(
+    campaign: Campaign, unread: Question, keeper: User, rita: User, june: User, sena: User, stage: str
+) -> None:
+    Question.objects.update(stage=stage)
+    adam = create_account(
+        "adam", password="correct horse battery", roles={"admin": [campaign.site]}, by_user=None
+    )
+    for user in (rita, adam, june, sena):
+        shown = [address for address, text in read_by(user, unread, campaign).items() if HERS in text]
+        assert shown == [], user
+    assert HERS in read_by(keeper, unread, campaign)[f"/annotation/campaigns/{campaign.pk}/questions/"]
+
+
+def test_a_researcher_sees_that_an_unconfirmed_question_is_there(
+    campaign: Campaign, unread: Question, rita: User
+) -> None:
+    found = read_by(rita, unread, campaign)
+    for address in (
+        f"/annotation/campaigns/{campaign.pk}/questions/",
+        f"/annotation/questions/{unread.pk}/",
+    ):
+        assert "Its wording waits for a data manager to confirm it." in found[address], address
+    client = Client()
+    client.force_login(rita)
+    (row,) = client.get("/api/v1/questions/").json()["results"]
+    assert (row["id"], row["turns"], row["stage"]) == (str(unread.pk), [], "new")
+
+
+def test_juniors_and_seniors_know_nothing_of_it(
+    campaign: Campaign, unread: Question, june: User, sena: User
+) -> None:
+    for user in (june, sena):
+        client = Client()
+        client.force_login(user)
+        assert client.get("/api/v1/questions/").json()["results"] == [], user
+        assert client.get(f"/api/v1/questions/{unread.pk}/").status_code == 404, user
+        assert client.get(f"/annotation/correct/{unread.pk}/").status_code == 404, user
+
+
+def test_a_confirmed_wording_is_read_by_who_works_on_it(
+    campaign: Campaign, unread: Question, keeper: User, rita: User, june: User
+) -> None:
+    confirm_wordings(campaign.site, {unread.pk: unread.version}, by_user=keeper)
+    for user in (rita, june):
+        assert HERS in read_by(user, unread, campaign)[f"/api/v1/questions/{unread.pk}/"], user
+    found = read_by(rita, unread, campaign)
+    assert HERS in found[f"/annotation/campaigns/{campaign.pk}/questions/"]
+    assert HERS in found[f"/annotation/questions/{unread.pk}/"]
+
+
+def test_a_researcher_who_is_data_manager_too_reads_it_in_the_interface(
+    campaign: Campaign, unread: Question
+) -> None:
+    roles = {"researcher": [campaign.site], "data_manager": [campaign.site]}
+    both = create_account("bo", password="correct horse battery", roles=roles, by_user=None)
+    assert HERS in read_by(both, unread, campaign)["/api/v1/questions/"]
