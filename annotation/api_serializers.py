@@ -1,5 +1,6 @@
 """What the programming interface gives and takes of annotation. Field lists are contracts: tests hold them."""
 
+from functools import cached_property
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -90,19 +91,17 @@ class QuestionSerializer(serializers.ModelSerializer[Question]):
     def to_representation(self, instance: Question) -> dict[str, Any]:
         """The question as the caller may read it."""
         shown = super().to_representation(instance)
-        if instance.is_unconfirmed and instance.campaign.site_id not in self._sites_kept():
+        if instance.is_unconfirmed and instance.campaign.site_id not in self._sites_kept:
             shown["turns"] = []
         return shown
 
+    @cached_property
     def _sites_kept(self) -> set[Any]:
         """Sites where the caller is data manager; none where nobody is known to ask."""
         user = getattr(self.context.get("request"), "user", None)
         if not isinstance(user, User):
             return set()
-        if "sites_kept" not in self.context:
-            self.context["sites_kept"] = set(user.sites_as(Role.DATA_MANAGER).values_list("pk", flat=True))
-        kept: set[Any] = self.context["sites_kept"]
-        return kept
+        return set(user.sites_as(Role.DATA_MANAGER).values_list("pk", flat=True))
 
 
 class ProposalSerializer(serializers.ModelSerializer[Proposal]):

@@ -1,13 +1,8 @@
-"""What the page of a run tells beside its setting: where it stands, its log, the hash of what it trained on."""
+"""What the page of a run tells beside its setting: where it stands, the hash of what it trained on."""
 
 from django.utils.translation import gettext as _
 
-from mammo.core.keys import KeyDestroyedError
-from mammo.jobs.attempt_files import AttemptFiles
-from mammo.jobs.models import Job
 from modeling.models import Run
-
-LOG_LINES = 200
 
 
 def facts_of(run: Run) -> list[tuple[str, str]]:
@@ -22,11 +17,3 @@ def facts_of(run: Run) -> list[tuple[str, str]]:
             minutes = (job.finished_at - job.started_at).total_seconds() / 60
             facts.append((_("Took"), _("%(minutes).1f minutes") % {"minutes": minutes}))
     return [(name, value) for name, value in facts if value]
-
-
-def log_tail(job: Job) -> str:
-    """The last lines of the job's log."""
-    try:
-        return AttemptFiles(job).tail(LOG_LINES)
-    except KeyDestroyedError:
-        return _("The log was erased.")

@@ -13,15 +13,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from mammo.accounts.models import User
 from mammo.core.idempotency import once
+from mammo.jobs.logs import read_log
 from mammo.jobs.models import Job
 from modeling.comparing import side_by_side
 from modeling.curves import curves_of, latest_curves
 from modeling.models import Run, Snapshot
-from modeling.run_facts import facts_of, log_tail
+from modeling.run_facts import facts_of
 from modeling.services.runs import GPUS, may_repeat, repeat_run
 from modeling.training_forms import TRAINERS
 
 ROWS = 50
+LOG_LINES = 200
 MOST_COMPARED = 4
 
 
@@ -62,7 +64,7 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     context = {
         "run": run,
         "sees_job": sees_job,
-        "log": log_tail(run.job)
+        "log": read_log(run.job, by_user=user_of(request), lines=LOG_LINES)
         if run.job is not None and run.job.log_is_readable_by(user_of(request))
         else None,
         "may_repeat": may_repeat(run, user_of(request)),

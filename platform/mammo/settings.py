@@ -37,6 +37,10 @@ ORIGINALS = env.str("ORIGINALS", default="keep")
 if ORIGINALS not in ("keep", "discard"):
     raise ImproperlyConfigured(f"ORIGINALS={ORIGINALS}: give keep or discard")
 MAMMO_RETENTION_DAYS = env.int("MAMMO_RETENTION_DAYS", default=0)
+# For how many days after a job's end its log, which may hold patients' texts, is kept (0: for ever).
+MAMMO_JOB_LOG_DAYS = env.int("MAMMO_JOB_LOG_DAYS", default=30)
+if MAMMO_JOB_LOG_DAYS < 0:
+    raise ImproperlyConfigured(f"MAMMO_JOB_LOG_DAYS={MAMMO_JOB_LOG_DAYS}: give 0 (for ever) or more")
 MAMMO_VIEWING_COPIES = Path(env.str("MAMMO_VIEWING_COPIES", default=str(MAMMO_HOME / "viewing_copies")))
 # What a PACS sent waits here, encrypted; beyond these limits it is told to come again later.
 MAMMO_INBOX_FILES = env.int("MAMMO_INBOX_FILES", default=20_000)

@@ -190,7 +190,17 @@ def test_a_lost_phone_is_removed_with_a_reason(client: Client, dana: User) -> No
     assert remove_second_factors(dana, by_user=None) == 0
 
 
-def test_the_demo_alone_is_exempt(client: Client, dana: User, settings: Any) -> None:
+def test_in_a_demos_home_a_real_account_still_needs_one(client: Client, dana: User, settings: Any) -> None:
     settings.MAMMO_DEMO = True
     sign_in(client, "dana")
-    assert client.get("/jobs/").status_code == 200
+    assert client.get("/jobs/").headers["Location"] == INDEX
+
+
+@pytest.mark.parametrize(("is_demo", "status"), [(True, 200), (False, 302)])
+def test_the_demos_own_accounts_alone_are_exempt_and_in_the_demo_alone(
+    client: Client, site: Any, settings: Any, is_demo: bool, status: int
+) -> None:
+    settings.MAMMO_DEMO = is_demo
+    create_account("visitor", password=PASSWORD, roles={"admin": [site]}, by_user=None, is_simulated=True)
+    sign_in(client, "visitor")
+    assert client.get("/jobs/").status_code == status

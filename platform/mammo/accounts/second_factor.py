@@ -2,7 +2,8 @@
 
 A session carries a mark when an authenticator was used (or added) in it. Data managers, researchers,
 administrators and superusers reach nothing without the mark; for everybody else a second factor is a choice.
-The demo is the one exemption: its passwords stand on its sign-in page (docs/decisions/0008-sign-in.md).
+The demo's own accounts are the one exemption: their passwords stand on its sign-in page
+(docs/decisions/0008-sign-in.md).
 """
 
 from django.conf import settings
@@ -16,7 +17,7 @@ MARK = "mammo_second_factor"
 
 def is_required_for(user: User | AnonymousUser) -> bool:
     """Whether this account may do nothing before it has shown a second factor."""
-    if settings.MAMMO_DEMO or not isinstance(user, User):
+    if not isinstance(user, User) or (settings.MAMMO_DEMO and user.is_simulated):
         return False
     return user.is_superuser or bool(user.roles & set(settings.MAMMO_SECOND_FACTOR_ROLES))
 

@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Mapping
 
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import Membership, Role, Site, User
+from mammo.core.demo_accounts import signins_path
 from mammo.core.errors import UserError
 from mammo.core.keys import key_store
 
@@ -17,8 +19,14 @@ def create_site(code: str, name: str, *, by_user: User | None, is_simulated: boo
     """Make a hospital with a key of its own.
 
     Raises:
-        UserError: the code is taken, or holds other characters than a short name may.
+        UserError: the code is taken, or holds other characters than a short name may; or a demo lies in this
+            MAMMO_HOME, and the hospital is a real one.
     """
+    if not is_simulated and (settings.MAMMO_DEMO or signins_path().exists()):
+        raise UserError(
+            f"MAMMO_HOME={settings.MAMMO_HOME} holds a demo, whose passwords everybody knows: set MAMMO_HOME to "
+            "another folder, run `manage.py migrate`, and make the hospital there"
+        )
     if not re.fullmatch(r"[-a-zA-Z0-9_]{1,32}", code):
         raise UserError(_("site code %(code)r: use up to 32 letters, digits, - and _") % {"code": code})
     if Site.objects.filter(code=code).exists():

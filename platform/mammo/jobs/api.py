@@ -7,7 +7,6 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.http import Http404
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -18,9 +17,8 @@ from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
-from mammo.core.keys import KeyDestroyedError
 from mammo.jobs import services
-from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.logs import read_log
 from mammo.jobs.models import Job, JobState
 
 LOG_LINES = 1000
@@ -95,15 +93,13 @@ class JobViewSet(ReadOnlyRoomViewSet[Job]):
     @extend_schema(operation_id="jobs_log", responses=JobLogSerializer)
     @action(detail=True, methods=["get"])
     def log(self, request: Request, pk: uuid.UUID) -> Response:
-        """The log's last 1,000 lines; it may hold patients' texts, so not everybody who sees the job reads it."""
+        """The log's last 1,000 lines; it may hold patients' texts, so not everybody who sees the job reads it.
+
+        That of an import is for data managers; the first look of each person is an audit event."""
         job = self.get_object()
         if not job.log_is_readable_by(self.user):
             raise Http404
-        try:
-            text = AttemptFiles(job).tail(LOG_LINES)
-        except KeyDestroyedError:
-            text = _("The log was erased.")
-        return Response({"log": text})
+        return Response({"log": read_log(job, by_user=self.user, lines=LOG_LINES)})
 
     @extend_schema(
         operation_id="jobs_cancel", request=None, responses={200: JobSerializer}, parameters=[IDEMPOTENCY_KEY]

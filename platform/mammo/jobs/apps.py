@@ -14,6 +14,8 @@ class JobsConfig(AppConfig):
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, register_entry
         from mammo.core.panels import register_panel
+        from mammo.jobs.chores import register_chore
+        from mammo.jobs.logs import destroy_old_logs
         from mammo.jobs.models import JOB_ROLES
         from mammo.jobs.panel import notices, running_jobs
 
@@ -30,3 +32,4 @@ class JobsConfig(AppConfig):
         )
         register_panel("jobs", running_jobs)
         register_notices("jobs", notices)
+        register_chore("jobs.logs", destroy_old_logs)

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import traceback
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,15 @@ class AttemptFiles:
     @property
     def _purpose(self) -> str:
         return f"{PURPOSE}:{self.job.pk}:{self.folder.name}"
+
+
+def job_of(folder: Path) -> Job | None:
+    """The job to which an attempt's folder belongs; None for one that is not known (any more)."""
+    try:
+        job_id = uuid.UUID(folder.parent.name)
+    except ValueError:
+        return None
+    return Job.objects.filter(pk=job_id).first()
 
 
 def shred(path: Path) -> None:

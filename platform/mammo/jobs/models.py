@@ -16,6 +16,8 @@ from mammo.core.models import TimedModel
 
 # Who sees the jobs of a site, steers them and reads their logs (which may hold patients' texts).
 JOB_ROLES = (Role.RESEARCHER, Role.DATA_MANAGER, Role.ADMIN)
+# Jobs of the archive read what was sent, before cleaning: their logs are for those who may see that.
+ARCHIVE_KINDS = "archive."
 
 
 class JobState(models.TextChoices):
@@ -177,9 +179,12 @@ class Job(TimedModel):
 
     def log_is_readable_by(self, user: User) -> bool:
         """Whether the account may read the log, which may hold patients' texts of the job's site."""
-        if self.site is None:
-            return user.has_role(Role.ADMIN) or (self.by_user_id == user.pk and user.has_role(*JOB_ROLES))
-        return user.has_role(*JOB_ROLES, site=self.site)
+        reads_uncleaned = self.kind.startswith(ARCHIVE_KINDS)
+        roles = (Role.DATA_MANAGER,) if reads_uncleaned else JOB_ROLES
+        if self.site is not None:
+            return user.has_role(*roles, site=self.site)
+        own = self.by_user_id == user.pk and user.has_role(*roles)
+        return own or (not reads_uncleaned and user.has_role(Role.ADMIN))
 
     @property
     def kind_label(self) -> str:

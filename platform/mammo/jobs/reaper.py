@@ -1,6 +1,5 @@
 """The reaper: whatever a dead worker, a lost message or a broken file left behind goes on again."""
 
-import contextlib
 import logging
 import threading
 import time
@@ -16,7 +15,7 @@ from django.utils import timezone
 
 from mammo.core import idempotency
 from mammo.jobs import chores, doorbell, queue_folder, services
-from mammo.jobs.attempt_files import AttemptFiles, shred
+from mammo.jobs.attempt_files import AttemptFiles, job_of, shred
 from mammo.jobs.models import ACTIVE, Beat, Job
 from mammo.jobs.timing import timing
 from mammo.jobs.transitions import StaleAttemptError
@@ -84,8 +83,7 @@ def keep_house() -> int:
     for folder in (Path(settings.MAMMO_HOME) / "jobs").glob("*/attempt-*"):
         if {path.name for path in folder.iterdir()} <= {"log.sealed"}:
             continue
-        job_id = _job_id(folder)
-        job = Job.objects.filter(pk=job_id).first() if job_id is not None else None
+        job = job_of(folder)
         if job is None:
             shred(folder)
         elif not (job.state in ACTIVE and folder.name == f"attempt-{job.attempt}"):
@@ -94,12 +92,6 @@ def keep_house() -> int:
             continue
         closed += 1
     return closed
-
-
-def _job_id(folder: Path) -> uuid.UUID | None:
-    with contextlib.suppress(ValueError):
-        return uuid.UUID(folder.parent.name)
-    return None
 
 
 def _release(job_id: uuid.UUID) -> bool:

@@ -14,9 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError
 from mammo.core.idempotency import once
-from mammo.core.keys import KeyDestroyedError
 from mammo.jobs import reaper, services
-from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.logs import read_log
 from mammo.jobs.models import ACTIVE, JOB_ROLES, Job, JobState
 from mammo.jobs.waiting import waits_of
 
@@ -73,7 +72,7 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
         "seconds_left": seconds_left,
         "minutes_left": round(seconds_left / 60) if seconds_left is not None else None,
         "sees_list": user.has_role(*JOB_ROLES),
-        "log": _log_tail(job) if job.log_is_readable_by(user) else None,
+        "log": read_log(job, by_user=user, lines=LOG_LINES) if job.log_is_readable_by(user) else None,
         "measures": job.said(
             {k: v for k, v in job.progress.items() if k not in ("done", "total", "message")}
         ),
@@ -121,10 +120,3 @@ def _asks_for_news(request: HttpRequest) -> bool:
     """Whether htmx asks for the changing part alone."""
     htmx: Any = getattr(request, "htmx", None)
     return bool(htmx) and not htmx.history_restore_request
-
-
-def _log_tail(job: Job) -> str:
-    try:
-        return AttemptFiles(job).tail(LOG_LINES)
-    except KeyDestroyedError:
-        return _("The log was erased.")

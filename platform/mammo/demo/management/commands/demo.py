@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandParser
 
+from mammo.accounts.models import Site
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.demo import people
@@ -57,6 +58,7 @@ class Command(BaseCommand):
             )
             supervisor.reserve()  # a taken port is told before anything is built
             call_command("migrate", verbosity=0)
+            _refuse_a_hospitals_home()
             story = self._story(**options)
             run_steps(story, FIRST)
             return self._go_on(story, supervisor, **options)
@@ -122,6 +124,16 @@ class Command(BaseCommand):
         self.say(f"\nFigures: {story.folder / 'summary.json'}\nTables:  {table.parent} ({names})", **options)
         if not options["serve"]:
             self.say("Next:    `make demo` serves the site with all this; nothing is built again.", **options)
+
+
+def _refuse_a_hospitals_home() -> None:
+    """No accounts with public passwords beside real ones."""
+    real = Site.objects.filter(is_simulated=False).order_by("code").values_list("code", flat=True)
+    if real:
+        raise UserError(
+            f"MAMMO_HOME={settings.MAMMO_HOME} holds a hospital ({', '.join(real)}): the demo makes accounts with "
+            "public passwords; set MAMMO_HOME to another folder"
+        )
 
 
 @contextmanager
