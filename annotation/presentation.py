@@ -194,6 +194,26 @@ def pick_draft(post: QueryDict, candidates: Sequence[uuid.UUID]) -> dict[str, An
         "ranks": {str(pk): post.get(f"rank-{pk}", "") for pk in candidates},
         "reasons": post.getlist("reasons"),
         "reason": post.get("reason", ""),
+        "written": post.get("written", "").replace("\r\n", "\n"),
+        "written_reason": post.get("written_reason", ""),
+        **_return_draft(post),
+    }
+
+
+def adjudication_draft(post: QueryDict) -> dict[str, Any]:
+    """What is kept of an unfinished decision between two seniors."""
+    return {
+        "chosen": post.get("chosen", ""),
+        "reasons": post.getlist("reasons"),
+        "reason": post.get("reason", "").replace("\r\n", "\n"),
+        **_return_draft(post),
+    }
+
+
+def _return_draft(post: QueryDict) -> dict[str, Any]:
+    return {
+        "return_reasons": post.getlist("return_reasons"),
+        "return_reason": post.get("return_reason", "").replace("\r\n", "\n"),
     }
 
 
@@ -211,11 +231,13 @@ def draft_as_text(draft: Draft | dict[str, Any], letters: Mapping[str, str]) -> 
     """A draft to be read beside another one."""
     content: dict[str, Any] = draft.content if isinstance(draft, Draft) else draft
     texts = content.get("wordings") or {pk: item["text"] for pk, item in content.get("items", {}).items()}
-    return "\n\n".join(
+    lines = [
         f"{letters[pk]}: {texts[pk]}"
         for pk in sorted(texts, key=lambda pk: letters.get(pk, ""))
         if pk in letters
-    )
+    ]
+    typed = [content.get(name) for name in ("reason", "written", "written_reason", "return_reason")]
+    return "\n\n".join([*lines, *(str(text) for text in typed if text)])
 
 
 def corrections_as_text(rows: Sequence[Correction], letters: Mapping[str, str]) -> str:

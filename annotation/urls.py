@@ -38,6 +38,13 @@ urlpatterns = [
     path("adjudicate/next/", worklists.next_question, {"purpose": "adjudicate"}, name="adjudicate-next"),
     path("adjudicate/<uuid:question_id>/", picking.adjudicate, name="adjudicate"),
     path("adjudicate/<uuid:question_id>/submit/", picking.submit_adjudication, name="adjudicate-submit"),
+    path("adjudicate/<uuid:question_id>/draft/", picking.save_adjudication_draft, name="adjudicate-draft"),
+    path(
+        "adjudicate/<uuid:question_id>/skip/",
+        worklists.skip,
+        {"purpose": "adjudicate"},
+        name="adjudicate-skip",
+    ),
     path(
         "adjudicate/<uuid:question_id>/return/",
         picking.return_question,

@@ -14,6 +14,7 @@ from mammo.accounts.models import User
 from mammo.core.errors import StaleVersionError, UserError, WrongStateError
 from mammo.core.versions import save_versioned
 
+# Characters of the draft as JSON; three answers of the greatest length with their notes, and more.
 LARGEST_DRAFT = 100_000
 
 
@@ -39,7 +40,7 @@ def save_draft(
     require_member(question.campaign, by_user, purpose)
     if purpose != Purpose.CORRECT:
         require_not_own(question, by_user)
-    if len(json.dumps(content)) > LARGEST_DRAFT:
+    if len(json.dumps(content, ensure_ascii=False)) > LARGEST_DRAFT:
         raise UserError(_("The draft is too large to be stored; shorten the texts."))
     if not Question.objects.waiting_for(by_user, purpose).filter(pk=question.pk).exists():
         _refuse_unless_stored(question, by_user, purpose)

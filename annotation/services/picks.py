@@ -240,15 +240,18 @@ def return_to_juniors(
     reason: str,
     reason_codes: Sequence[str] = (),
     purpose: str = Purpose.PICK,
+    draft_version: int | None = None,
 ) -> Return:
     """None is acceptable: the question goes back, in a new round, to the juniors who corrected it.
 
     Args:
         purpose: pick, or adjudicate for the senior who decides between two others.
+        draft_version: version of the draft that the page holds (0: none).
 
     Raises:
         NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
-        WrongStateError: the question is not to be picked now.
+        WrongStateError: the question is not to be picked now, or this senior has picked already.
+        StaleVersionError: another page saved a newer draft, or another person decided or sits at it.
         UserError: no reason is given (the juniors need one to do better).
     """
     require_member(question.campaign, by_user, purpose)
@@ -256,9 +259,7 @@ def return_to_juniors(
         raise UserError(_("reason: empty; tell the junior what to do better"))
     codes = checked_codes(reason_codes, ReturnReason.values)
     with transaction.atomic():
-        question = stages.locked(question)
-        require_not_own(question, by_user)
-        stages.require_stage(question, STAGE_FOR[purpose])
+        question = begun(question, by_user, purpose, draft_version)
         row = Return.objects.create(
             question=question,
             by_user=by_user,

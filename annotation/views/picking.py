@@ -100,9 +100,7 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
             draft_version=presentation.whole_number(request, "draft_version"),
         )
     except StaleVersionError as stale:
-        letters = letters_of(presentation.candidate_cards(question, user))
-        sent = presentation.draft_as_text(presentation.pick_draft(request.POST, candidates), letters)
-        return conflict(request, stale, letters, sent)
+        return _conflict(request, stale, question, Purpose.PICK)
     judged(row)
     messages.success(request, _("Question %(number)s is picked. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.PICK)
@@ -114,20 +112,19 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
 def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """Take the decision between two seniors."""
     user, question = user_of(request), question_for(request, question_id, Purpose.ADJUDICATE)
-    reason = request.POST.get("reason", "")
     judged = judging(KIND, question.pk, by_user=user, study=question.study)
     try:
         row = adjudication.adjudicate(
             question,
             by_user=user,
             chosen=_uuid(request, "chosen"),
-            reason=reason,
+            reason=request.POST.get("reason", ""),
             reason_codes=request.POST.getlist("reasons"),
             active_seconds=presentation.seconds(request),
+            draft_version=presentation.whole_number(request, "draft_version"),
         )
     except StaleVersionError as stale:
-        cards = presentation.candidate_cards(question, user, Purpose.ADJUDICATE)
-        return conflict(request, stale, letters_of(cards), reason)
+        return _conflict(request, stale, question, Purpose.ADJUDICATE)
     judged(row)
     messages.success(request, _("Question %(number)s is decided. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.ADJUDICATE)
@@ -139,19 +136,19 @@ def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpRes
 def write_answer(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """None is acceptable: the senior writes the answer."""
     user, question = user_of(request), question_for(request, question_id, Purpose.PICK)
-    written = request.POST.get("written", "")
     judged = judging(KIND, question.pk, by_user=user, study=question.study)
     try:
         row = picks.write_answer(
             question,
             by_user=user,
-            text=written,
+            text=request.POST.get("written", ""),
             reason=request.POST.get("written_reason", ""),
             reason_codes=request.POST.getlist("return_reasons"),
             active_seconds=presentation.seconds(request),
+            draft_version=presentation.whole_number(request, "draft_version"),
         )
     except StaleVersionError as stale:
-        return conflict(request, stale, letters_of(presentation.candidate_cards(question, user)), written)
+        return _conflict(request, stale, question, Purpose.PICK)
     judged(row)
     messages.success(request, _("Question %(number)s is picked. Thank you.") % {"number": question.position})
     return _to_next(request, user, Purpose.PICK)
@@ -166,13 +163,17 @@ def return_question(
     """None is acceptable: back to the juniors."""
     user, question = user_of(request), question_for(request, question_id, purpose)
     judged = judging(KIND, question.pk, by_user=user, study=question.study)
-    row = picks.return_to_juniors(
-        question,
-        by_user=user,
-        reason=request.POST.get("return_reason", ""),
-        reason_codes=request.POST.getlist("return_reasons"),
-        purpose=purpose,
-    )
+    try:
+        row = picks.return_to_juniors(
+            question,
+            by_user=user,
+            reason=request.POST.get("return_reason", ""),
+            reason_codes=request.POST.getlist("return_reasons"),
+            purpose=purpose,
+            draft_version=presentation.whole_number(request, "draft_version"),
+        )
+    except StaleVersionError as stale:
+        return _conflict(request, stale, question, purpose)
     judged(row)
     messages.success(
         request, _("Question %(number)s went back to be corrected.") % {"number": question.position}
@@ -184,10 +185,35 @@ def return_question(
 @require_POST
 def save_pick_draft(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """Keep what a senior has chosen and typed so far."""
-    question = question_for(request, question_id, Purpose.PICK)
-    content = presentation.pick_draft(request.POST, _candidate_ids(question))
-    letters = letters_of(presentation.candidate_cards(question, user_of(request)))
-    return save_draft(request, question, Purpose.PICK, content, letters)
+    return _save_draft(request, question_id, Purpose.PICK)
+
+
+@login_required
+@require_POST
+def save_adjudication_draft(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Keep what the senior who decides between two others has chosen and typed so far."""
+    return _save_draft(request, question_id, Purpose.ADJUDICATE)
+
+
+def _save_draft(request: HttpRequest, question_id: uuid.UUID, purpose: str) -> HttpResponse:
+    question = question_for(request, question_id, purpose)
+    letters = letters_of(presentation.candidate_cards(question, user_of(request), purpose))
+    return save_draft(request, question, purpose, _posted_draft(request, question, purpose), letters)
+
+
+def _posted_draft(request: HttpRequest, question: Question, purpose: str) -> dict[str, object]:
+    if purpose == Purpose.ADJUDICATE:
+        return presentation.adjudication_draft(request.POST)
+    return presentation.pick_draft(request.POST, _candidate_ids(question))
+
+
+def _conflict(
+    request: HttpRequest, stale: StaleVersionError, question: Question, purpose: str
+) -> HttpResponse:
+    """Both texts: what stands now, and everything that this page sent."""
+    letters = letters_of(presentation.candidate_cards(question, user_of(request), purpose))
+    sent = presentation.draft_as_text(_posted_draft(request, question, purpose), letters)
+    return conflict(request, stale, letters, sent)
 
 
 def _uuid(request: HttpRequest, field: str) -> uuid.UUID:

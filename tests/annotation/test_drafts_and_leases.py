@@ -55,6 +55,13 @@ def test_a_draft_of_enormous_size_is_refused(question: Question, june: User) -> 
         save(question, june, "x" * 200_000, 0)
 
 
+def test_three_chinese_answers_of_the_greatest_length_are_kept(question: Question, june: User) -> None:
+    longest = "复" * 8000
+    content = {"items": {letter: {"text": longest, "notes": "查" * 2000} for letter in "abc"}}
+    save_draft(question, by_user=june, purpose="correct", content=content, expected_version=0)
+    assert Draft.objects.get().content == content
+
+
 def test_strangers_save_nothing(question: Question, sena: User, otto: User) -> None:
     for person in (sena, otto):
         with pytest.raises(NotAllowedError):

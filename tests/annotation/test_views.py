@@ -212,9 +212,27 @@ def test_a_picks_draft_comes_back(corrected: Question, sena: User) -> None:
     assert f'value="{sent["correction"]}" required checked' in body
 
 
+def test_a_second_tab_cant_write_or_return_over_a_newer_draft(corrected: Question, sena: User) -> None:
+    client = signed_in(sena)
+    client.post(
+        reverse("annotation:pick-draft", args=[corrected.pk]), pick_form(corrected, reason="想一想"), **HTMX
+    )
+    typed = pick_form(corrected, written="请六个月后复查。", written_reason="都不完整", return_reason="再改")
+    for name in ("pick-write", "return"):
+        answer = client.post(reverse(f"annotation:{name}", args=[corrected.pk]), typed, **HTMX)
+        assert answer.status_code == 409
+        body = answer.content.decode()
+        assert "想一想" in body
+        assert "请六个月后复查。" in body
+        assert "再改" in body
+    assert not Pick.objects.exists()
+    assert not Return.objects.exists()
+
+
 def test_sending_back_reaches_the_junior_with_its_reason(corrected: Question, sena: User, june: User) -> None:
     sent = {
         "idempotency_key": str(uuid.uuid4()),
+        "draft_version": 0,
         "return_reason": "请说明复查时间",
         "return_reasons": ["incomplete"],
     }

@@ -10,13 +10,20 @@ export function isWriting(target) {
   return target.closest?.("textarea, select, [contenteditable], input:not([type=radio], [type=checkbox])") !== null;
 }
 
+// Who writes in a part with a button of its own (an answer of one's own, a reason for sending back) means that button.
+function send(form, target) {
+  const own = target.closest?.("[data-sends-own]")?.querySelector("[data-sends]");
+  if (own) own.click();
+  else form.requestSubmit(form.querySelector("[data-submit]"));
+}
+
 // keys: event.code -> action, for keys without modifiers; "Shift+Digit1" for those with Shift.
 export function watchKeys(form, keys) {
   document.addEventListener("keydown", (event) => {
     if (isComposing(event) || event.defaultPrevented) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      form.requestSubmit(form.querySelector("[data-submit]"));
+      send(form, event.target);
       return;
     }
     if (event.key === "Escape" && isWriting(event.target)) {
@@ -76,23 +83,27 @@ export function countActiveSeconds(form) {
   }, 1000);
 }
 
-// Drafts and the sending wait for each other (hx-sync), so that the version a page sends is the stored one. No
-// draft follows the sending, and none a 409: the page is then older than what is stored, and trying again would
-// only interrupt.
+// Drafts and the sending (by the form, or by one of its [data-sends] buttons) wait for each other (hx-sync), so that
+// the version a page sends is the stored one. No draft follows the sending, and none a 409 of its own: the page is
+// then older than what is stored, and trying again would only interrupt. After a refusal the page is saved once
+// more: what it says of saving is then true again.
 export function guardDrafts(form) {
   const draft = form.querySelector("[data-draft]");
+  const isSending = (target) => target === form || target.matches("[data-sends]");
   draft.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 409) draft.dataset.stale = "1";
   });
   form.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target === form) form.dataset.sending = "1";
+    if (isSending(event.target)) form.dataset.sending = "1";
     else if (draft.dataset.stale || form.dataset.sending) {
       event.preventDefault();
       event.stopPropagation(); // nothing is being saved, so the page must not say so
     }
   });
   form.addEventListener("htmx:afterRequest", (event) => {
-    if (event.target === form && !event.detail.successful) delete form.dataset.sending;
+    if (!isSending(event.target) || event.detail.successful) return;
+    delete form.dataset.sending;
+    if ([400, 409].includes(event.detail.xhr.status)) draft.dispatchEvent(new CustomEvent("refused"));
   });
 }
 

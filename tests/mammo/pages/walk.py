@@ -238,6 +238,8 @@ NO_PAGE = {
             "annotation:pick-skip",
             "annotation:adjudicate-next",
             "annotation:adjudicate-submit",
+            "annotation:adjudicate-draft",
+            "annotation:adjudicate-skip",
             "annotation:adjudicate-return",
             "annotation:skip-lift",
             "annotation:question-give",
