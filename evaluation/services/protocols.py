@@ -31,6 +31,7 @@ FIELDS = (
     "authors",
 )
 CHANGEABLE = (*FIELDS, "cohort")
+MULTIPLICITY = ("holm", "bonferroni", "none")
 
 
 def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> Protocol:
@@ -41,7 +42,8 @@ def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> 
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        UserError: an unknown field, an empty title, or alpha outside (0, 1).
+        UserError: an unknown field, an empty title, alpha outside (0, 1), an unknown adjustment, authors that are no
+            text or exclusions that are no list of texts.
     """
     require_designer(site, by_user)
     _check({"title": title, **fields})
@@ -114,6 +116,14 @@ def _check(fields: Mapping[str, Any]) -> None:
             raise UserError(_("title: empty; give the protocol a title"))
         if name == "alpha" and not 0 < float(value) < 1:
             raise UserError(f"alpha: {value} is not between 0 and 1")
+        if name == "multiplicity" and value not in MULTIPLICITY:
+            raise UserError(f"multiplicity: {value!r} is unknown; known: {', '.join(MULTIPLICITY)}")
+        if name == "authors" and not isinstance(value, str):
+            raise UserError("authors: give one text")
+        if name == "exclusions" and not (
+            isinstance(value, list) and all(isinstance(one, str) for one in value)
+        ):
+            raise UserError("exclusions: give a list of texts")
 
 
 def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: User) -> None:
