@@ -7,6 +7,7 @@ from rest_framework import serializers
 from annotation.api_campaign_serializers import PlainObjectField
 from evaluation.models import Arm, Protocol, ReaderStudy, Trial
 from evaluation.services.drafts import SETTINGS
+from evaluation.statistics.results import ADJUSTMENTS
 from mammo.api.serializers import StrictSerializer
 
 LONGEST_TEXT, LARGEST_SEED = 20_000, 2**62
@@ -34,24 +35,27 @@ class NewProtocolSerializer(StrictSerializer):
     consent_basis = text()
     primary_endpoint = PlainObjectField(default=dict)
     alpha = serializers.FloatField(min_value=0.0001, max_value=0.5, default=0.05)
-    multiplicity = text()
+    multiplicity = serializers.ChoiceField(choices=ADJUSTMENTS, default="holm")
     analysis_plan = text()
     rules = PlainObjectField(default=dict)
-    exclusions = text()
-    authors = serializers.ListField(child=serializers.CharField(max_length=200), max_length=100, default=list)
+    cohort = serializers.UUIDField(default=None, allow_null=True, help_text="of the site")
+    exclusions = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_TEXT), max_length=1000, default=list
+    )
+    authors = text(help_text="as the paper names them")
 
 
 class ProtocolSerializer(serializers.ModelSerializer[Protocol]):
     """A protocol as written."""
 
     site = serializers.CharField(source="site.code")
-    authors = serializers.ListField(child=serializers.CharField())
+    exclusions = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Protocol
         fields = [
             *("id", "site", "title", "ethics_approval", "registry_number", "consent_basis"),
-            *("primary_endpoint", "alpha", "multiplicity", "analysis_plan", "rules", "exclusions"),
+            *("primary_endpoint", "alpha", "multiplicity", "analysis_plan", "rules", "cohort", "exclusions"),
             *("authors", "frozen_at", "frozen_sha256", "created_at", "version"),
         ]
 

@@ -88,7 +88,11 @@ class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
         site = self.user.sites_as(*DESIGNERS).filter(code=given.pop("site")).first()
         if site is None:
             raise UserError(_("site: none of this code where this account is researcher"))
-        title = given.pop("title")
+        title, cohort = given.pop("title"), given.pop("cohort")
+        if cohort is not None:
+            given["cohort"] = Cohort.objects.filter(site=site, pk=cohort).first()
+            if given["cohort"] is None:
+                raise UserError(_("cohort: none of this id at this site"))
         rows = rows_made_once(
             request,
             lambda: [protocols.create_protocol(title, site=site, by_user=self.user, **given)],

@@ -31,7 +31,20 @@ _GAP_IN_CJK = re.compile(rf"(?<=[{CJK}，。；：？！、])[ \t]+(?=[{CJK}，�
 
 
 def neutral_text(raw: str) -> str:
-    """Return `raw` in the one style that raters read; pure and idempotent."""
+    """Return `raw` in the one style that raters read; pure and idempotent.
+
+    What one pass lays bare (a heading in a quotation, a mark behind an emoji) the next takes: passes follow until none
+    changes anything. Each takes marks out or settles them, so that there are never more than the text is long.
+    """
+    text = raw
+    for _pass in range(len(raw) + 2):
+        before, text = text, _one_pass(text)
+        if text == before:
+            break
+    return text
+
+
+def _one_pass(raw: str) -> str:
     text = unicodedata.normalize("NFC", raw.replace("\r\n", "\n").replace("\r", "\n"))
     text = text.replace("\u00a0", " ").replace("\u3000", " ").translate(_HALF_WIDTH)
     for pattern in (_INVISIBLE, _CONTROL, _EMOJI):

@@ -193,15 +193,31 @@ def apply_rules(text: str, rules: Iterable[Rule]) -> str:
     for rule in rules:
         pattern = re.compile(r"\s+".join(re.escape(word) for word in rule.matched.split()), re.I)
         if rule.action == REMOVE:
-            text = (
-                re.sub(r"(?m)^[，,：:\s]+|[ \t]+$", "", pattern.sub("", text))
-                if pattern.search(text)
-                else text
-            )
+            text = _without(pattern, text)
         elif rule.action == REMOVE_SENTENCE and pattern.search(text):
             kept = [part for part in _SENTENCE.findall(text) if not pattern.search(part)]
             text = "".join(kept).strip()
     return text
+
+
+# A character that the neutral style takes out of every text: it stands where words were removed.
+_GONE = "\x1f"
+
+
+def _without(pattern: re.Pattern[str], text: str) -> str:
+    """The text without the words, its other lines and its paragraphs as they were.
+
+    Marks that the words leave at the head of their line go with them, and a line of nothing else.
+    """
+    lines = []
+    for line in pattern.sub(_GONE, text).split("\n"):
+        if _GONE not in line:
+            lines.append(line)
+            continue
+        kept = re.sub(rf"^[，,：:{_GONE} \t]*{_GONE}[，,：: \t]*", "", line).replace(_GONE, "").rstrip(" \t")
+        if kept:
+            lines.append(kept)
+    return "\n".join(lines)
 
 
 def unsettled(findings: Iterable[Finding], rules: Iterable[Rule]) -> list[Finding]:

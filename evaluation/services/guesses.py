@@ -50,10 +50,11 @@ def record_guess(slot: Slot, guess: str, *, by_user: User) -> AuthorGuess:
             % {"guess": guess, "known": ", ".join(AuthorGuess.Guess.values)}
         )
     with transaction.atomic():
+        # The trial before the slot, as whoever locks the scores does.
+        trial = locked_trial(slot.rater.trial, Trial.State.SCORING)
         row = Slot.objects.select_for_update(of=("self",)).select_related("rater__trial").get(pk=slot.pk)
         if row.rater.user_id != by_user.pk or str(row.pk) not in guess_sample(row.rater):
             raise NotAllowedError(_("This form is not yours."))
-        trial = locked_trial(row.rater.trial, Trial.State.SCORING)
         if row.rater.slots.unscored().exists():
             raise WrongStateError(_("Score every form first."))
         if AuthorGuess.objects.filter(slot=row).exists():

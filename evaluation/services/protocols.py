@@ -43,8 +43,8 @@ def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> 
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        UserError: an unknown field, an empty title, alpha outside (0, 1), an unknown adjustment, or a primary endpoint
-            that `evaluation.endpoint` does not read.
+        UserError: an unknown field, an empty title, alpha outside (0, 1), an unknown adjustment, authors that are no
+            text, exclusions that are no list of texts, or a primary endpoint that `evaluation.endpoint` does not read.
     """
     require_designer(site, by_user)
     if not fields.get("multiplicity", "holm"):
@@ -127,6 +127,12 @@ def _check(fields: Mapping[str, Any]) -> None:
                 _("multiplicity: %(name)s; known: %(known)s")
                 % {"name": value, "known": ", ".join(ADJUSTMENTS)}
             )
+        if name == "authors" and not isinstance(value, str):
+            raise UserError(_("authors: give one text"))
+        if name == "exclusions" and not (
+            isinstance(value, list) and all(isinstance(one, str) for one in value)
+        ):
+            raise UserError(_("exclusions: give a list of texts"))
         if name == "rules":
             _check_rules(value)
         if name == "primary_endpoint":

@@ -40,13 +40,20 @@ def lock_trial(trial: Trial, *, by_user: User, reason: str = "") -> Trial:
         WrongStateError: the trial is not being scored, its design was altered, or forms are empty and no
             reason was given.
     """
-    empty = open_forms(trial)
-    if empty and not reason.strip():
-        raise WrongStateError(
-            _("%(name)s: %(count)s forms are not scored; give a reason to lock it all the same.")
-            % {"name": trial.name, "count": empty}
-        )
-    return _move(trial, Trial.State.SCORING, Trial.State.LOCKED, "locked", by_user, reason, "locked_at")
+    require_designer(trial.site, by_user)
+    with transaction.atomic():
+        row = locked_trial(trial, Trial.State.SCORING)
+        # Whoever stores a form holds its slot until the end: from here on no score is under way, and a form that
+        # waits for its slot meets the locked trial.
+        slots = Slot.objects.select_for_update(of=("self",)).filter(rater__trial=row).order_by("pk")
+        list(slots.values_list("pk", flat=True))
+        empty = open_forms(row)
+        if empty and not reason.strip():
+            raise WrongStateError(
+                _("%(name)s: %(count)s forms are not scored; give a reason to lock it all the same.")
+                % {"name": row.name, "count": empty}
+            )
+        return _move(trial, Trial.State.SCORING, Trial.State.LOCKED, "locked", by_user, reason, "locked_at")
 
 
 def open_forms(trial: Trial) -> int:
@@ -121,11 +128,9 @@ def record_scores(
         UserError: an aspect is missing or unknown, or a value is no whole number within the scale.
     """
     with transaction.atomic():
-        row = (
-            Slot.objects.select_for_update(of=("self",))
-            .select_related("rater__trial__site", "rater__user", "answer")
-            .get(pk=slot.pk)
-        )
+        Slot.objects.select_for_update().get(pk=slot.pk)
+        # Read once more behind the lock: joined to it, trial and rater would be those from before the wait for it.
+        row = Slot.objects.select_related("rater__trial__site", "rater__user", "answer").get(pk=slot.pk)
         rater, trial = row.rater, row.rater.trial
         _check_turn(row, by_user)
         aspects = {aspect.key: aspect for aspect in trial.aspects.all()}

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
-from evaluation.models import Arm, Trial
+from evaluation.models import Arm, Protocol, Trial
+from evaluation.services.protocols import protocol_hash
 from evaluation.services.raters import consent
 from evaluation.services.trials import create_trial
 from mammo.accounts.models import AuditEvent, User
@@ -142,3 +144,62 @@ def test_bad_bodies_name_what_is_wrong(rita: User, caller: Caller, act: str, bod
     answer = send(caller(rita), f"trials/{draft.pk}/{act}", body)
     assert answer.status_code == 400
     assert named in answer.content.decode()
+
+
+def test_a_protocol_by_program_is_the_one_that_the_page_makes_and_shows(
+    rita: User, site: Any, caller: Caller
+) -> None:
+    cohort = Cohort.objects.create(site=site, name="Readers", by_user=rita)
+    said = {
+        "title": "Plan", "authors": "Rita Roe; Sena Sun", "ethics_approval": "EC-1", "consent_basis": "waiver",
+        "alpha": 0.025, "multiplicity": "bonferroni", "analysis_plan": "contrasts",
+        "primary_endpoint": {"endpoint": "correctness", "hypothesis": "superiority"},
+        "rules": {"missing_scores": "left out"}, "exclusions": ["implants", "no report"], "cohort": str(cohort.pk),
+    }  # fmt: skip
+    client = caller(rita)
+    given = made(client, "protocols", {"site": site.code, **said})
+    page = Client()
+    page.force_login(rita)
+    fields = {
+        "site": site.pk, "title": "Plan", "authors": "Rita Roe; Sena Sun", "ethics_approval": "EC-1",
+        "consent_basis": "waiver", "alpha": "0.025", "multiplicity": "bonferroni", "analysis_plan": "contrasts",
+        "endpoint": "correctness", "hypothesis": "superiority", "missing_scores": "left out",
+        "exclusions": "implants\nno report", "cohort": str(cohort.pk), "idempotency_key": str(uuid.uuid4()),
+    }  # fmt: skip
+    assert page.post(reverse("evaluation:protocol-new"), fields).status_code == 302
+    by_program, by_page = Protocol.objects.get(pk=given["id"]), Protocol.objects.exclude(pk=given["id"]).get()
+    # Frozen, they would have one hash: every field is the same.
+    assert protocol_hash(by_program) == protocol_hash(by_page)
+    for row in (by_program, by_page):
+        read = client.get(f"{V1}/protocols/{row.pk}/").json()
+        assert {name: read[name] for name in said} == said
+    shown = page.get(reverse("evaluation:protocol", args=[by_program.pk])).content.decode()
+    assert "implants; no report" in shown
+    assert "Rita Roe; Sena Sun" in shown
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"multiplicity": "some very long procedure that fits no column of the table"}, "multiplicity"),
+        ({"multiplicity": ""}, "multiplicity"),
+        ({"exclusions": "implants"}, "exclusions"),
+        ({"authors": ["Rita", "Sena"]}, "authors"),
+        ({"cohort": "none"}, "cohort"),
+    ],
+)
+def test_a_protocol_that_the_model_does_not_hold_is_refused(
+    rita: User, site: Any, caller: Caller, wrong: dict[str, Any], field: str
+) -> None:
+    answer = send(caller(rita), "protocols", {"site": site.code, "title": "Plan", **wrong})
+    assert answer.status_code == 400
+    assert set(answer.json()["fields"]) == {field}
+    assert not Protocol.objects.exists()
+
+
+def test_a_cohort_of_another_site_is_unknown(rita: User, site: Any, other_site: Any, caller: Caller) -> None:
+    theirs = Cohort.objects.create(site=other_site, name="Theirs", by_user=rita)
+    body = {"site": site.code, "title": "Plan", "cohort": str(theirs.pk)}
+    answer = send(caller(rita), "protocols", body)
+    assert (answer.status_code, "cohort" in answer.json()["detail"]) == (400, True)
+    assert made(caller(rita), "protocols", {"site": site.code, "title": "Plan"})["multiplicity"] == "holm"

@@ -1,5 +1,7 @@
 """The neutral style and the screen."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,9 +45,21 @@ def test_marks_that_tell_a_system_from_a_doctor_go(raw: str, shown: str) -> None
 
 
 @given(st.text(alphabet=st.sampled_from("ab 中，,.。!?*_#`>-12()[]\n\t•😀<|>："), max_size=60))
-def test_the_neutral_style_is_a_fixed_point_after_two_passes(raw: str) -> None:
-    once = neutral_text(neutral_text(raw))
-    assert neutral_text(once) in (once, neutral_text(neutral_text(once)))
+def test_the_neutral_style_is_a_fixed_point(raw: str) -> None:
+    assert neutral_text(neutral_text(raw)) == neutral_text(raw)
+
+
+@given(st.text(max_size=60))
+def test_the_neutral_style_of_any_text_is_a_fixed_point(raw: str) -> None:
+    assert neutral_text(neutral_text(raw)) == neutral_text(raw)
+
+
+def test_the_neutral_style_of_thousands_of_texts_is_a_fixed_point() -> None:
+    rng = random.Random(7)
+    marks = ["#", "*", "_", ">", "-", "`", "[", "](", ")", "1.", "2)", "(3)", " ", "\n", "，", ",", ".", "。", "中", "a",
+             "b", "😀", "•", "\u3000", "\u200b", "~~~", "---", "！", "!", "\t", "１", ":"]  # fmt: skip
+    texts = ["".join(rng.choices(marks, k=rng.randint(1, 30))) for _ in range(20_000)]
+    assert [text for text in texts if neutral_text(neutral_text(text)) != neutral_text(text)] == []
 
 
 @pytest.mark.parametrize(
@@ -154,6 +168,29 @@ def test_rules_remove_words_or_sentences_and_accept() -> None:
     assert unsettled(findings, [Rule(findings[0].matched.upper(), ACCEPT, "r")]) == []
     chinese = "作为AI语言模型，我不能诊断。密度为C类。"
     assert apply_rules(chinese, [Rule("作为AI语言模型", REMOVE_SENTENCE, "r")]) == "密度为C类。"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("第一段。我院建议复查。\n\n第二段。", "第一段。建议复查。\n\n第二段。"),
+        ("第一段。\n\n我院，建议复查。\n\n第二段。", "第一段。\n\n建议复查。\n\n第二段。"),
+        ("第一段。\n我院\n第二段。", "第一段。\n第二段。"),
+        ("• 我院：复查\n• 随访\n\n\n，旧标点", "• ：复查\n• 随访\n\n\n，旧标点"),
+        ("没有。\n\n  缩进", "没有。\n\n  缩进"),
+    ],
+)
+def test_removing_words_leaves_paragraphs_and_other_lines_alone(text: str, shown: str) -> None:
+    assert apply_rules(text, [Rule("我院", REMOVE, "r")]) == shown
+
+
+@given(st.text(alphabet=st.sampled_from("ab。，: \n"), max_size=50))
+def test_removing_words_changes_no_line_that_does_not_hold_them(text: str) -> None:
+    lines = [f"{line}zebra" if place % 2 else line for place, line in enumerate(text.split("\n"))]
+    without = apply_rules("\n".join(lines), [Rule("zebra", REMOVE, "r")]).split("\n")
+    kept = [line for place, line in enumerate(text.split("\n")) if not place % 2]
+    rest = iter(without)
+    assert all(any(line == other for other in rest) for line in kept)
 
 
 @given(st.text(alphabet=st.sampled_from("ab1 。.!？\n密，"), max_size=50))
