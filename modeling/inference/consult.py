@@ -1,7 +1,9 @@
 """`python -m modeling.inference.consult REQUEST.json ANSWER.jsonl`: one answer that can be read while it is written.
 
 Every piece of text is appended to the request's `stream` file in the working folder as soon as it is there; when the
-`stop` file appears the answer ends where it is. The whole answer goes into the answer file as always.
+`stop` file appears the answer ends where it is. The whole answer goes into the answer file as always. Where the dialogue
+is longer than the model's positions, its oldest rounds are left out; how many is told as the parameter
+`rounds_left_out`.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
         sampling = Sampling(**request.get("parameters", {}))
         system = MammoVLMSystem(request["spec"]["path"], sampling)
+        question, left_out = system.without_oldest_rounds(question)
         folder = Path(arguments[0]).parent
         with (folder / request["stream"]).open("a", encoding="utf-8") as lines:
             stream = Stream(lines, folder / request["stop"], sampling.max_new_tokens)
@@ -72,6 +75,8 @@ def main(arguments: Sequence[str]) -> int:
                 [Draw(question, 0, int(request.get("seed", 0)))], lambda rows: None, on_text=stream.take
             )
         row = to_row("consultation", system.revision, WrittenAnswer("turn", 0, answer, 1, True))
+        if left_out:
+            row["parameters"] = {**row["parameters"], "rounds_left_out": left_out}
         if stream.stopped:
             row |= {"finish_reason": "stopped", "text": stream.written}
         with AnswerWriter(arguments[1]) as writer:

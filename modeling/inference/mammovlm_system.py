@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,15 @@ from torch import Tensor
 from modeling.data.snapshot import file_sha256
 from modeling.inference.images import study_array
 from modeling.inference.native import check_length, default_batch_size, to_answer
-from modeling.inference.systems import Answer, Draw, ImageFile, Progress, SystemUnavailableError, sha256_of
+from modeling.inference.systems import (
+    Answer,
+    Draw,
+    ImageFile,
+    Progress,
+    Question,
+    SystemUnavailableError,
+    sha256_of,
+)
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.generation import Prompt, Sampling, generate_rows, next_token
 from modeling.nn.language import (
@@ -94,22 +103,42 @@ class MammoVLMSystem:
             for draw, prompt, row in zip(draws, prompts, written, strict=True)
         ]
 
+    def without_oldest_rounds(self, question: Question) -> tuple[Question, int]:
+        """The question with as much of the dialogue before it as fits the model's positions beside the longest answer.
+
+        Returns:
+            the question, without its oldest rounds (a question and its answer each) where they don't fit, and how many
+            those are; alone it may still be too long, which `write` refuses.
+        """
+        most = int(getattr(self.model.language_model.config, "max_position_embeddings", 0) or 0)
+        left_out = 0
+        shorter = question
+        while len(shorter.turns) > 1 and most:
+            if len(self._ids(shorter)) + self.sampling.max_new_tokens <= most:
+                break
+            left_out += 1
+            shorter = replace(question, turns=question.turns[2 * left_out :])
+        return shorter, left_out
+
     def next_token_log_probability(self, draw: Draw) -> tuple[Tensor, Callable[[str], list[int]]]:
         """Log-probabilities (V,) of the answer's first token, and how a text becomes token ids."""
         return next_token(self.model, self._prompt(draw)), self.encoder.encode_plain
 
     def _prompt(self, draw: Draw) -> Prompt:
-        question, config = draw.question, self.model.config
-        ids = self.encoder.prompt(
+        question, ids = draw.question, self._ids(draw.question)
+        vectors = self._encode(question.images) if question.images else None
+        prompt = Prompt(ids, draw.seed, vectors)
+        check_length(prompt, draw, self.sampling, self.model.language_model.config)
+        return prompt
+
+    def _ids(self, question: Question) -> list[int]:
+        config = self.model.config
+        return self.encoder.prompt(
             question.turns,
             context=question.context,
             visual_tags=config.tags([(image.laterality, image.view) for image in question.images]),
             per_tag=config.tokens_per_vector,
         )
-        vectors = self._encode(question.images) if question.images else None
-        prompt = Prompt(ids, draw.seed, vectors)
-        check_length(prompt, draw, self.sampling, self.model.language_model.config)
-        return prompt
 
     def _encode(self, images: tuple[ImageFile, ...]) -> Tensor:
         """The images' visual vectors (views, C), or (1, C) with per_study."""

@@ -280,3 +280,12 @@ def test_remarks_are_never_changed(consultation: Consultation, sena: User) -> No
     with pytest.raises((DatabaseError, ValidationError)), transaction.atomic():
         TurnRemark.objects.update(thumb="down")
     assert timezone.now() > TurnRemark.objects.get().created_at
+
+
+def test_the_page_says_which_rounds_an_answer_did_not_see(consultation: Consultation, sena: User) -> None:
+    turn = service.ask(consultation, by_user=sena, text=QUESTION)
+    finish(turn, parameters={"temperature": 0.7, "rounds_left_out": 3})
+    client = Client()
+    client.force_login(sena)
+    page = client.get(consultation.get_absolute_url()).content.decode()
+    assert "it did not see the first 3 rounds" in page

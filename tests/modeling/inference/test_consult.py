@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from modeling.data.exchange import BadRequestError
 from modeling.data.planted import plant, read_planted, write_planted
 from modeling.inference import consult, memorisation
 from modeling.inference.mammovlm_system import MammoVLMSystem
@@ -31,8 +32,10 @@ def ask(tmp_path, folder, **more):
     }  # fmt: skip
     (tmp_path / "request.json").write_text(json.dumps(request))
     code = consult.main([str(tmp_path / "request.json"), str(tmp_path / "answer.jsonl")])
-    (row,) = [json.loads(line) for line in (tmp_path / "answer.jsonl").read_text().splitlines()]
-    pieces = [json.loads(line)["text"] for line in (tmp_path / "stream.jsonl").read_text().splitlines()]
+    (row,) = [json.loads(line) for line in (tmp_path / "answer.jsonl").read_text().split("\n")[:-1]]
+    # By line feeds alone, as the service reads it: a model may write other signs that end a line.
+    lines = (tmp_path / "stream.jsonl").read_text().split("\n")[:-1]
+    pieces = [json.loads(line)["text"] for line in lines]
     return code, row, pieces
 
 
@@ -53,6 +56,36 @@ def test_a_stop_ends_the_answer_where_it_is(tmp_path, folder):
     assert row["finish_reason"] == "stopped"
     assert row["tokens"] <= 2
     assert row["text"] == "".join(pieces)
+
+
+def test_a_dialogue_beyond_the_models_positions_goes_on_without_its_oldest_rounds(tmp_path, folder):
+    rounds = [f"第{n}问：我的乳腺密度是哪一型？" if n % 2 == 0 else "您的乳腺是C型。" * 40 for n in range(24)]
+    code, row, pieces = ask(tmp_path, folder, turns=[*rounds, "最后问？"])
+    assert (code, bool(pieces)) == (0, True)
+    left_out = row["parameters"]["rounds_left_out"]
+    assert 0 < left_out < 12
+    system = MammoVLMSystem(folder, Sampling(temperature=0.9, max_new_tokens=24))
+    seen = tuple([*rounds, "最后问？"][2 * left_out :])
+    (whole,) = system.write([Draw(Question("q", seen), 0, 5)], lambda rows: None)
+    assert (row["text"], row["prompt_sha256"]) == (whole.text, whole.prompt_sha256)
+    one_more = Question("q", tuple([*rounds, "最后问？"][2 * left_out - 2 :]))
+    with pytest.raises(BadRequestError, match="positions"):
+        system.write([Draw(one_more, 0, 5)], lambda rows: None)
+
+
+def test_a_dialogue_that_fits_is_read_whole(tmp_path, folder):
+    _, row, _ = ask(tmp_path, folder, turns=["一？", "答。", "二？"])
+    assert "rounds_left_out" not in row["parameters"]
+
+
+def test_a_single_question_beyond_them_is_refused(tmp_path, folder, capsys):
+    request = {
+        "spec": {"path": str(folder)}, "turns": ["乳腺" * 2000], "stream": "s", "stop": "t",
+        "parameters": {"max_new_tokens": 24},
+    }  # fmt: skip
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    assert consult.main([str(tmp_path / "request.json"), str(tmp_path / "a.jsonl")]) == 2
+    assert "positions" in capsys.readouterr().err
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path, capsys):
