@@ -32,8 +32,10 @@ def ask(tmp_path, folder, **more):
     }  # fmt: skip
     (tmp_path / "request.json").write_text(json.dumps(request))
     code = consult.main([str(tmp_path / "request.json"), str(tmp_path / "answer.jsonl")])
-    (row,) = [json.loads(line) for line in (tmp_path / "answer.jsonl").read_text().splitlines()]
-    pieces = [json.loads(line)["text"] for line in (tmp_path / "stream.jsonl").read_text().splitlines()]
+    (row,) = [json.loads(line) for line in (tmp_path / "answer.jsonl").read_text().split("\n")[:-1]]
+    # By line feeds alone, as the service reads it: a model may write other signs that end a line.
+    lines = (tmp_path / "stream.jsonl").read_text().split("\n")[:-1]
+    pieces = [json.loads(line)["text"] for line in lines]
     return code, row, pieces
 
 
