@@ -10,11 +10,10 @@ from typing import Any
 from django.urls import reverse
 
 from evaluation.models import Trial
-from evaluation.services.scoring import lock_trial
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import create_account
 from modeling.models import Metric, Run
-from tests.access.objects import furnish
+from tests.access.objects import furnish, opened_trial
 from tests.evaluation import reading_scene, scene
 
 Keys = dict[str, Any]
@@ -332,35 +331,9 @@ def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     trial = Trial.objects.get(pk=keys["trial"])
     questions = [row.question for row in trial.trial_questions.select_related("question")]
     keys["draft_trial"] = scene.draft_trial(people["rita"], questions, people["june"], name="Draft").pk
-    keys["locked_trial"] = _scored(people, questions, "Scored").pk
-    keys["fresh_rater"] = _opened(people, questions, "Just opened").raters.get(user=people["sena"]).pk
+    opened = opened_trial(people, questions, "Just opened")
+    keys["fresh_rater"] = opened.raters.get(user=people["sena"]).pk
     study = reading_scene.open_study(people["rita"], [people["june"]], count=2, name="Just opened")
     study.readers.update(consented_at=None)
     keys["fresh_reader"] = study.readers.get().pk
     return people, keys
-
-
-def _opened(people: dict[str, User], questions: list[Any], name: str) -> Trial:
-    from evaluation.services.freezing import freeze_trial
-    from evaluation.services.raters import add_rater
-    from evaluation.services.scoring import open_scoring
-
-    rita = people["rita"]
-    trial = scene.draft_trial(rita, questions, people["june"], name=name)
-    scene.answer_all(trial, rita, people["june"])
-    for rater in (people["sena"], people["sol"]):
-        add_rater(trial, rater, by_user=rita)
-    freeze_trial(trial, by_user=rita)
-    open_scoring(trial, by_user=rita)
-    return trial
-
-
-def _scored(people: dict[str, User], questions: list[Any], name: str) -> Trial:
-    from evaluation.services.raters import consent
-
-    trial = _opened(people, questions, name)
-    for row in trial.raters.select_related("user"):
-        consent(row, by_user=row.user)
-    scene.score_all(trial)
-    lock_trial(trial, by_user=people["rita"], reason="")
-    return Trial.objects.get(pk=trial.pk)
