@@ -10,7 +10,17 @@ from annotation.models import Campaign, Purpose, Question
 from annotation.querysets import KEEPERS
 from annotation.services.access import require_not_own
 from mammo.accounts.models import Site, User
-from mammo.core.errors import UserError
+from mammo.core.errors import NotAllowedError, UserError
+
+
+def require_researcher(user: User) -> None:
+    """Let in only who runs campaigns somewhere: asked before a body is read that names the site.
+
+    Raises:
+        NotAllowedError: the account is researcher or administrator of no site.
+    """
+    if not user.sites_as(*RESEARCHERS).exists():
+        raise NotAllowedError(_("this account runs no campaigns"))
 
 
 def researched_site(user: User, code: str) -> Site:

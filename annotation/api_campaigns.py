@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation import api_campaign_serializers as given_by
-from annotation.api_access import kept, managed, researched_site, visible
+from annotation.api_access import kept, managed, require_researcher, researched_site, visible
 from annotation.api_serializers import CampaignDesignSerializer, QuestionSerializer
 from annotation.api_work import checked
 from annotation.api_work_serializers import PhraseSerializer
@@ -67,6 +67,7 @@ class RunActions(RoomViewSet[Campaign]):
     )
     def create(self, request: Request) -> Response:
         """Make a draft campaign at a site where the account is researcher."""
+        require_researcher(self.user)
         given = checked(given_by.NewCampaignSerializer, request)
         site = researched_site(self.user, given.pop("site"))
         name = given.pop("name")
@@ -92,7 +93,7 @@ class RunActions(RoomViewSet[Campaign]):
     @settings_of.mapping.post
     def change_settings(self, request: Request, pk: uuid.UUID) -> Response:
         """Change settings; what raters have seen is frozen once the first answer was sent in (409)."""
-        given, campaign = checked(given_by.ChangedSettingsSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.ChangedSettingsSerializer, request)
         version = given.pop("version")
         self._once(
             request,
@@ -116,7 +117,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="proposer")
     def change_proposer(self, request: Request, pk: uuid.UUID) -> Response:
         """Name another proposing system; only before the first proposal."""
-        given, campaign = checked(given_by.NewProposerSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.NewProposerSerializer, request)
         self._once(request, campaign, lambda: campaigns.change_proposer(campaign, by_user=self.user, **given))
         campaign.refresh_from_db()
         return Response(CampaignDesignSerializer(campaign).data)
@@ -136,7 +137,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="texts/instructions")
     def change_instructions(self, request: Request, pk: uuid.UUID) -> Response:
         """A new version of the instructions; judgements name the one they were made under."""
-        given, campaign = checked(given_by.NewInstructionsSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.NewInstructionsSerializer, request)
         self._once(
             request,
             campaign,
@@ -155,7 +156,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="texts/guideline")
     def change_guideline(self, request: Request, pk: uuid.UUID) -> Response:
         """A new version of the guideline, its edition named; error tags cite its headings."""
-        given, campaign = checked(given_by.NewGuidelineSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.NewGuidelineSerializer, request)
         self._once(
             request,
             campaign,
@@ -197,7 +198,7 @@ class RunActions(RoomViewSet[Campaign]):
     @members.mapping.post
     def add_member(self, request: Request, pk: uuid.UUID) -> Response:
         """Let a person work on a campaign; one who does already is put into the pool that is named."""
-        given, campaign = checked(given_by.NewMemberSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.NewMemberSerializer, request)
         person = self._person(campaign, given["user"])
 
         def add() -> None:
@@ -219,7 +220,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="members/remove")
     def remove_member(self, request: Request, pk: uuid.UUID) -> Response:
         """A person works here no longer; what they did stays, what they hold is free again."""
-        given, campaign = checked(given_by.FormerMemberSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.FormerMemberSerializer, request)
         rows = CampaignMember.objects.filter(campaign=campaign, purpose=given["purpose"])
 
         def remove() -> None:
@@ -252,7 +253,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: uuid.UUID) -> Response:
         """Open or close a campaign."""
-        given, campaign = checked(given_by.MoveSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.MoveSerializer, request)
 
         def act() -> None:
             if given["to"] == "open":
@@ -272,7 +273,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="share-out")
     def share_out(self, request: Request, pk: uuid.UUID) -> Response:
         """Assign what nobody holds to named people in equal parts."""
-        given, campaign = checked(given_by.ShareSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.ShareSerializer, request)
         people = [self._person(campaign, name) for name in dict.fromkeys(given["people"])]
         purpose = given["purpose"]
         self._once(
@@ -313,7 +314,7 @@ class RunActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="exports")
     def write_set(self, request: Request, pk: uuid.UUID) -> Response:
         """Queue a training set from the picked answers."""
-        given, campaign = checked(given_by.NewExportSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.NewExportSerializer, request)
         rows = rows_made_once(
             request,
             lambda: [export.queue_export(campaign, by_user=self.user, **given)],
@@ -343,7 +344,7 @@ class QuestionsInActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="uploads")
     def read_table(self, request: Request, pk: uuid.UUID) -> Response:
         """Read a table of questions; nothing is taken in before it is confirmed (`uploads`)."""
-        given, campaign = checked(given_by.NewUploadSerializer, request), kept(self.user, pk)
+        campaign, given = kept(self.user, pk), checked(given_by.NewUploadSerializer, request)
         file = SimpleUploadedFile(given["name"], given["content"])
         rows = rows_made_once(
             request,
@@ -363,7 +364,7 @@ class QuestionsInActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="questions")
     def add_question(self, request: Request, pk: uuid.UUID) -> Response:
         """Take in one question; it is cleaned of identity. One that the campaign holds already is answered 409."""
-        given, campaign = checked(given_by.NewQuestionSerializer, request), kept(self.user, pk)
+        campaign, given = kept(self.user, pk), checked(given_by.NewQuestionSerializer, request)
         text = "\n---\n".join(given.pop("turns"))
         rows = rows_made_once(
             request,
@@ -382,7 +383,7 @@ class QuestionsInActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="invitations")
     def invite(self, request: Request, pk: uuid.UUID) -> Response:
         """Make a link for one patient's tablet; its address is told once."""
-        given, campaign = checked(given_by.NewInvitationSerializer, request), kept(self.user, pk)
+        campaign, given = kept(self.user, pk), checked(given_by.NewInvitationSerializer, request)
         addresses: dict[uuid.UUID, str] = {}
 
         def make() -> list[TabletLink]:
@@ -404,7 +405,7 @@ class QuestionsInActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["post"], url_path="phrases")
     def add_phrase(self, request: Request, pk: uuid.UUID) -> Response:
         """Add a sentence to one's phrase book; the same one twice changes nothing."""
-        given, campaign = checked(given_by.NewPhraseSerializer, request), visible(self.user, pk)
+        campaign, given = visible(self.user, pk), checked(given_by.NewPhraseSerializer, request)
         rows = rows_made_once(
             request,
             lambda: [phrases.add(campaign, by_user=self.user, **given)],

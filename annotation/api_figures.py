@@ -92,7 +92,7 @@ class PracticeActions(RoomViewSet[Campaign]):
     @practice_set.mapping.post
     def add_practice(self, request: Request, pk: uuid.UUID) -> Response:
         """Add an example; refused once somebody has practised."""
-        given, campaign = checked(given_by.NewPracticeItemSerializer, request), managed(self.user, pk)
+        campaign, given = managed(self.user, pk), checked(given_by.NewPracticeItemSerializer, request)
         answers = [practice.PracticeAnswer(**one) for one in given.pop("answers")]
         rows = rows_made_once(
             request,
@@ -116,8 +116,9 @@ class PracticeActions(RoomViewSet[Campaign]):
     @practise_correct.mapping.post
     def practise_correcting(self, request: Request, pk: uuid.UUID) -> Response:
         """Say what is wrong with each answer; the first try stands, the solution comes back."""
+        campaign = self._practised(pk, Purpose.CORRECT)
         given = checked(given_by.PractisedCorrectionSerializer, request)
-        item = self._example(pk, given["item"])
+        item = self._example(campaign, given["item"])
         tags = {int(place): codes for place, codes in given["tags"].items() if place.isdecimal()}
         texts = {int(place): text for place, text in given["texts"].items() if place.isdecimal()}
         rows = rows_made_once(
@@ -146,8 +147,9 @@ class PracticeActions(RoomViewSet[Campaign]):
     @practise_pick.mapping.post
     def practise_picking(self, request: Request, pk: uuid.UUID) -> Response:
         """Pick the best answer; the first try stands, the solution comes back."""
+        campaign = self._practised(pk, Purpose.PICK)
         given = checked(given_by.PractisedPickSerializer, request)
-        item = self._example(pk, given["item"])
+        item = self._example(campaign, given["item"])
         rows = rows_made_once(
             request,
             lambda: [
@@ -160,16 +162,21 @@ class PracticeActions(RoomViewSet[Campaign]):
         return Response(given_by.PractisedSerializer(rows[0]).data, status=201)
 
     def _next_example(self, pk: uuid.UUID, purpose: str) -> Response:
-        campaign = visible(self.user, pk)
-        require_member(campaign, self.user, purpose)
+        campaign = self._practised(pk, purpose)
         item = practice.next_item(campaign, self.user, purpose)
         score = practice.score_of(campaign, self.user, purpose)
         found: dict[str, Any] = {"done": score.done, "right": score.right, "possible": score.possible}
         found["example"] = None if item is None else _shown(item, purpose)
         return Response(given_by.PractiseSerializer(found).data)
 
-    def _example(self, pk: uuid.UUID, item: uuid.UUID) -> PracticeItem:
-        rows = visible(self.user, pk).practice_items.select_related("campaign__site")
+    def _practised(self, pk: uuid.UUID, purpose: str) -> Campaign:
+        """A campaign this account works on for `purpose`; for everybody else there is no practice."""
+        campaign = visible(self.user, pk)
+        require_member(campaign, self.user, purpose)
+        return campaign
+
+    def _example(self, campaign: Campaign, item: uuid.UUID) -> PracticeItem:
+        rows = campaign.practice_items.select_related("campaign__site")
         found: PracticeItem = get_object_or_404(rows, pk=item)
         return found
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from annotation import api_work_serializers as given_by
 from annotation.api import RESEARCHERS
-from annotation.api_access import researched_site
+from annotation.api_access import require_researcher, researched_site
 from annotation.api_campaign_serializers import TakenInSerializer, UploadSerializer
 from annotation.api_work import checked
 from annotation.models import Campaign, EndpointApproval, Flag, Notification, Phrase, QuestionUpload, Skip
@@ -238,6 +238,7 @@ class EndpointViewSet(ReadOnlyRoomViewSet[EndpointApproval]):
     )
     def create(self, request: Request) -> Response:
         """Ask that cleaned texts may be sent to an endpoint; another person must approve it."""
+        require_researcher(self.user)
         given = checked(given_by.NewEndpointSerializer, request)
         site = researched_site(self.user, given.pop("site"))
         rows = rows_made_once(

@@ -88,6 +88,7 @@ class WorkActions(RoomViewSet[Question]):
     @action(detail=True, methods=["post"])
     def skip(self, request: Request, pk: uuid.UUID) -> Response:
         """Leave a question to somebody else in this round, with a reason; what was typed is kept."""
+        self.get_object()  # what is not there is so before the body is read
         given = checked(given_by.NewSkipSerializer, request)
         question = may_work(self.user, pk, given["purpose"])
         rows = rows_made_once(
@@ -160,9 +161,9 @@ class WorkActions(RoomViewSet[Question]):
     @holders.mapping.post
     def assign(self, request: Request, pk: uuid.UUID) -> Response:
         """Give a question to a named person, take it back, or move it; drafts stay."""
-        given = checked(given_by.NewAssignmentSerializer, request)
         rows = Question.objects.managed_by(self.user).select_related("campaign__site", "patient")
         question = get_object_or_404(rows, pk=pk)
+        given = checked(given_by.NewAssignmentSerializer, request)
         people = User.objects.filter(campaign_memberships__campaign=question.campaign) | User.objects.filter(
             leases__question=question
         )
@@ -200,9 +201,10 @@ class WorkActions(RoomViewSet[Question]):
     @correction_draft.mapping.post
     def save_correction_draft(self, request: Request, pk: uuid.UUID) -> Response:
         """Keep what was typed; an older version is answered 409 with what stands, and overwrites nothing."""
+        question = may_work(self.user, pk, Purpose.CORRECT)
         given = checked(given_by.NewCorrectionDraftSerializer, request)
         content = {"items": {key: dict(item) for key, item in given["items"].items()}}
-        return self._save(request, pk, Purpose.CORRECT, content, given["version"])
+        return self._save(request, question, Purpose.CORRECT, content, given["version"])
 
     @extend_schema(operation_id="questions_pick_draft", responses=given_by.DraftSerializer)
     @action(detail=True, methods=["get"], url_path="pick/draft")
@@ -219,9 +221,10 @@ class WorkActions(RoomViewSet[Question]):
     @pick_draft.mapping.post
     def save_pick_draft(self, request: Request, pk: uuid.UUID) -> Response:
         """Keep an unfinished choice, as a correction's draft."""
+        question = may_work(self.user, pk, Purpose.PICK)
         given = checked(given_by.NewPickDraftSerializer, request)
         version = given.pop("version")
-        return self._save(request, pk, Purpose.PICK, given, version)
+        return self._save(request, question, Purpose.PICK, given, version)
 
     def _draft(self, pk: uuid.UUID, purpose: str) -> Response:
         row = drafts.draft_of(may_work(self.user, pk, purpose), user=self.user, purpose=purpose)
@@ -229,10 +232,8 @@ class WorkActions(RoomViewSet[Question]):
         return Response({"version": row.version if row is not None else 0, "content": content})
 
     def _save(
-        self, request: Request, pk: uuid.UUID, purpose: str, content: dict[str, Any], version: int
+        self, request: Request, question: Question, purpose: str, content: dict[str, Any], version: int
     ) -> Response:
-        question = may_work(self.user, pk, purpose)
-
         def save() -> list[Question]:
             drafts.save_draft(
                 question, by_user=self.user, purpose=purpose, content=content, expected_version=version
@@ -240,7 +241,7 @@ class WorkActions(RoomViewSet[Question]):
             return [question]
 
         rows_made_once(request, save, Question.objects.filter(pk=question.pk))
-        return self._draft(pk, purpose)
+        return self._draft(question.pk, purpose)
 
     @extend_schema(
         operation_id="questions_correct_check",
@@ -251,8 +252,8 @@ class WorkActions(RoomViewSet[Question]):
     @action(detail=True, methods=["post"], url_path="correct/check")
     def check(self, request: Request, pk: uuid.UUID) -> Response:
         """Look through texts for what should be read again; nothing is stored or changed."""
-        texts = checked(given_by.TextsToCheckSerializer, request)["texts"]
         question = may_work(self.user, pk, Purpose.CORRECT)
+        texts = checked(given_by.TextsToCheckSerializer, request)["texts"]
         known = {str(key) for key in Proposal.objects.current(question).values_list("pk", flat=True)}
         facts, asked = facts_of(question), list(question.turns[::2])
         found = {key: warnings_in(text, facts, asked=asked) for key, text in texts.items() if key in known}
@@ -282,8 +283,8 @@ class WorkActions(RoomViewSet[Question]):
         return self._return(request, pk, Purpose.ADJUDICATE)
 
     def _return(self, request: Request, pk: uuid.UUID, purpose: str) -> Response:
-        given = checked(given_by.NewReturnSerializer, request)
         question = may_work(self.user, pk, purpose)
+        given = checked(given_by.NewReturnSerializer, request)
 
         def send_back() -> list[Question]:
             judged = judging(KIND, question.pk, by_user=self.user, study=question.study)
@@ -303,8 +304,8 @@ class WorkActions(RoomViewSet[Question]):
     @action(detail=True, methods=["post"], url_path="pick/write")
     def write_answer(self, request: Request, pk: uuid.UUID) -> Response:
         """None is acceptable: the senior writes the answer."""
-        given = checked(given_by.NewAnswerSerializer, request)
         question = may_work(self.user, pk, Purpose.PICK)
+        given = checked(given_by.NewAnswerSerializer, request)
         return self._picked(
             request, question, lambda: picks.write_answer(question, by_user=self.user, **given)
         )
@@ -332,8 +333,8 @@ class WorkActions(RoomViewSet[Question]):
     @adjudicate.mapping.post
     def submit_adjudication(self, request: Request, pk: uuid.UUID) -> Response:
         """Decide: uphold one of the choices, or take another corrected answer; a reason is needed."""
-        given = checked(given_by.NewAdjudicationSerializer, request)
         question = may_work(self.user, pk, Purpose.ADJUDICATE)
+        given = checked(given_by.NewAdjudicationSerializer, request)
         return self._picked(
             request, question, lambda: adjudication.adjudicate(question, by_user=self.user, **given)
         )

@@ -15,7 +15,7 @@ from annotation.models import Campaign
 from evaluation import api
 from evaluation import api_design_serializers as given_by
 from evaluation.api_serializers import ArmSerializer, TrialSerializer
-from evaluation.api_studies import Act, checked, designed_protocol, person_of
+from evaluation.api_studies import Act, checked, designed_protocol, person_of, require_designing
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
 from evaluation.models import Arm, Trial
 from evaluation.services import amendments, arms, drafts, freezing, raters, screening, trials
@@ -43,6 +43,7 @@ class DesignActions(RoomViewSet[Trial]):
     )
     def create(self, request: Request) -> Response:
         """Make a draft trial."""
+        require_designing(self.user)
         given = checked(given_by.NewTrialSerializer, request)
         protocol = designed_protocol(self.user, given.pop("protocol"))
         aspects = given.pop("aspects")

@@ -111,7 +111,14 @@ class ChangedTrialSerializer(TrialSettingsSerializer):
 
     def __init__(self, *args: Any, **kw: Any) -> None:
         super().__init__(*args, partial=True, **kw)
-        self.fields["version"].required = True
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A partial serializer lets every field be left out: the version may not be."""
+        if "version" not in attrs:
+            raise serializers.ValidationError(
+                {"version": [self.fields["version"].error_messages["required"]]}
+            )
+        return attrs
 
     def changes(self) -> dict[str, Any]:
         """The settings that were named."""

@@ -22,7 +22,7 @@ from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
 from mammo.archive.models import Cohort
-from mammo.core.errors import UserError
+from mammo.core.errors import NotAllowedError, UserError
 from modeling.models import Checkpoint
 
 Act = Callable[[], Any]
@@ -50,6 +50,16 @@ def person_of(user_name: str, site: Any) -> User:
     if found is None:
         raise UserError(_("username: nobody of this name at this site"))
     return found
+
+
+def require_designing(user: User) -> None:
+    """Let in only who designs somewhere: asked before a body is read that names the site or the protocol.
+
+    Raises:
+        NotAllowedError: the account designs at no site.
+    """
+    if not user.sites_as(*DESIGNERS).exists():
+        raise NotAllowedError(_("this account designs no trials"))
 
 
 def designed_protocol(user: User, pk: uuid.UUID) -> Protocol:
@@ -84,6 +94,7 @@ class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
     )
     def create(self, request: Request) -> Response:
         """Write a draft protocol."""
+        require_designing(self.user)
         given = checked(given_by.NewProtocolSerializer, request)
         site = self.user.sites_as(*DESIGNERS).filter(code=given.pop("site")).first()
         if site is None:
@@ -135,6 +146,7 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
     )
     def create(self, request: Request) -> Response:
         """Make a draft reader study, its model's output pinned to one checkpoint."""
+        require_designing(self.user)
         given = checked(given_by.NewReaderStudySerializer, request)
         protocol = designed_protocol(self.user, given.pop("protocol"))
         checkpoint = Checkpoint.objects.filter(run__site=protocol.site, pk=given.pop("checkpoint")).first()

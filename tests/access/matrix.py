@@ -18,7 +18,7 @@ PEOPLE = {
 }  # fmt: skip
 # Objects that belong to a person: a colleague's is asked for too.
 PERSONAL = {
-    "campaign", "question", "corrected", "proposal", "correction", "pick", "job", "export",
+    "campaign", "question", "corrected", "disputed", "proposal", "correction", "pick", "job", "export",
     "consultation", "turn", "upload", "rater", "slot", "score", "token", "asked", "reader", "reading_slot",
 }  # fmt: skip
 HEADER = ("address", "method", "object", *PEOPLE.values())
@@ -57,13 +57,17 @@ def page(rows: list[Row]) -> str:
     text = [
         "# Who reaches what",
         "Made by `python -m tests.access.matrix` from `tests/access/matrix.tsv`; `tests/access/test_matrix.py` "
-        "asks the site for every cell, and fails for an address that has no line.",
+        "asks the site for every cell, and fails for an address that lacks a line for one of the methods it answers, "
+        "and for a line that nobody reaches and no written reason covers.",
         "",
         "A cell gives the status for one's own object / a colleague's (where objects have owners) / one of "
         "another hospital / one that does not exist. 200 shown, 201 made, 204 done, 302 led on (signed out: to "
         "the sign-in page), 400 or 409 reached and told what is wrong with the empty form, 401 and 403 refused "
         "(only where it is the same whatever is named), 404 not there, which is also what a forbidden object "
-        "looks like: the bytes are the same. Every other address of Django's admin is for superusers alone.",
+        "looks like: the bytes are the same. What is sent is empty but for the object that a field names, and "
+        "access is settled before it is read. No page shown here names an object of the other hospital, "
+        "but for what belongs to none: events of accounts, and backups. Every "
+        "other address of Django's admin is for superusers alone.",
         "",
         "Sessions of data managers, researchers, administrators and superusers have shown a second factor here; "
         "before it they are led to setting one up from every address.",

@@ -5,8 +5,10 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.utils import timezone
 
 from annotation.models import (
     Campaign,
@@ -22,13 +24,19 @@ from annotation.models import (
     Skip,
     TrainingExport,
 )
+from annotation.services.campaigns import add_member, create_campaign, open_campaign
 from annotation.services.picks import pick
+from annotation.services.practice import PracticeAnswer, add_item
 from evaluation.models import DataExport, Trial
+from evaluation.reports.tables import TableOptions, build_table
+from evaluation.services.freezing import freeze_trial
+from evaluation.services.raters import add_rater, consent
 from evaluation.services.readings import next_reading
-from evaluation.services.scoring import next_slot, record_scores
+from evaluation.services.scoring import lock_trial, next_slot, open_scoring, record_scores
 from mammo.accounts.models import Site, User
 from mammo.archive import storage
 from mammo.archive.models import (
+    Backup,
     Cohort,
     Erasure,
     ImportBatch,
@@ -102,10 +110,15 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
             job=job.pk,
             export=TrainingExport.objects.create(campaign=campaign, format="trl", folder="none").pk,
         )
+    _add_example(objects.own, rita)
+    _add_disputed(objects, june, sena, sol, rita)
     _add_work_rows(objects.own, june, rita)
     brought_by = people.get("dana") or sol
     objects.anothers["upload"] = _read_table(objects.anothers["campaign"], brought_by)
     _add_studies(objects, trial, rita, june, jack)
+    questions = [row.question for row in trial.trial_questions.select_related("question")]
+    locked = locked_trial(people, questions, "Scored")
+    objects.own.update(locked_trial=locked.pk, cell=_cell_of(locked))
     arm = trial.arms.order_by("position")[0]
     snapshot = Snapshot.objects.create(site=site, name="set", folder="none", content_hash="c" * 64)
     run = Run.objects.create(site=site, stage="sft", snapshot=snapshot)
@@ -115,7 +128,8 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
     thumbnail = storage.thumbnail_path(study.images.all()[0].viewing_copy)
     thumbnail.write_bytes(b"a small picture")
     shared = {
-        "site": site.pk, "study": study.pk, "image": study.images.all()[0].pk, "trial": trial.pk, "arm": arm.pk,
+        "site": site.pk, "site_code": site.code,
+        "study": study.pk, "image": study.images.all()[0].pk, "trial": trial.pk, "arm": arm.pk,
         "snapshot": snapshot.pk, "run": run.pk, "batch": batch.pk, "item": item.pk,
         **_incoming(site, people.get("dana") or rita),
         "checkpoint": Checkpoint.objects.create(run=run, folder="none", sha256="d" * 64).pk,
@@ -130,12 +144,78 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
         site=site, number_hash="leaving", pseudonym=f"{site.code}-leaving", key_id=key_store().create()
     )
     asked = Erasure.objects.create(patient=leaving, requested_by=rita, reason="withdrew")
-    objects.own["erasure"] = asked.pk
+    objects.own.update(erasure=asked.pk, pseudonym=study.patient.pseudonym)
     objects.own["account"] = people["june"].pk
     objects.own["failed_job"] = Job.objects.create(
         kind="tests.access", site=site, by_user=rita, state="failed", finished_at=batch.created_at
     ).pk
     return objects
+
+
+def _add_example(keys: dict[str, Any], rita: User) -> None:
+    """An example to practise on in the campaign of the table's people, and a backup that stands."""
+    answers = [
+        PracticeAnswer(text="左乳有结节。", tags=["wrong_side"], reference="右乳有结节。"),
+        PracticeAnswer(text="请半年后复查。"),
+    ]
+    campaign = Campaign.objects.get(pk=keys["campaign"])
+    row = add_item(campaign, by_user=rita, question="哪一侧？", answers=answers, best=1, language="zh")
+    keys["example"] = row.pk
+    keys["backup"] = Backup.objects.create(content="all", taken_at=timezone.now(), where="tape 1").pk
+
+
+def _add_disputed(objects: Objects, june: User, sena: User, sol: User, rita: User) -> None:
+    """A question that two seniors settled differently: one for sena to decide, another one for sol."""
+    site = rita.sites_as("researcher").get()
+    pickers = [scene.person(site, f"{name}-{site.code}", "senior") for name in ("Pia", "Pepe")]
+    for decider, keys in ((sena, objects.own), (sol, objects.anothers)):
+        campaign = create_campaign(
+            f"Disputed, {decider.username}",
+            site=site,
+            by_user=rita,
+            proposer={"kind": "transformers", "path": "/models/tiny"},
+            senior_overlap=2,
+            adjudication=True,
+            seed=3,
+        )
+        people = ((june, "correct"), *((person, "pick") for person in pickers), (decider, "adjudicate"))
+        for person, purpose in people:
+            add_member(campaign, person, purpose, by_user=rita)
+        open_campaign(campaign, by_user=rita)
+        (question,) = annotation_scene.proposed(campaign, 1)
+        annotation_scene.settle(question, june)
+        candidates = Correction.objects.candidates(question)
+        for picker, chosen in zip(pickers, candidates, strict=False):
+            pick(question, by_user=picker, correction=chosen.pk)
+        keys["disputed"] = question.pk
+
+
+def opened_trial(people: dict[str, User], questions: list[Any], name: str, **settings_of: Any) -> Trial:
+    """A trial that june answered for and sena and sol may score."""
+    rita = people["rita"]
+    trial = scene.draft_trial(rita, questions, people["june"], name=name, **settings_of)
+    scene.answer_all(trial, rita, people["june"])
+    for rater in (people["sena"], people["sol"]):
+        add_rater(trial, rater, by_user=rita)
+    freeze_trial(trial, by_user=rita)
+    open_scoring(trial, by_user=rita)
+    return trial
+
+
+def locked_trial(people: dict[str, User], questions: list[Any], name: str) -> Trial:
+    """A trial that was scored to its last form and locked."""
+    trial = opened_trial(people, questions, name)
+    for row in trial.raters.select_related("user"):
+        consent(row, by_user=row.user)
+    scene.score_all(trial)
+    lock_trial(trial, by_user=people["rita"], reason="")
+    return Trial.objects.get(pk=trial.pk)
+
+
+def _cell_of(trial: Trial) -> str:
+    """The query that names a cell of the trial's first table."""
+    table = build_table(1, TableOptions(trial))
+    return urlencode({"row": table.rows[0].key, "column": table.columns[0].key})
 
 
 def _quarantined(site: Site, batch: ImportBatch) -> ImportItem:

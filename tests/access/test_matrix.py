@@ -1,114 +1,78 @@
 """Every address x every role x own, another's, another hospital's and unknown objects, against the written table."""
 
+import logging
 import os
 import re
+import time
 import uuid
-from collections.abc import Iterator
+from html import escape
 from itertools import zip_longest
 from typing import Any
 
 import pytest
+from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.db import transaction
 from django.template import Template
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.test.utils import _TestState
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+from django.views.generic import TemplateView
 
 from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
+from mammo.accounts.session_limits import SECONDS_BETWEEN_NOTES, SEEN
 from mammo.api.tokens import create_token
+from mammo.core.idempotency import HEADER
+from mammo.core.views import home
 from tests.access import matrix
+from tests.access.addresses import (
+    IN_FORM,
+    ONLY_UNKNOWN,
+    UNKNOWN_NAME,
+    address_of,
+    addresses,
+    form_of,
+    kind_of,
+    lines,
+    methods_of,
+)
 from tests.access.objects import Objects, furnish
 from tests.evaluation import scene
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("no_browsers_loop")]
 
-# Of Django's admin stand a few for all: each address goes through the same guard (mammo.core.admin_site).
-ADMIN = ("admin:index", "admin:accounts_user_changelist", "admin:annotation_pick_changelist", "admin:login")
-# Names that allauth brings and `accounts:closed` or `accounts:password-forgotten` answer before them.
-SHADOWED = {
-    "account_signup", "account_email", "account_email_verification_sent", "account_set_password",
-    "account_reset_password", "account_confirm_login_code", "account_confirm_email",
-    "account_reset_password_from_key_done", "account_reset_password_from_key", "account_reset_password_done",
-}  # fmt: skip
-# Which object the key of an address names.
-KINDS = {
-    "checkpoint_id": "checkpoint", "consultation_id": "consultation", "turn_id": "turn", "release_id": "release",
-    "study_id": "study", "image_id": "image", "batch_id": "batch", "item_id": "item", "job_id": "job",
-    "question_id": "question", "campaign_id": "campaign", "run_id": "run", "trial_id": "trial",
-    "rater_id": "rater", "slot_id": "slot", "token_id": "token", "site_id": "site",
-    "erasure_id": "erasure", "export_id": "export", "upload_id": "upload", "skip_id": "skip",
-    "table_id": "table", "fetch_id": "fetch", "cohort_id": "cohort", "split_id": "split", "report_id": "report",
-    "user_id": "account", "flag_id": "flag", "phrase_id": "phrase", "approval_id": "approval",
-    "protocol_id": "protocol", "asked_id": "asked", "reader_id": "reader", "reading_slot_id": "reading_slot",
-    "study_key": "reader_study", "data_export_id": "data_export",
-}  # fmt: skip
-API_KINDS = {
-    "uploads": "upload", "skips": "skip", "flags": "flag", "phrases": "phrase", "news": "news",
-    "endpoints": "approval",
-    "sites": "site", "studies": "study", "images": "image", "imports": "batch", "jobs": "job",
-    "campaigns": "campaign", "questions": "question", "proposals": "proposal", "corrections": "correction",
-    "picks": "pick", "exports": "export", "snapshots": "snapshot", "runs": "run", "checkpoints": "checkpoint",
-    "protocols": "protocol", "reader-studies": "reader_study",
-    "trials": "trial", "arms": "arm", "forms": "slot", "scores": "score",
-}  # fmt: skip
-# Objects that live for minutes, or under a name only their owner knows: an unknown one is asked for.
-ONLY_UNKNOWN = "unknown only"
-RANDOM_NAMES = {"archive:upload-piece", "archive:upload-finish"}
-OTHER_ARGUMENTS = {
-    "purpose": "correct",
-    "name": "table_4",
-    "study_uid": "1.2.840.1",
-    "number": 1,
-    "kind": "csv",
-    "rest": "nothing",
-    "pk": 999_999,
+# What no role reaches here, although the object is there: why, and who asks for it instead.
+REFUSED_TO_ALL = {
+    ("accounts:closed", "GET"): "nobody signs up: accounts are made by an administrator",
+    ("accounts:closed", "POST"): "as GET",
+    ("api:unknown", "GET"): "no address: the answer to whatever stands nowhere else",
+    ("api:unknown", "POST"): "as GET",
+    ("annotation:tablet", "GET"): "opens by a link that works once; tests/annotation/test_campaign_pages.py",
+    ("annotation:tablet", "POST"): "as GET",
+    (
+        "evaluation:cell-rows",
+        "GET",
+    ): "names a cell of the table that a page made; tests/evaluation/pages/test_designing.py",
+    ("mfa_deactivate_totp", "GET"): "nobody here has an app; tests/access/test_second_factor.py",
+    ("mfa_deactivate_totp", "POST"): "as GET",
+    ("mfa_deactivate_totp", "PUT"): "as GET",
+    ("mfa_view_recovery_codes", "GET"): "as mfa_deactivate_totp",
+    ("mfa_download_recovery_codes", "GET"): "as mfa_deactivate_totp",
+    ("archive:stow", "POST"): "answers sending systems by their own key; tests/mammo/archive",
+    ("archive:stow-study", "POST"): "as archive:stow",
+    ("archive:views-shown", "POST"): "names a piece of work by its kind; tests/mammo/archive",
 }
-
-
-def addresses(
-    resolver: URLResolver | None = None, namespace: str = "", before: tuple[str, ...] = ()
-) -> Iterator[tuple[str, list[str]]]:
-    """Name and arguments of every address of the site, but for Django's admin."""
-    for pattern in (resolver or get_resolver()).url_patterns:
-        arguments = (*before, *(pattern.pattern.converters or pattern.pattern.regex.groupindex))
-        if isinstance(pattern, URLPattern):
-            yield namespace + (pattern.name or f"unnamed:{pattern.pattern}"), list(arguments)
-        elif pattern.namespace != "admin":
-            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
-            yield from addresses(pattern, inner, arguments)
-
-
-def kind_of(name: str, arguments: list[str]) -> str:
-    """The kind of object that the address names; empty for none."""
-    room, _, short = name.partition(":")
-    if room == "annotation" and (short.startswith("pick") or short == "return"):
-        return "corrected" if arguments else ""
-    if name in ("jobs:retry", "api:jobs-retry"):
-        return "failed_job"
-    if (room == "api" and arguments == ["pk"]) or (room == "api" and arguments[:1] == ["pk"]):
-        room_of_api = "reader-studies" if short.startswith("reader-studies-") else short.split("-")[0]
-        found = API_KINDS.get(room_of_api, "unknown kind")
-        return "corrected" if short == "questions-pick" else found
-    named = [KINDS[argument] for argument in arguments if argument in KINDS]
-    if named:
-        return named[0]
-    return ONLY_UNKNOWN if set(arguments) - set(OTHER_ARGUMENTS) or name in RANDOM_NAMES else ""
-
-
-def address_of(name: str, arguments: list[str], key: Any) -> str:
-    """The address with this object's key."""
-    given = {}
-    for argument in arguments:
-        is_key = argument in KINDS or (argument == "pk" and name.startswith("api:"))
-        if is_key or kind_of(name, arguments) == ONLY_UNKNOWN:
-            given[argument] = key if is_key else uuid.uuid4()
-        else:
-            given[argument] = OTHER_ARGUMENTS[argument]
-    if name == "accounts:closed":
-        return "/accounts/signup/"
-    return reverse(name, kwargs=given)
+# Pages that name objects of another hospital by intent: what belongs to no hospital, and Django's own admin.
+OF_EVERY_HOSPITAL = {
+    "accounts:audit": ("account", "site", "token"),  # events of no hospital: who signs in, who made a token
+    "archive:erasures": ("backup",),  # a backup is of the whole installation
+    "admin:accounts_user_changelist": ("account",),
+    "admin:annotation_pick_changelist": ("pick",),
+}
+UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 class Hospital:
@@ -121,7 +85,10 @@ class Hospital:
             "adam": "admin",
         }  # fmt: skip
         people = {name: scene.person(north, name.title(), role) for name, role in roles.items()}
-        strangers = {name: scene.person(south, f"{name}-south", roles[name]) for name in ("june", "jack", "sena", "sol", "rita")}  # fmt: skip  # noqa: E501
+        strangers = {
+            name: scene.person(south, f"{name}-south", roles[name])
+            for name in ("june", "jack", "sena", "sol", "rita")
+        }
         self.ours: Objects = furnish(north, people)
         self.theirs: Objects = furnish(south, strangers)
         for keys, owner in (
@@ -132,59 +99,87 @@ class Hospital:
             keys["token"] = create_token(owner, "one", scopes=["read:jobs"], days=5, by_user=owner)[0].pk
         people["root"] = User.objects.create_superuser("root", password="correct horse battery")
         people["nina"] = create_account("nina", password="correct horse battery", roles={}, by_user=None)
+        self.foreign = foreign_keys(self.theirs)
         self.browsers: dict[str, Client] = {}
-        self.cookies: dict[str, Any] = {}
         for name in matrix.PEOPLE:
             self.browsers[name] = Client(raise_request_exception=False)
             if name:
                 self.browsers[name].force_login(people[name])
-            self.cookies[name] = self.browsers[name].cookies.output()
+        self.noted_at = time.monotonic()
 
-    def ask(self, person: str, method: str, address: str) -> tuple[int, str]:
+    def stay_signed_in(self) -> None:
+        """Note everybody's activity for good: else each answer would write it anew, and have it undone."""
+        if time.monotonic() - self.noted_at > SECONDS_BETWEEN_NOTES - 5:
+            for browser in self.browsers.values():
+                session = browser.session
+                if SEEN in session:
+                    session[SEEN] = time.time()
+                    session.save()
+            self.noted_at = time.monotonic()
+
+    def ask(self, person: str, name: str, method: str, address: str, key: Any) -> tuple[int, str]:
         """Status and body (without what differs from one asking to the next); what it changed is undone."""
         browser = self.browsers[person]
         cache.clear()  # rates are counted there
         kept = {name: morsel.value for name, morsel in browser.cookies.items()}
         with transaction.atomic():
-            data = {"idempotency_key": str(uuid.uuid4())}
-            answer = browser.post(address, data) if method == "POST" else browser.get(address)
+            answer = browser.generic(method, address, **self._sent(name, method, address, key))
             body = b"".join(answer) if answer.streaming else answer.content  # type: ignore[attr-defined]
             transaction.set_rollback(True)
         browser.cookies.clear()
-        for name, value in kept.items():
-            browser.cookies[name] = value
-        return answer.status_code, comparable(body.decode(errors="replace"), address)
-
-    def new_line(self, name: str, arguments: list[str]) -> matrix.Row:
-        """An empty line for an address that has none: by GET, or by POST where GET is refused."""
-        kind = kind_of(name, arguments)
-        status, _ = self.ask("root", "GET", address_of(name, arguments, uuid.uuid4() if kind else None))
-        return matrix.Row(name, "POST" if status == 405 else "GET", kind, ("?",) * len(matrix.PEOPLE))
+        for cookie, value in kept.items():
+            browser.cookies[cookie] = value
+        return answer.status_code, body.decode(errors="replace")
 
     def cell(
         self, person: str, name: str, arguments: list[str], method: str, kind: str
     ) -> tuple[str, list[str]]:
         """The statuses of one cell, and what is wrong with it beside them."""
-        if kind in ("", ONLY_UNKNOWN):
-            status, _ = self.ask(person, method, address_of(name, arguments, uuid.uuid4()))
-            return str(status), []
-        keys = [self.ours.own[kind]]
-        if kind in matrix.PERSONAL:
-            keys.append(self.ours.anothers[kind])
-        keys += [self.theirs.own[kind], uuid.uuid4()]
-        answers = [self.ask(person, method, address_of(name, arguments, key)) for key in keys]
+        answers, wrong = [], []
+        who = f"{person or 'signed out'} {method} {name}"
+        for key in self._keys(kind):
+            address = address_of(name, arguments, key, self.ours.own["cell"])
+            status, body = self.ask(person, name, method, address, key)
+            told = {self.foreign.get(found, "") for found in UUID.findall(body)} if status == 200 else set()
+            told -= {"", *OF_EVERY_HOSPITAL.get(name, ())}
+            if told:
+                wrong.append(f"{who}: the page names another hospital's: {', '.join(sorted(told))}")
+            answers.append((status, comparable(body, address, str(key) if name in IN_FORM else "")))
         unknown = answers[-1]
-        wrong = [
-            f"{person or 'signed out'} {method} {name}: a forbidden object does not look like an unknown one: "
+        wrong += [
+            f"{who}: a forbidden object does not look like an unknown one: "
             f"{first_difference(answer[1], unknown[1])}"
             for answer in answers[:-1]
             if answer[0] in (403, 404) and answer != unknown
         ]
-        if answers[-2] != unknown:
-            wrong.append(
-                f"{person or 'signed out'} {method} {name}: another hospital's object is not unknown"
-            )
+        if len(answers) > 1 and answers[-2] != unknown:
+            wrong.append(f"{who}: another hospital's object is not unknown")
         return " ".join(str(status) for status, _ in answers), wrong
+
+    def _sent(self, name: str, method: str, address: str, key: Any) -> dict[str, Any]:
+        """Body and headers: JSON under /api/v1/, a piece of a file by PUT, a form elsewhere."""
+        if method in ("GET", "DELETE"):
+            return {}
+        if address.startswith("/api/v1/"):
+            headers = {HEADER: str(uuid.uuid4())}
+            return {"data": b"{}", "content_type": "application/json", "headers": headers}
+        if method == "PUT":
+            return {"data": b"DICM", "content_type": "application/octet-stream"}
+        data = encode_multipart(BOUNDARY, form_of(name, key, self.ours.own))
+        return {"data": data, "content_type": MULTIPART_CONTENT}
+
+    def _keys(self, kind: str) -> list[Any]:
+        if kind in ("", ONLY_UNKNOWN):
+            return [uuid.uuid4()]
+        unknown = UNKNOWN_NAME if isinstance(self.ours.own[kind], str) else uuid.uuid4()
+        anothers = [self.ours.anothers[kind]] if kind in matrix.PERSONAL else []
+        return [self.ours.own[kind], *anothers, self.theirs.own[kind], unknown]
+
+
+def foreign_keys(theirs: Objects) -> dict[str, str]:
+    """The kind of each of another hospital's objects, by its key as pages write it."""
+    rows = (*theirs.own.items(), *theirs.anothers.items())
+    return {str(key): kind for kind, key in rows if isinstance(key, uuid.UUID)}
 
 
 def first_difference(one: str, other: str) -> str:
@@ -193,21 +188,61 @@ def first_difference(one: str, other: str) -> str:
     return next((f"{a.strip()[:120]!r} / {b.strip()[:120]!r}" for a, b in pairs if a != b), "the status")
 
 
-def comparable(body: str, address: str) -> str:
-    """The body without tokens, and without the address itself."""
+def comparable(body: str, address: str, typed: str) -> str:
+    """The body without tokens, without the address itself, and without what was typed into the form."""
     body = re.sub(
         r'(csrfmiddlewaretoken" value=|X-CSRFToken":|X-CSRFToken&quot;:) ?["&quot;]*[A-Za-z0-9]+', "", body
     )
-    for found in (address, address.replace("/", "%2F")):
+    for found in filter(None, (address, address.replace("/", "%2F"), escape(address), typed)):
         body = body.replace(found, "ADDRESS")
-    return re.sub(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", "KEY", body) if len(body) < 400 else body
+    return UUID.sub("KEY", body) if len(body) < 400 else body
 
 
-def test_every_address_has_its_line() -> None:
-    listed = {row.name for row in matrix.read()}
-    there = {name for name, _ in addresses()} - SHADOWED | set(ADMIN)
-    assert sorted(there - listed) == [], "addresses that matrix.tsv does not name: decide who reaches them"
-    assert sorted(listed - there) == [], "lines of matrix.tsv without an address"
+def is_refused(row: matrix.Row) -> bool:
+    """No role gets further than where strangers stand."""
+    statuses = {status for cell in row.cells[:-1] for status in cell.split()}
+    return statuses <= {"401", "403", "404", "405"}
+
+
+def test_every_address_has_a_line_for_each_of_its_methods() -> None:
+    listed = [(row.name, row.method) for row in matrix.read()]
+    there = lines()
+    assert len(listed) == len(set(listed)), "two lines of matrix.tsv for one address and method"
+    assert sorted(there - set(listed)) == [], "what matrix.tsv does not name: decide who reaches it"
+    assert sorted(set(listed) - there) == [], "lines of matrix.tsv that nothing answers"
+
+
+def test_the_methods_of_a_view_are_what_it_lets_by() -> None:
+    assert methods_of(require_http_methods(["GET", "HEAD", "PUT"])(login_required(home))) == {"GET", "PUT"}
+    assert methods_of(login_required(require_POST(home))) == {"POST"}
+    assert methods_of(csrf_exempt(login_required(home))) == {"GET", "POST"}
+    assert methods_of(TemplateView.as_view()) == {"GET"}
+
+
+def test_every_line_is_reached_by_somebody_or_says_why_not() -> None:
+    refused = {(row.name, row.method) for row in matrix.read() if is_refused(row)}
+    assert sorted(refused - REFUSED_TO_ALL.keys()) == [], (
+        "nobody reaches these: furnish their object in tests/access/objects.py, or say why in REFUSED_TO_ALL"
+    )
+    assert sorted(REFUSED_TO_ALL.keys() - refused) == [], "somebody reaches these: no reason is needed"
+
+
+def test_no_line_is_answered_before_the_object_is_looked_for() -> None:
+    """A 400 (or 415) for an unknown object comes from a body that was read before anybody was let in."""
+    wrong = [
+        f"{row.method} {row.name}: {cell}"
+        for row in matrix.read()
+        for cell in row.cells
+        if row.kind and " " in cell and cell.split()[-1] in ("400", "409", "415")
+        if row.name not in IN_FORM
+    ]
+    assert wrong == []
+
+
+def test_a_key_of_another_hospital_is_found_in_a_page() -> None:
+    theirs = Objects(own={"study": uuid.UUID(int=3)}, anothers={"job": uuid.UUID(int=4), "token": 5})
+    assert foreign_keys(theirs) == {str(uuid.UUID(int=3)): "study", str(uuid.UUID(int=4)): "job"}
+    assert UUID.findall(f'<a href="/studies/{uuid.UUID(int=3)}/">') == [str(uuid.UUID(int=3))]
 
 
 def test_the_page_shows_the_table() -> None:
@@ -221,26 +256,32 @@ def test_the_site_is_as_the_table_says(site: Site, other_site: Site, monkeypatch
     to judge, line by line, before it is committed."""
     # Thousands of answers: the test client's notes on every template (with copies of their contexts) are left out.
     monkeypatch.setattr(Template, "_render", _TestState.saved_data.template_render)
-    hospital = Hospital(site, other_site)
-    known = dict(addresses()) | {name: [] for name in ADMIN}
+    # And their log lines, one for each refusal.
+    monkeypatch.setattr(logging.getLogger("django.request"), "disabled", True)
+    hospital, known = Hospital(site, other_site), addresses()
     wrong, found = [], []
     writes = bool(os.environ.get("MAMMO_WRITE_MATRIX"))
-    rows = [row for row in matrix.read() if row.name in known]
+    rows = [row for row in matrix.read() if (row.name, row.method) in lines()]
     if writes:
-        missing = known.keys() - SHADOWED - {row.name for row in rows}
-        rows += [hospital.new_line(name, known[name]) for name in missing]
-    for row in sorted(rows, key=lambda row: list(known).index(row.name)):
-        arguments = known[row.name]
-        cells = []
+        missing = lines() - {(row.name, row.method) for row in rows}
+        unjudged = ("?",) * len(matrix.PEOPLE)
+        rows += [matrix.Row(name, method, "", unjudged) for name, method in sorted(missing)]
+    order = {name: place for place, name in enumerate(known)}
+    for row in sorted(rows, key=lambda row: (order[row.name], row.method)):
+        arguments, cells = known[row.name], []
+        kind = kind_of(row.name, arguments)
+        if kind != row.kind:
+            wrong.append(f"{row.method} {row.name}: names {kind or 'nothing'}, the table says {row.kind}")
+        hospital.stay_signed_in()
         for person, written in zip(matrix.PEOPLE, row.cells, strict=True):
-            cell, problems = hospital.cell(person, row.name, arguments, row.method, row.kind)
+            cell, problems = hospital.cell(person, row.name, arguments, row.method, kind)
             cells.append(cell)
             wrong += problems
             if cell != written:
                 wrong.append(
                     f"{person or 'signed out'} {row.method} {row.name}: {cell}, the table says {written}"
                 )
-        found.append(matrix.Row(row.name, row.method, row.kind, tuple(cells)))
+        found.append(matrix.Row(row.name, row.method, kind, tuple(cells)))
     if writes:
         matrix.write(found)
     assert not wrong, "\n".join(wrong)

@@ -37,7 +37,7 @@ class ApiSchema(AutoSchema):
         if "{" in self.path:
             errors |= FOR_ONE
         if self.method not in ("GET", "HEAD", "OPTIONS"):
-            errors |= FOR_CHANGES | {"409": FOR_ONE["409"]}
+            errors |= FOR_CHANGES | FOR_ONE
         for status, why in errors.items():
             if status not in bodies:
                 answer = OpenApiResponse(ErrorSerializer, description=why)

@@ -1,6 +1,7 @@
 """Where the built browser files lie: viewer/build.mjs puts them into static/built/<version>-<hash>/."""
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,20 @@ HOW_TO_BUILD = "build them with `make setup`"
 def built_folder(built: Path = BUILT) -> str | None:
     """Name of the folder of the newest build; None when nothing is built."""
     try:
-        folder = str(json.loads((built / "current.json").read_text(encoding="utf-8"))["folder"])
-    except (OSError, ValueError, KeyError, TypeError):
+        written = (built / "current.json").stat()
+    except OSError:
         return None
-    return folder if (built / folder).is_dir() else None
+    folder = _folder_named(built, written.st_mtime_ns, written.st_ino)
+    return folder if folder and (built / folder).is_dir() else None
+
+
+@lru_cache(maxsize=8)
+def _folder_named(built: Path, changed_ns: int, number: int) -> str:
+    """What current.json says, read once for each time it is written; every page asks several times."""
+    try:
+        return str(json.loads((built / "current.json").read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def asset_url(name: str) -> str:

@@ -7,14 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from annotation.models import Campaign
+from annotation.services.tablet import invite
+from annotation.services.uploads import read_upload
 from evaluation.models import Trial
-from evaluation.services.scoring import lock_trial
+from evaluation.services.raters import consent
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import create_account
 from modeling.models import Metric, Run
-from tests.access.objects import furnish
+from tests.access.objects import furnish, opened_trial
 from tests.evaluation import reading_scene, scene
 
 Keys = dict[str, Any]
@@ -29,21 +35,25 @@ class Stop:
         person: user name; empty: signed out.
         at: its address, of the hospital's keys.
         reads: shows mammograms beside text: made for a wide screen, so the portrait tablet is not asked.
+        language: the page is in this one whatever the browser asks for; empty: in the browser's.
     """
 
     url_name: str
     person: str
     at: Callable[[Keys], str]
     reads: bool = False
+    language: str = ""
 
 
-def page(name: str, person: str, *keys: str, query: str = "", reads: bool = False, **fixed: Any) -> Stop:
+def page(
+    name: str, person: str, *keys: str, query: str = "", reads: bool = False, language: str = "", **fixed: Any
+) -> Stop:
     """The page `name`, whose arguments are the hospital's `keys` in order, then the values of `fixed`."""
 
     def at(found: Keys) -> str:
         return reverse(name, args=[*(found[key] for key in keys), *fixed.values()]) + query
 
-    return Stop(name, person, at, reads)
+    return Stop(name, person, at, reads, language)
 
 
 STOPS = (
@@ -59,6 +69,12 @@ STOPS = (
     page("account_reauthenticate", "june"),
     page("mfa_index", "june"),
     page("mfa_list_webauthn", "june"),
+    page("mfa_activate_totp", "june"),
+    page("mfa_add_webauthn", "june"),
+    page("mfa_reauthenticate", "tess"),
+    page("mfa_deactivate_totp", "tess"),
+    page("mfa_view_recovery_codes", "tess"),
+    page("mfa_generate_recovery_codes", "tess"),
     page("accounts:audit", "otis"),
     page("accounts:people", "adam"),
     page("accounts:new-person", "adam"),
@@ -95,6 +111,11 @@ STOPS = (
     page("annotation:correct", "june", "corrected"),
     page("annotation:pick-list", "sena"),
     page("annotation:pick", "sena", "corrected", reads=True),
+    page("annotation:adjudicate", "sena", "disputed", reads=True),
+    page("annotation:practise", "june", "campaign", purpose="correct"),
+    page("annotation:upload", "rita", "upload"),
+    page("annotation:tablet", "", "invitation", language="zh-hans"),
+    page("annotation:tablet", "", "english_invitation", language="en"),
     page("annotation:campaign-list", "rita"),
     page("annotation:campaign-create", "rita"),
     *(
@@ -151,6 +172,8 @@ STOPS = (
     page("evaluation:scoring", "sena"),
     page("evaluation:consent", "sena", "fresh_rater"),
     page("evaluation:form", "sena", "slot", reads=True),
+    page("evaluation:pause", "sena", "rater"),
+    page("evaluation:guess", "sena", "guessing_rater"),
     Stop("", "june", lambda keys: "/no-such-page/"),
 )
 # What is no page, or one that this walk can't stand on, and why.
@@ -185,17 +208,11 @@ NO_PAGE = {
     "account_reset_password_from_key": "closed: answers 404",
     "account_reset_password_from_key_done": "closed: answers 404",
     "account_inactive": "one sentence in the shell, for an account that was switched off",
-    "mfa_authenticate": "stands only within a sign-in; tests/access/test_second_factor.py opens it",
-    "mfa_reauthenticate": "as mfa_authenticate",
-    "mfa_reauthenticate_webauthn": "as mfa_authenticate",
-    "mfa_activate_totp": "as mfa_authenticate",
-    "mfa_deactivate_totp": "as mfa_authenticate",
-    "mfa_view_recovery_codes": "as mfa_authenticate",
-    "mfa_generate_recovery_codes": "as mfa_authenticate",
+    "mfa_authenticate": "stands only within a sign-in; test_every_page.py signs in to look at it",
+    "mfa_reauthenticate_webauthn": "stands only for who has a key; tests/access/test_second_factor.py",
     "mfa_download_recovery_codes": "a file",
-    "mfa_add_webauthn": "as mfa_authenticate",
-    "mfa_edit_webauthn": "as mfa_authenticate",
-    "mfa_remove_webauthn": "as mfa_authenticate",
+    "mfa_edit_webauthn": "as mfa_reauthenticate_webauthn",
+    "mfa_remove_webauthn": "as mfa_reauthenticate_webauthn",
     "archive:study-labels": "takes a form and leads back",
     "archive:overview-table": "a file",
     "archive:cohort-save": "takes a form and leads on",
@@ -226,10 +243,6 @@ NO_PAGE = {
     "annotation:pick-draft": "takes a form",
     "annotation:return": "takes a form and leads on",
     "annotation:propose": "takes a form and leads on",
-    "annotation:adjudicate": "the page of annotation:pick, for a question that two seniors settled differently",
-    "annotation:practise": "stands only where a practice set was written; tests/annotation opens it",
-    "annotation:upload": "stands only between the reading of a table and its confirmation; as above",
-    "annotation:tablet": "stands only behind a link that works once; as above",
     **dict.fromkeys(
         (
             "annotation:correct-check",
@@ -284,7 +297,6 @@ NO_PAGE = {
     "evaluation:cell-rows": "opened by a cell of a table; tests/evaluation/pages opens it",
     "evaluation:trial-cell-rows": "as evaluation:cell-rows",
     "evaluation:practice": "stands only before the first form; tests/evaluation/pages opens it",
-    "evaluation:guess": "stands only after the last form; tests/evaluation/pages opens it",
     "evaluation:write-viewer": "JSON for the viewer",
     "evaluation:write-image": "a file",
     "evaluation:read-viewer": "JSON for the viewer",
@@ -293,7 +305,6 @@ NO_PAGE = {
     "evaluation:lock": "takes a form and leads back",
     "evaluation:unblind": "takes a form and leads back",
     "evaluation:table": "a file",
-    "evaluation:pause": "stands only between two sittings; tests/evaluation/pages opens it",
     "evaluation:save": "takes a form and leads on",
     "evaluation:form-viewer": "JSON for the viewer",
     "evaluation:form-image": "a file",
@@ -310,7 +321,7 @@ def people_of(site: Site) -> dict[str, User]:
     roles = {
         "june": Role.JUNIOR, "jack": Role.JUNIOR, "sena": Role.SENIOR, "sol": Role.SENIOR, "ada": Role.AUTHOR,
         "dana": Role.DATA_MANAGER, "rita": Role.RESEARCHER, "stan": Role.STATISTICIAN, "otis": Role.AUDITOR,
-        "adam": Role.ADMIN, "nina": None,
+        "adam": Role.ADMIN, "nina": None, "tess": Role.JUNIOR,
     }  # fmt: skip
     return {
         name: create_account(
@@ -327,42 +338,46 @@ def people_of(site: Site) -> dict[str, User]:
 def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     """The hospital of the access table, and what pages show beyond it: curves, trials in other states."""
     people = people_of(site)
+    set_up_app(people["tess"])
     keys = furnish(site, people).own
     for step in (1, 50, 100):
         for name, value in (("loss", 2.0 / step), ("eval_loss", 2.5 / step), ("grad_norm", 0.5)):
             Metric.objects.create(run=Run.objects.get(pk=keys["run"]), step=step, name=name, value=value)
-    trial = Trial.objects.get(pk=keys["trial"])
-    questions = [row.question for row in trial.trial_questions.select_related("question")]
-    keys["draft_trial"] = scene.draft_trial(people["rita"], questions, people["june"], name="Draft").pk
-    keys["locked_trial"] = _scored(people, questions, "Scored").pk
-    keys["fresh_rater"] = _opened(people, questions, "Just opened").raters.get(user=people["sena"]).pk
-    study = reading_scene.open_study(people["rita"], [people["june"]], count=2, name="Just opened")
-    study.readers.update(consented_at=None)
-    keys["fresh_reader"] = study.readers.get().pk
+    _add_trials(people, keys)
+    campaign = Campaign.objects.get(pk=keys["campaign"])
+    campaign.consent_text = {
+        "zh": "我同意医院使用我的问题。",
+        "en": "I agree that the hospital uses my question.",
+    }
+    campaign.save()
+    for name, language in (("invitation", "zh"), ("english_invitation", "en")):
+        keys[name] = invite(campaign, by_user=people["rita"], language=language)[1]
+    table = b"text,source\n\xe8\xa6\x81\xe5\xa4\x8d\xe6\x9f\xa5\xe5\x90\x97\xef\xbc\x9f,phone\n"
+    sent = SimpleUploadedFile("questions.csv", table)
+    keys["upload"] = read_upload(campaign, sent, by_user=people["rita"]).pk
     return people, keys
 
 
-def _opened(people: dict[str, User], questions: list[Any], name: str) -> Trial:
-    from evaluation.services.freezing import freeze_trial
-    from evaluation.services.raters import add_rater
-    from evaluation.services.scoring import open_scoring
-
-    rita = people["rita"]
-    trial = scene.draft_trial(rita, questions, people["june"], name=name)
-    scene.answer_all(trial, rita, people["june"])
-    for rater in (people["sena"], people["sol"]):
-        add_rater(trial, rater, by_user=rita)
-    freeze_trial(trial, by_user=rita)
-    open_scoring(trial, by_user=rita)
-    return trial
+def set_up_app(person: User) -> str:
+    """Give a person an app that shows codes, and codes for the day it is lost; returns the app's secret."""
+    secret: str = generate_totp_secret()
+    TOTP.activate(person, secret)
+    RecoveryCodes.activate(person)
+    return secret
 
 
-def _scored(people: dict[str, User], questions: list[Any], name: str) -> Trial:
-    from evaluation.services.raters import consent
-
-    trial = _opened(people, questions, name)
-    for row in trial.raters.select_related("user"):
+def _add_trials(people: dict[str, User], keys: Keys) -> None:
+    """Trials as a draft, just opened and waiting for guesses, and a reader study that nobody began."""
+    trial = Trial.objects.get(pk=keys["trial"])
+    questions = [row.question for row in trial.trial_questions.select_related("question")]
+    rita, sena = people["rita"], people["sena"]
+    keys["draft_trial"] = scene.draft_trial(rita, questions, people["june"], name="Draft").pk
+    keys["fresh_rater"] = opened_trial(people, questions, "Just opened").raters.get(user=sena).pk
+    guessed = opened_trial(people, questions, "To be guessed", guesses=2)
+    for row in guessed.raters.select_related("user"):
         consent(row, by_user=row.user)
-    scene.score_all(trial)
-    lock_trial(trial, by_user=people["rita"], reason="")
-    return Trial.objects.get(pk=trial.pk)
+    scene.score_all(guessed)
+    keys["guessing_rater"] = guessed.raters.get(user=sena).pk
+    study = reading_scene.open_study(rita, [people["june"]], count=2, name="Just opened")
+    study.readers.update(consented_at=None)
+    keys["fresh_reader"] = study.readers.get().pk
