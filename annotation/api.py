@@ -53,7 +53,8 @@ RESEARCHERS = (Role.RESEARCHER, Role.ADMIN)
 
 def researched_by(user: User) -> QuerySet[Campaign]:
     """Campaigns that the account reads in full: of its sites as researcher, unless it works on them itself."""
-    return Campaign.objects.filter(site__in=user.sites_as(*RESEARCHERS)).exclude(members__user=user)
+    rows: QuerySet[Campaign] = Campaign.objects.read_in_full_by(user)
+    return rows
 
 
 class QuestionFilters(django_filters.FilterSet):

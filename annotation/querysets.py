@@ -81,6 +81,10 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
         """Campaigns of the sites where `user` is researcher or administrator."""
         return self.filter(site__in=user.sites_as("researcher", "admin"))
 
+    def read_in_full_by(self, user: User) -> CampaignQuerySet:
+        """Of the campaigns that `user` runs those that they do not work on: who chooses knows no origin before."""
+        return self.managed_by(user).exclude(members__user=user)
+
 
 class QuestionQuerySet(models.QuerySet["Question"]):
     """Questions and the worklists made of them."""
@@ -291,18 +295,23 @@ class CommentQuerySet(models.QuerySet["Comment"]):
     def readable_by(self, user: User, question: Question) -> CommentQuerySet:
         """What `user` may read of a question's remarks now.
 
-        A researcher reads all. A junior reads all of a question they work on. A senior reads, before the
-        choice, what researchers and they themselves wrote: a junior's remark would tell who changed what.
+        A researcher who does not work on the campaign reads all. A junior reads all of a question they work on;
+        where several juniors are to agree, the others' only once their own correction of this round exists. A
+        senior reads, before the choice, what researchers and they themselves wrote: a junior's remark would tell
+        who changed what.
         """
         rows = self.filter(question=question).order_by("created_at", "pk")
-        if user.has_role("researcher", "admin", site=question.campaign.site):
+        members = _rows("CampaignMember").filter(campaign=question.campaign, user=user)
+        if user.has_role("researcher", "admin", site=question.campaign.site) and not members.exists():
             return rows
-        if _rows("Correction").filter(proposal__question=question, by_user=user).exists():
+        own = _rows("Correction").filter(proposal__question=question, by_user=user)
+        compared = question.campaign.overlap > 1 and members.filter(purpose="correct").exists()
+        if compared and not own.filter(round=question.round).exists():
+            return rows.filter(Q(role="research") | Q(by_user=user))
+        if own.exists():
             return rows
         has_chosen = _rows("Pick").filter(question=question, by_user=user, round=question.round).exists()
-        is_senior = _rows("CampaignMember").filter(
-            campaign=question.campaign, user=user, purpose__in=("pick", "adjudicate")
-        )
+        is_senior = members.filter(purpose__in=("pick", "adjudicate"))
         if has_chosen or not is_senior.exists():
             return rows
         return rows.filter(Q(role="research") | Q(by_user=user))

@@ -124,7 +124,7 @@ def share_out(
 
     Args:
         questions: which ones; all that wait for this purpose when not given.
-        most: how many questions at most.
+        most: how many questions at most; those that others hold already do not count.
 
     Returns:
         How many questions each person got, by user name.
@@ -143,17 +143,19 @@ def share_out(
         rows = Question.objects.filter(campaign=campaign, stage=STAGE_FOR[purpose]).order_by("position")
         if questions is not None:
             rows = rows.filter(pk__in=[question.pk for question in questions])
-        for number, question in enumerate(rows.select_related("campaign__site").iterator()):
-            if most is not None and number >= most:
+        shared = 0
+        for question in rows.select_related("campaign__site").iterator():
+            if most is not None and shared >= most:
                 break
-            _fill_seats(question, people, purpose, given, by_user)
+            shared += _fill_seats(question, people, purpose, given, by_user)
     return given
 
 
 def _fill_seats(
     question: Question, people: Sequence[User], purpose: str, given: dict[str, int], by_user: User
-) -> None:
-    """Free seats go to those who have the fewest so far."""
+) -> bool:
+    """Free seats go to those who have the fewest so far; whether there was one."""
+    before = sum(given.values())
     for person in sorted(people, key=lambda one: given[one.username]):
         try:
             with transaction.atomic():
@@ -166,8 +168,9 @@ def _fill_seats(
         except NotAllowedError:
             continue  # another pool, or a senior who corrected this question
         except WrongStateError:
-            return  # all seats are taken
+            break  # all seats are taken
         given[person.username] += 1
+    return sum(given.values()) > before
 
 
 def set_pool(member: CampaignMember, pool: str, *, by_user: User) -> None:

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from annotation.models import Lease, Purpose, Question, Skip
+from annotation.models import Draft, Lease, Purpose, Question, Skip
 from annotation.services import stages
 from annotation.services.access import require_in_pool, require_member
 from annotation.services.practice import must_practise, require_practice
@@ -46,6 +46,8 @@ def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool =
         if mine is not None and (mine.expires_at is None or mine.expires_at > timezone.now()):
             if mine.expires_at is not None:
                 rows.filter(pk=mine.pk).update(expires_at=until)
+            elif not is_assigned and not _has_begun(question, by_user, purpose):
+                require_practice(question.campaign, by_user, purpose)
             return mine
         if question.campaign.is_assigned_only and not is_assigned:
             raise WrongStateError(
@@ -54,6 +56,13 @@ def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool =
         if not is_assigned:
             require_practice(question.campaign, by_user, purpose)
         return _take(question, by_user, purpose)
+
+
+def _has_begun(question: Question, by_user: User, purpose: str) -> bool:
+    """Whether there is work of this person already, finished or as a draft: then it is too late for practice."""
+    if Draft.objects.filter(question=question, user=by_user, purpose=purpose).exists():
+        return True
+    return Question.objects.filter(pk=question.pk).done_by(by_user, purpose).exists()
 
 
 def _take(question: Question, by_user: User, purpose: str) -> Lease:
@@ -87,8 +96,9 @@ def next_question(*, by_user: User, purpose: str) -> Question | None:
     What the account holds comes first (assigned, begun, returned), then the pool. Rows that another person is
     taking at this moment are stepped over (FOR UPDATE SKIP LOCKED; SQLite has one writer at a time).
     """
-    held = Question.objects.held_by(by_user, purpose).select_related("campaign__site").first()
-    if held is not None:
+    for held in Question.objects.held_by(by_user, purpose).select_related("campaign__site"):
+        if must_practise(held.campaign, by_user, purpose) and not _has_begun(held, by_user, purpose):
+            continue
         hold(held, by_user=by_user, purpose=purpose)
         return held
     tried: set[UUID] = set()

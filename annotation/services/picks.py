@@ -18,7 +18,7 @@ from annotation.models import (
     Question,
     Return,
 )
-from annotation.querysets import STAGE_FOR
+from annotation.querysets import ROLE_FOR, STAGE_FOR
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services import collisions, leases, stages, stated_facts
 from annotation.services.access import is_simulated, require_member, require_not_own
@@ -27,7 +27,7 @@ from annotation.services.drafts import require_draft_version
 from annotation.services.news import members_of, tell
 from annotation.services.wording import LONGEST_TEXT, plain
 from mammo.accounts import audit
-from mammo.accounts.models import User
+from mammo.accounts.models import Membership, User
 from mammo.core.errors import UserError, WrongStateError
 
 # A small edit mends wording; beyond a fifth of the text (or 20 characters) it would be another answer.
@@ -283,7 +283,10 @@ def return_to_juniors(
 
 
 def _assign_next_round(question: Question, juniors: list[UUID]) -> None:
-    for seat, junior in enumerate(juniors):
+    """Seats for those of the juniors who still correct here; the others' are free for the pool."""
+    held = Membership.objects.filter(site=question.campaign.site, role=ROLE_FOR[Purpose.CORRECT])
+    members = members_of(question.campaign, Purpose.CORRECT).filter(pk__in=held.values("user"))
+    for seat, junior in enumerate(members.filter(pk__in=juniors).order_by("pk").values_list("pk", flat=True)):
         Lease.objects.create(
             question=question,
             user_id=junior,

@@ -1,10 +1,11 @@
 """Proposals: a model's answers to questions that lack them, asked for as a job, stored exactly once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,10 +25,14 @@ JOB_KIND = "annotation.propose"
 # Run by name in a child process: this app knows no torch.
 MODULE = "modeling.inference.answer"
 SYSTEM_KEY = "proposer"
+# Beyond this the questions go into jobs of their own, one after the other: what fails costs no more than one of them.
+MOST_AT_ONCE = 300
+# Kinds whose spec may say that a question which is refused or too long is passed over.
+PASSING_KINDS = (ENDPOINT_KIND, "transformers")
 
 
 def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int | None = None) -> Job | None:
-    """Queue one job for all questions that lack proposals; None when none does.
+    """Queue a job for the questions that lack proposals, and further ones behind it; None when none does.
 
     A second call while the first job is unfinished returns that job, so nothing is asked for twice.
 
@@ -52,21 +57,26 @@ def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int | Non
         waiting = Question.objects.filter(campaign=campaign).lacking_proposals().count()
         if not waiting:
             return None
-        job = jobs.submit(
-            JOB_KIND,
-            by_user=by_user,
-            site=campaign.site,
-            about=campaign,
-            title=gettext_lazy("Proposals for %(count)s questions of %(name)s"),
-            title_values={"count": waiting, "name": campaign.name},
-            parameters={"campaign": str(campaign.pk)},
-            gpus=answering_gpus([campaign.proposer]) if gpus is None else gpus,
-            is_simulated=campaign.is_simulated,
-        )
+        gpus = answering_gpus([campaign.proposer]) if gpus is None else gpus
+        job = _submit(campaign, by_user, gpus, waiting=min(waiting, MOST_AT_ONCE), after=0)
         audit.record(
             "annotation.proposals_queued", by_user=by_user, on=campaign, site=campaign.site, questions=waiting
         )
     return job
+
+
+def _submit(campaign: Campaign, by_user: User | None, gpus: int, *, waiting: int, after: int) -> Job:
+    return jobs.submit(
+        JOB_KIND,
+        by_user=by_user,
+        site=campaign.site,
+        about=campaign,
+        title=gettext_lazy("Proposals for %(count)s questions of %(name)s"),
+        title_values={"count": waiting, "name": campaign.name},
+        parameters={"campaign": str(campaign.pk), "after": after},
+        gpus=gpus,
+        is_simulated=campaign.is_simulated,
+    )
 
 
 def unfinished_job(campaign: Campaign) -> Job | None:
@@ -75,17 +85,19 @@ def unfinished_job(campaign: Campaign) -> Job | None:
 
 
 def build_request(job: Job) -> dict[str, Any]:
-    """The answering module's request: every question of the campaign that lacks proposals now.
+    """The answering module's request: the next questions of the campaign that lack proposals now.
 
     An endpoint's approval is looked at again, and what is handed over is put on record.
     """
     campaign = Campaign.objects.select_related("site").get(pk=job.parameters["campaign"])
-    questions = Question.objects.filter(campaign=campaign).lacking_proposals().order_by("position")
+    questions = _waiting_after(campaign, int(job.parameters.get("after", 0)))
     proposer = {key: value for key, value in campaign.proposer.items() if key != "name"}
     requests = [
         _question_request(question, campaign)
-        for question in questions.select_related("study__patient", "patient", "campaign__site")
+        for question in questions.select_related("study__patient", "patient", "campaign__site")[:MOST_AT_ONCE]
     ]
+    if proposer["kind"] in PASSING_KINDS:
+        proposer["pass_over_refused"] = True
     if proposer["kind"] == ENDPOINT_KIND:
         approval = standing_approval(campaign.site, proposer, with_images=_sends_images(campaign))
         transmit(job, approval, requests)
@@ -100,6 +112,11 @@ def build_request(job: Job) -> dict[str, Any]:
         "parameters": campaign.parameters,
         "distinct": True,
     }
+
+
+def _waiting_after(campaign: Campaign, position: int) -> QuerySet[Question]:
+    rows = Question.objects.filter(campaign=campaign, position__gt=position)
+    return rows.lacking_proposals().order_by("position")
 
 
 def _sends_images(campaign: Campaign) -> bool:
@@ -132,7 +149,8 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     Called inside the transaction that ends the job.
 
     Returns:
-        counts: questions, proposals, skipped (had proposals), incomplete (too few answers came back).
+        counts: questions, proposals, skipped (had proposals), incomplete (too few answers came back); and
+        `unanswered`: for each incomplete question, by its id, why the system gave no answer, where it said so.
 
     Raises:
         UserError: an answer names a question that is not of this campaign.
@@ -141,20 +159,21 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     answers: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         answers[str(row["question"])].append(row)
-    known = {
-        str(pk)
-        for pk in Question.objects.filter(campaign=campaign, pk__in=answers).values_list("pk", flat=True)
-    }
-    strangers = sorted(set(answers) - known)
+    rows_asked = Question.objects.filter(campaign=campaign, pk__in=answers).values_list("pk", "position")
+    known = {str(pk): position for pk, position in rows_asked}
+    strangers = sorted(set(answers) - set(known))
     if strangers:
         raise UserError(
             _("answer file: question %(question)s is not of campaign %(campaign)s")
             % {"question": strangers[0], "campaign": campaign.name}
         )
     counts = {"questions": 0, "proposals": 0, "skipped": 0, "incomplete": 0}
+    unanswered: dict[str, str] = {}
     for question_id, given in answers.items():
         outcome = _store(job, campaign, question_id, given)
         counts[outcome] += 1
+        if outcome == "incomplete":
+            unanswered[question_id] = next((said for said in map(_why_not, given) if said), "")
         if outcome == "questions":
             counts["proposals"] += campaign.proposals_per_question
     audit.record(
@@ -165,7 +184,20 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         job=str(job.pk),
         counts=counts,
     )
-    return counts
+    _queue_further(job, campaign, after=max(known.values(), default=0))
+    return {**counts, "unanswered": unanswered}
+
+
+def _why_not(row: Mapping[str, Any]) -> str:
+    """Why a row holds no answer (refused, too_long); empty where it holds one or nothing is said."""
+    return "" if str(row["text"]).strip() else str(row["finish_reason"])
+
+
+def _queue_further(job: Job, campaign: Campaign, *, after: int) -> None:
+    """The job for the questions behind those of this one: none is asked a second time by it."""
+    waiting = _waiting_after(campaign, after).count() if after else 0
+    if waiting and campaign.state != Campaign.State.CLOSED:
+        _submit(campaign, job.by_user, job.gpus, waiting=min(waiting, MOST_AT_ONCE), after=after)
 
 
 def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[str, Any]]) -> str:

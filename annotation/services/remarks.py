@@ -18,14 +18,16 @@ RESEARCH = "research"
 def role_in(question: Question, user: User) -> str:
     """As what a person speaks about a question: correct, pick, adjudicate or research.
 
+    A researcher who works on the campaign speaks as one of those who work on it: others read it as such.
+
     Raises:
         NotAllowedError: the account has nothing to do with the question.
     """
-    if user.has_role("researcher", "admin", site=question.campaign.site):
-        return RESEARCH
     for purpose in Purpose.values:
         if Question.objects.open_to(user, purpose).filter(pk=question.pk).exists():
             return purpose
+    if user.has_role("researcher", "admin", site=question.campaign.site):
+        return RESEARCH
     raise NotAllowedError(_("This account does not work on this campaign in that way."))
 
 

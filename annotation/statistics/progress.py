@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from annotation.models import Campaign, Correction, Flag, Lease, Pick, Question, Skip
 from mammo.accounts.models import User
+from mammo.jobs.models import Job
 
 STUCK_AFTER = timedelta(days=7)
+PROPOSING = "annotation.propose"
 
 
 @dataclass(frozen=True)
@@ -116,26 +118,41 @@ class Stuck:
 def stuck(campaign: Campaign, *, most: int = 100) -> list[Stuck]:
     """Questions that nobody will finish by themselves: skipped, flagged, returned often, or long untouched.
 
-    Reasons: skipped, flagged, returned (three rounds or more), no_proposals, waiting (7 days untouched).
+    Reasons: skipped, flagged, returned (three rounds or more), unanswered (the proposer was asked and gave no
+    answer: it refused, or the question is too long for it), no_proposals, waiting (7 days untouched).
     """
     rows = Question.objects.filter(campaign=campaign).exclude(stage__in=("picked", "withdrawn"))
     skipped = Skip.objects.filter(question=OuterRef("pk"), round=OuterRef("round"), lifted_at__isnull=True)
     flagged = Flag.objects.filter(question=OuterRef("pk"), settled_at__isnull=True)
     before = timezone.now() - STUCK_AFTER
     rows = rows.annotate(is_skipped=Exists(skipped), is_flagged=Exists(flagged))
-    doubtful = Q(is_skipped=True) | Q(is_flagged=True) | Q(round__gte=3) | Q(updated_at__lt=before)
+    unanswered = _unanswered(campaign)
+    doubtful = (
+        Q(stage="new", pk__in=unanswered)
+        | Q(is_skipped=True)
+        | Q(is_flagged=True)
+        | Q(round__gte=3)
+        | Q(updated_at__lt=before)
+    )
     found = []
     for question in rows.filter(doubtful).select_related("campaign").order_by("updated_at")[:most]:
         tests = {
             "skipped": getattr(question, "is_skipped", False),
             "flagged": getattr(question, "is_flagged", False),
             "returned": question.round >= 3,
+            "unanswered": question.stage == Question.Stage.NEW and str(question.pk) in unanswered,
             "no_proposals": question.stage == Question.Stage.NEW and question.updated_at < before,
             "waiting": question.stage != Question.Stage.NEW and question.updated_at < before,
         }
         reasons = tuple(name for name, holds in tests.items() if holds)
         found.append(Stuck(question, reasons, question.updated_at))
     return found
+
+
+def _unanswered(campaign: Campaign) -> set[str]:
+    """Questions to which a proposing job brought no answer."""
+    results = Job.objects.filter(kind=PROPOSING, about_id=str(campaign.pk)).values_list("result", flat=True)
+    return {question for result in results for question in result.get("unanswered", {})}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from annotation.services import assignments, campaign_settings, export
 from annotation.services.practice import score_of
 from annotation.services.wording import safe_cell
 from annotation.statistics import progress, quality, support, timeline
-from annotation.views.shared import managed_campaign, managed_question, user_of
+from annotation.views.shared import managed_campaign, managed_question, require_full_reading, user_of
 from mammo.accounts.models import User
 from mammo.core.charts import line_chart
 from mammo.core.errors import UserError
@@ -30,6 +30,7 @@ DAYS = 30
 def campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """One campaign: state, progress by stage and day, people, exports."""
     row = managed_campaign(request, campaign_id)
+    reads_in_full = Campaign.objects.read_in_full_by(user_of(request)).filter(pk=row.pk).exists()
     days = progress.by_day(row, days=DAYS)
     stages = progress.by_stage(row)
     total = sum(stages.values())
@@ -44,7 +45,7 @@ def campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
             for stage, label in Question.Stage.choices
         ],
         "chart": _chart(days) if any(day.corrected or day.picked for day in days) else "",
-        "people": progress.by_person(row),
+        "people": progress.by_person(row, only=None if reads_in_full else user_of(request)),
         "scores": [
             (member, score_of(row, member.user, member.purpose))
             for member in row.members.select_related("user").order_by("user__username")
@@ -74,6 +75,7 @@ def _chart(days: list[progress.DayCount]) -> str:
 def campaign_quality(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """How good the proposals are, and how far people agree."""
     row = managed_campaign(request, campaign_id)
+    require_full_reading(request, row)
     tags = dict(ErrorTag.choices)
     context = {
         "campaign": row,
@@ -107,6 +109,7 @@ def campaign_stuck(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse
         "skipped": _("skipped"),
         "flagged": _("flagged"),
         "returned": _("sent back twice or more"),
+        "unanswered": _("the proposer gave no answer: refused, or too long for it"),
         "no_proposals": _("waits for proposals for a week"),
         "waiting": _("untouched for a week"),
     }
@@ -124,6 +127,7 @@ def campaign_stuck(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse
 def question_timeline(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """Everything that happened to one question; who holds it now."""
     question = managed_question(request, question_id)
+    require_full_reading(request, question.campaign)
     context = {
         "question": question,
         "turns": presentation.turns_for(question, user_of(request)),

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from annotation import presentation
 from annotation.models import Campaign, Correction, Draft, Pick, Purpose, Question
@@ -13,7 +14,7 @@ from annotation.services import drafts
 from annotation.services.access import require_not_own
 from annotation.services.collisions import TakenError
 from mammo.accounts.models import User
-from mammo.core.errors import StaleVersionError
+from mammo.core.errors import StaleVersionError, WrongStateError
 
 
 def user_of(request: HttpRequest) -> User:
@@ -51,6 +52,18 @@ def managed_question(request: HttpRequest, question_id: uuid.UUID) -> Question:
     """A question of a site where this account is researcher or administrator."""
     rows = Question.objects.managed_by(user_of(request)).select_related("campaign__site", "patient", "study")
     return get_object_or_404(rows, pk=question_id)
+
+
+def require_full_reading(request: HttpRequest, campaign: Campaign) -> None:
+    """Let researchers pass who do not work on the campaign themselves.
+
+    Raises:
+        WrongStateError: they do; what is opened here would tell them who wrote which answer.
+    """
+    if not Campaign.objects.read_in_full_by(user_of(request)).filter(pk=campaign.pk).exists():
+        raise WrongStateError(
+            _("You work on this campaign yourself: another researcher reads its figures and histories.")
+        )
 
 
 def go(request: HttpRequest, url: str) -> HttpResponse:

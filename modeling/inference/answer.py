@@ -28,7 +28,15 @@ from modeling.data.exchange import (
 from modeling.inference.dialogues import answered_rounds
 from modeling.inference.distinct import repeated
 from modeling.inference.spec_files import KINDS, located, without_description
-from modeling.inference.systems import Answer, AnsweringSystem, Draw, Question, draw_seed, read_questions
+from modeling.inference.systems import (
+    UNANSWERED,
+    Answer,
+    AnsweringSystem,
+    Draw,
+    Question,
+    draw_seed,
+    read_questions,
+)
 
 # Draws after which a question's answers are handed over as they are, marked as not distinct.
 MOST_ATTEMPTS = 12
@@ -83,7 +91,8 @@ def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answ
     if kind == "transformers":
         from modeling.inference.native import TransformersSystem
 
-        return TransformersSystem(path, sampling, spec.get("batch_size"))
+        passes_over = bool(spec.get("pass_over_refused", False))
+        return TransformersSystem(path, sampling, spec.get("batch_size"), pass_over_refused=passes_over)
     if kind == "vision_language":
         from modeling.inference.vision_language import VisionLanguageSystem
 
@@ -126,6 +135,7 @@ def write_answers(
             Draw(question, index, draw_seed(seed, key, question.id, index, attempt))
             for question in questions
             for index in repeated([answers[question.id, i][0].text for i in range(n)])
+            if answers[question.id, index][0].finish_reason not in UNANSWERED
         ]
         if not again:
             break

@@ -14,7 +14,16 @@ from urllib.parse import urlsplit
 import openai
 
 from modeling.data.exchange import BadRequestError
-from modeling.inference.systems import Answer, Draw, Progress, Question, SystemUnavailableError, sha256_of
+from modeling.inference.systems import (
+    REFUSED,
+    Answer,
+    Draw,
+    Progress,
+    Question,
+    SystemUnavailableError,
+    no_answer,
+    sha256_of,
+)
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # Forms that some server's tokenizer reads as control tokens even inside a message.
@@ -22,6 +31,18 @@ _CONTROL = re.compile(
     r"<\|[^|<>\n]{1,40}\|>|<\|?/?[a-z_]{1,20}\|?>|\[/?(?:[gs]?MASK|INST|SYS|TOOL_CALLS)\]|<</?SYS>>",
     re.IGNORECASE,
 )
+
+
+# Bad request, too large, unprocessable: said of what was asked (a filter of contents, a limit of length), not of the
+# server or the key.
+OF_ONE_QUESTION = frozenset({400, 413, 422})
+
+
+@dataclass(frozen=True)
+class RefusedQuestion:
+    """The endpoint does not answer this question, by its status."""
+
+    status: int
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,7 @@ class EndpointSpec:
     timeout_seconds: float = 120.0
     max_retries: int = 5  # after 408, 409, 429, 5xx and lost connections, with growing pauses
     capabilities: Capabilities = Capabilities()
+    pass_over_refused: bool = False  # a question it refuses gets an empty answer, and the others are asked
 
     @classmethod
     def from_mapping(cls, spec: Mapping[str, Any]) -> EndpointSpec:
@@ -89,6 +111,8 @@ class EndpointSystem:
             api_key=_key(spec),
             timeout=spec.timeout_seconds,
             max_retries=spec.max_retries,
+            # What was approved is this host: a redirect, or a proxy that the environment names, is another one.
+            http_client=openai.DefaultHttpxClient(follow_redirects=False, trust_env=False),
         )
 
     def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
@@ -125,6 +149,9 @@ class EndpointSystem:
         started = time.monotonic()
         reply = self._call(body, draw.question)
         seconds = time.monotonic() - started
+        if isinstance(reply, RefusedQuestion):
+            parameters = {**self.parameters, "n": n, "refused": reply.status}
+            return [no_answer(REFUSED, sha256_of(messages), seed, parameters) for _ in range(n)]
         choices = list(reply.choices or [])[:n]
         if not choices:
             raise SystemUnavailableError(
@@ -169,6 +196,8 @@ class EndpointSystem:
         except openai.APIConnectionError as error:
             raise SystemUnavailableError(f"{where}: no connection; is the server running?") from error
         except openai.APIStatusError as error:
+            if self.spec.pass_over_refused and error.status_code in OF_ONE_QUESTION:
+                return RefusedQuestion(error.status_code)
             raise SystemUnavailableError(f"{where}: refused with status {error.status_code}") from error
 
     def _messages(self, question: Question) -> list[dict[str, Any]]:

@@ -11,7 +11,15 @@ import torch
 from torch import Tensor
 
 from modeling.data.exchange import BadRequestError
-from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
+from modeling.inference.systems import (
+    TOO_LONG,
+    Answer,
+    Draw,
+    Progress,
+    SystemUnavailableError,
+    no_answer,
+    sha256_of,
+)
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows, next_token
 from modeling.nn.language import (
@@ -31,11 +39,19 @@ class TransformersSystem:
         folder: config.json, the tokenizer's files and *.safetensors.
         sampling: how tokens are chosen.
         batch_size: rows written at once; by the model's size when not given.
+        pass_over_refused: a question that does not fit the model gets an empty answer, and the others are answered.
     """
 
     can_redraw = True
 
-    def __init__(self, folder: str | Path, sampling: Sampling, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        sampling: Sampling,
+        batch_size: int | None = None,
+        *,
+        pass_over_refused: bool = False,
+    ) -> None:
         try:
             self.model = load_language_model(folder)
             self.encoder = ChatEncoder(load_tokenizer(folder))
@@ -44,6 +60,7 @@ class TransformersSystem:
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         limit_threads(self.model)
         self.sampling = sampling
+        self.pass_over_refused = pass_over_refused
         self.revision = weights_sha256(folder)
         self.batch_size = batch_size or default_batch_size(self.model)
 
@@ -57,23 +74,37 @@ class TransformersSystem:
         prompts = [
             Prompt(self.encoder.prompt(d.question.turns, context=d.question.context), d.seed) for d in draws
         ]
-        for draw, prompt in zip(draws, prompts, strict=True):
-            check_length(prompt, draw, self.sampling, self.model.config)
+        fitting = [place for place, draw in enumerate(draws) if self._fits(draw, prompts[place])]
         started = time.monotonic()
         written = generate_rows(
             self.model,
-            prompts,
+            [prompts[place] for place in fitting],
             sampling=self.sampling,
             stop_ids=self.encoder.stop_ids,
             pad_id=self.encoder.pad_id,
             batch_size=self.batch_size,
             on_batch=progress,
         )
-        seconds = (time.monotonic() - started) / max(len(draws), 1)
+        seconds = (time.monotonic() - started) / max(len(fitting), 1)
+        rows = dict(zip(fitting, written, strict=True))
         return [
-            to_answer(self.encoder, draw, row, sha256_of(list(prompt.input_ids)), self.sampling, seconds)
-            for draw, prompt, row in zip(draws, prompts, written, strict=True)
+            self._answer(draw, prompts[place], rows.get(place), seconds) for place, draw in enumerate(draws)
         ]
+
+    def _fits(self, draw: Draw, prompt: Prompt) -> bool:
+        try:
+            check_length(prompt, draw, self.sampling, self.model.config)
+        except BadRequestError:
+            if not self.pass_over_refused:
+                raise
+            return False
+        return True
+
+    def _answer(self, draw: Draw, prompt: Prompt, row: Continuation | None, seconds: float) -> Answer:
+        prompt_sha256 = sha256_of(list(prompt.input_ids))
+        if row is None:
+            return no_answer(TOO_LONG, prompt_sha256, draw.seed, sampling_parameters(self.sampling))
+        return to_answer(self.encoder, draw, row, prompt_sha256, self.sampling, seconds)
 
 
 def to_answer(

@@ -76,6 +76,16 @@ class Answer:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Why there is no answer: the endpoint refused this question, or it does not fit the model.
+REFUSED, TOO_LONG = "refused", "too_long"
+UNANSWERED = frozenset({REFUSED, TOO_LONG})
+
+
+def no_answer(reason: str, prompt_sha256: str, seed: int | None, parameters: Mapping[str, Any]) -> Answer:
+    """The empty answer to a question that was passed over; `finish_reason` says why."""
+    return Answer("", "", seed, reason, prompt_sha256, 0.0, 0, 0, parameters)
+
+
 class AnsweringSystem(Protocol):
     """What answers patients' questions."""
 

@@ -3,16 +3,21 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Campaign, CampaignMember, Draft, Lease, Notification, Question, Skip
+from annotation.models import Campaign, CampaignMember, Comment, Draft, Lease, Notification, Question, Skip
 from annotation.services import leases
 from annotation.services.assignments import assign, reassign, set_pool, share_out, unassign
 from annotation.services.campaign_settings import change_settings
 from annotation.services.campaigns import remove_member
 from annotation.services.drafts import save_draft
+from annotation.services.practice import PracticeAnswer, add_item
+from annotation.services.remarks import comment
 from annotation.services.skips import lift, skip
 from mammo.accounts.models import User
+from mammo.accounts.services import grant_role
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.annotation import scene
 
@@ -168,3 +173,65 @@ def test_a_lease_renewed_by_activity_does_not_lapse(campaign: Campaign, june: Us
     assert lease.expires_at is not None
     assert lease.expires_at > timezone.now() + timedelta(minutes=29)
     assert leases.next_question(by_user=jack, purpose="correct") is None
+
+
+def test_sharing_out_a_part_again_gives_the_next_ones(
+    campaign: Campaign, june: User, jack: User, rita: User
+) -> None:
+    scene.proposed(campaign, 6)
+    for _again in range(3):
+        assert share_out(campaign, [june, jack], "correct", by_user=rita, most=2) == {"june": 1, "jack": 1}
+    assert Lease.objects.filter(user=june).count() == 3
+
+
+def test_an_assignment_by_name_waits_for_the_practice_set_too(
+    campaign: Campaign, june: User, jack: User, rita: User
+) -> None:
+    first, second = scene.proposed(campaign, 2)
+    save_draft(first, by_user=june, purpose="correct", content={"items": {}}, expected_version=0)
+    assign(first, june, "correct", by_user=rita)
+    Campaign.objects.filter(pk=campaign.pk).update(practice_required=True)
+    campaign.refresh_from_db()
+    answers = [PracticeAnswer(text="请半年后复查。"), PracticeAnswer(text="请一年后复查。")]
+    add_item(campaign, by_user=rita, question="哪个？", answers=answers, best=0, language="zh")
+    assign(second, jack, "correct", by_user=rita)
+    with pytest.raises(WrongStateError, match="comes first"):
+        leases.hold(second, by_user=jack, purpose="correct")
+    with pytest.raises(WrongStateError, match="comes first"):
+        scene.settle(second, jack)
+    assert leases.next_question(by_user=jack, purpose="correct") is None
+    # Who began before may finish.
+    assert leases.next_question(by_user=june, purpose="correct") == first
+
+
+def test_a_second_junior_reads_no_remark_of_the_first_before_correcting(
+    rita: User, june: User, jack: User, sena: User
+) -> None:
+    campaign = scene.open_campaign_of(rita, [june, jack], [sena], name="Agreement", overlap=2)
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    comment(question, "我改了第二句", by_user=june)
+    comment(question, "请看分类", by_user=rita)
+    assert [row.by_user for row in Comment.objects.readable_by(jack, question)] == [rita]
+    scene.settle(question, jack)
+    assert [row.by_user for row in Comment.objects.readable_by(jack, question)] == [june, rita]
+
+
+def test_a_researcher_who_works_on_the_campaign_reads_no_history_of_it(
+    campaign: Campaign, june: User, rita: User, sena: User
+) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    comment(question, "我改了第二句", by_user=june)
+    grant_role(sena, "researcher", campaign.site, by_user=None)
+    client = Client()
+    client.force_login(sena)
+    for name, key in (("timeline", question.pk), ("campaign-quality", campaign.pk)):
+        page = client.get(reverse(f"annotation:{name}", args=[key]))
+        assert page.status_code == 409
+        assert "我改了第二句" not in page.content.decode()
+    assert not Comment.objects.readable_by(sena, question).exists()
+    assert "June" not in client.get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
+    assert comment(question, "选第一个吗？", by_user=sena).role == "pick"
+    client.force_login(rita)
+    assert client.get(reverse("annotation:timeline", args=[question.pk])).status_code == 200

@@ -5,8 +5,9 @@ import uuid
 import pytest
 from django.db import DatabaseError, transaction
 
-from annotation.models import Campaign, Correction, Pick, Question, Return
-from annotation.services.campaigns import add_member
+from annotation.models import Campaign, CampaignMember, Correction, Pick, Question, Return
+from annotation.services import leases
+from annotation.services.campaigns import add_member, remove_member
 from annotation.services.collisions import TakenError
 from annotation.services.picks import pick, return_to_juniors
 from annotation.services.shown_orders import shown_order
@@ -170,3 +171,21 @@ def test_the_shown_order_is_drawn_once_and_differs_between_people(
         for q in questions
     }
     assert places == {0, 1, 2}
+
+
+def test_a_returned_question_waits_for_no_junior_who_has_left(
+    campaign: Campaign, corrected: Question, june: User, jack: User, rita: User, sena: User
+) -> None:
+    remove_member(CampaignMember.objects.get(campaign=campaign, user=june), by_user=rita)
+    return_to_juniors(corrected, by_user=sena, reason="没有说明复查时间")
+    assert leases.next_question(by_user=jack, purpose="correct") == corrected
+
+
+def test_a_senior_who_picked_sends_nothing_back(rita: User, june: User, sena: User, sol: User) -> None:
+    campaign = scene.open_campaign_of(rita, [june], [sena, sol], name="Two", senior_overlap=2)
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    pick(question, by_user=sena, correction=first_candidate(question).pk)
+    with pytest.raises(WrongStateError, match="picked an answer"):
+        return_to_juniors(question, by_user=sena, reason="doch nicht")
+    assert not Return.objects.exists()

@@ -9,8 +9,10 @@ from django.utils import translation
 from annotation.models import Campaign, Proposal, Question
 from annotation.services import proposals
 from annotation.services.campaigns import close_campaign
+from annotation.statistics import progress
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.jobs import services as jobs
 from mammo.jobs.models import Job
 from tests.annotation import scene
 
@@ -43,7 +45,7 @@ def test_storing_an_answer_file_twice_changes_nothing(campaign: Campaign) -> Non
     (question,) = scene.ask(campaign)
     job = scene.propose(campaign, [question])
     counts = proposals.ingest(job, scene.answer_rows(question, ("x", "y", "z")))
-    assert counts == {"questions": 0, "proposals": 0, "skipped": 1, "incomplete": 0}
+    assert counts == {"questions": 0, "proposals": 0, "skipped": 1, "incomplete": 0, "unanswered": {}}
     assert [p.text for p in Proposal.objects.current(question)] == list(scene.ANSWERS)
 
 
@@ -100,7 +102,10 @@ def test_the_request_names_system_number_and_seed(campaign: Campaign) -> None:
     assert job is not None
     request = proposals.build_request(job)
     assert request["systems"] == [
-        {"key": "proposer", "spec": {"kind": "transformers", "path": "/models/tiny-glm"}}
+        {
+            "key": "proposer",
+            "spec": {"kind": "transformers", "path": "/models/tiny-glm", "pass_over_refused": True},
+        }
     ]
     assert (request["n"], request["seed"], request["distinct"]) == (3, 7, True)
 
@@ -134,3 +139,44 @@ def test_a_job_is_called_in_the_language_of_who_reads(campaign: Campaign) -> Non
     with translation.override("zh-hans"):
         assert job.said_title != "Proposals for 1 questions of Spring"
         assert "Spring" in job.said_title
+
+
+def refused_rows(question: Question) -> list[dict[str, object]]:
+    """What the answering module writes of a question that the endpoint refused."""
+    return [row | {"text": "", "raw": "", "finish_reason": "refused"} for row in scene.answer_rows(question)]
+
+
+def test_a_refused_question_is_named_and_the_others_get_their_proposals(campaign: Campaign) -> None:
+    first, second = scene.ask(campaign, scene.plain_row("一？", 2), scene.plain_row("二？", 3))
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    assert proposals.build_request(job)["systems"][0]["spec"]["pass_over_refused"] is True
+    claimed = jobs.claim(job.pk, "test worker")
+    assert claimed is not None
+    jobs.finish(claimed, [*refused_rows(first), *scene.answer_rows(second)])
+    job.refresh_from_db()
+    assert (job.result["questions"], job.result["incomplete"]) == (1, 1)
+    assert job.result["unanswered"] == {str(first.pk): "refused"}
+    assert [(one.question, one.reasons) for one in progress.stuck(campaign)] == [(first, ("unanswered",))]
+    assert not Job.objects.filter(state="queued").exists()
+
+
+def test_many_questions_are_asked_in_several_jobs_and_none_twice(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "MOST_AT_ONCE", 2)
+    questions = scene.ask(campaign, *[scene.plain_row(f"第{n}？", n + 2) for n in range(5)])
+    proposals.queue_proposals(campaign, by_user=None)
+    asked: list[list[str]] = []
+    while job := Job.objects.filter(state="queued").first():
+        claimed = jobs.claim(job.pk, "test worker")
+        assert claimed is not None
+        ids = [row["id"] for row in proposals.build_request(claimed)["questions"]]
+        asked.append(ids)
+        rows = [
+            (refused_rows if ids[0] == pk else scene.answer_rows)(Question.objects.get(pk=pk)) for pk in ids
+        ]
+        jobs.finish(claimed, [row for given in rows for row in given])
+    keys = [str(question.pk) for question in questions]
+    assert asked == [keys[:2], keys[2:4], keys[4:]]
+    assert Proposal.objects.count() == 2 * 3

@@ -62,6 +62,8 @@ def serve(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatServer]
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(payload)))
+            if "location" in content:
+                self.send_header("Location", str(content["location"]))
             if status == 429:
                 self.send_header("Retry-After-Ms", "10")
             self.end_headers()

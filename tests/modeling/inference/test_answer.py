@@ -319,3 +319,18 @@ def test_the_command_answers_where_django_and_the_network_are_missing(tmp_path, 
     rows = [json.loads(line) for line in (tmp_path / "answer.jsonl").read_text().splitlines()]
     assert [row["question"] for row in rows] == ["q1", "q2"]
     assert all("progress" in json.loads(line) for line in done.stdout.splitlines())
+
+
+def test_a_question_too_long_for_the_model_costs_no_other_one_its_answers(tmp_path, glm, capsys):
+    spec = {"kind": "transformers", "path": str(glm), "pass_over_refused": True}
+    long = {"id": "q3", "turns": ["密度" * 1500], "language": "zh"}
+    code, rows, _ = run(tmp_path, request_of(("glm", spec), questions=(ZH, long, EN)), capsys)
+    assert code == 0
+    of_long = [row for row in rows if row["question"] == "q3"]
+    assert [(row["text"], row["finish_reason"], row["attempts"]) for row in of_long] == [
+        ("", "too_long", 1)
+    ] * 3
+    alone, _rows, _ = run(tmp_path, request_of(("glm", spec), questions=(ZH, EN)), capsys)
+    assert alone == 0
+    others = [(row["question"], row["text"]) for row in rows if row["question"] != "q3"]
+    assert others == [(row["question"], row["text"]) for row in _rows]

@@ -189,3 +189,54 @@ def test_control_tokens_are_broken_before_they_leave(token):
 def test_ordinary_text_leaves_as_it_is():
     for text in ("年龄 < 50 且 > 40", "a < b", "BI-RADS [4A]", "1<2>0", "<50岁>"):
         assert disarm(text) == text
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(status):
+    with serve(lambda number, body: (200, answer_with("答"))) as elsewhere:
+        moved = {"location": f"{elsewhere.url}/chat/completions"}
+        with (
+            serve(lambda number, body: (status, moved)) as server,
+            pytest.raises(SystemUnavailableError, match=f"refused with status {status}"),
+        ):
+            write(server)
+        assert elsewhere.bodies == []
+
+
+def test_a_proxy_that_the_environment_names_is_not_used(monkeypatch):
+    with serve(lambda number, body: (200, answer_with("代理"))) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v1"))
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        with serve(lambda number, body: (200, answer_with("答"))) as server:
+            answers = write(server)
+        assert proxy.bodies == []
+    assert answers[0].text == "答"
+
+
+def test_a_question_that_is_refused_costs_no_other_one_its_answer():
+    def reply(number, body):
+        asked = body["messages"][-1]["content"]
+        return (400, {"error": {"message": "content filter"}}) if "二" in asked else (200, answer_with("答"))
+
+    asked = [Draw(Question(f"q{n}", (text,)), 0, 5) for n, text in enumerate(("第一", "第二", "第三"))]
+    with serve(reply) as server:
+        answers = system(server, pass_over_refused=True).write(asked, lambda rows: None)
+        assert [(one.text, one.finish_reason) for one in answers] == [
+            ("答", "stop"),
+            ("", "refused"),
+            ("答", "stop"),
+        ]
+        assert answers[1].parameters["refused"] == 400
+        # A trial asks every question: there a refusal is an error.
+        with pytest.raises(SystemUnavailableError, match="question q1: refused with status 400"):
+            system(server).write(asked, lambda rows: None)
+
+
+def test_a_server_that_refuses_everything_is_an_error_all_the_same():
+    with (
+        serve(lambda number, body: (404, {})) as server,
+        pytest.raises(SystemUnavailableError, match="refused with status 404"),
+    ):
+        write(server, pass_over_refused=True)
