@@ -39,6 +39,7 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
 
     from annotation.models import Campaign, Question
     from evaluation.models import Answer, Arm, Aspect, Protocol, Score, Slot, Trial, TrialQuestion, TrialRater
+    from evaluation.services.answers import shown_hash
     from evaluation.services.freezing import design_hash
     from mammo.accounts.models import Site, User
     from mammo.core.keys import key_store
@@ -71,7 +72,7 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
     answers = []
     for arm in rows:
         for row in trial_questions:
-            answer = Answer(arm=arm, question=row, shown_sha256="0" * 64)
+            answer = Answer(arm=arm, question=row, shown_sha256=shown_hash("answer"))
             answer.raw_text = answer.shown_text = "answer"
             answers.append(answer)
     Answer.objects.bulk_create(answers, batch_size=1000)

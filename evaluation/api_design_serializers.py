@@ -173,7 +173,9 @@ class PersonSerializer(StrictSerializer):
 class RuleSerializer(StrictSerializer):
     """What is done with a finding of the screen, in every arm."""
 
-    matched = serializers.CharField(max_length=500)
+    matched = serializers.CharField(
+        max_length=500, allow_blank=True, help_text="the wording; empty for answers without any text"
+    )
     action = serializers.CharField(max_length=40)
     reason = serializers.CharField(max_length=LONGEST_TEXT)
 

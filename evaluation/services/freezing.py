@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from evaluation.services.leakage import refuse_leaks
 from evaluation.services.protocols import protocol_hash
 from evaluation.services.raters import wrote_an_answer
 from evaluation.services.screening import blocking_hits
+from evaluation.services.seen_texts import SEEN, frozen_hashes, require_seen_texts, seen_hashes
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import WrongStateError
@@ -43,11 +45,18 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
         dealt = deal_questions(row, raters)
         for rater in raters:
             prepare_rater(row, rater, arms, dealt[rater.pk])
-        digest = design_hash(row)
+        seen = seen_hashes(row)
+        require_seen_texts(row, seen)
+        digest = design_hash(row, seen=seen)
         changes = {"state": Trial.State.FROZEN, "frozen_at": timezone.now(), "design_sha256": digest}
         save_versioned(row, expected_version=row.version, changes=changes)
         TrialEvent.objects.create(
-            trial=row, kind="frozen", by_user=by_user, sha256=digest, is_simulated=row.is_simulated
+            trial=row,
+            kind="frozen",
+            by_user=by_user,
+            sha256=digest,
+            details={SEEN: seen},
+            is_simulated=row.is_simulated,
         )
         audit.record(
             "evaluation.trial_frozen",
@@ -104,8 +113,13 @@ def _check_ready(trial: Trial, arms: list[Arm]) -> None:
         raise WrongStateError(_("%(name)s: the frozen protocol was altered.") % {"name": trial.name})
 
 
-def design_document(trial: Trial) -> dict[str, Any]:
-    """Everything that must not change after freezing, as JSON values (texts by their keyed hash)."""
+def design_document(trial: Trial, *, seen: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Everything that must not change after freezing, as JSON values (texts by their keyed hash).
+
+    Args:
+        seen: what `seen_hashes` gives; of a frozen trial that of its freezing.
+    """
+    seen = frozen_hashes(trial) if seen is None else seen
     plain = (
         *("name", "rater_title", "order", "scale_min", "scale_max", "show_report", "instructions", "seed"),
         *("sitting_slots", "sitting_minutes"),
@@ -114,6 +128,7 @@ def design_document(trial: Trial) -> dict[str, Any]:
     return {
         "trial": {name: getattr(trial, name) for name in plain},
         **_later_parts(trial),
+        **({SEEN: seen} if seen else {}),
         "screening": trial.screening,
         "protocol": trial.protocol.frozen_sha256,
         "aspects": list(
@@ -173,20 +188,23 @@ def _later_parts(trial: Trial) -> dict[str, Any]:
     return {name: part for name, part in parts.items() if part}
 
 
-def design_hash(trial: Trial) -> str:
+def design_hash(trial: Trial, *, seen: Mapping[str, Any] | None = None) -> str:
     """SHA-256 over the canonical JSON of the design."""
-    text = json.dumps(design_document(trial), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        design_document(trial, seen=seen), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def require_unchanged(trial: Trial) -> None:
-    """Let a trial pass whose design still has the hash it was frozen with.
+    """Let a trial pass whose design still has the hash it was frozen with, and whose texts still have theirs.
 
     Raises:
-        WrongStateError: a row of the design was changed behind the services.
+        WrongStateError: a row of the design, or a text that raters read, was changed behind the services.
     """
     if design_hash(trial) != trial.design_sha256:
         raise WrongStateError(
             _("%(name)s: the design no longer has the hash it was frozen with; compare with a backup.")
             % {"name": trial.name}
         )
+    require_seen_texts(trial, frozen_hashes(trial))

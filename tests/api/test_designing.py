@@ -7,12 +7,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from evaluation.models import Arm, Protocol, Trial
+from evaluation.models import Answer, Arm, Protocol, Trial
+from evaluation.services.answers import queue_answers
 from evaluation.services.protocols import protocol_hash
 from evaluation.services.raters import consent
 from evaluation.services.trials import create_trial
 from mammo.accounts.models import AuditEvent, User
 from mammo.archive.models import Cohort
+from mammo.jobs import services as jobs
 from tests.api.conftest import Caller
 from tests.evaluation import reading_scene, scene
 
@@ -215,3 +217,25 @@ def test_settings_need_the_version_they_were_read_from(
     assert send(caller(rita), f"trials/{trial.pk}/settings").status_code == 400
     trial.refresh_from_db()
     assert trial.sitting_slots != 6
+
+
+def test_answers_without_text_are_settled_by_program(
+    rita: User, june: User, sena: User, caller: Caller
+) -> None:
+    draft = scene.draft_trial(rita, scene.questions_of(rita, [june, sena], 2), june)
+    client, job = caller(rita), queue_answers(draft, by_user=rita)
+    assert job is not None
+    rows = scene.answer_rows(list(draft.arms.filter(kind="system")), draft)
+    rows[0] |= {"text": "", "raw": ""}
+    jobs.finish(jobs.claim(job.pk, "test worker"), rows)
+    (empty,) = [
+        hit
+        for hit in client.get(f"{V1}/trials/{draft.pk}/design/").json()["screen"]
+        if hit["kind"] == "empty"
+    ]
+    assert (empty["matched"], empty["blocks"], empty["settled"]) == ("", True, False)
+    rule = {"matched": empty["matched"], "action": "accept", "reason": "a refusal is an answer"}
+    design = made(client, f"trials/{draft.pk}/rules", rule)
+    assert not [hit for hit in design["screen"] if hit["kind"] == "empty" and not hit["settled"]]
+    answers = Answer.objects.filter(arm__trial=draft).select_related("question__question__patient")
+    assert "（未作答）" in {answer.shown_text for answer in answers}

@@ -222,7 +222,7 @@ def test_a_trial_without_dialogues_is_sealed_as_before(draft: Trial, rita: User)
     freeze_trial(draft, by_user=rita)
     document = design_document(draft)
     assert set(document) == {
-        "trial", "screening", "protocol", "aspects", "arms", "questions", "answers", "raters", "slots"
+        "trial", "screening", "protocol", "aspects", "arms", "questions", "answers", "raters", "slots", "seen"
     }  # fmt: skip
     for pk, _arm, _question, sha in document["answers"]:
         text = Answer.objects.get(pk=pk).shown_text

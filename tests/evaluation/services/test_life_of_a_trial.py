@@ -8,7 +8,8 @@ from django.db import DatabaseError, transaction
 from evaluation.models import Answer, Arm, Score, Slot, Trial
 from evaluation.services.answers import record_human_answer
 from evaluation.services.arms import add_system_arm, leave_out
-from evaluation.services.freezing import freeze_trial
+from evaluation.services.drafts import add_practice_item
+from evaluation.services.freezing import design_document, design_hash, freeze_trial, require_unchanged
 from evaluation.services.protocols import change_protocol
 from evaluation.services.raters import add_rater, consent, withdraw
 from evaluation.services.scoring import form_of, lock_trial, next_slot, open_scoring, record_scores
@@ -71,6 +72,64 @@ def test_a_design_changed_behind_the_services_stops_the_trial(draft: Trial, rita
     Arm.objects.filter(trial=draft, kind="human").update(name="Somebody else")
     with pytest.raises(WrongStateError, match="hash"):
         open_scoring(draft, by_user=rita)
+
+
+def _another_answer(trial: Trial) -> None:
+    answer = Answer.objects.filter(arm__trial=trial).select_related("question__question__patient").first()
+    # The row's own hash stays what it was.
+    answer.shown_text = "Another text"
+    answer.save(update_fields=["shown_text"])
+
+
+def _another_question(trial: Trial) -> None:
+    question = trial.trial_questions.select_related("question__patient").first().question
+    question.turns = ["Something else?"]
+    question.save(update_fields=["turns"])
+
+
+def _another_practice_answer(trial: Trial) -> None:
+    item = trial.practice_items.select_related("question__patient").get()
+    item.text = "Another text"
+    item.save(update_fields=["text"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _another_answer,
+        _another_question,
+        _another_practice_answer,
+        lambda trial: trial.aspects.filter(key="correctness").update(name_zh="别的"),
+        lambda trial: trial.aspects.filter(key="correctness").update(name="Other"),
+        lambda trial: trial.aspects.filter(key="correctness").update(definition_zh="别的"),
+        lambda trial: trial.aspects.filter(key="correctness").update(anchors={"low": "worst"}),
+        lambda trial: Trial.objects.filter(pk=trial.pk).update(instructions="other"),
+        lambda trial: Trial.objects.filter(pk=trial.pk).update(rater_title="other"),
+    ],
+)
+def test_nothing_that_raters_read_changes_behind_the_services(
+    rita: User, june: User, sena: User, change
+) -> None:
+    questions = scene.questions_of(rita, [june, sena], 3)
+    draft = scene.draft_trial(rita, questions[:2], june)
+    add_practice_item(draft, questions[2], "建议每年复查。", by_user=rita)
+    scene.answer_all(draft, rita, june)
+    add_rater(draft, sena, by_user=rita)
+    freeze_trial(draft, by_user=rita)
+    require_unchanged(Trial.objects.get(pk=draft.pk))
+    change(draft)
+    with pytest.raises(WrongStateError, match=r"hash|is not the frozen one"):
+        open_scoring(draft, by_user=rita)
+    assert Trial.objects.get(pk=draft.pk).state == "frozen"
+
+
+def test_a_trial_that_was_frozen_before_its_texts_were_kept_still_has_its_hash(
+    draft: Trial, rita: User
+) -> None:
+    digest = design_hash(draft, seen={})
+    assert "seen" not in design_document(draft, seen={})
+    Trial.objects.filter(pk=draft.pk).update(state="frozen", design_sha256=digest)
+    require_unchanged(Trial.objects.get(pk=draft.pk))
 
 
 def test_an_incomplete_draft_is_not_frozen_and_is_told_what_is_missing(
