@@ -45,6 +45,25 @@ def test_an_auditor_reads_the_trail_of_their_sites(
     assert "tests.there" not in text
 
 
+def test_what_belongs_to_no_site_is_read_by_who_did_it_or_whom_it_is_about(
+    client: Client, otis: User, june: User, otto: User, site: Any
+) -> None:
+    """Signing in and out belong to no site: those of another hospital's people are not this auditor's."""
+    nina = create_account("nina", password="correct horse battery", roles={}, by_user=None)
+    expected = {
+        audit.record("tests.siteless", by_user=june, on=june).sequence: True,
+        audit.record("tests.siteless", by_user=otto, on=otto).sequence: False,
+        audit.record("tests.siteless", by_user=nina, on=nina).sequence: False,
+        audit.record("tests.siteless", by_user=None, on=june).sequence: True,
+        audit.record("tests.siteless", by_user=None, on=otto).sequence: False,
+        audit.record("tests.siteless", by_user=None, on=nina).sequence: False,
+        audit.record("tests.siteless", by_user=None).sequence: True,  # a failed sign-in names nobody
+    }
+    client.force_login(otis)
+    numbers = shown(client, "?action=tests.siteless")
+    assert {number: number in numbers for number in expected} == expected
+
+
 @pytest.mark.parametrize("name", ["june", "sena", "rita", "dana", "otto"])
 def test_nobody_else_finds_the_page(request: pytest.FixtureRequest, client: Client, name: str) -> None:
     client.force_login(request.getfixturevalue(name))

@@ -17,7 +17,7 @@ from annotation.services import export as exporting
 from annotation.services.export import campaign_split, export_training
 from annotation.services.picks import pick
 from annotation.services.splits import create_split
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 from mammo.archive.models import Image, Split, SplitMembership
 from mammo.core.errors import NotAllowedError, UserError
 from mammo.core.keys import key_store
@@ -129,6 +129,20 @@ def test_the_hash_covers_the_files_and_repeats(done: Campaign, rita: User, tmp_p
     assert hashlib.sha256(joined.encode()).hexdigest() == first.content_hash == second.content_hash
     assert first.content_hash in (tmp_path / "one" / "README.md").read_text()
     assert first.patients.count() == 12
+
+
+def test_an_export_is_an_audit_event(
+    campaign: Campaign, june: User, sena: User, rita: User, tmp_path: Path
+) -> None:
+    picked(campaign, june, sena)
+    row = export_training(campaign, tmp_path / "out", format="trl", by_user=rita)
+    event = AuditEvent.objects.get(action="annotation.exported")
+    assert (event.actor, event.site) == (rita, campaign.site)
+    assert (event.object_type, event.object_id) == ("annotation.trainingexport", str(row.pk))
+    assert event.details == {"format": "trl", "content_hash": row.content_hash, "counts": row.counts}
+    with pytest.raises(NotAllowedError):
+        export_training(campaign, tmp_path / "again", format="trl", by_user=june)
+    assert AuditEvent.objects.filter(action="annotation.exported").count() == 1
 
 
 def test_pictures_are_8_bit_png_without_text(done: Campaign, rita: User, tmp_path: Path) -> None:

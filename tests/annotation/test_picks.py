@@ -12,7 +12,7 @@ from annotation.services.collisions import TakenError
 from annotation.services.picks import pick, return_to_juniors
 from annotation.services.shown_orders import shown_order
 from annotation.services.training_samples import deciding_pick
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 from mammo.accounts.services import grant_role
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.annotation import scene
@@ -29,6 +29,20 @@ def test_a_pick_ends_the_question(corrected: Question, sena: User) -> None:
     corrected.refresh_from_db()
     assert corrected.stage == Question.Stage.PICKED
     assert (row.text, row.edited, row.reason_codes) == (chosen.text, False, ["correctness"])
+
+
+def test_a_pick_is_an_audit_event(corrected: Question, sena: User) -> None:
+    row = pick(corrected, by_user=sena, correction=Correction.objects.candidates(corrected)[0].pk)
+    event = AuditEvent.objects.get(action="annotation.picked")
+    assert (event.actor, event.site) == (sena, corrected.campaign.site)
+    assert (event.object_type, event.object_id) == ("annotation.question", str(corrected.pk))
+    assert event.details == {"pick": str(row.pk)}
+
+
+def test_a_pick_that_is_refused_leaves_no_event(corrected: Question, june: User) -> None:
+    with pytest.raises(NotAllowedError):
+        pick(corrected, by_user=june, correction=Correction.objects.candidates(corrected)[0].pk)
+    assert not AuditEvent.objects.filter(action="annotation.picked").exists()
 
 
 def test_a_small_edit_is_kept_beside_the_correction(corrected: Question, sena: User) -> None:

@@ -112,9 +112,19 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "AuditEventQuerySet":
-        """Events of the sites where the account is auditor or administrator, and those of no site."""
+        """Events of the sites where the account is auditor or administrator.
+
+        Of those that belong to no site (signing in, a lost phone): what members of these sites did, what was done
+        to their accounts by nobody signed in, and what names no person.
+        """
         sites = user.sites_as(Role.AUDITOR, Role.ADMIN)
-        return self.filter(models.Q(site__in=sites) | models.Q(site__isnull=True))
+        members = list(Membership.objects.filter(site__in=sites).values_list("user", flat=True).distinct())
+        about_others = models.Q(object_type=User._meta.label_lower) & ~models.Q(
+            object_id__in=[str(member) for member in members]
+        )
+        by_nobody = models.Q(actor__isnull=True) & ~about_others
+        siteless = models.Q(site__isnull=True) & (models.Q(actor__in=members) | by_nobody)
+        return self.filter(models.Q(site__in=sites) | siteless)
 
     def narrowed(
         self,

@@ -19,6 +19,8 @@ from django.db.utils import OperationalError
 
 FUNCTION = "mammo_refuse_change"
 LEDGER = "core_guardedtable"
+# What the function of PostgreSQL's triggers does, as the database keeps it.
+BODY = " BEGIN RAISE EXCEPTION '% on % refused: its rows are append-only', TG_OP, TG_TABLE_NAME; END "
 VERBS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 
 
@@ -37,33 +39,75 @@ def expected_triggers(connection: BaseDatabaseWrapper) -> set[str]:
 
 
 def standing_triggers(connection: BaseDatabaseWrapper) -> set[str]:
-    """Names of the append-only triggers that stand (enabled) in this database."""
+    """Names of the append-only triggers that stand in this database: enabled, and doing what ours do.
+
+    A trigger of the right name on another table, for some columns only, or that lets changes pass does not stand.
+    """
+    written = _written_triggers(connection)
+    return {
+        _name(table, verb)
+        for table in append_only_tables()
+        for verb in VERBS[connection.vendor]
+        if written.get(_name(table, verb)) == _kept_sql(connection.vendor, table, verb)
+    }
+
+
+def _written_triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """SQL of each append-only trigger by its name, as the database keeps it; none that doesn't fire."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'append_only_%%'"
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'append_only_%%'"
             )
-        else:
-            cursor.execute(
-                "SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-                "JOIN pg_namespace n ON n.oid = c.relnamespace "
-                "WHERE tgname LIKE 'append_only_%%' AND tgenabled <> 'D' AND n.nspname = current_schema()"
-            )
-        return {row[0] for row in cursor.fetchall()}
+            return dict(cursor.fetchall())
+        if not _function_stands(cursor):
+            return {}
+        # Enabled for ordinary sessions (O) or always (A): those for replicas alone (R) don't fire.
+        cursor.execute(
+            "SELECT tgname, replace(pg_get_triggerdef(t.oid), quote_ident(n.nspname) || '.', '') "
+            "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE tgname LIKE 'append_only_%%' AND tgenabled IN ('O', 'A') AND n.nspname = current_schema()"
+        )
+        return {name: sql.replace('"', "") for name, sql in cursor.fetchall()}
+
+
+def _function_stands(cursor: Any) -> bool:
+    cursor.execute(
+        "SELECT pg_get_functiondef(p.oid), n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE p.proname = %s AND n.nspname = current_schema()",
+        [FUNCTION],
+    )
+    expected = "CREATE OR REPLACE FUNCTION {0}.{1}()\n RETURNS trigger\n LANGUAGE plpgsql\nAS $function${2}$function$\n"
+    return any(
+        written.replace('"', "") == expected.format(schema, FUNCTION, BODY)
+        for written, schema in cursor.fetchall()
+    )
+
+
+def _kept_sql(vendor: str, table: str, verb: str) -> str:
+    """The SQL of our trigger as the database keeps it."""
+    if vendor == "sqlite":
+        return _create_sql(vendor, table, verb).replace("IF NOT EXISTS ", "")
+    return _create_sql(vendor, table, verb).replace("OR REPLACE ", "").replace('"', "")
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers that are missing; tables that don't exist yet are left for the next migrate."""
+    """Create the triggers that are missing, and anew those that don't do what they should.
+
+    Tables that don't exist yet are left for the next migrate.
+    """
     present = set(connection.introspection.table_names())
+    hollow = _written_triggers(connection).keys() - standing_triggers(connection)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(
-                f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "RAISE EXCEPTION '% on % refused: its rows are append-only', TG_OP, TG_TABLE_NAME; END $$"
+                f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $${BODY}$$"
             )
         guarded = [table for table in append_only_tables() if table in present]
         for table in guarded:
             for verb in VERBS[connection.vendor]:
+                if connection.vendor == "sqlite" and _name(table, verb) in hollow:
+                    cursor.execute(f'DROP TRIGGER "{_name(table, verb)}"')
                 cursor.execute(_create_sql(connection.vendor, table, verb))
     if LEDGER in present:
         rows = _ledger().objects.using(connection.alias)
@@ -126,7 +170,7 @@ def _on_connect(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> tuple[list[str], list[str]]:
-    """Names of the triggers that someone dropped, and of those that the next migrate will install first.
+    """Names of the triggers that someone dropped or changed, and of those that the next migrate will install first.
 
     A table that becomes append-only by an upgrade has none yet, and that upgrade must be able to run.
     """
@@ -142,7 +186,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> tuple[list[str], list[s
 
 
 def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """System check (tag `database`): no append-only table has lost its triggers."""
+    """System check (tag `database`): every append-only table has its triggers, and they are ours."""
     problems: list[CheckMessage] = []
     for alias in databases or []:
         try:
@@ -153,9 +197,9 @@ def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any
             if names:
                 problems.append(
                     kind(
-                        f"Append-only triggers are missing in database {alias!r}: {', '.join(names)}",
-                        hint="Find out who dropped them, then run `python manage.py migrate --skip-checks`, which "
-                        "installs them."
+                        f"Append-only triggers are missing or changed in database {alias!r}: {', '.join(names)}",
+                        hint="Find out who dropped or changed them, then run `python manage.py migrate "
+                        "--skip-checks`, which installs them."
                         if kind is Error
                         else "Run `python manage.py migrate`, which installs them.",
                         id=f"mammo.{number}",
@@ -168,7 +212,7 @@ def require_triggers(using: str = DEFAULT_DB_ALIAS) -> None:
     """Let a web or worker process start only with the triggers in place.
 
     Raises:
-        SystemExit: some are missing; names them and the mend.
+        SystemExit: some are missing or changed; names them and the mend.
     """
     problems = check_triggers(databases=[using])
     if problems:

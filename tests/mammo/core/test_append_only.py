@@ -141,6 +141,70 @@ def test_a_disabled_trigger_counts_as_gone(db: None) -> None:
     assert [error for error in database_errors() if error.startswith("mammo.E001")]
 
 
+@on_postgresql
+@pytest.mark.parametrize(("state", "stands"), [("REPLICA", False), ("ALWAYS", True)])
+def test_a_trigger_that_fires_for_replicas_alone_counts_as_gone(db: None, state: str, stands: bool) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} ENABLE {state} TRIGGER append_only_{TABLE}_update")
+    assert (not [error for error in database_errors() if error.startswith("mammo.E001")]) is stands
+
+
+def hollow(how: str) -> None:
+    """Put a trigger of the right name in place that lets changes pass."""
+    name = f"append_only_{TABLE}_update"
+    statements = {
+        "empty": [f'CREATE TRIGGER "{name}" BEFORE UPDATE ON "{TABLE}" BEGIN SELECT 1; END'],
+        "one column": [
+            f'CREATE TRIGGER "{name}" BEFORE UPDATE OF "reason" ON "{TABLE}" BEGIN '
+            "SELECT RAISE(ABORT, 'append-only'); END"
+        ],
+        "another table": [
+            f'CREATE TRIGGER "{name}" BEFORE UPDATE ON "accounts_audithead" BEGIN '
+            "SELECT RAISE(ABORT, 'append-only'); END"
+        ],
+        "function": [
+            f"CREATE OR REPLACE FUNCTION {append_only.FUNCTION}() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN RETURN NEW; END $$"
+        ],
+        "condition": [
+            f'CREATE TRIGGER "{name}" BEFORE UPDATE ON "{TABLE}" FOR EACH ROW WHEN (false) '
+            f"EXECUTE FUNCTION {append_only.FUNCTION}()"
+        ],
+        "another function": [
+            "CREATE FUNCTION tests_let_pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+            f'CREATE TRIGGER "{name}" BEFORE UPDATE ON "{TABLE}" FOR EACH ROW EXECUTE FUNCTION tests_let_pass()',
+        ],
+    }
+    if how != "function":
+        drop(name)
+    with connection.cursor() as cursor:
+        for statement in statements[how]:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        *(pytest.param(how, marks=on_sqlite) for how in ("empty", "one column", "another table")),
+        *(pytest.param(how, marks=on_postgresql) for how in ("function", "condition", "another function")),
+    ],
+)
+def test_a_trigger_that_lets_changes_pass_is_found_by_what_it_does_and_mended(
+    event: AuditEvent, how: str
+) -> None:
+    hollow(how)
+    with transaction.atomic():
+        AuditEvent.objects.update(action="tests.changed")
+        transaction.set_rollback(True)
+    (error,) = [error for error in database_errors() if error.startswith("mammo.E001")]
+    assert f"append_only_{TABLE}_update" in error
+    with pytest.raises(SystemExit, match=f"append_only_{TABLE}_update"):
+        append_only.require_triggers()
+    append_only.install(connection)
+    append_only.require_triggers()
+    refused(save_again, event)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_migration_that_rebuilds_the_table_keeps_the_triggers() -> None:
     """SQLite makes a new table for a changed column and drops the old one with its triggers."""
