@@ -24,8 +24,11 @@ def create_site(code: str, name: str, *, by_user: User | None, is_simulated: boo
     """
     if not is_simulated and (settings.MAMMO_DEMO or signins_path().exists()):
         raise UserError(
-            f"MAMMO_HOME={settings.MAMMO_HOME} holds a demo, whose passwords everybody knows: set MAMMO_HOME to "
-            "another folder, run `manage.py migrate`, and make the hospital there"
+            _(
+                "MAMMO_HOME=%(home)s holds a demo, whose passwords everybody knows: set MAMMO_HOME to another folder, "
+                "run `manage.py migrate`, and make the hospital there"
+            )
+            % {"home": settings.MAMMO_HOME}
         )
     if not re.fullmatch(r"[-a-zA-Z0-9_]{1,32}", code):
         raise UserError(_("site code %(code)r: use up to 32 letters, digits, - and _") % {"code": code})
