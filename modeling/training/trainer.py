@@ -33,33 +33,24 @@ from modeling.training.distributed import (
 )
 from modeling.training.recomputing import recompute_activations
 from modeling.training.renamed_weights import load_renamed
+from modeling.training.resuming import CHECKPOINTS_FOLDER, prepare_folder
 from modeling.training.saving import (
     PREFIX,
     SavingError,
-    checkpoints,
-    newest_whole,
     publish_checkpoint,
-    remove_leftovers,
     rotate,
-    step_of,
 )
-from modeling.training.sharding import sharding_arguments
+from modeling.training.sharding import gather_whole, sharding_arguments, skeleton_of
 
 Batch = dict[str, Any]
 # What a whole step shares, by its number; None for a step of measuring.
 EachStep = Callable[[int | None], Mapping[str, Any]]
 # The loss of a batch, for stages whose loss is not the model's own.
 Objective = Callable[[nn.Module, Batch], Tensor]
-CHECKPOINTS_FOLDER = "trainer"
-RUN_FILE = "run.json"
 LOSSES_FILE = "losses.json"
 
 # Parameters below which one thread of the processor is enough.
 SMALL_NETWORK = 5_000_000
-
-
-class ResumeError(ValueError):
-    """A run that cannot be continued as asked; the message names what differs."""
 
 
 class Stopped(Exception):  # noqa: N818  (not an error: the run was asked to stop)
@@ -355,7 +346,7 @@ def run_training(
     """
     if len(samples) == 0:
         raise ValueError(f"{stage}: no training sample in the snapshot's train split")
-    found = _prepare_folder(
+    found = prepare_folder(
         output, {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}, resume
     )
     _limit_threads(model)
@@ -374,6 +365,7 @@ def run_training(
         )
     if found is not None:
         trainer.remember_losses(found)
+    skeleton = skeleton_of(model) if trainer.is_fsdp_enabled else None
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
     if callback.stopped:
         raise Stopped
@@ -381,6 +373,8 @@ def run_training(
         trainer._load_from_checkpoint(
             str(output / CHECKPOINTS_FOLDER / f"{PREFIX}{trainer.state.best_global_step}")
         )
+    if skeleton is not None:
+        gather_whole(model, skeleton)
     wait_for_all()
     leave()
     if not first:
@@ -393,42 +387,3 @@ def _limit_threads(model: nn.Module) -> None:
     density selector of the demo 2 s a step instead of 0.15 (measured on two cores)."""
     if not torch.cuda.is_available() and sum(p.numel() for p in model.parameters()) < SMALL_NETWORK:
         torch.set_num_threads(1)
-
-
-def last_checkpoint(output: Path) -> Path | None:
-    """The newest checkpoint of an output folder whose every byte is as it was written, or None."""
-    return newest_whole(output / CHECKPOINTS_FOLDER)
-
-
-def _prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> Path | None:
-    """Where to continue from. A fresh run clears what an earlier one left."""
-    path = output / RUN_FILE
-    if resume and path.exists():
-        earlier = json.loads(path.read_text("utf-8"))
-        changed = sorted(key for key in {*earlier, *identity} if earlier.get(key) != identity.get(key))
-        if changed:
-            raise ResumeError(
-                f"{output}: cannot resume, {', '.join(changed)} differs from the run that was started there; "
-                "start it anew with resume false"
-            )
-        found = last_checkpoint(output)
-        _remove_unfit(output / CHECKPOINTS_FOLDER, found)
-        return found
-    if rank() != 0:
-        return None
-    shutil.rmtree(output / CHECKPOINTS_FOLDER, ignore_errors=True)
-    output.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{RUN_FILE}.part")
-    part.write_text(json.dumps(identity, indent=1, sort_keys=True), "utf-8")
-    part.replace(path)
-    return None
-
-
-def _remove_unfit(folder: Path, found: Path | None) -> None:
-    """Remove what a killed process left half-written, and checkpoints newer than the one that is used."""
-    if rank() != 0:
-        return
-    remove_leftovers(folder)
-    for checkpoint in checkpoints(folder):
-        if found is None or step_of(checkpoint) > step_of(found):
-            shutil.rmtree(checkpoint, ignore_errors=True)
