@@ -6,17 +6,16 @@ import errno
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from modeling.nn.chat import IGNORED_LABEL
@@ -31,6 +30,7 @@ from modeling.training.distributed import (
     wait_for_all,
     world_size,
 )
+from modeling.training.order import EpochSampler
 from modeling.training.recomputing import recompute_activations
 from modeling.training.renamed_weights import load_renamed
 from modeling.training.resuming import CHECKPOINTS_FOLDER, prepare_folder
@@ -58,31 +58,14 @@ class Stopped(Exception):  # noqa: N818  (not an error: the run was asked to sto
 
 
 class Samples(Protocol):
-    """Training samples: item (epoch, index), so that every random draw can depend on the epoch."""
+    """Training samples: item (epoch, index), so that every random draw can depend on the epoch.
+
+    Those that have `lengths` (of each item, in tokens) are put into batches of about equal length.
+    """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: tuple[int, int]) -> Any: ...
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, index) in an order drawn from (seed, epoch) alone."""
-
-    def __init__(self, length: int, *, seed: int) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Trainer before each epoch, also when a run is resumed inside it."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        return iter([(self.epoch, int(index)) for index in order])
 
 
 class StageTrainer(Trainer):
@@ -114,6 +97,7 @@ class StageTrainer(Trainer):
         self.objective: Objective | None = objective
         self._seed = seed
         self._samples = len(samples)
+        self._lengths: Sequence[int] | None = getattr(samples, "lengths", None)
         self._validation = validation
         self._collate = collate
         self._saving_to: str | None = None
@@ -160,7 +144,8 @@ class StageTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler:
-        return EpochSampler(self._samples, seed=self._seed)
+        step = self.config.batch_size * self.config.gradient_accumulation * world_size()
+        return EpochSampler(self._samples, seed=self._seed, lengths=self._lengths, step=step)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
         """One forward and backward pass; its loss is added to the epoch's."""
