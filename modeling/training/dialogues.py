@@ -91,6 +91,11 @@ class SeenDialogues:
     def __len__(self) -> int:
         return len(self.dialogues)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each dialogue."""
+        return [len(item.encoded.input_ids) for item in self.dialogues]
+
     def __getitem__(self, key: tuple[int, int]) -> SeenDialogue:
         return self.dialogues[key[1]]
 

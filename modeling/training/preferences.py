@@ -66,6 +66,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of the longer answer's dialogue of each pair."""
+        return [max(len(side.encoded.input_ids) for side in (p.chosen, p.rejected)) for p in self.pairs]
+
     def __getitem__(self, key: tuple[int, int]) -> Pair:
         return self.pairs[key[1]]
 

@@ -28,7 +28,8 @@ from modeling.nn.experts import EncoderError
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import ImagesConfig, StageConfig
 from modeling.training.distributed import OtherRank, own_device
-from modeling.training.trainer import ResumeError, Stopped
+from modeling.training.resuming import ResumeError
+from modeling.training.trainer import Stopped
 from modeling.training.typed_fields import ConfigError
 
 WEIGHTS_FOLDER = "model"

@@ -6,17 +6,16 @@ import errno
 import json
 import math
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from modeling.nn.chat import IGNORED_LABEL
@@ -31,35 +30,27 @@ from modeling.training.distributed import (
     wait_for_all,
     world_size,
 )
+from modeling.training.order import EpochSampler
 from modeling.training.recomputing import recompute_activations
 from modeling.training.renamed_weights import load_renamed
+from modeling.training.resuming import CHECKPOINTS_FOLDER, prepare_folder
 from modeling.training.saving import (
     PREFIX,
     SavingError,
-    checkpoints,
-    newest_whole,
     publish_checkpoint,
-    remove_leftovers,
     rotate,
-    step_of,
 )
-from modeling.training.sharding import sharding_arguments
+from modeling.training.sharding import gather_whole, sharding_arguments, skeleton_of
 
 Batch = dict[str, Any]
 # What a whole step shares, by its number; None for a step of measuring.
 EachStep = Callable[[int | None], Mapping[str, Any]]
 # The loss of a batch, for stages whose loss is not the model's own.
 Objective = Callable[[nn.Module, Batch], Tensor]
-CHECKPOINTS_FOLDER = "trainer"
-RUN_FILE = "run.json"
 LOSSES_FILE = "losses.json"
 
 # Parameters below which one thread of the processor is enough.
 SMALL_NETWORK = 5_000_000
-
-
-class ResumeError(ValueError):
-    """A run that cannot be continued as asked; the message names what differs."""
 
 
 class Stopped(Exception):  # noqa: N818  (not an error: the run was asked to stop)
@@ -67,31 +58,14 @@ class Stopped(Exception):  # noqa: N818  (not an error: the run was asked to sto
 
 
 class Samples(Protocol):
-    """Training samples: item (epoch, index), so that every random draw can depend on the epoch."""
+    """Training samples: item (epoch, index), so that every random draw can depend on the epoch.
+
+    Those that have `lengths` (of each item, in tokens) are put into batches of about equal length.
+    """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: tuple[int, int]) -> Any: ...
-
-
-class EpochSampler(Sampler[tuple[int, int]]):
-    """Yields (epoch, index) in an order drawn from (seed, epoch) alone."""
-
-    def __init__(self, length: int, *, seed: int) -> None:
-        self.length = length
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Trainer before each epoch, also when a run is resumed inside it."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
-        return iter([(self.epoch, int(index)) for index in order])
 
 
 class StageTrainer(Trainer):
@@ -123,6 +97,7 @@ class StageTrainer(Trainer):
         self.objective: Objective | None = objective
         self._seed = seed
         self._samples = len(samples)
+        self._lengths: Sequence[int] | None = getattr(samples, "lengths", None)
         self._validation = validation
         self._collate = collate
         self._saving_to: str | None = None
@@ -169,7 +144,8 @@ class StageTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler:
-        return EpochSampler(self._samples, seed=self._seed)
+        step = self.config.batch_size * self.config.gradient_accumulation * world_size()
+        return EpochSampler(self._samples, seed=self._seed, lengths=self._lengths, step=step)
 
     def training_step(self, *arguments: Any, **named: Any) -> Tensor:
         """One forward and backward pass; its loss is added to the epoch's."""
@@ -355,7 +331,7 @@ def run_training(
     """
     if len(samples) == 0:
         raise ValueError(f"{stage}: no training sample in the snapshot's train split")
-    found = _prepare_folder(
+    found = prepare_folder(
         output, {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}, resume
     )
     _limit_threads(model)
@@ -374,6 +350,7 @@ def run_training(
         )
     if found is not None:
         trainer.remember_losses(found)
+    skeleton = skeleton_of(model) if trainer.is_fsdp_enabled else None
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
     if callback.stopped:
         raise Stopped
@@ -381,6 +358,8 @@ def run_training(
         trainer._load_from_checkpoint(
             str(output / CHECKPOINTS_FOLDER / f"{PREFIX}{trainer.state.best_global_step}")
         )
+    if skeleton is not None:
+        gather_whole(model, skeleton)
     wait_for_all()
     leave()
     if not first:
@@ -393,42 +372,3 @@ def _limit_threads(model: nn.Module) -> None:
     density selector of the demo 2 s a step instead of 0.15 (measured on two cores)."""
     if not torch.cuda.is_available() and sum(p.numel() for p in model.parameters()) < SMALL_NETWORK:
         torch.set_num_threads(1)
-
-
-def last_checkpoint(output: Path) -> Path | None:
-    """The newest checkpoint of an output folder whose every byte is as it was written, or None."""
-    return newest_whole(output / CHECKPOINTS_FOLDER)
-
-
-def _prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> Path | None:
-    """Where to continue from. A fresh run clears what an earlier one left."""
-    path = output / RUN_FILE
-    if resume and path.exists():
-        earlier = json.loads(path.read_text("utf-8"))
-        changed = sorted(key for key in {*earlier, *identity} if earlier.get(key) != identity.get(key))
-        if changed:
-            raise ResumeError(
-                f"{output}: cannot resume, {', '.join(changed)} differs from the run that was started there; "
-                "start it anew with resume false"
-            )
-        found = last_checkpoint(output)
-        _remove_unfit(output / CHECKPOINTS_FOLDER, found)
-        return found
-    if rank() != 0:
-        return None
-    shutil.rmtree(output / CHECKPOINTS_FOLDER, ignore_errors=True)
-    output.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{RUN_FILE}.part")
-    part.write_text(json.dumps(identity, indent=1, sort_keys=True), "utf-8")
-    part.replace(path)
-    return None
-
-
-def _remove_unfit(folder: Path, found: Path | None) -> None:
-    """Remove what a killed process left half-written, and checkpoints newer than the one that is used."""
-    if rank() != 0:
-        return
-    remove_leftovers(folder)
-    for checkpoint in checkpoints(folder):
-        if found is None or step_of(checkpoint) > step_of(found):
-            shutil.rmtree(checkpoint, ignore_errors=True)

@@ -2,16 +2,22 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import distributed, multiprocessing
 
-from modeling.training.sharding import layer_classes, sharding_arguments
-from tests.modeling.small_models import small_mammovlm
+from modeling.nn.language import load_whole, save_language_model
+from modeling.nn.mammovlm import MammoVLM
+from modeling.training.config import SftConfig
+from modeling.training.sft import finish_tuning, prepare_tuning
+from modeling.training.sharding import gather_whole, layer_classes, sharding_arguments, skeleton_of
+from tests.modeling.small_models import small_mammovlm, small_tokenizer
 from tests.modeling.training.killed import Scene, _free_port
 
+ENCODED = [60, 61, 62, 63, 64, 65, 66]
 CONFIGS = Path(__file__).parents[3] / "modeling" / "training" / "accelerate"
 
 
@@ -46,6 +52,11 @@ def test_contrastive_losses_see_both_ranks_and_the_run_ends(scene):
     assert scene.result("contrast")[-1]["kind"] == "checkpoint"
 
 
+def test_on_processors_a_run_that_asks_for_sharding_ends_by_data_parallelism(scene):
+    assert scene.train_on_two_ranks("sft", "asked", batch_size=4, sharding="fsdp2") == [0, 0]
+    assert scene.result("asked")[-1]["kind"] == "checkpoint"
+
+
 @pytest.mark.parametrize("gpus", [1, 4, 8])
 def test_each_ready_file_is_read_by_accelerate_as_fsdp2(gpus):
     from accelerate.commands.config.config_args import load_config_from_file
@@ -68,49 +79,58 @@ def test_the_layers_to_shard_are_those_of_the_language_model(monkeypatch):
     assert sharding_arguments(model, "none") == {}
 
 
-def _sharded(rank: int, port: int, folder: str) -> None:
-    """One of two ranks: shard, take a step, gather the state, and compare with the same step unsharded."""
-    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-    from torch.distributed.fsdp import fully_shard
+def _sharded(rank: int, port: int, folder: str, tuning: str) -> None:
+    """One of two ranks: shard MammoVLM as accelerate does, take a step, gather it, leave; rank 0 goes on alone."""
+    from torch.distributed.fsdp import FSDPModule, fully_shard
     from torch.distributed.tensor import DTensor
 
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", rank=rank, world_size=2)
     mesh = distributed.init_device_mesh("cpu", (2,))
-    plain, encoder = small_mammovlm("glm")
-    sharded, _ = small_mammovlm("glm")
-    names = set(layer_classes(sharded))
-    language = sharded.language_model
-    for module in list(language.modules()):
+    config = SftConfig.from_overrides({"preset": "demo", "tuning": tuning, "lora_dropout": 0.0})
+    plain, sharded = (_tuned(config) for _ in range(2))
+    inside = sharded if tuning == "full" else sharded.get_base_model()
+    names, skeleton = set(layer_classes(sharded)), skeleton_of(sharded)
+    for module in list(sharded.modules()):
         if type(module).__name__ in names:
             fully_shard(module, mesh=mesh)
-    fully_shard(language, mesh=mesh)
-    parameters = dict(language.named_parameters())
-    assert all(isinstance(value, DTensor) for value in parameters.values())
-    weight = parameters["model.layers.0.mlp.down_proj.weight"]
-    assert weight.to_local().shape[0] * 2 == weight.shape[0]
-    ids = torch.tensor([encoder.encode_plain("您的乳腺是A型，脂肪型。")])
-    for model in (plain.language_model, language):
-        optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
-        model(input_ids=ids, labels=ids).loss.backward()
+    fully_shard(sharded, mesh=mesh)
+    assert all(isinstance(value, DTensor) for value in sharded.parameters())
+    ids = torch.tensor([ENCODED])
+    for model in (plain, sharded):
+        optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+        model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids).loss.backward()
         optimiser.step()
-    gathered = get_model_state_dict(
-        language, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
-    )
-    if rank == 0:
-        expected = plain.language_model.state_dict()
-        assert gathered.keys() == expected.keys()
-        assert all(torch.allclose(gathered[name], value, atol=1e-5) for name, value in expected.items())
-        (Path(folder) / "equal").touch()
+    gather_whole(sharded, skeleton)
     distributed.barrier()
     distributed.destroy_process_group()
+    if rank == 0:
+        assert not any(isinstance(module, FSDPModule) for module in (*sharded.modules(), *inside.modules()))
+        expected, whole = finish_tuning(plain), finish_tuning(sharded)
+        save_language_model(Path(folder) / "whole", whole, small_tokenizer())
+        saved = load_whole(MammoVLM, Path(folder) / "whole")
+        for name, value in expected.state_dict().items():
+            assert torch.allclose(saved.state_dict()[name].float(), value.float(), atol=1e-5), name
+        assert whole.get_input_embeddings().weight is whole.get_output_embeddings().weight
+        written = whole.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=3)
+        assert written.shape[0] == 1
+        (Path(folder) / "equal").touch()
 
 
-def test_a_sharded_language_model_takes_the_same_step_and_gives_its_whole_state_back(tmp_path, scene):
+def _tuned(config: SftConfig) -> Any:
+    torch.manual_seed(0)
+    model, _ = small_mammovlm("glm")
+    return prepare_tuning(model, config)
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_a_sharded_model_takes_the_same_step_and_is_whole_again_for_merging_saving_and_writing(
+    tmp_path, scene, tuning
+):
     context = multiprocessing.get_context("forkserver")
     port = _free_port()
-    ranks = [context.Process(target=_sharded, args=(rank, port, str(tmp_path))) for rank in range(2)]
+    ranks = [context.Process(target=_sharded, args=(rank, port, str(tmp_path), tuning)) for rank in range(2)]
     for child in ranks:
         child.start()
     for child in ranks:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from modeling.training.trainer import last_checkpoint
+from modeling.training.resuming import last_checkpoint
 from tests.modeling.training.conftest import SMALL
 
 
