@@ -131,6 +131,24 @@ def kill_workers(deployment: Deployment, times: int, dice: random.Random) -> Out
     return ledger.close()
 
 
+def kill_workers_with_a_queue(deployment: Deployment, times: int, queued: int) -> Outcome:
+    """SIGKILL the worker and its pool process at work, while so many jobs wait in its queue."""
+    ledger, installation = (
+        Ledger(f"kill -9 of the worker before {queued} queued jobs", deployment),
+        deployment.installation,
+    )
+    installation.up(web=False)
+    for _ in range(times):
+        _started(ledger, 4.0)
+        ids = ledger.submit(*[_long(0.3) for _ in range(queued)])
+        waiting = sum(row["state"] == "queued" for row in installation.jobs(ids))
+        _kill(installation.processes("celery", "cpu@"))
+        ledger.strike(f"{waiting} waited")
+        ledger.left_behind += waiting != queued  # else another thing was tried
+        installation.settled(list(ledger.expected))
+    return ledger.close()
+
+
 def kill_children(deployment: Deployment, times: int, dice: random.Random, folder: Path) -> Outcome:
     """SIGKILL the child process of a running job at a random point of its work."""
     ledger, installation = Ledger("kill -9 of the child", deployment), deployment.installation

@@ -54,6 +54,11 @@ class Faults:
     def test_jobs_survive_killed_workers(self, deployment: Deployment, dice: random.Random) -> None:
         kept(chaos.kill_workers(deployment, KILLS, dice))
 
+    def test_a_queue_of_five_survives_its_killed_worker(self, deployment: Deployment) -> None:
+        outcome = chaos.kill_workers_with_a_queue(deployment, 1, queued=5)
+        kept(outcome)
+        assert outcome.jobs == 6, "the one that ran and the five that waited"
+
     def test_jobs_survive_killed_children(
         self, deployment: Deployment, dice: random.Random, tmp_path: Path
     ) -> None:
