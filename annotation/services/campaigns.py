@@ -24,6 +24,7 @@ from annotation.querysets import ROLE_FOR, STAGE_FOR
 from annotation.services.access import require_researcher
 from annotation.services.campaign_settings import OTHER_SETTINGS, checked_settings
 from annotation.services.news import tell
+from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.core.choices import Language
@@ -151,6 +152,7 @@ def change_instructions(
         StaleVersionError: someone changed the campaign in between.
     """
     require_researcher(campaign.site, by_user)
+    text = plain(text)
     with transaction.atomic():
         save_versioned(campaign, expected_version=expected_version, changes={"instructions": text})
         number = current_instructions(campaign) + 1
