@@ -37,6 +37,30 @@ SEED_LIMIT = 2**63 - 1
 PROPOSER_KINDS = ("transformers", "vision_language", "mammovlm", "openai", "file")
 
 
+def require_readable(proposer: Mapping[str, Any], context: str) -> None:
+    """Let a proposer pass that can read what the campaign hands over.
+
+    Raises:
+        UserError: it is to see images and reads none.
+    """
+    if context != ProposerContext.IMAGES:
+        return
+    mode = dict(proposer.get("capabilities") or {}).get("image_mode", "none")
+    if proposer.get("kind") == "transformers":
+        raise UserError(
+            _(
+                "proposer_context: a language model reads no mammograms; choose another proposer, or what it sees"
+            )
+        )
+    if proposer.get("kind") == "openai" and mode == "none":
+        raise UserError(
+            _(
+                "proposer_context: this endpoint is sent no mammograms (proposer.capabilities.image_mode is none); "
+                "set it to data_url, or choose what it sees"
+            )
+        )
+
+
 def create_campaign(
     name: str,
     *,
@@ -114,6 +138,7 @@ def _check(
         raise UserError(
             f"proposer_context: {context!r} is unknown; known: {', '.join(ProposerContext.values)}"
         )
+    require_readable(proposer, context)
     for field, value in (
         ("overlap", overlap),
         ("senior_overlap", senior_overlap),
@@ -253,7 +278,7 @@ def change_proposer(
 
     Raises:
         WrongStateError: proposals exist.
-        UserError: the spec has no known kind.
+        UserError: the spec has no known kind, or can't read what the campaign hands over.
     """
     require_researcher(campaign.site, by_user)
     if Proposal.objects.filter(question__campaign=campaign).exists():
@@ -262,6 +287,7 @@ def change_proposer(
         raise UserError(
             f"proposer: kind {proposer.get('kind')!r} is unknown; known: {', '.join(PROPOSER_KINDS)}"
         )
+    require_readable(proposer, campaign.proposer_context if proposer_context is None else proposer_context)
     changes: dict[str, Any] = {"proposer": dict(proposer)}
     if parameters is not None:
         changes["parameters"] = dict(parameters)
