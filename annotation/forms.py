@@ -1,6 +1,7 @@
 """Forms of a campaign's pages; what they take is checked once more by the services."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -28,6 +29,7 @@ class CampaignForm(forms.Form):
     languages = forms.MultipleChoiceField(
         choices=Language.choices, label=_("Languages"), widget=forms.CheckboxSelectMultiple
     )
+    version = forms.IntegerField(widget=forms.HiddenInput)
     proposer_kind = forms.ChoiceField(
         choices=[(kind, KIND_LABELS[kind]) for kind in PROPOSER_KINDS], label=_("Who proposes answers")
     )
@@ -82,6 +84,8 @@ class CampaignForm(forms.Form):
         sites.queryset = user.sites_as("researcher", "admin").order_by("code")
         if campaign is not None:
             del self.fields["site"], self.fields["name"]
+        else:
+            del self.fields["version"]
         if frozen:
             for name in (
                 "languages",
@@ -114,6 +118,17 @@ class CampaignForm(forms.Form):
             return {"kind": kind, "base_url": place, "model": name or "default", "name": name or place}
         return {"kind": kind, "path": place, **({"name": name} if name else {})}
 
+    def changed_proposer(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+        """The spec in place of an earlier one; what the form does not show stays only with the same kind."""
+        spec = self.proposer()
+        if earlier.get("kind") != spec["kind"]:
+            return spec
+        return {key: value for key, value in earlier.items() if key != "name"} | spec
+
+    def as_text(self) -> str:
+        """The settings that were sent, a line each, to be read beside what stands now."""
+        return settings_as_text(self, self.cleaned_data)
+
     def settings(self) -> dict[str, Any]:
         """What `change_settings` takes."""
         data = self.cleaned_data
@@ -125,6 +140,12 @@ class CampaignForm(forms.Form):
         return {**{name: data[name] for name in names}, "consent_text": consent}
 
 
+def settings_as_text(form: CampaignForm, values: Mapping[str, Any]) -> str:
+    """Settings by the names of a form's fields, a line each."""
+    named = {name: field.label for name, field in form.fields.items() if name != "version"}
+    return "\n".join(f"{label}: {values.get(name)}" for name, label in named.items())
+
+
 def initial_of(campaign: Campaign) -> dict[str, Any]:
     """A campaign's settings as its form shows them."""
     spec = campaign.proposer
@@ -134,6 +155,7 @@ def initial_of(campaign: Campaign) -> dict[str, Any]:
     )
     return {
         **{name: getattr(campaign, name) for name in names},
+        "version": campaign.version,
         "proposer_kind": spec.get("kind"),
         "proposer_place": spec.get("base_url") or spec.get("path"),
         "proposer_name": spec.get("model") or spec.get("name", ""),

@@ -54,6 +54,7 @@ urlpatterns = [
     path("skips/<uuid:skip_id>/lift/", worklists.lift_skip, name="skip-lift"),
     path(QUESTION, research.question_timeline, name="timeline"),
     path(f"{QUESTION}give/", research.give_question, name="question-give"),
+    path(f"{QUESTION}withdraw/", research.withdraw_question, name="question-withdraw"),
     path(f"{QUESTION}remarks/", remarks.comment, name="comment"),
     path(f"{QUESTION}flag/", remarks.flag, name="flag"),
     path("flags/<uuid:flag_id>/settle/", remarks.settle_flag, name="flag-settle"),

@@ -24,6 +24,7 @@ from annotation.querysets import ROLE_FOR, STAGE_FOR
 from annotation.services.access import require_researcher
 from annotation.services.campaign_settings import OTHER_SETTINGS, checked_settings
 from annotation.services.news import tell
+from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.core.choices import Language
@@ -34,6 +35,30 @@ from mammo.core.versions import save_versioned
 SEED_LIMIT = 2**63 - 1
 # As the answering module knows them (modeling.inference.answer.build_system).
 PROPOSER_KINDS = ("transformers", "vision_language", "mammovlm", "openai", "file")
+
+
+def require_readable(proposer: Mapping[str, Any], context: str) -> None:
+    """Let a proposer pass that can read what the campaign hands over.
+
+    Raises:
+        UserError: it is to see images and reads none.
+    """
+    if context != ProposerContext.IMAGES:
+        return
+    mode = dict(proposer.get("capabilities") or {}).get("image_mode", "none")
+    if proposer.get("kind") == "transformers":
+        raise UserError(
+            _(
+                "proposer_context: a language model reads no mammograms; choose another proposer, or what it sees"
+            )
+        )
+    if proposer.get("kind") == "openai" and mode == "none":
+        raise UserError(
+            _(
+                "proposer_context: this endpoint is sent no mammograms (proposer.capabilities.image_mode is none); "
+                "set it to data_url, or choose what it sees"
+            )
+        )
 
 
 def create_campaign(
@@ -115,6 +140,7 @@ def _check(
             _("proposer_context: %(context)r is unknown; known: %(known)s")
             % {"context": context, "known": ", ".join(ProposerContext.values)}
         )
+    require_readable(proposer, context)
     for field, value in (
         ("overlap", overlap),
         ("senior_overlap", senior_overlap),
@@ -157,6 +183,7 @@ def change_instructions(
         StaleVersionError: someone changed the campaign in between.
     """
     require_researcher(campaign.site, by_user)
+    text = plain(text)
     with transaction.atomic():
         save_versioned(campaign, expected_version=expected_version, changes={"instructions": text})
         number = current_instructions(campaign) + 1
@@ -260,7 +287,7 @@ def change_proposer(
 
     Raises:
         WrongStateError: proposals exist.
-        UserError: the spec has no known kind.
+        UserError: the spec has no known kind, or can't read what the campaign hands over.
     """
     require_researcher(campaign.site, by_user)
     if Proposal.objects.filter(question__campaign=campaign).exists():
@@ -270,6 +297,7 @@ def change_proposer(
             _("proposer: kind %(kind)r is unknown; known: %(known)s")
             % {"kind": proposer.get("kind"), "known": ", ".join(PROPOSER_KINDS)}
         )
+    require_readable(proposer, campaign.proposer_context if proposer_context is None else proposer_context)
     changes: dict[str, Any] = {"proposer": dict(proposer)}
     if parameters is not None:
         changes["parameters"] = dict(parameters)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from annotation.models import Campaign
-from annotation.services.training_samples import TrainingSample
+from annotation.services.training_samples import TrainingSample, left_out
 from mammo.archive.models import Split
 
 
@@ -43,6 +43,7 @@ def data_card(
         f"- The proposer saw: {_listed(contexts)}",
         f"- Corrected by {juniors} junior, picked by {seniors} senior radiologists",
         f"- Picked answers that the junior left unchanged: {unchanged}",
+        f"- Picked but left out of this set: {_listed(left_out(campaign))}",
         "- Licence: none is granted by this file; the hospital's data agreement applies",
         "- Lineage of each sample: lineage.jsonl, in the order of the questions",
         "",

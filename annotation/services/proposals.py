@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from annotation.models import Campaign, Proposal, ProposerContext, Question
 from annotation.services import stages, stated_facts
 from annotation.services.access import require_researcher
+from annotation.services.campaigns import require_readable
 from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
 from annotation.services.study_context import context_text, image_requests
 from mammo.accounts import audit
@@ -42,11 +43,12 @@ def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int | Non
     Raises:
         NotAllowedError: not a researcher of the site.
         WrongStateError: the campaign is closed.
-        UserError: the proposer is an endpoint that no approval stands for.
+        UserError: the proposer is an endpoint that no approval stands for, or can't read what it is to see.
     """
     require_researcher(campaign.site, by_user)
     if campaign.state == Campaign.State.CLOSED:
         raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
+    require_readable(campaign.proposer, campaign.proposer_context)
     if campaign.proposer.get("kind") == ENDPOINT_KIND:
         standing_approval(campaign.site, campaign.proposer, with_images=_sends_images(campaign))
     with transaction.atomic():
@@ -215,6 +217,16 @@ def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[
     return "questions"
 
 
+def _read_context(campaign: Campaign, question: Question, row: Mapping[str, Any]) -> str:
+    """What the proposer had beside this question: the campaign's setting, or nothing where there was nothing."""
+    if campaign.proposer_context == ProposerContext.IMAGES:
+        had = bool(row.get("images"))
+    else:
+        language = "en" if question.language == "en" else "zh"
+        had = bool(context_text(question.study, campaign.proposer_context, language))
+    return campaign.proposer_context if had else str(ProposerContext.NONE)
+
+
 def _proposal(job: Job, campaign: Campaign, question: Question, row: dict[str, Any]) -> Proposal:
     spec = campaign.proposer
     name = spec.get("name") or spec.get("model") or str(spec.get("path", "")).rstrip("/").rpartition("/")[2]
@@ -230,7 +242,7 @@ def _proposal(job: Job, campaign: Campaign, question: Question, row: dict[str, A
         parameters=row.get("parameters") or {},
         seed=int(row.get("seed") or 0),
         prompt_sha256=str(row["prompt_sha256"]),
-        context=campaign.proposer_context,
+        context=_read_context(campaign, question, row),
         finish_reason=str(row["finish_reason"])[:20],
         is_distinct=bool(row.get("distinct", True)),
         tokens=int(row.get("tokens") or 0),

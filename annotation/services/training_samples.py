@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, Correction, Pick, Question
+from annotation.models import Campaign, Correction, Flag, FlagKind, Pick, Question
 from annotation.services.splits import side_of_question
+from annotation.services.study_context import facts_of
+from annotation.text_safety import WarningKind, kinds_of, warnings_in
 from mammo.archive.models import Patient, Split
 from mammo.core.encryption import ErasedText
 from mammo.core.errors import UserError
+
+# While one of these flags is open, the question is in no training set.
+BARRING = (FlagKind.IDENTIFYING, FlagKind.CONSENT, FlagKind.WRONG_STUDY)
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,13 @@ class TrainingSample:
 
 
 def training_samples(campaign: Campaign, split: Split) -> list[TrainingSample]:
-    """The campaign's picked answers in the order of its questions; patients who withdrew are left out.
+    """The campaign's picked answers in the order of its questions.
+
+    Left out are patients who withdrew, questions with an open flag of BARRING, and answers in which names or
+    numbers of a person stand; `left_out` counts these.
 
     Raises:
-        UserError: nothing is picked yet, or a patient has no side in the split.
+        UserError: nothing is picked yet, everything picked is left out, or a patient has no side in the split.
     """
     sides = dict(split.members.values_list("patient", "side"))
     samples = list(_samples(campaign, split, sides))
@@ -61,20 +70,55 @@ def training_samples(campaign: Campaign, split: Split) -> list[TrainingSample]:
     return samples
 
 
+def left_out(campaign: Campaign) -> Counter[str]:
+    """How many picked questions no training set holds, by the name of the reason (a question may have several)."""
+    found: Counter[str] = Counter()
+    kinds = dict(FlagKind.choices)
+    for question in _picked(campaign):
+        found.update(f"flag “{kinds[kind]}”" for kind in _barring_flags(question))
+        if not isinstance(question.turns, ErasedText) and _names_somebody(question, deciding_pick(question)):
+            found["names or numbers of a person in the answer"] += 1
+    return found
+
+
+def _picked(campaign: Campaign) -> QuerySet[Question]:
+    """Picked questions of patients who did not withdraw."""
+    rows = Question.objects.filter(campaign=campaign, stage=Question.Stage.PICKED, is_practice=False)
+    return (
+        rows.exclude(patient__erased_at__isnull=False)
+        .select_related("patient", "study", "campaign__site")
+        .order_by("position")
+    )
+
+
+def _barring_flags(question: Question) -> list[str]:
+    rows = Flag.objects.filter(question=question, kind__in=BARRING, settled_at__isnull=True)
+    return sorted(set(rows.values_list("kind", flat=True)))
+
+
+def _names_somebody(question: Question, pick: Pick) -> bool:
+    """Whether names or numbers stand in the picked answer; read again where its senior changed or wrote it."""
+    if pick.correction is not None and not pick.edited:
+        return WarningKind.IDENTITY in pick.correction.warnings
+    return WarningKind.IDENTITY in kinds_of(warnings_in(str(pick.text), facts_of(question)))
+
+
 def require_a_pick(campaign: Campaign) -> None:
     """Refuse a campaign in which no question is picked, without reading its texts.
 
     Raises:
         UserError: nothing is picked yet.
     """
-    if not Question.objects.filter(
-        campaign=campaign, stage=Question.Stage.PICKED, is_practice=False, patient__erased_at__isnull=True
-    ).exists():
+    flagged = Flag.objects.filter(kind__in=BARRING, settled_at__isnull=True, question__campaign=campaign)
+    if not _picked(campaign).exclude(pk__in=flagged.values("question")).exists():
         raise _nothing_picked(campaign)
 
 
 def _nothing_picked(campaign: Campaign) -> UserError:
-    return UserError(_("campaign “%(name)s”: no answer is picked yet") % {"name": campaign.name})
+    return UserError(
+        _("campaign “%(name)s”: no answer is picked yet that may go into a training set (see the flags)")
+        % {"name": campaign.name}
+    )
 
 
 def patients_of(campaign: Campaign) -> list[Patient]:
@@ -84,23 +128,23 @@ def patients_of(campaign: Campaign) -> list[Patient]:
 
 
 def _samples(campaign: Campaign, split: Split, sides: dict[UUID, str]) -> Iterator[TrainingSample]:
-    questions = Question.objects.filter(campaign=campaign, stage=Question.Stage.PICKED, is_practice=False)
-    for question in questions.select_related("patient", "study", "campaign__site").order_by("position"):
-        if question.patient is not None and question.patient.erased_at is not None:
-            continue
+    flags = Flag.objects.filter(kind__in=BARRING, settled_at__isnull=True, question__campaign=campaign)
+    for question in _picked(campaign).exclude(pk__in=flags.values("question")):
         # Her key may be destroyed before the row says so.
-        if not isinstance(question.turns, ErasedText):
-            yield _sample(question, split, sides)
+        if isinstance(question.turns, ErasedText):
+            continue
+        pick = deciding_pick(question)
+        if not _names_somebody(question, pick):
+            yield _sample(question, pick, split, sides)
 
 
-def _sample(question: Question, split: Split, sides: dict[UUID, str]) -> TrainingSample:
-    pick = deciding_pick(question)
+def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]) -> TrainingSample:
     others = tuple(
         row
         for row in Correction.objects.candidates(question)
         .select_related("proposal")
         .order_by("proposal__index", "pk")
-        if row.pk != pick.correction_id
+        if row.pk != pick.correction_id and WarningKind.IDENTITY not in row.warnings
     )
     answer = str(pick.text)
     if question.patient_id is None:

@@ -4,6 +4,7 @@ import uuid
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,10 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation.forms import CampaignForm, TextsForm, initial_of
+from annotation.forms import CampaignForm, TextsForm, initial_of, settings_as_text
 from annotation.models import Campaign, CampaignMember, Purpose, Question
 from annotation.querysets import ROLE_FOR
 from annotation.services import assignments, campaign_settings, campaigns, proposals
+from annotation.services.wording import plain
 from annotation.views.shared import conflict, managed_campaign, user_of
 from mammo.accounts.models import Membership, User
 from mammo.core.errors import StaleVersionError, UserError
@@ -107,18 +109,28 @@ def settings(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         status = 400
         if form.is_valid():
-            _save_settings(request, campaign, form)
-            messages.success(request, _("The settings are saved."))
-            return redirect("annotation:campaign", campaign.pk)
+            try:
+                _save_settings(request, campaign, form)
+            except StaleVersionError as stale:
+                now = Campaign.objects.get(pk=campaign.pk)
+                stored = settings_as_text(form, initial_of(now))
+                return conflict(request, stale, {"stored": stored}, form.as_text())
+            except UserError as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, _("The settings are saved."))
+                return redirect("annotation:campaign", campaign.pk)
     context = {"form": form, "campaign": campaign, "frozen": frozen}
     return render(request, "annotation/campaign_form.html", context, status=status)
 
 
+@transaction.atomic
 def _save_settings(request: HttpRequest, campaign: Campaign, form: CampaignForm) -> None:
-    """The proposer where it changed, then everything else, each by its own service."""
+    """The proposer where it changed, then everything else, each by its own service: all of it or nothing."""
     user, data = user_of(request), form.cleaned_data
+    _refuse_stale(campaign, data["version"])
     parameters = {**campaign.parameters, "temperature": data["temperature"]}
-    spec = {**campaign.proposer, **form.proposer()}
+    spec = form.changed_proposer(campaign.proposer)
     changed = {"proposer_kind", "proposer_place", "proposer_name", "proposer_context", "temperature"}
     if changed & set(form.changed_data):
         campaigns.change_proposer(
@@ -131,6 +143,15 @@ def _save_settings(request: HttpRequest, campaign: Campaign, form: CampaignForm)
     campaign_settings.change_settings(
         campaign, by_user=user, expected_version=campaign.version, **form.settings()
     )
+
+
+def _refuse_stale(campaign: Campaign, version: int) -> None:
+    if campaign.version != version:
+        raise StaleVersionError(
+            _("Someone saved this after you opened it. Both texts are kept: compare them and save again."),
+            current=campaign,
+            current_version=campaign.version,
+        )
 
 
 @login_required
@@ -153,8 +174,13 @@ def texts(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
             stored = f"{now.instructions}\n\n{now.guideline}"
             sent = f"{form.cleaned_data['instructions']}\n\n{form.cleaned_data['guideline']}"
             return conflict(request, stale, {"stored": stored}, sent)
-        messages.success(request, _("The texts are saved; judgements name the version they were made under."))
-        return redirect("annotation:campaign-texts", campaign.pk)
+        except UserError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(
+                request, _("The texts are saved; judgements name the version they were made under.")
+            )
+            return redirect("annotation:campaign-texts", campaign.pk)
     context = {
         "campaign": campaign,
         "form": form,
@@ -164,13 +190,16 @@ def texts(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     return render(request, "annotation/campaign_texts.html", context, status=400 if form.errors else 200)
 
 
+@transaction.atomic
 def _save_texts(request: HttpRequest, campaign: Campaign, form: TextsForm) -> None:
     user, data = user_of(request), form.cleaned_data
     version = int(data["version"])
-    if data["instructions"] != campaign.instructions:
+    _refuse_stale(campaign, version)
+    if plain(data["instructions"]) != plain(campaign.instructions):
         campaigns.change_instructions(campaign, data["instructions"], by_user=user, expected_version=version)
         version = campaign.version
-    if (data["guideline"], data["guideline_edition"]) != (campaign.guideline, campaign.guideline_edition):
+    guideline, edition = plain(data["guideline"]), data["guideline_edition"]
+    if (guideline, edition) != (plain(campaign.guideline), campaign.guideline_edition):
         campaign_settings.change_guideline(
             campaign,
             data["guideline"],

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotation import opened, presentation
 from annotation.models import Campaign, ErrorTag, Flag, Lease, Purpose, Question, Skip, TrainingExport
-from annotation.services import assignments, campaign_settings, export
+from annotation.services import assignments, campaign_settings, export, withdrawals
 from annotation.services.practice import score_of
 from annotation.services.wording import safe_cell
 from annotation.statistics import progress, quality, support, timeline
@@ -156,6 +156,19 @@ def give_question(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     assignments.change_holder(question, to=to, come_from=come_from, purpose=purpose, by_user=user)
     messages.success(request, _("The assignment is changed."))
     return redirect("annotation:timeline", question.pk)
+
+
+@login_required
+@require_POST
+@once
+def withdraw_question(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Take a question out of its campaign."""
+    question = managed_question(request, question_id)
+    withdrawals.withdraw(question, request.POST.get("reason", ""), by_user=user_of(request))
+    messages.success(
+        request, _("Question %(number)s is out of the campaign.") % {"number": question.position}
+    )
+    return redirect("annotation:campaign-stuck", question.campaign_id)
 
 
 def _person(request: HttpRequest, question: Question, field: str) -> User | None:

@@ -188,6 +188,11 @@ def test_two_tabs_show_both_texts_and_lose_neither(
     other.wait_for_timeout(2500)
     expect(saved(other)).to_have_text("Not saved yet")
     assert "第一个标签页的文字" in str(Draft.objects.get().content)
+    # What is typed lies on the server alone.
+    for tab in (page, other):
+        kept = tab.evaluate("JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
+        assert "标签页" not in kept
+        assert "text-" not in kept
 
 
 def test_a_double_click_sends_once(narrow: Page, live_server: object, question: Question, june: User) -> None:

@@ -116,10 +116,87 @@ def test_settings_are_frozen_once_the_first_answer_exists(
     client, campaign = signed_in(rita), settled.campaign
     url = reverse("annotation:campaign-settings", args=[campaign.pk])
     assert "frozen" in client.get(url).content.decode()
-    sent = form_of(site, overlap="3", practice_required="on")
+    sent = form_of(site, overlap="3", practice_required="on", version=campaign.version)
     assert client.post(url, sent).status_code == 302
     campaign.refresh_from_db()
     assert (campaign.overlap, campaign.practice_required) == (1, True)
+
+
+def test_another_kind_of_proposer_takes_nothing_of_the_earlier_one_along(
+    campaign: Campaign, rita: User, site: object
+) -> None:
+    url = reverse("annotation:campaign-settings", args=[campaign.pk])
+    endpoint = {
+        "proposer_kind": "openai",
+        "proposer_place": "https://llm.example.org/v1",
+        "proposer_name": "glm-4",
+        "proposer_context": "none",
+    }
+    sent = form_of(site, version=campaign.version, **endpoint)
+    assert signed_in(rita).post(url, sent).status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.proposer == {
+        "kind": "openai",
+        "base_url": "https://llm.example.org/v1",
+        "model": "glm-4",
+        "name": "glm-4",
+    }
+
+
+def test_settings_of_an_older_page_overwrite_nothing(campaign: Campaign, rita: User, site: object) -> None:
+    client = signed_in(rita)
+    url = reverse("annotation:campaign-settings", args=[campaign.pk])
+    assert f'name="version" value="{campaign.version}"' in client.get(url).content.decode()
+    first = form_of(site, version=campaign.version, consent_zh="第一位研究者的同意书")
+    assert client.post(url, first).status_code == 302
+    stale = client.post(url, form_of(site, version=campaign.version, consent_zh="第二位研究者的同意书"))
+    assert stale.status_code == 409
+    for text in ("第一位研究者的同意书", "第二位研究者的同意书"):
+        assert text in stale.content.decode()
+    campaign.refresh_from_db()
+    assert campaign.consent_text["zh"] == "第一位研究者的同意书"
+
+
+def test_settings_that_are_refused_change_nothing_and_stay_in_the_form(
+    campaign: Campaign, rita: User, site: object
+) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(state="closed")
+    url = reverse("annotation:campaign-settings", args=[campaign.pk])
+    sent = form_of(site, version=campaign.version, consent_zh="写了很久的同意书", temperature="0.5")
+    refused = signed_in(rita).post(url, sent)
+    assert refused.status_code == 400
+    assert "is closed" in refused.content.decode()
+    assert "写了很久的同意书" in refused.content.decode()
+    before = campaign.parameters
+    campaign.refresh_from_db()
+    assert (campaign.parameters, campaign.proposer["path"]) == (before, "/models/tiny-glm")
+
+
+def test_a_page_saved_without_a_change_makes_no_new_version(campaign: Campaign, rita: User) -> None:
+    client = signed_in(rita)
+    url = reverse("annotation:campaign-texts", args=[campaign.pk])
+    sent = {
+        "instructions": "# 说明\r\n要点一\r\n要点二",
+        "guideline": "## 复查时间\r\n六个月。\r\n",
+        "guideline_edition": "第2版",
+    }
+    for _again in range(3):
+        campaign.refresh_from_db()
+        assert client.post(url, {**sent, "version": campaign.version}).status_code == 302
+    assert campaign.guideline_versions.count() == 1
+    assert campaign.instruction_versions.count() == 2
+    campaign.refresh_from_db()
+    assert campaign.instructions == "# 说明\n要点一\n要点二"
+
+
+def test_texts_are_saved_together_or_not_at_all(campaign: Campaign, rita: User) -> None:
+    url = reverse("annotation:campaign-texts", args=[campaign.pk])
+    sent = {"version": campaign.version, "instructions": "新的说明", "guideline": "## 用语\r\n不下诊断。"}
+    refused = signed_in(rita).post(url, {**sent, "guideline_edition": ""})
+    assert refused.status_code == 400
+    assert "edition: empty" in refused.content.decode()
+    assert "不下诊断" in refused.content.decode()
+    assert campaign.instruction_versions.count() == 1
 
 
 def test_instructions_and_guideline_are_versioned_and_shown_safely(

@@ -190,11 +190,62 @@ def test_trl_rows_have_typed_parts(done: Campaign, rita: User, tmp_path: Path) -
     assert pair["chosen"] != pair["rejected"]
 
 
-def test_swift_pairs_carry_the_rejected_response(done: Campaign, rita: User, tmp_path: Path) -> None:
-    export_training(done, tmp_path / "out", format="swift", by_user=rita, preferences=True)
-    for row in lines(tmp_path / "out" / "dpo_train.jsonl"):
-        assert row["messages"][-1]["role"] == "assistant"
-        assert row["rejected_response"] != row["messages"][-1]["content"]
+def check_swift(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """Hold the files of a kind against ms-swift's documentation (Custom-dataset: standard format, multimodal, RLHF).
+
+    Keys are messages, images and, for pairs, rejected_response; roles alternate and end with the assistant; each
+    <image> of the conversation stands for one path of `images`, in their order.
+    """
+    found = [row for path in sorted(folder.glob(f"{kind}_*.jsonl")) for row in lines(path)]
+    for row in found:
+        assert set(row) == {"messages", "images", *(["rejected_response"] if kind == "dpo" else [])}
+        assert all(set(message) == {"role", "content"} for message in row["messages"])
+        roles = [message["role"] for message in row["messages"]]
+        assert roles == ["user", "assistant"] * (len(roles) // 2)
+        assert all(message["content"].strip() for message in row["messages"])
+        said = [message["content"] for message in row["messages"]]
+        assert sum(text.count("<image>") for text in said) == said[0].count("<image>") == len(row["images"])
+        assert not any(tag in "".join(said) for tag in ("<video>", "<audio>"))
+        assert all((folder / name).is_file() for name in row["images"])
+        if kind == "dpo":
+            assert row["rejected_response"].strip()
+            assert row["rejected_response"] != said[-1]
+            assert "<image>" not in row["rejected_response"]
+    return found
+
+
+def test_swift_files_keep_the_formats_rules(done: Campaign, rita: User, tmp_path: Path) -> None:
+    export = export_training(done, tmp_path / "out", format="swift", by_user=rita, preferences=True)
+    supervised = check_swift(tmp_path / "out", "sft")
+    assert len(supervised) == export.counts["samples"] == 14
+    assert len(check_swift(tmp_path / "out", "dpo")) == export.counts["pairs"] == 28
+    assert sorted({len(row["images"]) for row in supervised}) == [0, 4]
+    assert sorted({len(row["messages"]) for row in supervised}) == [2, 4]
+
+
+def test_the_data_card_counts_and_names_what_is_in_the_set(
+    done: Campaign, rita: User, tmp_path: Path
+) -> None:
+    export = export_training(done, tmp_path / "out", format="swift", by_user=rita, preferences=True)
+    card = (tmp_path / "out" / "README.md").read_text("utf-8").splitlines()
+    sides = {
+        side: len(lines(tmp_path / "out" / f"sft_{side}.jsonl")) for side in ("train", "validation", "test")
+    }
+    assert sum(sides.values()) == export.counts["samples"]
+    for line in (
+        "- Samples: 14",
+        *(f"- {side.capitalize()}: {count}" for side, count in sides.items()),
+        "- Pairs: 28",
+        "- Languages: Chinese 14",
+        "- Proposed by: tiny GLM (bbbbbbbbbbbb) 14",
+        "- The proposer saw: Question only 14",
+        "- Corrected by 1 junior, picked by 1 senior radiologists",
+        "- Licence: none is granted by this file; the hospital's data agreement applies",
+        "- Picked but left out of this set: none",
+    ):
+        assert line in card, line
+    text = "\n".join(card)
+    assert not any(name in text for name in ("June", "Sena", "Rita", "P001", "P101"))
 
 
 def test_parquet_reads_back(done: Campaign, rita: User, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from annotation.models import Campaign, Proposal, Question
 from annotation.services import proposals
-from annotation.services.campaigns import close_campaign
+from annotation.services.campaigns import change_proposer, close_campaign, create_campaign
 from annotation.statistics import progress
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
@@ -85,7 +85,9 @@ def test_an_answer_to_another_campaigns_question_is_refused(
 def test_the_proposer_reads_what_the_campaign_says(
     rita: User, june: User, sena: User, study: object, context: str, told: str, untold: str
 ) -> None:
-    campaign = scene.open_campaign_of(rita, [june], [sena], proposer_context=context)
+    campaign = scene.open_campaign_of(rita, [june], [sena])
+    proposer = {"kind": "mammovlm" if context == "images" else "transformers", "path": "/models/tiny"}
+    change_proposer(campaign, by_user=rita, proposer=proposer, proposer_context=context)
     scene.ask(campaign)
     job = proposals.queue_proposals(campaign, by_user=None)
     assert job is not None
@@ -180,3 +182,54 @@ def test_many_questions_are_asked_in_several_jobs_and_none_twice(
     keys = [str(question.pk) for question in questions]
     assert asked == [keys[:2], keys[2:4], keys[4:]]
     assert Proposal.objects.count() == 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("context", "has_study", "images", "recorded"),
+    [
+        ("full", True, 0, "full"),
+        ("full", False, 0, "none"),
+        ("images", True, 4, "images"),
+        ("images", True, 0, "none"),
+        ("images", False, 0, "none"),
+    ],
+)
+def test_a_proposal_records_what_its_proposer_really_had(
+    campaign: Campaign, rita: User, context: str, has_study: bool, images: int, recorded: str
+) -> None:
+    proposer = {"kind": "mammovlm", "path": "/models/tiny"}
+    change_proposer(campaign, by_user=rita, proposer=proposer, proposer_context=context)
+    (question,) = scene.ask(campaign, scene.row() if has_study else scene.plain_row("什么是钙化？"))
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    proposals.ingest(job, [row | {"images": images} for row in scene.answer_rows(question)])
+    assert set(Proposal.objects.values_list("context", flat=True)) == {recorded}
+
+
+@pytest.mark.parametrize(
+    "proposer",
+    [
+        {"kind": "transformers", "path": "/models/tiny"},
+        {"kind": "openai", "base_url": "http://127.0.0.1:1/v1", "model": "m"},
+        {
+            "kind": "openai",
+            "base_url": "http://127.0.0.1:1/v1",
+            "model": "m",
+            "capabilities": {"image_mode": "none"},
+        },
+    ],
+)
+def test_mammograms_go_to_no_proposer_that_reads_none(
+    campaign: Campaign, rita: User, proposer: dict[str, object]
+) -> None:
+    with pytest.raises(UserError, match="proposer_context"):
+        change_proposer(campaign, by_user=rita, proposer=proposer, proposer_context="images")
+    with pytest.raises(UserError, match="proposer_context"):
+        create_campaign(
+            "Images", site=campaign.site, by_user=rita, proposer=proposer, proposer_context="images"
+        )
+    scene.ask(campaign)
+    Campaign.objects.filter(pk=campaign.pk).update(proposer=proposer, proposer_context="images")
+    campaign.refresh_from_db()
+    with pytest.raises(UserError, match="proposer_context"):
+        proposals.queue_proposals(campaign, by_user=None)

@@ -35,6 +35,13 @@ def test_sentences_get_their_warnings_and_no_other(language: str) -> None:
     assert not wrong
 
 
+def test_the_documents_name_the_size_of_the_list() -> None:
+    docs, warned = Path(__file__).parents[2] / "docs", sum(len(row["kinds"]) for row in SENTENCES)
+    said = f"the list of {len(SENTENCES)} sentences holds {warned} warnings"
+    assert said in (docs / "annotation.md").read_text("utf-8")
+    assert f"holds {len(SENTENCES)} sentences" in (docs / "benchmarks.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("part", ["乳腺", "片子", "8", "一", "right breast "])
 def test_a_hostile_text_is_looked_through_in_a_bounded_time(part: str) -> None:
     # What is quadratic takes sixteen times as long for four times the text.

@@ -256,6 +256,7 @@ NO_PAGE = {
             "annotation:adjudicate-return",
             "annotation:skip-lift",
             "annotation:question-give",
+            "annotation:question-withdraw",
             "annotation:comment",
             "annotation:flag",
             "annotation:flag-settle",
