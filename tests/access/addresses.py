@@ -45,6 +45,8 @@ OF_A_STATE = {
     "api:questions-return-adjudicated": "disputed",
     "annotation:adjudicate": "disputed",
     "annotation:adjudicate-submit": "disputed",
+    "annotation:adjudicate-draft": "disputed",
+    "annotation:adjudicate-skip": "disputed",
     "annotation:adjudicate-return": "disputed",
     "evaluation:table-page": "locked_trial",
     "evaluation:trial-cell-rows": "locked_trial",
