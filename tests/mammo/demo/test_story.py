@@ -1,9 +1,11 @@
 """The whole story on a small hospital with real processes: the thinnest honest path from DICOM to Table 1."""
 
+import contextlib
 import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from mammo.demo.story.data import CAMPAIGN
+from mammo.demo.story.trials import VISITOR_TRIAL
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,6 +87,51 @@ def test_the_story_reads_a_reader_study_to_table_7_or_says_why_not(finished: Pat
     assert tables >= {"table_7.csv", "table_7.tex", "table_7.html", "table_7.md"}
     text = (finished / "demo" / "tables" / "table_7.md").read_text()
     assert "with UMiCon" in text
+
+
+def rows(home: Path, sql: str, *values: str) -> list[tuple[object, ...]]:
+    """Rows of the demo's database, as they lie there."""
+    with contextlib.closing(sqlite3.connect(home / "db.sqlite3")) as database:
+        return database.execute(sql, values).fetchall()
+
+
+def test_the_visitor_finds_ten_questions_to_correct_and_five_to_pick(finished: Path) -> None:
+    notes = json.loads((finished / "demo" / "progress.json").read_text())["notes"]["annotate"]
+    assert (notes["left_to_correct"], notes["left_to_pick"]) == (10, 5)
+    stages = dict(
+        rows(
+            finished,
+            "SELECT stage, count(*) FROM annotation_question q JOIN annotation_campaign c ON c.id = q.campaign_id "
+            "WHERE c.name = ? GROUP BY stage",
+            CAMPAIGN,
+        )
+    )
+    assert (stages["proposed"], stages["corrected"]) == (10, 5)
+    assert stages["picked"] == notes["picked"] > 0
+
+
+def test_a_trial_is_open_for_the_visiting_senior(finished: Path) -> None:
+    found = rows(
+        finished,
+        "SELECT t.state, r.consented_at, (SELECT count(*) FROM evaluation_slot s WHERE s.rater_id = r.id), "
+        "(SELECT count(*) FROM evaluation_score x JOIN evaluation_slot s ON s.id = x.slot_id WHERE s.rater_id = r.id) "
+        "FROM evaluation_trial t JOIN evaluation_trialrater r ON r.trial_id = t.id "
+        "JOIN accounts_user u ON u.id = r.user_id WHERE t.name = ? AND u.username = ?",
+        VISITOR_TRIAL,
+        "sena",
+    )
+    ((state, _consented, forms, scores),) = found
+    assert state == "scoring"
+    assert isinstance(forms, int)
+    assert forms > 0
+    assert scores == 0, "all of it is the visitor's"
+
+
+def test_no_wording_waits_for_a_data_manager(finished: Path) -> None:
+    ((unread,),) = rows(
+        finished, "SELECT count(*) FROM annotation_question WHERE cleaned_by_id IS NULL AND NOT is_practice"
+    )
+    assert unread == 0
 
 
 def test_a_second_run_skips_everything(finished: Path) -> None:
