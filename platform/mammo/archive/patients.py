@@ -1,10 +1,11 @@
-"""Patients who come without images: a question or a letter names a number that the archive does not know yet."""
+"""Patients: those who come without images (a question or a letter names her number), and what is known of one."""
 
 from typing import Any, cast
 
 from mammo.accounts.models import Site
 from mammo.archive.models import Patient
 from mammo.archive.pseudonyms import installation
+from mammo.archive.roster import merged_roster
 from mammo.core.keys import key_store
 
 
@@ -28,3 +29,15 @@ def patient_of_number(site: Site, number: str, *, is_simulated: bool = False) ->
             "is_simulated": is_simulated,
         },
     )[0]
+
+
+def add_to_roster(patient: Patient, found: dict[str, Any]) -> None:
+    """Keep in her encrypted roster what was found of her: names, doctors, numbers, places; inside a transaction."""
+    if merged_roster(patient.roster, found) == patient.roster:
+        return
+    locked = Patient.objects.select_for_update().get(
+        pk=patient.pk
+    )  # nothing that another import adds is lost
+    locked.roster = cast("Any", merged_roster(locked.roster, found))
+    locked.save(update_fields=["roster"])
+    patient.roster = locked.roster

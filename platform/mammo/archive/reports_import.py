@@ -15,6 +15,7 @@ from mammo.accounts.models import Site, User
 from mammo.archive.cleaning import clean_text
 from mammo.archive.models import ImportBatch, ImportItem, Report, Study
 from mammo.archive.parsed_values import parse_age, parse_day
+from mammo.archive.patients import add_to_roster
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.report_reading import ReportReading, read_report
 from mammo.archive.roster import KINDS
@@ -74,7 +75,7 @@ def import_reports(
 
 def matching_studies(row: Row, site: Site, pseudonyms: Pseudonyms) -> list[Study]:
     """Studies that a row's keys name: its study_uid, or patient and accession together, all that are given."""
-    studies = Study.objects.filter(site=site).select_related("patient")
+    studies = Study.objects.filter(site=site).select_related("patient", "site")
     if row["study_uid"]:
         studies = studies.filter(study_uid_hash=pseudonyms.uid_hash(row["study_uid"]))
     if row["patient"]:
@@ -122,13 +123,11 @@ def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> t
         return Outcome.REJECTED, str(error)
     sha256 = pseudonyms.text_hash(row["text"])
     if Report.objects.filter(study=study, sha256=sha256).exists():
-        _save_changes(study, {name: value for name, value in details.items() if not getattr(study, name)})
+        missing = {name: value for name, value in details.items() if not getattr(study, name)}
+        _save_changes(study, {**missing, **_doctors(row, study, pseudonyms)})
         return Outcome.DUPLICATE, "this report was imported earlier"
     reading = _store(row, study, sha256, is_simulated)
-    doctors = [*study.reporting_doctors]
-    if row["doctor"] and (hashed := pseudonyms.person_hash(site.code, row["doctor"])) not in doctors:
-        doctors.append(hashed)
-    _save_changes(study, {**details, **_labels(study, reading), "reporting_doctors": doctors})
+    _save_changes(study, {**details, **_labels(study, reading), **_doctors(row, study, pseudonyms)})
     return (
         Outcome.IMPORTED,
         "" if not reading.is_doubtful else "labels are uncertain: a person should read it",
@@ -160,6 +159,15 @@ def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> ReportRea
         is_simulated=is_simulated or study.is_simulated,
     )  # fmt: skip
     return reading
+
+
+def _doctors(row: Row, study: Study, pseudonyms: Pseudonyms) -> dict[str, list[str]]:
+    """The study's doctors with the row's: the hash in the study, the name in her roster, for whoever assigns it."""
+    if not row["doctor"]:
+        return {}
+    add_to_roster(study.patient, {"doctors": [row["doctor"]]})
+    hashed = pseudonyms.person_hash(study.site.code, row["doctor"])
+    return {"reporting_doctors": list(dict.fromkeys((*study.reporting_doctors, hashed)))}
 
 
 def _roster_of(row: Row, study: Study) -> dict[str, list[str]]:

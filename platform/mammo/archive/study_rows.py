@@ -12,6 +12,7 @@ from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
 from mammo.archive.labels import Labels
 from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Study
+from mammo.archive.patients import add_to_roster
 from mammo.archive.pseudonyms import Pseudonyms
 from mammo.archive.roster import merged_roster
 from mammo.archive.sources import Source
@@ -198,10 +199,7 @@ class StudyRows:
         if patient.key_id != found.key_id:
             raise PatientAppearedError(number_hash)
         if patient.erased_at is None:
-            roster = merged_roster(patient.roster, header)
-            if roster != patient.roster:
-                patient.roster = roster
-                patient.save(update_fields=["roster"])
+            add_to_roster(patient, header)
         return patient
 
     def _study(self, patient: Patient, header: dict[str, Any]) -> Study:

@@ -9,7 +9,9 @@ from django.test import Client
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.archive.models import Study
 from mammo.archive.reporting_doctors import assign, hashes_of, names_of, reported_by, reporters_of
+from mammo.archive.reports_import import import_reports
 from mammo.archive.services import import_studies
+from mammo.archive.tables import Row
 from mammo.core.errors import NotAllowedError, UserError
 
 from .files import mammogram, picture
@@ -43,6 +45,27 @@ def test_every_doctor_that_any_file_of_the_study_names_is_kept_once(
     reported.refresh_from_db()
     assert len(reported.reporting_doctors) == len(set(reported.reporting_doctors)) == 2
     assert set(names_of(site, reported.reporting_doctors).values()) == {"WANG^LI", "ZHOU^MIN=周^敏"}
+
+
+@pytest.mark.parametrize("is_known_report", [False, True])
+def test_a_doctor_of_the_ris_column_is_found_in_the_roster_and_assigned(
+    site: Site, sena: User, dana: User, tmp_path: Path, *, is_known_report: bool
+) -> None:
+    import_studies([mammogram(tmp_path / "in" / "a.dcm")], site=site, by_user=None)
+    cells = {"patient": "H1234567", "accession": "ACC1", "text": "双乳BI-RADS 2类，报告医师周敏"}
+    if is_known_report:  # the table came without its column of doctors at first
+        import_reports([Row(2, cells)], Path("ris.csv"), site=site, by_user=None, is_simulated=False)
+        assert reporters_of(site) == []
+    rows = [Row(2, {**cells, "doctor": "周敏"})]
+    for _ in range(2):
+        import_reports(rows, Path("ris.csv"), site=site, by_user=None, is_simulated=False)
+    (only,) = reporters_of(site)
+    assert names_of(site, [only.name_hash]) == {only.name_hash: "周敏"}
+    study = Study.objects.get()
+    assert study.patient.roster["doctors"] == ["周敏"]
+    assert study.patient.roster["names"] == ["Li^Xiuying=李^秀英"]
+    assign(only.name_hash, sena, site=site, by_user=dana)
+    assert reported_by(study, sena)
 
 
 def test_an_assigned_account_stands_for_its_doctor(
