@@ -320,7 +320,9 @@ def test_a_study_without_a_hospital_number_falls_into_the_window_by_its_true_day
     site: Site, rita: User, tmp_path: Path
 ) -> None:
     files = [
-        mammogram(tmp_path / "first.dcm", StudyInstanceUID="1.2.8", StudyDate="20190311", drop=("PatientID",)),
+        mammogram(
+            tmp_path / "first.dcm", StudyInstanceUID="1.2.8", StudyDate="20190311", drop=("PatientID",)
+        ),
         mammogram(tmp_path / "second.dcm", StudyInstanceUID="1.2.9", StudyDate="20190601", PatientID=""),
     ]
     import_studies(files, site=site, by_user=None)
