@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from mammo.accounts.models import Site
 from mammo.archive.dicomweb import Pacs
 from mammo.archive.models import Image
 from mammo.archive.pacs_query import Query
@@ -12,10 +13,10 @@ from mammo.core.errors import UserError
 
 
 class PacsFiles:
-    """What a query finds on a PACS, as the files of an import; what was imported before is not fetched again."""
+    """What a query finds on a PACS, as the files of an import; what the site has is not fetched again."""
 
-    def __init__(self, pacs: Pacs, query: Query) -> None:
-        self.pacs, self.query = pacs, query
+    def __init__(self, pacs: Pacs, query: Query, *, site: Site) -> None:
+        self.pacs, self.query, self.site = pacs, query, site
 
     def count(self) -> int:
         """Nobody knows before the end."""
@@ -27,7 +28,8 @@ class PacsFiles:
         number = 0
         for study in self.pacs.studies(self.query):
             for series, instance in self.pacs.instances(study):
-                if Image.objects.filter(sop_uid_hash=secret.uid_hash(instance)).exists():
+                known = Image.objects.filter(study__site=self.site, sop_uid_hash=secret.uid_hash(instance))
+                if known.exists():
                     continue
                 number += 1
                 yield from self._one((study, series, instance), unpack_into / f"fetched-{number}")

@@ -186,6 +186,8 @@ class StudyRows:
     def _patient(self, found: Found, keys: dict[str, uuid.UUID]) -> Patient:
         header = found.header
         number_hash = self.number_hash(header)
+        # What her dates were shifted by must be on record, also where no hospital number is.
+        header["numbers"] = [*header["numbers"], _identity(header)]
         patient = Patient.objects.filter(site=self.site, number_hash=number_hash).first()
         if patient is None:
             return Patient.objects.create(

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -27,10 +28,13 @@ from mammo.archive.models import (
 from mammo.archive.overview import overview_tables
 from mammo.archive.pseudonyms import installation
 from mammo.archive.raw_text import open_raw_text
+from mammo.archive.services import import_studies
 from mammo.archive.splits import Plan, create_split, freeze_split, members_sha256
 from mammo.archive.study_search import PER_PAGE, StudySearch, study_page
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.core.keys import key_store
+
+from .files import mammogram
 
 pytestmark = pytest.mark.django_db
 VIEWS = (("L", "CC"), ("R", "CC"), ("L", "MLO"), ("R", "MLO"))
@@ -310,6 +314,26 @@ def test_a_window_holds_out_by_the_true_days_and_takes_all_of_a_patient(site: Si
     assert tested(after) == set(names.values())
     assert len(sides(window)) == 23
     assert window.parameters["begins"] == "2019-03-01"
+
+
+def test_a_study_without_a_hospital_number_falls_into_the_window_by_its_true_day(
+    site: Site, rita: User, tmp_path: Path
+) -> None:
+    files = [
+        mammogram(
+            tmp_path / "first.dcm", StudyInstanceUID="1.2.8", StudyDate="20190311", drop=("PatientID",)
+        ),
+        mammogram(tmp_path / "second.dcm", StudyInstanceUID="1.2.9", StudyDate="20190601", PatientID=""),
+    ]
+    import_studies(files, site=site, by_user=None)
+    plan = Plan(rule="window", begins=date(2019, 3, 11), ends=date(2019, 3, 11))
+    window = create_split("w", plan, site=site, purpose="umicon", by_user=rita)
+    after = create_split(
+        "a", Plan(rule="after", begins=date(2019, 6, 1)), site=site, purpose="umicon", by_user=rita
+    )
+    first, second = (installation().number_hash("north", f"study:1.2.{last}") for last in (8, 9))
+    assert sides(window) == {first: "test", second: "train"}
+    assert sides(after) == {first: "train", second: "test"}
 
 
 def test_a_stratified_split_balances_density(site: Site, rita: User) -> None:

@@ -19,6 +19,11 @@ from .peers import free_port, orthanc, storescu, wait_for
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
+SECOND_SITE = (
+    "from mammo.accounts.services import create_site; create_site('south', 'South Hospital', by_user=None)"
+)
+
+
 def rows(home: Home, query: str) -> list[tuple[Any, ...]]:
     with sqlite3.connect(home.folder / "db.sqlite3") as connection:
         return connection.execute(query).fetchall()
@@ -128,11 +133,14 @@ def test_studies_are_fetched_from_orthanc_once(home: Home, tmp_path: Path) -> No
         assert first["counts"]["imported"] == 4
         again = home.json("fetch_studies", address, "--site", "north", "--all")
         assert again["counts"] == {"imported": 1, "duplicate": 0, "quarantined": 0, "rejected": 0}
+        home.run("shell", "-v0", "-c", SECOND_SITE)
+        other = home.json("fetch_studies", address, "--site", "south", "--study", "1.2.9")
+        assert other["counts"]["imported"] == 1  # what one hospital has, another still gets
         wrong = home.run("fetch_studies", f"{pacs.url}/nowhere", "--site", "north", "--all")
         assert wrong.returncode == 1
         assert len(wrong.stderr.strip().splitlines()) == 1
     assert rows(home, "SELECT DISTINCT origin FROM archive_importbatch") == [("dicomweb",)]
-    assert images(home) == 5
+    assert images(home) == 6
 
 
 def test_orthanc_pushes_with_a_token_and_the_job_imports(home: Home, tmp_path: Path) -> None:

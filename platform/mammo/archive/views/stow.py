@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from mammo.archive import inbox
+from mammo.archive.dicom.file_meta import class_and_instance
 from mammo.archive.dicom.limits import LIMITS
 from mammo.archive.models import ImportBatch, SendingSystem
 from mammo.archive.multipart import Part, boundary_of, parts
@@ -95,16 +96,11 @@ def _take(part: Part, system: SendingSystem, batch_id: uuid.UUID) -> tuple[dict[
 
 def _references(path: Path) -> dict[str, Any]:
     """What the file meta information says the file is; {} when it is no DICOM file."""
-    from pydicom.filereader import read_file_meta_info  # no other page needs it
-
-    try:
-        meta = read_file_meta_info(path)
-        uids = (str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID))
-    except Exception:  # a damaged header breaks its reader in any way it likes
+    uids = class_and_instance(path)
+    if uids is None:
         return {}
     return {
-        tag: {"vr": "UI", "Value": [uid[:64]]}
-        for tag, uid in zip(("00081150", "00081155"), uids, strict=True)
+        tag: {"vr": "UI", "Value": [uid]} for tag, uid in zip(("00081150", "00081155"), uids, strict=True)
     }
 
 

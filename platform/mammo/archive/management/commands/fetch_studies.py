@@ -65,7 +65,7 @@ class Command(BaseCommand):
         )
         next(pacs.studies(query), None)  # a wrong address ends here, before a batch is opened
         batch = run_import(
-            PacsFiles(pacs, query),
+            PacsFiles(pacs, query, site=site),
             site=site,
             by_user=None,
             origin=ImportBatch.Origin.DICOMWEB,
