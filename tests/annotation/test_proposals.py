@@ -184,6 +184,26 @@ def test_many_questions_are_asked_in_several_jobs_and_none_twice(
     assert Proposal.objects.count() == 2 * 3
 
 
+def test_a_command_that_waits_does_so_for_every_job(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(proposals, "MOST_AT_ONCE", 2)
+    scene.ask(campaign, *[scene.plain_row(f"第{n}？", n + 2) for n in range(5)])
+
+    def worked_off(job: Job) -> Job:
+        """In place of a worker: the job is done while the command waits for it."""
+        claimed = jobs.claim(job.pk, "test worker")
+        assert claimed is not None
+        asked = [row["id"] for row in proposals.build_request(claimed)["questions"]]
+        given = [scene.answer_rows(Question.objects.get(pk=pk)) for pk in asked]
+        return jobs.finish(claimed, [row for rows in given for row in rows])
+
+    monkeypatch.setattr(jobs, "wait", worked_off)
+    call_command("propose", "Spring", wait=True, json=True)
+    assert json.loads(capsys.readouterr().out)["lacking"] == 0
+    assert Proposal.objects.count() == 5 * 3
+
+
 @pytest.mark.parametrize(
     ("context", "has_study", "images", "recorded"),
     [

@@ -6,11 +6,12 @@ from django.core.management.base import CommandParser
 
 from annotation.models import Question
 from annotation.services.campaigns import campaign_by_name
-from annotation.services.proposals import queue_proposals
+from annotation.services.proposals import queue_proposals, unfinished_job
 from mammo.accounts.services import site_by_code
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
 
 
 class Command(BaseCommand):
@@ -39,10 +40,12 @@ class Command(BaseCommand):
             )
         else:
             self.say(f"Job {job.pk} is queued.", **options)
-            if options["wait"]:
-                job = jobs.wait(job)
+            following: Job | None = job if options["wait"] else None
+            while following is not None:  # many questions are several jobs, one behind the other
+                job = jobs.wait(following)
                 if job.state != "succeeded":
                     raise UserError(f"job {job.pk} {job.state}: {job.error or 'see its log'}")
+                following = unfinished_job(campaign)
         lacking = Question.objects.filter(campaign=campaign).lacking_proposals().count()
         return {
             "job": str(job.pk) if job else None,

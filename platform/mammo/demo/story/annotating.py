@@ -7,7 +7,7 @@ from annotation.services.campaigns import change_proposer
 from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.services.export import export_training
 from annotation.services.picks import pick, return_to_juniors
-from annotation.services.proposals import queue_proposals
+from annotation.services.proposals import queue_proposals, unfinished_job
 from mammo.archive.models import Split
 from mammo.demo.questions import ImageFacts
 from mammo.demo.scripted import draw, junior_settles, senior_picks
@@ -33,8 +33,9 @@ def propose(story: Story) -> dict[str, Any]:
             },
         )
     job = queue_proposals(campaign, by_user=people["rita"])
-    if job is not None:
+    while job is not None:  # many questions are several jobs, one behind the other
         story.wait(job)
+        job = unfinished_job(campaign)
     return {"proposals": Proposal.objects.filter(question__campaign=campaign).count()}
 
 
