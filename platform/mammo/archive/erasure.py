@@ -94,11 +94,14 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
             site=patient.site,
             still_held_in=erasure.still_held_in,
         )
+        waiting = _forget_quarantined(patient, by_user)
         images = list(Image.objects.filter(study__patient=patient))
         key_store().destroy(patient.key_id)
         for image in images:
             storage.remove(storage.originals_root(), image.original)
             storage.remove(storage.viewing_copies_root(), image.viewing_copy)
+        for name in waiting:
+            storage.remove(storage.originals_root(), name)
     return erasure
 
 
@@ -117,6 +120,29 @@ def _empty_rows(patient: Patient) -> None:
         item.save(update_fields=["source", "details"])
     _forget_fetches(patient)
     forget_rows_of(patient)
+
+
+def quarantined_of(patient: Patient) -> list[ImportItem]:
+    """Files that were kept for a person and name this patient; whose they are stands under the site's key."""
+    items = ImportItem.objects.filter(batch__site=patient.site, outcome=ImportItem.Outcome.QUARANTINED)
+    return [
+        item
+        for item in items.select_related("batch__site").iterator()
+        if (item.details or {}).get("patient") == patient.number_hash
+    ]
+
+
+def _forget_quarantined(patient: Patient, by_user: User) -> list[str]:
+    """Settle her files in quarantine, which lie under the site's key; returns their names, for removal."""
+    names = []
+    for item in quarantined_of(patient):
+        names.append(item.quarantine_file)
+        item.source, item.details, item.decision_reason, item.quarantine_file = "(erased)", None, "", ""
+        if item.resolved_at is None:
+            item.decision = ImportItem.Decision.REJECTED
+            item.resolved_by, item.resolved_at = by_user, timezone.now()
+        item.save()
+    return names
 
 
 def _forget_fetches(patient: Patient) -> None:

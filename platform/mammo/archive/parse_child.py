@@ -70,7 +70,10 @@ def answer_request(request: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str,
             return {"outcome": "released"}
         return _imported(found, Path(request["target"]), pseudonyms)
     except Refusal as refusal:
-        return {"outcome": refusal.outcome, "reason": refusal.reason, "found": refusal.found}
+        answer = {"outcome": refusal.outcome, "reason": refusal.reason, "found": refusal.found}
+        if refusal.identity:
+            answer["patient"] = pseudonyms.number_hash(request["site"], refusal.identity)
+        return answer
     except MemoryError:
         return {
             "outcome": REJECTED,

@@ -78,6 +78,11 @@ class Pseudonyms:
         return day + self.date_shift(site_code, number)
 
 
+def identity(patient_number: str, study_uid: str) -> str:
+    """What names a patient: without a hospital number the study stands alone, never joined to another by mistake."""
+    return patient_number or f"study:{study_uid}"
+
+
 def installation() -> Pseudonyms:
     """The keyed functions of this installation (settings.MAMMO_KEYS or MAMMO_MASTER_KEY)."""
     # Imported here: the parsing children use this module without Django.

@@ -13,7 +13,7 @@ from mammo.archive.cleaning import clean_text
 from mammo.archive.labels import Labels
 from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Study
 from mammo.archive.patients import add_to_roster
-from mammo.archive.pseudonyms import Pseudonyms
+from mammo.archive.pseudonyms import Pseudonyms, identity
 from mammo.archive.roster import merged_roster
 from mammo.archive.sources import Source
 from mammo.core.versions import save_versioned
@@ -118,11 +118,7 @@ class StudyRows:
             self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
             return []
         if outcome != Outcome.IMPORTED:
-            if outcome == Outcome.QUARANTINED and self.was_refused(found.sha256):
-                self._item(found, Outcome.REJECTED, REFUSED_EARLIER)
-                return [(storage.originals_root(), found.quarantine_file)] if found.quarantine_is_new else []
-            self._item(found, outcome, found.answer["reason"], details=found.answer.get("found"))
-            return []
+            return self._not_imported(found, outcome)
         unused = [
             (storage.originals_root(), found.original),
             (storage.viewing_copies_root(), found.viewing_copy),
@@ -154,9 +150,31 @@ class StudyRows:
         self._item(found, Outcome.IMPORTED, ", ".join(image.flags), image=image)
         return []
 
+    def _not_imported(self, found: Found, outcome: str) -> list[Unused]:
+        """A file that was refused, or waits for a person unless a decision about it or about her stands already."""
+        details, hers = found.answer.get("found"), found.answer.get("patient", "")
+        if outcome == Outcome.QUARANTINED:
+            settled = (
+                WITHDREW
+                if self._withdrew(hers)
+                else REFUSED_EARLIER
+                if self.was_refused(found.sha256)
+                else ""
+            )
+            if settled:
+                self._item(found, Outcome.REJECTED, settled)
+                return [(storage.originals_root(), found.quarantine_file)] if found.quarantine_is_new else []
+            details = {**(details or {}), "patient": hers}
+        self._item(found, outcome, found.answer["reason"], details=details)
+        return []
+
+    def _withdrew(self, number_hash: str) -> bool:
+        patients = Patient.objects.filter(site=self.site, number_hash=number_hash)
+        return patients.exclude(erased_at=None).exists()
+
     def _quarantined(self, found: Found, reason: str, kind: str, unused: list[Unused]) -> list[Unused]:
         found.quarantine_file, found.quarantine_is_new = self.quarantine(found)
-        details = {**_shown(found.answer["image"]), "kind": kind}
+        details = {**_shown(found.answer["image"]), "kind": kind, "patient": self.number_hash(found.header)}
         self._item(found, Outcome.QUARANTINED, reason, details=details)
         return unused
 
@@ -287,8 +305,7 @@ class StudyRows:
 
 
 def _identity(header: dict[str, Any]) -> str:
-    # Without a hospital number the study stands alone: never joined to another patient by mistake.
-    return str(header["patient_number"] or f"study:{header['study_uid']}")
+    return identity(header["patient_number"], header["study_uid"])
 
 
 def _shown(image: dict[str, Any]) -> dict[str, Any]:

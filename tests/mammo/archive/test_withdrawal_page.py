@@ -1,9 +1,11 @@
 """A withdrawal's page: what still holds the patient, which backups, and who opened her data when."""
 
+import io
 import uuid
 from datetime import timedelta
 from pathlib import Path
 
+import pydicom
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -11,13 +13,15 @@ from django.utils import timezone
 
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.accounts.services import create_account
+from mammo.archive import storage
 from mammo.archive.backups import backups_that_hold, mark_destroyed, record_backup
-from mammo.archive.models import Backup, Erasure, Patient, Study
+from mammo.archive.models import Backup, Erasure, ImportItem, Patient, Study
 from mammo.archive.openings import events_about, is_opening
-from mammo.archive.services import erase_patient, import_studies
+from mammo.archive.services import erase_patient, import_studies, request_erasure
+from mammo.archive.study_rows import WITHDREW
 from mammo.core.errors import UserError, WrongStateError
 
-from .files import study
+from .files import mammogram, study
 
 
 @pytest.fixture
@@ -76,6 +80,51 @@ def test_from_her_study_to_the_page_that_lists_what_holds_her_and_who_looked(
     assert "archive.patient_erased" in after
     client.force_login(rita)
     assert client.get(address).status_code == 404
+
+
+def test_a_withdrawal_destroys_her_files_in_quarantine_and_they_do_not_come_again(
+    hers: Study, site: Site, dana: User, adam: User, client: Client, tmp_path: Path
+) -> None:
+    raw = mammogram(tmp_path / "raw.dcm", PresentationIntentType="FOR PROCESSING")
+    other = mammogram(tmp_path / "other.dcm", PatientID="Q", PresentationIntentType="FOR PROCESSING")
+    known = hers.images.order_by("pk")[0]
+    twin = pydicom.dcmread(io.BytesIO(storage.read_original(known.original, hers.patient.key_id)))
+    twin.ImageComments = "sent again after a correction"
+    twin.save_as(tmp_path / "twin.dcm")
+    for _ in range(2):
+        batch = import_studies([raw, other, tmp_path / "twin.dcm"], site=site, by_user=None)
+    assert batch.counts["quarantined"] == 3
+    erasure = request_erasure(hers.patient, reason="letter", by_user=dana)
+    client.force_login(adam)
+    address = f"/archive/erasures/{erasure.pk}/"
+    assert client.get(address).content.decode().count("FOR PROCESSING: raw detector data") == 2
+    items = ImportItem.objects.filter(outcome="quarantined").select_related("batch__site")
+    (kept,) = {item.quarantine_file for item in items if item.source.endswith("other.dcm")}
+    assert storage.read_original(kept, site.key_id) == other.read_bytes()
+    erase_patient(erasure, by_user=adam)
+    assert [
+        path.relative_to(storage.originals_root()) for path in storage.originals_root().rglob("*.enc")
+    ] == [Path(kept)]
+    left = ImportItem.objects.filter(outcome="quarantined").select_related("batch__site")
+    assert {item.source for item in left if not item.source.endswith("other.dcm")} == {"(erased)"}
+    assert set(ImportItem.objects.undecided_of(dana).values_list("quarantine_file", flat=True)) == {kept}
+    assert "FOR PROCESSING" not in client.get(address).content.decode()
+    again = import_studies([raw, tmp_path / "twin.dcm"], site=site, by_user=None)
+    assert set(again.items.values_list("outcome", "reason")) == {("rejected", WITHDREW)}
+    assert len(list(storage.originals_root().rglob("*.enc"))) == 1
+
+
+def test_a_file_in_quarantine_without_a_hospital_number_is_known_by_its_study(
+    site: Site, dana: User, adam: User, tmp_path: Path
+) -> None:
+    nameless = {"StudyInstanceUID": "1.2.7", "drop": ("PatientID",)}
+    files = [
+        mammogram(tmp_path / "a.dcm", **nameless),
+        mammogram(tmp_path / "raw.dcm", PresentationIntentType="FOR PROCESSING", **nameless),
+    ]
+    assert import_studies(files, site=site, by_user=None).counts["quarantined"] == 1
+    erase_patient(request_erasure(Patient.objects.get(), reason="letter", by_user=dana), by_user=adam)
+    assert not list(storage.originals_root().rglob("*.enc"))
 
 
 def test_events_about_others_are_not_hers(

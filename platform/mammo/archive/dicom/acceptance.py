@@ -28,6 +28,7 @@ from mammo.archive.dicom.pixels import Normalised, Window, check_header, normali
 from mammo.archive.dicom.reading import is_dicom, number, read_dicom, text, texts
 from mammo.archive.dicom.refusal import Refusal, quarantined, rejected
 from mammo.archive.dicom.view import ViewFound, find_view
+from mammo.archive.pseudonyms import identity
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
@@ -65,6 +66,21 @@ def examine(path: Path, label: dict[str, str] | None = None, judged: Judged | No
 
 def _examine_dicom(path: Path, label: dict[str, str], judged: Judged) -> Accepted:
     dataset = read_dicom(path)
+    try:
+        return _examine_dataset(dataset, label, judged)
+    except Refusal as refusal:
+        refusal.identity = _identity(dataset, label, judged)
+        raise
+
+
+def _identity(dataset: FileDataset, label: dict[str, str], judged: Judged) -> str:
+    number, study = text(dataset, "PatientID"), text(dataset, "StudyInstanceUID")
+    if "identity" in judged.accepts:
+        number = label.get("patient") or number
+    return identity(number, study) if number or study else ""
+
+
+def _examine_dataset(dataset: FileDataset, label: dict[str, str], judged: Judged) -> Accepted:
     try:
         check_header(dataset)
         _check_kind(dataset)
@@ -210,9 +226,14 @@ def _examine_raster(path: Path, kind: str, label: dict[str, str] | None, judged:
     missing = [column for column in ("patient", "study", "laterality", "view") if not label.get(column)]
     if missing:
         raise rejected(f"its row of the labels table has no {missing[0]}")
-    side, view = _labelled_side(image, label), ViewFound(label["view"])
-    image = masked(image, judged.masks)
-    _check_burned_in(image, side, view, judged)
+    view = ViewFound(label["view"])
+    try:
+        side = _labelled_side(image, label)
+        image = masked(image, judged.masks)
+        _check_burned_in(image, side, view, judged)
+    except Refusal as refusal:
+        refusal.identity = label["patient"]
+        raise
     if side.mirrored:
         image = np.ascontiguousarray(image[:, ::-1])
     top = float(image.max())

@@ -20,6 +20,8 @@ class Refusal(Exception):  # noqa: N818 (an ordinary outcome of an import, not a
         self.outcome = outcome
         self.reason = reason
         self.found = found
+        # Whose file it is (see `pseudonyms.identity`), for her withdrawal; leaves the child only as a keyed hash.
+        self.identity = ""
 
 
 def rejected(reason: str, **found: Any) -> Refusal:

@@ -79,6 +79,7 @@ def erasure(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse:
     context = {
         "row": row,
         "held": [_named(held) for held in service.held_in(row.patient)],
+        "quarantined": [item for item in service.quarantined_of(row.patient) if item.resolved_at is None],
         "confirmable": row.confirmed_at is None and row.requested_by_id != user.pk,
         "sections": [
             (_("Who opened her data"), [event for event in events if is_opening(event)][:SHOWN]),
