@@ -17,7 +17,15 @@ class ArchiveConfig(AppConfig):
     def ready(self) -> None:
         """Register the data manager's place in the navigation, and the kinds of job."""
         from mammo.accounts.adapter import register_first_stop
-        from mammo.archive import backups, job_kinds, retention, table_uploads, unmatched
+        from mammo.archive import (
+            backups,
+            inbox,
+            job_kinds,
+            retention,
+            table_uploads,
+            unmatched,
+            written_files,
+        )
         from mammo.archive.displays import first_stop
         from mammo.archive.erasure import register_holder
         from mammo.jobs.chores import register_chore
@@ -27,6 +35,8 @@ class ArchiveConfig(AppConfig):
         register_first_stop(first_stop)
         register_chore("archive.tables", table_uploads.forget_stale)
         register_chore("archive.unmatched", unmatched.forget_unmatched)
+        register_chore("archive.written", written_files.remove_unnamed)
+        register_chore("archive.uploads", inbox.forget_uploads)
         register_chore("archive.retention", retention.apply_retention)
         for entry in _data_entries():
             register_entry(entry)

@@ -5,13 +5,16 @@ the entry is, the others hold its bytes. A sender is told `stored` only after th
 a machine that stops loses nothing; a full inbox refuses, and the sender keeps its files and comes again.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import struct
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -25,6 +28,8 @@ from mammo.core.keys import key_store
 
 PURPOSE = "archive.inbox"
 FRAME_BYTES = 8 << 20
+# An upload goes on after a pause, but not for ever.
+UPLOAD_KEPT = timedelta(days=14)
 _LENGTH = struct.Struct(">I")
 _SEAL_BYTES = 12 + 16  # nonce and tag of AES-GCM
 
@@ -59,7 +64,7 @@ def check_room(site: Site, more_bytes: int = 0) -> None:
     """
     held = folder(site)
     held.mkdir(parents=True, exist_ok=True, mode=0o700)
-    waiting = list(held.rglob("*.enc"))
+    waiting = [*held.rglob("*.enc"), *held.glob("uploads/*.part")]
     if len(waiting) >= settings.MAMMO_INBOX_FILES:
         raise InboxFullError(
             _("%(value)s files wait to be imported: send again later") % {"value": len(waiting)}
@@ -316,6 +321,13 @@ class Upload:
         self._finished.touch()
         return target
 
-    def discard(self) -> None:
-        """Forget what was sent."""
-        self._path.unlink(missing_ok=True)
+
+def forget_uploads() -> int:
+    """Destroy uploads that nobody went on with, and the marks of finished ones, after `UPLOAD_KEPT`; a chore."""
+    limit, done = time.time() - UPLOAD_KEPT.total_seconds(), 0
+    for path in (Path(settings.MAMMO_HOME) / "inbox").glob("*/uploads/*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.suffix in (".part", ".done") and path.stat().st_mtime < limit:
+                path.unlink()
+                done += 1
+    return done

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -21,6 +21,8 @@ from mammo.core.keys import key_store
 
 PURPOSE = "archive.original"
 INCOMING = ".incoming"
+# Gives a fresh opaque name with this suffix.
+Namer = Callable[[str], str]
 
 
 def originals_root() -> Path:
@@ -39,9 +41,9 @@ def new_name(suffix: str) -> str:
     return f"{name[:2]}/{name}{suffix}"
 
 
-def store_original(data: bytes, key_id: uuid.UUID) -> str:
+def store_original(data: bytes, key_id: uuid.UUID, *, named_by: Namer = new_name) -> str:
     """Encrypt a file as received under a patient's (or, in quarantine, the site's) key; returns its name."""
-    name = new_name(".enc")
+    name = named_by(".enc")
     write_atomically(originals_root() / name, key_store().encrypt(key_id, data, PURPOSE))
     return name
 
@@ -70,9 +72,9 @@ def thumbnail_path(viewing_copy: str) -> Path:
     return (viewing_copies_root() / viewing_copy).with_suffix(".png")
 
 
-def adopt_viewing_copy(staged: Path) -> str:
+def adopt_viewing_copy(staged: Path, *, named_by: Namer = new_name) -> str:
     """Move a staged viewing copy to its opaque name and return that."""
-    name = new_name(".dcm")
+    name = named_by(".dcm")
     target = viewing_copies_root() / name
     target.parent.mkdir(parents=True, exist_ok=True)
     if staged.with_suffix(".png").exists():

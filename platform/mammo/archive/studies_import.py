@@ -28,6 +28,7 @@ from mammo.archive.reports_import import import_reports
 from mammo.archive.sources import LocalFiles, Sources, check_paths
 from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows
 from mammo.archive.tables import LABELS, REPORTS, read_table
+from mammo.archive.written_files import WrittenFiles, remove_unnamed
 from mammo.core.errors import UserError
 from mammo.core.keys import KeyDestroyedError, key_store
 
@@ -106,6 +107,7 @@ def run_import(
         if running.is_alone:
             clear_up()
             storage.remove_stale()
+            remove_unnamed(older_than_seconds=0)
         running.admit_others()
         batch = open_batch(site, origin, by_user=by_user, is_simulated=is_simulated, batch_id=batch_id)
         run = StudyImport(batch, labels or Labels([], None), progress)
@@ -237,6 +239,7 @@ class StudyImport:
 
     def store(self, waiting: list[Found]) -> None:
         """Store answered files: files first, then all their rows in one transaction."""
+        self.rows.written = WrittenFiles()
         for attempt in range(STORE_ATTEMPTS):
             try:
                 self._store_once(waiting)
@@ -249,6 +252,8 @@ class StudyImport:
             except BaseException:
                 self._remove_files(waiting)
                 raise
+        # Of a job's import the rows are there only when the job's own transaction has ended.
+        transaction.on_commit(self.rows.written.close)
         for found in waiting:
             if found.source.is_temporary and found.source.path is not None:
                 found.source.path.unlink(missing_ok=True)
@@ -304,24 +309,24 @@ class StudyImport:
                     return
             if not found.viewing_copy:
                 found.viewing_copy_sha256 = hashlib.sha256(found.staged.read_bytes()).hexdigest()
-                found.viewing_copy = storage.adopt_viewing_copy(found.staged)
+                found.viewing_copy = storage.adopt_viewing_copy(
+                    found.staged, named_by=self.rows.written.new_name
+                )
         elif found.answer["outcome"] == Outcome.QUARANTINED and not found.quarantine_file:
             found.quarantine_file, found.quarantine_is_new = self.rows.quarantine(found)
 
-    @staticmethod
-    def _kept_original(found: Found, key_id: uuid.UUID) -> str:
+    def _kept_original(self, found: Found, key_id: uuid.UUID) -> str:
         """Name of the stored original; "" where the site keeps none.
 
         Raises:
             KeyDestroyedError: the patient withdrew.
         """
         if settings.ORIGINALS == "keep":
-            return storage.store_original(found.read(), key_id)
+            return storage.store_original(found.read(), key_id, named_by=self.rows.written.new_name)
         key_store().cipher(key_id)
         return ""
 
-    @staticmethod
-    def _remove_files(waiting: list[Found]) -> None:
+    def _remove_files(self, waiting: list[Found]) -> None:
         for found in waiting:
             if found.original:
                 storage.remove(storage.originals_root(), found.original)
@@ -329,3 +334,4 @@ class StudyImport:
                 storage.remove(storage.viewing_copies_root(), found.viewing_copy)
             if found.quarantine_file and found.quarantine_is_new:
                 storage.remove(storage.originals_root(), found.quarantine_file)
+        self.rows.written.close()

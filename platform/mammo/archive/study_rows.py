@@ -16,6 +16,7 @@ from mammo.archive.patients import add_to_roster
 from mammo.archive.pseudonyms import Pseudonyms, identity
 from mammo.archive.roster import merged_roster
 from mammo.archive.sources import Source
+from mammo.archive.written_files import WrittenFiles
 from mammo.core.versions import save_versioned
 
 Outcome = ImportItem.Outcome
@@ -83,6 +84,7 @@ class StudyRows:
 
     def __init__(self, batch: ImportBatch, labels: Labels, pseudonyms: Pseudonyms) -> None:
         self.batch, self.site, self.labels, self.pseudonyms = batch, batch.site, labels, pseudonyms
+        self.written = WrittenFiles()
 
     def known_image(self, sha256: str) -> Image | None:
         """The image that these bytes became earlier at this site."""
@@ -107,7 +109,8 @@ class StudyRows:
         )
         if kept is not None:
             return kept.quarantine_file, False
-        return storage.store_original(found.read(), self.site.key_id), True
+        name = storage.store_original(found.read(), self.site.key_id, named_by=self.written.new_name)
+        return name, True
 
     def write(self, found: Found, keys: dict[str, uuid.UUID]) -> list[Unused]:
         """Write the rows of one file; returns files that turned out not to be needed."""

@@ -17,6 +17,7 @@ from mammo.archive.multipart import parts
 from mammo.archive.received_import import import_received
 from mammo.archive.sending_systems import add_sending_system, revoke_sending_system, system_of_request
 from mammo.core.errors import UserError
+from mammo.jobs.chores import do_chores
 from mammo.jobs.models import Job
 from mammo.jobs.runner import run_here
 
@@ -128,6 +129,28 @@ def test_an_upload_goes_on_where_it_ended_and_the_job_imports_it(
     assert inbox.waiting_count([site]) == 0
     held = [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert not any(b"Xiuying" in content for content in held)
+
+
+def test_an_upload_that_nobody_goes_on_with_takes_room_and_is_destroyed_after_two_weeks(
+    site: Site, dana: User, settings: Any
+) -> None:
+    left, finished, going_on = (inbox.Upload(site, uuid.uuid4(), by=str(dana.pk)) for _ in range(3))
+    for upload in (left, finished, going_on):
+        upload.append(b"some bytes", offset=0, name="a.dcm", origin="upload")
+    finished.finish(size=10, batch_id=uuid.uuid4())
+    settings.MAMMO_INBOX_FILES = 3
+    with pytest.raises(inbox.InboxFullError):
+        inbox.check_room(site)
+    settings.MAMMO_INBOX_FILES = 100
+    held = inbox.folder(site) / "uploads"
+    long_ago = time.time() - 15 * 24 * 3600
+    for path in held.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    going_on.append(b"more", offset=10, name="a.dcm", origin="upload")
+    assert do_chores()["archive.uploads"] == 2
+    assert [path.suffix for path in held.iterdir()] == [".part"]
+    assert (going_on.received, left.received) == (14, 0)
+    assert inbox.waiting_count([site]) == 1  # what was handed over waits for its import
 
 
 def test_a_token_opens_for_its_own_system_until_it_is_revoked(site: Site) -> None:

@@ -9,13 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from mammo.accounts.models import Site
 from mammo.archive import storage
-from mammo.archive.models import ImportBatch
+from mammo.archive.models import Image, ImportBatch, ImportItem
+from mammo.archive.services import import_studies
+from mammo.archive.written_files import WrittenFiles, remove_unnamed
 
 from .conftest import ROOT, Home
 from .files import mammogram, picture
@@ -66,6 +69,7 @@ def _assert_finished(home: Home, folder: Path) -> None:
     copies = [c for (c,) in _rows(home, "SELECT viewing_copy FROM archive_image")]
     named |= {f"viewing_copies/{name}" for c in copies for name in (c, c.replace(".dcm", ".png"))}
     assert {str(path.relative_to(home.folder)) for path in home.files()} == named
+    assert list((home.folder / "imports").glob("written-*")) == []
 
 
 def test_an_import_killed_in_the_middle_leaves_nothing_half_and_the_next_one_finishes(
@@ -150,6 +154,73 @@ def test_bad_arguments_end_in_one_line_and_change_nothing(tmp_path: Path, site: 
         assert len(str(raised.value).splitlines()) == 1
     assert not ImportBatch.objects.exists()
     assert not storage.originals_root().exists()
+
+
+KILLED_BEFORE_ITS_COMMIT = """
+import os, signal, uuid
+from pathlib import Path
+from mammo.accounts.models import Site
+from mammo.archive import inbox, received_job
+from mammo.jobs.runner import run_here
+site = Site.objects.get()
+for path in sorted(Path(os.environ["SENT"]).iterdir()):
+    inbox.put(site, path.read_bytes(), batch_id=uuid.UUID(int=7), origin="upload", name=path.name)
+received_job.finish_batch = lambda batch: os.kill(os.getpid(), signal.SIGKILL)
+run_here(received_job.import_soon(site, by_user=None))
+"""
+AFTERWARDS = """
+import os
+from pathlib import Path
+from django.conf import settings
+from mammo.jobs.chores import do_chores
+assert not do_chores()["archive.written"]  # it may still be running
+for note in (Path(settings.MAMMO_HOME) / "imports").glob("written-*"):
+    os.utime(note, (0, 0))
+print(do_chores()["archive.written"])
+"""
+
+
+def test_a_job_killed_between_the_files_and_the_commit_leaves_none_of_them(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mammogram(tmp_path / "in" / "a.dcm")
+    mammogram(
+        tmp_path / "in" / "b.dcm", view="MLO", image=picture(seed=3), PresentationIntentType="FOR PROCESSING"
+    )
+    monkeypatch.setenv("SENT", str(tmp_path / "in"))
+    assert home.run("shell", "-v0", "-c", KILLED_BEFORE_ITS_COMMIT).returncode == -signal.SIGKILL
+    assert _rows(home, "SELECT count(*) FROM archive_importbatch") == [(0,)]
+    assert len([path for path in home.files() if path.suffix != ".png"]) == 3  # two originals, a viewing copy
+    done = home.run("shell", "-v0", "-c", AFTERWARDS)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "3"
+    assert home.files() == []
+    assert len(list((home.folder / "inbox").rglob("*.enc"))) == 2  # what was sent is not lost
+
+
+def test_a_chore_removes_nothing_that_a_row_names_and_nothing_that_no_import_noted(
+    tmp_path: Path, site: Site, django_capture_on_commit_callbacks: Any
+) -> None:
+    written = WrittenFiles()
+    files = [
+        mammogram(tmp_path / "a.dcm"),
+        mammogram(tmp_path / "b.dcm", PresentationIntentType="FOR PROCESSING"),
+    ]
+    with django_capture_on_commit_callbacks(execute=True):
+        import_studies(files, site=site, by_user=None)
+    notes = tmp_path / "home" / "imports"
+    assert list(notes.glob("written-*")) == []  # the rows are there
+    image, item = Image.objects.get(), ImportItem.objects.get(outcome="quarantined")
+    names = [image.original, image.viewing_copy, item.quarantine_file]
+    written.new_name(".enc")
+    next(notes.glob("written-*")).write_text("\n".join(names) + "\n")
+    stranger = storage.store_original(b"of a database that was set back", site.key_id)
+    assert remove_unnamed(older_than_seconds=-1) == 0
+    assert list(notes.glob("written-*")) == []
+    assert (storage.originals_root() / stranger).exists()
+    assert (storage.originals_root() / image.original).exists()
+    assert (storage.originals_root() / item.quarantine_file).exists()
+    assert (storage.viewing_copies_root() / image.viewing_copy).exists()
 
 
 def test_ten_imports_of_one_file_at_once_store_one(home: Home, tmp_path: Path) -> None:
