@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import os
+import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -159,6 +161,33 @@ def _flushes_may_empty_append_only_tables() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(flush.Command, "handle", handle)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_database_in_memory_waits_as_a_file_does() -> Iterator[None]:
+    """SQLite's shared cache in memory answers "table is locked" at once, where a file waits for its busy timeout.
+
+    A browser test writes while its page still asks for something: such a statement, which did nothing, is tried again.
+    """
+    from django.db.backends.sqlite3.base import SQLiteCursorWrapper
+
+    def patient(real: Callable[..., Any]) -> Callable[..., Any]:
+        def execute(self: Any, *arguments: Any) -> Any:
+            deadline = time.monotonic() + FLUSH_PATIENCE
+            while True:
+                try:
+                    return real(self, *arguments)
+                except sqlite3.OperationalError as error:
+                    if "table is locked" not in str(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.05)
+
+        return execute
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in ("execute", "executemany"):
+            monkeypatch.setattr(SQLiteCursorWrapper, name, patient(getattr(SQLiteCursorWrapper, name)))
         yield
 
 
