@@ -7,7 +7,7 @@ from rest_framework import serializers
 from annotation.api_campaign_serializers import PlainObjectField
 from evaluation.models import Arm, Protocol, ReaderStudy, Trial
 from evaluation.services.drafts import SETTINGS
-from evaluation.statistics.results import ADJUSTMENTS
+from evaluation.statistics.names import ADJUSTMENTS
 from mammo.api.serializers import StrictSerializer
 
 LONGEST_TEXT, LARGEST_SEED = 20_000, 2**62

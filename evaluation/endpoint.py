@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from evaluation.statistics.power import HYPOTHESES
+from evaluation.statistics.names import HYPOTHESES
 from mammo.core.errors import UserError
 
 KEYS = ("endpoint", "first", "second", "hypothesis", "margin")

@@ -1,20 +1,16 @@
 """Which cases a row of Table 7 stands on, and what their truth rests on."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
 
 from evaluation.models import ReaderStudy, ReaderStudyCase
 from evaluation.reports.predictions import Judged, Unit, run_label
+from evaluation.reports.verification import Breast as Breast
+from evaluation.reports.verification import tissue_and_follow_up as tissue_and_follow_up
 from evaluation.services.leakage import training_side
-from mammo.archive.models import Pathology
 from modeling.models import Prediction, Run
-
-# Methods that look at tissue; the other one is negative follow-up.
-TISSUE = ("core_biopsy", "vacuum_biopsy", "fine_needle", "surgery")
-Breast = tuple[Any, str]
 
 
 def cases_read(study: ReaderStudy, names: Collection[str]) -> list[ReaderStudyCase]:
@@ -75,22 +71,6 @@ def other_cases(label: str, judged: Judged, shared: int, cases: int) -> str:
         "%(label)s: judged on %(units)s cases, the readers on %(cases)s, of which %(shared)s are the same: the rows "
         "compare case sets as well as methods."
     ) % {"label": label, "units": len(judged.units), "cases": cases, "shared": shared}
-
-
-def tissue_and_follow_up(breasts: Iterable[Breast]) -> tuple[int, int]:
-    """How many of the cases have a tissue result, and how many negative follow-up alone.
-
-    Args:
-        breasts: (study id, side) of each case; an empty side is the whole patient.
-    """
-    wanted = set(breasts)
-    rows = Pathology.objects.filter(study__in={study for study, _side in wanted}, replaced_by__isnull=True)
-    with_tissue: set[Breast] = set()
-    for study, side, method in rows.values_list("study_id", "laterality", "method"):
-        if method in TISSUE:
-            with_tissue |= {(study, side), (study, "")}
-    tissue = len(wanted & with_tissue)
-    return tissue, len(wanted) - tissue
 
 
 def verification_note(breasts: Iterable[Breast]) -> str:

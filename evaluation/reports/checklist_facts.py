@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from evaluation import checklists
 from evaluation.models import Arm, Protocol, ReaderStudy, ReadingSlot, Trial
-from evaluation.reports.case_sets import tissue_and_follow_up
 from evaluation.reports.table import software_version
+from evaluation.reports.verification import tissue_and_follow_up
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from evaluation import checklists
 from evaluation.endpoint import read_endpoint
 from evaluation.models import Protocol
 from evaluation.services.access import require_designer
-from evaluation.statistics.results import ADJUSTMENTS
+from evaluation.statistics.names import ADJUSTMENTS
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.core.errors import UserError, WrongStateError

@@ -10,11 +10,10 @@ import numpy as np
 
 from evaluation.statistics.crossed import crossed_contrasts
 from evaluation.statistics.equivalence import equivalence, non_inferiority
+from evaluation.statistics.names import HYPOTHESES as HYPOTHESES
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import ScoreCube
-
-HYPOTHESES = ("superiority", "non_inferiority", "equivalence")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from scipy import stats
 
+from evaluation.statistics.names import ADJUSTMENTS as ADJUSTMENTS
+
 Interval = tuple[float, float]
-ADJUSTMENTS = ("holm", "bonferroni", "none")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from evaluation.reports import paper_tables
-from evaluation.reports.case_sets import TISSUE
 from evaluation.reports.options import TableOptions
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.validators import sums_differ
+from evaluation.reports.verification import TISSUE
 from evaluation.statistics.results import Estimate
 from mammo.archive.models import Pathology
 from mammo.core.choices import Birads, PathologyClass
