@@ -1,10 +1,52 @@
 """Evaluation: protocols, blinded trials, reader studies, the paper's tables."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import AppConfig
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+
+class Place(NamedTuple):
+    """A place of those who design and analyse, as the home page names it."""
+
+    label: str | Promise
+    url_name: str
+    order: int
+    description: str | Promise
+
+
+RESEARCH = (
+    Place(
+        _("Protocols"), "protocols", 58, _("Plans of trials and reader studies, with reporting checklists.")
+    ),
+    Place(_("Trials"), "trials", 60, _("Blinded trials: design, progress, lock, unblinding.")),
+    Place(
+        _("Reader studies"),
+        "reader-studies",
+        62,
+        _("Doctors read the same cases alone and with the model's output."),
+    ),
+    Place(
+        _("Tables"),
+        "tables",
+        65,
+        _("The paper's tables from the rows, with intervals, to read and to download."),
+    ),
+    Place(
+        _("Analyse"),
+        "analyse",
+        66,
+        _("Statistics of a CSV of your own: tables, plots, a methods paragraph."),
+    ),
+    Place(
+        _("Exports"),
+        "exports",
+        67,
+        _("Scores and readings as files, asked for with a reason and approved by a second person."),
+    ),
+)
 
 
 class EvaluationConfig(AppConfig):
@@ -62,68 +104,16 @@ class EvaluationConfig(AppConfig):
                 start=Start(label=_("Go on reading"), url_name="evaluation:readings"),
             )
         )
-        register_entry(
-            Entry(
-                label=_("Reader studies"),
-                url_name="evaluation:reader-studies",
+        for place in RESEARCH:
+            entry = Entry(
+                label=place.label,
+                url_name=f"evaluation:{place.url_name}",
                 roles=frozenset({"researcher", "statistician", "admin"}),
-                order=62,
-                description=_("Doctors read the same cases alone and with the model's output."),
+                order=place.order,
+                description=place.description,
                 group=_("Research"),
             )
-        )
-        register_entry(
-            Entry(
-                label=_("Protocols"),
-                url_name="evaluation:protocols",
-                roles=frozenset({"researcher", "statistician", "admin"}),
-                order=58,
-                description=_("Plans of trials and reader studies, with reporting checklists."),
-                group=_("Research"),
-            )
-        )
-        register_entry(
-            Entry(
-                label=_("Trials"),
-                url_name="evaluation:trials",
-                roles=frozenset({"researcher", "statistician", "admin"}),
-                order=60,
-                description=_("Blinded trials: design, progress, lock, unblinding."),
-                group=_("Research"),
-            )
-        )
-        register_entry(
-            Entry(
-                label=_("Tables"),
-                url_name="evaluation:tables",
-                roles=frozenset({"researcher", "statistician", "admin"}),
-                order=65,
-                description=_("The paper's tables from the rows, with intervals, to read and to download."),
-                group=_("Research"),
-            )
-        )
-        register_entry(
-            Entry(
-                label=_("Analyse"),
-                url_name="evaluation:analyse",
-                roles=frozenset({"researcher", "statistician", "admin"}),
-                order=66,
-                description=_("Statistics of a CSV of your own: tables, plots, a methods paragraph."),
-                group=_("Research"),
-            )
-        )
-        register_entry(
-            Entry(
-                label=_("Exports"),
-                url_name="evaluation:exports",
-                roles=frozenset({"researcher", "statistician", "admin"}),
-                order=67,
-                description=_(
-                    "Scores and readings as files, asked for with a reason and approved by a second person."
-                ),
-                group=_("Research"),
-            )
-        )
+            register_entry(entry)
 
 
 def _notices(user: Any) -> Iterator[Any]:

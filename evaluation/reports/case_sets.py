@@ -7,8 +7,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import ReaderStudy, ReaderStudyCase
 from evaluation.reports.predictions import Judged, Unit, run_label
-from evaluation.reports.verification import Breast as Breast
-from evaluation.reports.verification import tissue_and_follow_up as tissue_and_follow_up
+from evaluation.reports.verification import Breast, tissue_and_follow_up
 from evaluation.services.leakage import training_side
 from modeling.models import Prediction, Run
 

@@ -9,14 +9,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import ReaderStudyCase
 from evaluation.reports import paper_tables
-from evaluation.reports.case_sets import (
-    Breast,
-    cases_read,
-    judged_on_cases,
-    other_cases,
-    tissue_and_follow_up,
-    verification_note,
-)
+from evaluation.reports.case_sets import cases_read, judged_on_cases, other_cases, verification_note
 from evaluation.reports.options import TableOptions
 from evaluation.reports.predictions import (
     Judged,
@@ -38,6 +31,7 @@ from evaluation.reports.reader_readings import (
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.validators import rates_fit
+from evaluation.reports.verification import Breast, tissue_and_follow_up
 from evaluation.reports.wording import in_words, sentences
 from evaluation.statistics.mrmc import MrmcAnalysis, analyse_mrmc
 from evaluation.statistics.mrmc_readings import readings
