@@ -1,7 +1,10 @@
 # Works where only Python 3.11 and make exist; everything else comes from the package registries by name.
 VENV    := .venv
 PY      := $(VENV)/bin/python
-PYTHON3 := $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+# A distribution's own Python first: it is built with profile-guided optimisation, a version manager's mostly is not
+# (a small program took a quarter longer there: docs/log.md).
+PYTHON3 := $(shell for each in /usr/bin/python3.11 python3.11 /usr/bin/python3.12 python3.12 /usr/bin/python3.13 \
+  python3.13 python3; do $$each -c 'import ensurepip, venv' 2>/dev/null && { command -v $$each; break; }; done)
 SERVE   ?= 1
 PORT    ?= 8000
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -19,13 +22,15 @@ help:
 	@echo "make test          every test this machine can run; says what it could not and why"
 	@echo "make test-quick    the part for work in progress"
 	@echo "make lint fmt      ruff, mypy, import-linter, migrations"
-	@echo "make setup bench screenshots clean"
+	@echo "make screenshots   pictures of every page of a finished demo (make demo SERVE=0) into docs/screenshots;"
+	@echo "                   serves it meanwhile, or takes one that is up (ADDRESS=http://127.0.0.1:8000)"
+	@echo "make setup bench clean"
 
 setup: $(VENV)/.dependencies platform/mammo/static/built/.stamp $(VENV)/.translations
 
 $(VENV)/.dependencies: pyproject.toml constraints.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-	  || { echo "Python 3.11, 3.12 or 3.13 is needed; found: $$($(PYTHON3) --version)"; exit 1; }
+	  || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; found: $$($(PYTHON3) --version 2>&1)"; exit 1; }
 	@test -x $(PY) || $(PYTHON3) -m venv $(VENV)
 	@test -x $(VENV)/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check uv
 	$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PY) -c constraints.txt -e '.[test]'
@@ -47,7 +52,7 @@ test: setup
 	$(PY) -m tests.everything
 
 test-quick: setup
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not browser and not services"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --one-of-each-file -m "not slow and not browser and not services"
 
 lint: setup
 	$(VENV)/bin/ruff check .
@@ -64,7 +69,7 @@ bench: setup
 	$(PY) -m benchmarks
 
 screenshots: setup
-	$(PY) manage.py screenshots --address http://127.0.0.1:$(PORT)
+	$(PY) manage.py screenshots $(if $(ADDRESS),--address $(ADDRESS))
 
 clean:
 	rm -rf $(VENV) platform/mammo/static/built $(VIEWER)/node_modules

@@ -151,7 +151,8 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
         if not revision:
             stages.require_stage(question, Question.Stage.PROPOSED)
         cards = presentation.correction_cards(question, self.user)
-        task = self._task(question, Purpose.CORRECT) | {"revision": revision, "items": cards}
+        shown = {"revision": revision, "items": cards, "returns": presentation.returns_of(question)}
+        task = self._task(question, Purpose.CORRECT) | shown
         return Response(CorrectionTaskSerializer(task).data)
 
     @extend_schema(
@@ -179,6 +180,8 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
                     active_seconds=values["active_seconds"],
                     expected_revision=values["revision"],
                     draft_version=values["draft_version"],
+                    instruction_version=values["instruction_version"],
+                    guideline_version=values["guideline_version"],
                 )
             ),
             _readable_corrections(self.user),

@@ -1,16 +1,30 @@
 """Whose campaigns and questions a call reaches; for everybody else they do not exist."""
 
 import uuid
+from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from rest_framework.request import Request
 
 from annotation.api import RESEARCHERS, researched_by
-from annotation.models import Campaign, Purpose, Question
+from annotation.models import Campaign, Pick, Purpose, Question
 from annotation.querysets import KEEPERS
 from annotation.services.access import require_not_own
 from mammo.accounts.models import Site, User
-from mammo.core.errors import NotAllowedError, UserError
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+
+
+def checked(serializer: Any, request: Request) -> dict[str, Any]:
+    """The values of a request's body.
+
+    Raises:
+        ValidationError: names the fields that are wrong.
+    """
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    values: dict[str, Any] = given.validated_data
+    return values
 
 
 def require_researcher(user: User) -> None:
@@ -64,4 +78,20 @@ def may_work(user: User, pk: uuid.UUID, purpose: str) -> Question:
     question: Question = get_object_or_404(rows, pk=pk)
     if purpose != Purpose.CORRECT:
         require_not_own(question, user)
+    return question
+
+
+def chosen_for(user: User, pk: uuid.UUID) -> Question:
+    """A question for which this account has made its choice in the present round.
+
+    Raises:
+        WrongStateError: it has not: until then nothing may tell where the answers come from.
+    """
+    open_to = Question.objects.open_to
+    rows = open_to(user, Purpose.PICK) | open_to(user, Purpose.ADJUDICATE)
+    question: Question = get_object_or_404(rows.select_related("campaign__site", "patient"), pk=pk)
+    require_not_own(question, user)
+    mine = Pick.objects.standing().filter(question=question, by_user=user, round=question.round)
+    if not mine.exists():
+        raise WrongStateError(_("What was hidden opens after your choice."))
     return question

@@ -7,30 +7,33 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from annotation.api_serializers import LONGEST_DAY, MOST_ITEMS
+from annotation.api_serializers import MOST_ITEMS
 from annotation.api_work_serializers import LARGEST_VERSION, text_field
+from annotation.exporting.writing import IMAGES, goes_together
 from annotation.models import (
     Campaign,
     CampaignMember,
-    ErrorTag,
-    PracticeItem,
     ProposerContext,
     Purpose,
     QuestionUpload,
     TabletLink,
 )
+from annotation.question_table import LONGEST_POOL
 from annotation.services.campaign_settings import LONGEST_TEXT as LONGEST_PAGE
 from annotation.services.campaign_settings import MOST_SEATS
-from annotation.services.campaigns import PROPOSER_KINDS, SEED_LIMIT
+from annotation.services.campaigns import SEED_LIMIT
 from annotation.services.export import FORMATS
-from annotation.services.wording import LONGEST_TEXT
+from annotation.services.proposer_specs import checked_spec
 from mammo.api.serializers import StrictSerializer
 from mammo.archive.models import ImportBatch
 from mammo.core.choices import Language
+from mammo.core.errors import UserError
 
 # Of a table sent as base64: 20 MB, as on the page.
 LONGEST_TABLE = 27_000_000
 MOST_ANSWERS = 10
+MOST_POOLS = 20_000
+LARGEST_NUMBER = 2**31 - 1
 
 
 class PlainObjectField(serializers.DictField):
@@ -49,20 +52,36 @@ class PlainObjectField(serializers.DictField):
 
 
 class ProposerField(PlainObjectField):
-    """The spec of a proposing system: `kind` and what that kind needs (docs/annotation.md)."""
+    """The spec of a proposing system: `kind` and what that kind needs (docs/annotation.md).
+
+    Of an endpoint: base_url, model, api_key_env, timeout_seconds, max_retries and capabilities (supports_n,
+    supports_seed, image_mode, max_concurrency); of every kind: name and licence.
+    """
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """The spec.
 
         Raises:
-            ValidationError: its kind is not a known one.
+            ValidationError: its kind is not a known one, or a field of it can't be used.
         """
         values = super().to_internal_value(data)
-        if values.get("kind") not in PROPOSER_KINDS:
-            raise serializers.ValidationError(
-                _("kind: one of %(known)s") % {"known": ", ".join(PROPOSER_KINDS)}
-            )
-        return values
+        try:
+            return checked_spec(values)
+        except UserError as error:
+            raise serializers.ValidationError(str(error)) from None
+
+
+class ParametersSerializer(StrictSerializer):
+    """How the proposing system draws; what is not given is the system's own."""
+
+    temperature = serializers.FloatField(min_value=0, max_value=2, required=False)
+    top_p = serializers.FloatField(
+        min_value=0, max_value=1, required=False, help_text="above 0: the nucleus words are drawn from"
+    )
+    max_new_tokens = serializers.IntegerField(min_value=1, max_value=8192, required=False)
+    most_draws = serializers.IntegerField(
+        min_value=1, max_value=50, required=False, help_text="of one answer, until it repeats no other one"
+    )
 
 
 def languages_field(**how: Any) -> serializers.ListField:
@@ -74,6 +93,13 @@ def languages_field(**how: Any) -> serializers.ListField:
 def seats_field(**how: Any) -> serializers.IntegerField:
     """How many people per question."""
     return serializers.IntegerField(min_value=1, max_value=MOST_SEATS, **how)
+
+
+def pool_field() -> serializers.CharField:
+    """The people of a campaign that a question waits for."""
+    return serializers.CharField(
+        max_length=LONGEST_POOL, default="", allow_blank=True, help_text="of people; empty: all"
+    )
 
 
 class SettingsSerializer(StrictSerializer):
@@ -107,7 +133,7 @@ class NewCampaignSerializer(SettingsSerializer):
     name = serializers.CharField(max_length=120)
     proposer = ProposerField()
     proposer_context = serializers.ChoiceField(choices=ProposerContext.choices, default=ProposerContext.NONE)
-    parameters = PlainObjectField(default=dict)
+    parameters = ParametersSerializer(default=dict)
     proposals_per_question = serializers.IntegerField(min_value=1, max_value=MOST_ANSWERS, default=3)
     instructions = text_field(LONGEST_PAGE, default="", allow_blank=True)
     seed = serializers.IntegerField(min_value=0, max_value=SEED_LIMIT, default=None, allow_null=True)
@@ -151,8 +177,9 @@ class NewProposerSerializer(StrictSerializer):
     """Another proposing system; only before the first proposal."""
 
     proposer = ProposerField()
-    parameters = PlainObjectField(required=False)
+    parameters = ParametersSerializer(required=False)
     proposer_context = serializers.ChoiceField(choices=ProposerContext.choices, required=False)
+    seed = serializers.IntegerField(min_value=0, max_value=SEED_LIMIT, required=False)
 
 
 class SectionSerializer(serializers.Serializer[Any]):
@@ -208,7 +235,13 @@ class NewMemberSerializer(StrictSerializer):
 
     user = serializers.CharField(max_length=150, help_text="user name")
     purpose = serializers.ChoiceField(choices=Purpose.choices)
-    pool = serializers.CharField(max_length=40, default="", allow_blank=True)
+    pool = serializers.CharField(
+        max_length=LONGEST_POOL,
+        default=None,
+        allow_null=True,
+        allow_blank=True,
+        help_text="empty: none; without it a member stays in theirs",
+    )
 
 
 class FormerMemberSerializer(StrictSerializer):
@@ -304,8 +337,41 @@ class NewQuestionSerializer(StrictSerializer):
     source = serializers.CharField(max_length=60)  # type: ignore[assignment]  # a field of this name
     language = serializers.ChoiceField(choices=Language.choices, default="", allow_blank=True)
     consent = serializers.CharField(max_length=120, default="", allow_blank=True)
+    asked_on = serializers.DateField(default=None, allow_null=True)
     patient = serializers.CharField(max_length=64, default="", allow_blank=True)
     accession = serializers.CharField(max_length=64, default="", allow_blank=True)
+    pool = pool_field()
+
+
+class NumberedPoolSerializer(StrictSerializer):
+    """A question, by its number in the campaign, and its pool."""
+
+    question = serializers.IntegerField(min_value=1, max_value=LARGEST_NUMBER)
+    pool = serializers.CharField(max_length=LONGEST_POOL, allow_blank=True, help_text="empty: everybody")
+
+
+class PoolsSerializer(StrictSerializer):
+    """The pools of many questions."""
+
+    pools = serializers.ListField(
+        child=NumberedPoolSerializer(),
+        allow_empty=False,
+        max_length=MOST_POOLS,
+        help_text="each question once",
+    )
+
+    def validate_pools(self, given: list[dict[str, Any]]) -> dict[int, str]:
+        """By number."""
+        found = {row["question"]: row["pool"] for row in given}
+        if len(found) < len(given):
+            raise serializers.ValidationError(_("a question stands in it twice"))
+        return found
+
+
+class MovedSerializer(serializers.Serializer[Any]):
+    """Questions whose pool was changed."""
+
+    moved = serializers.ListField(child=serializers.UUIDField())
 
 
 class NewInvitationSerializer(StrictSerializer):
@@ -314,6 +380,7 @@ class NewInvitationSerializer(StrictSerializer):
     language = serializers.ChoiceField(choices=[("zh", "zh"), ("en", "en")])
     patient = serializers.CharField(max_length=64, default="", allow_blank=True)
     accession = serializers.CharField(max_length=64, default="", allow_blank=True)
+    pool = pool_field()
 
 
 class InvitationSerializer(serializers.ModelSerializer[TabletLink]):
@@ -333,87 +400,17 @@ class NewExportSerializer(StrictSerializer):
 
     format = serializers.ChoiceField(choices=FORMATS)
     preferences = serializers.BooleanField(default=False)
-    images = serializers.ChoiceField(choices=["reference", "packed"], default="reference")
-
-
-class PracticeAnswerSerializer(StrictSerializer):
-    """One answer of an example, what is wrong with it, and how it should read."""
-
-    text = text_field()
-    tags = serializers.ListField(
-        child=serializers.ChoiceField(choices=ErrorTag.choices), default=list, max_length=MOST_ITEMS
+    images = serializers.ChoiceField(
+        choices=IMAGES, default="reference", help_text="packed: into the rows, with format parquet alone"
     )
-    reference = text_field(default="", allow_blank=True)
 
+    split = serializers.CharField(
+        default="", allow_blank=True, max_length=80,
+        help_text="name of the split whose sides patients have; the campaign's own where none is given",
+    )  # fmt: skip
 
-class NewPracticeItemSerializer(StrictSerializer):
-    """An example about no patient."""
-
-    language = serializers.ChoiceField(choices=Language.choices)
-    question = text_field()
-    context = text_field(default="", allow_blank=True)  # type: ignore[assignment]  # a field of this name
-    answers = serializers.ListField(child=PracticeAnswerSerializer(), min_length=2, max_length=MOST_ANSWERS)
-    best = serializers.IntegerField(min_value=0, max_value=MOST_ANSWERS - 1, help_text="place, from 0")
-    feedback = text_field(default="", allow_blank=True)
-
-
-class PracticeItemSerializer(serializers.ModelSerializer[PracticeItem]):
-    """An example with what is expected, for those who run the campaign."""
-
-    answers = serializers.ListField(child=serializers.DictField())
-
-    class Meta:
-        model = PracticeItem
-        fields = ["id", "position", "language", "context", "question", "answers", "best", "feedback"]
-
-
-class PracticeItemsSerializer(serializers.Serializer[Any]):
-    """The practice set."""
-
-    items = PracticeItemSerializer(many=True)
-
-
-class ExampleSerializer(serializers.ModelSerializer[PracticeItem]):
-    """An example as the person who practises meets it: nothing that gives the solution away."""
-
-    answers = serializers.ListField(child=serializers.CharField(), source="shown")
-
-    class Meta:
-        model = PracticeItem
-        fields = ["id", "language", "context", "question", "answers"]
-
-
-class PractiseSerializer(serializers.Serializer[Any]):
-    """The next example (null: all are done), and how the account did so far."""
-
-    example = ExampleSerializer(allow_null=True)
-    done = serializers.IntegerField()
-    right = serializers.IntegerField()
-    possible = serializers.IntegerField()
-
-
-class PractisedSerializer(serializers.Serializer[Any]):
-    """How one example went, with what was expected."""
-
-    right = serializers.IntegerField()
-    possible = serializers.IntegerField()
-    expected = PracticeItemSerializer(source="item")
-
-
-class PractisedCorrectionSerializer(StrictSerializer):
-    """What is wrong with each answer, by its place from "0"; a place that is missing is without fault."""
-
-    item = serializers.UUIDField()
-    tags = serializers.DictField(
-        child=serializers.ListField(child=serializers.ChoiceField(choices=ErrorTag.choices)), default=dict
-    )
-    texts = serializers.DictField(child=text_field(LONGEST_TEXT, allow_blank=True), default=dict)
-    active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
-
-
-class PractisedPickSerializer(StrictSerializer):
-    """The best answer by its place."""
-
-    item = serializers.UUIDField()
-    picked = serializers.IntegerField(min_value=0, max_value=MOST_ANSWERS - 1)
-    active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Pictures are packed into the rows of a format that holds them."""
+        if not goes_together(attrs["format"], attrs["images"]):
+            raise serializers.ValidationError({"images": _("packed goes with format parquet alone")})
+        return attrs

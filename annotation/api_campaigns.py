@@ -16,13 +16,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation import api_campaign_serializers as given_by
-from annotation.api_access import kept, managed, require_researcher, researched_site, visible
+from annotation.api_access import checked, kept, managed, require_researcher, researched_site, visible
 from annotation.api_serializers import CampaignDesignSerializer, QuestionSerializer
-from annotation.api_work import checked
 from annotation.api_work_serializers import PhraseSerializer
 from annotation.markdown_text import sections_of
 from annotation.models import Campaign, CampaignMember, Lease, Phrase, Question, QuestionUpload, TabletLink
-from annotation.services import assignments, campaign_settings, campaigns, export, phrases, proposals, tablet
+from annotation.services import (
+    assignments,
+    campaign_settings,
+    campaigns,
+    export,
+    phrases,
+    pools,
+    proposals,
+    tablet,
+)
 from annotation.services import uploads as tables
 from mammo.accounts.models import User
 from mammo.api.once import rows_made_once
@@ -49,6 +57,7 @@ CAMPAIGN_SCOPES = {
     "read_table": Scope.WRITE_CAMPAIGNS,
     "add_question": Scope.WRITE_CAMPAIGNS,
     "invite": Scope.WRITE_CAMPAIGNS,
+    "set_pools": Scope.WRITE_CAMPAIGNS,
     "add_practice": Scope.WRITE_CAMPAIGNS,
     "add_phrase": Scope.WRITE_WORK,
     "practise_correcting": Scope.WRITE_WORK,
@@ -202,11 +211,12 @@ class RunActions(RoomViewSet[Campaign]):
         person = self._person(campaign, given["user"])
 
         def add() -> None:
+            pool = given["pool"]
             member = campaigns.add_member(
-                campaign, person, given["purpose"], by_user=self.user, pool=given["pool"]
+                campaign, person, given["purpose"], by_user=self.user, pool=pool or ""
             )
-            if member.pool != given["pool"].strip():
-                assignments.set_pool(member, given["pool"], by_user=self.user)
+            if pool is not None and member.pool != pool.strip():
+                pools.set_pool(member, pool, by_user=self.user)
 
         self._once(request, campaign, add)
         return self._members(campaign)
@@ -373,6 +383,23 @@ class QuestionsInActions(RoomViewSet[Campaign]):
         )
         shown = QuestionSerializer(rows[0], context=self.get_serializer_context())
         return Response(shown.data, status=201)
+
+    @extend_schema(
+        operation_id="campaigns_pools",
+        request=given_by.PoolsSerializer,
+        responses=given_by.MovedSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="pools")
+    def set_pools(self, request: Request, pk: uuid.UUID) -> Response:
+        """Put many questions into pools at once: all of them, or none where one can't be moved (409 names them)."""
+        campaign, given = managed(self.user, pk), checked(given_by.PoolsSerializer, request)
+        moved = rows_made_once(
+            request,
+            lambda: pools.set_pools(campaign, given["pools"], by_user=self.user),
+            Question.objects.filter(campaign=campaign),
+        )
+        return Response({"moved": [question.pk for question in moved]})
 
     @extend_schema(
         operation_id="campaigns_invitations_create",

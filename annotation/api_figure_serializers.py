@@ -19,6 +19,7 @@ class PersonCountSerializer(serializers.Serializer[Any]):
     user = serializers.CharField(source="user.username")
     corrected = serializers.IntegerField()
     picked = serializers.IntegerField()
+    returned = serializers.IntegerField(help_text="sent back to be corrected")
     held = serializers.IntegerField()
     skipped = serializers.IntegerField()
     minutes = serializers.FloatField()
@@ -38,6 +39,7 @@ class SystemQualitySerializer(serializers.Serializer[Any]):
 
     system = serializers.CharField()
     proposals = serializers.IntegerField()
+    repeated = serializers.IntegerField(help_text="proposals that repeat another of their question")
     corrections = serializers.IntegerField()
     unchanged = serializers.FloatField(allow_null=True)
     distance = serializers.FloatField(allow_null=True)
@@ -68,16 +70,31 @@ class MedianSerializer(serializers.Serializer[Any]):
     median = serializers.FloatField()
 
 
+class PickRateSerializer(serializers.Serializer[Any]):
+    """How often the answer at a position (from 1) was picked; shares from 0 to 1, null before the first pick."""
+
+    position = serializers.IntegerField()
+    picked = serializers.IntegerField()
+    of = serializers.IntegerField(help_text="picks of questions that had an answer there")
+    share = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True, help_text="Wilson's 95 % interval")
+    high = serializers.FloatField(allow_null=True)
+    chance = serializers.FloatField(allow_null=True, help_text="share that picking blindly would give")
+
+
 class QualitySerializer(serializers.Serializer[Any]):
     """How good the proposals are, and how far people agree."""
 
     systems = SystemQualitySerializer(many=True)
     distance_by_tag = serializers.DictField(child=MedianSerializer())
     seconds_per_task = serializers.DictField(child=MedianSerializer())
-    picks_by_index = serializers.DictField(child=serializers.IntegerField())
-    picks_by_place = serializers.DictField(child=serializers.IntegerField())
+    picks_by_index = PickRateSerializer(many=True)
+    picks_by_place = PickRateSerializer(many=True)
     juniors = serializers.DictField(child=AgreementSerializer())
     seniors = AgreementSerializer()
+    picked_and_returned = serializers.IntegerField(
+        help_text="rounds in which one senior picked and another sent back: no pair in `seniors`"
+    )
     proposed = SupportSerializer()
     picked = SupportSerializer()
 
@@ -93,9 +110,10 @@ class StuckQuestionSerializer(serializers.Serializer[Any]):
 
 
 class StuckSerializer(serializers.Serializer[Any]):
-    """Questions that do not move by themselves, at most 100, the longest untouched first."""
+    """Questions that do not move by themselves, at most 100: those that need somebody first, the untouched last."""
 
     stuck = StuckQuestionSerializer(many=True)
+    total = serializers.IntegerField(help_text="also those beyond the 100")
 
 
 class WorkDaySerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """A campaign's figures and its practice set in the programming interface; parts of the campaigns' viewset."""
 
 import uuid
+from dataclasses import asdict
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -9,17 +10,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from annotation import api_campaign_serializers as given_by
 from annotation import api_figure_serializers as figures
-from annotation.api_access import managed, researched, visible
-from annotation.api_work import checked
+from annotation import api_practice_serializers as given_by
+from annotation.api_access import checked, managed, researched, visible
 from annotation.models import Campaign, PracticeItem, PracticeResult, Purpose
 from annotation.services import practice
 from annotation.services.access import require_member
-from annotation.statistics import progress, quality, support
+from annotation.statistics import pick_rates, progress, quality, support
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.viewsets import RoomViewSet
+from mammo.core.digits import number_in
 
 
 class FigureActions(RoomViewSet[Campaign]):
@@ -46,10 +47,11 @@ class FigureActions(RoomViewSet[Campaign]):
             "systems": quality.by_system(campaign),
             "distance_by_tag": _medians(quality.distance_by_tag(campaign)),
             "seconds_per_task": _medians(quality.time_per_task(campaign)),
-            "picks_by_index": {str(place): n for place, n in quality.picks_by_index(campaign).items()},
-            "picks_by_place": {str(place): n for place, n in quality.picks_by_place(campaign).items()},
+            "picks_by_index": pick_rates.by_index(campaign),
+            "picks_by_place": pick_rates.by_place(campaign),
             "juniors": quality.junior_agreement(campaign),
             "seniors": quality.senior_agreement(campaign),
+            "picked_and_returned": quality.picked_and_returned(campaign),
             "proposed": support.support_of_proposals(campaign),
             "picked": support.support_of_picks(campaign),
         }
@@ -59,8 +61,9 @@ class FigureActions(RoomViewSet[Campaign]):
     @action(detail=True, methods=["get"])
     def stuck(self, request: Request, pk: uuid.UUID) -> Response:
         """Questions that nobody will finish by themselves, and why; for researchers of the site."""
-        found = progress.stuck(managed(self.user, pk))
-        return Response(figures.StuckSerializer({"stuck": found}).data)
+        campaign = managed(self.user, pk)
+        found = {"stuck": progress.stuck(campaign), "total": progress.count_stuck(campaign)}
+        return Response(figures.StuckSerializer(found).data)
 
     @extend_schema(operation_id="campaigns_my_work", responses=figures.WorkDaysSerializer)
     @action(detail=False, methods=["get"], url_path="my-work")
@@ -79,9 +82,14 @@ class PracticeActions(RoomViewSet[Campaign]):
     @extend_schema(operation_id="campaigns_practice", responses=given_by.PracticeItemsSerializer)
     @action(detail=True, methods=["get"], url_path="practice")
     def practice_set(self, request: Request, pk: uuid.UUID) -> Response:
-        """The examples with what is expected, for researchers of the site."""
-        items = managed(self.user, pk).practice_items.order_by("position")
-        return Response(given_by.PracticeItemsSerializer({"items": items}).data)
+        """The examples with what is expected and how each person did, for researchers of the site."""
+        campaign = managed(self.user, pk)
+        scores = [
+            {"user": member.user.username, "purpose": member.purpose, **asdict(score)}
+            for member, score in practice.scores_of(campaign)
+        ]
+        shown = {"items": campaign.practice_items.order_by("position"), "scores": scores}
+        return Response(given_by.PracticeItemsSerializer(shown).data)
 
     @extend_schema(
         operation_id="campaigns_practice_create",
@@ -119,8 +127,7 @@ class PracticeActions(RoomViewSet[Campaign]):
         campaign = self._practised(pk, Purpose.CORRECT)
         given = checked(given_by.PractisedCorrectionSerializer, request)
         item = self._example(campaign, given["item"])
-        tags = {int(place): codes for place, codes in given["tags"].items() if place.isdecimal()}
-        texts = {int(place): text for place, text in given["texts"].items() if place.isdecimal()}
+        tags, texts = _by_place(given["tags"]), _by_place(given["texts"])
         rows = rows_made_once(
             request,
             lambda: [
@@ -179,6 +186,11 @@ class PracticeActions(RoomViewSet[Campaign]):
         rows = campaign.practice_items.select_related("campaign__site")
         found: PracticeItem = get_object_or_404(rows, pk=item)
         return found
+
+
+def _by_place(given: dict[str, Any]) -> dict[int, Any]:
+    """What is said of each answer by the number of its place; a key that is no number is nobody's place."""
+    return {place: said for key, said in given.items() if (place := number_in(key)) is not None}
 
 
 def _shown(item: PracticeItem, purpose: str) -> dict[str, Any]:

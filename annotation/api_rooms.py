@@ -6,19 +6,23 @@ from typing import Any
 
 import django_filters
 from django.db.models import Count, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from annotation import api_endpoint_serializers as endpoint_rows
 from annotation import api_work_serializers as given_by
 from annotation.api import RESEARCHERS
-from annotation.api_access import require_researcher, researched_site
+from annotation.api_access import checked, require_researcher, researched_site
 from annotation.api_campaign_serializers import TakenInSerializer, UploadSerializer
-from annotation.api_work import checked
 from annotation.models import Campaign, EndpointApproval, Flag, Notification, Phrase, QuestionUpload, Skip
 from annotation.querysets import KEEPERS
 from annotation.services import endpoints, news, phrases, remarks, skips, uploads
+from annotation.services.transmissions import sent_under, told
 from mammo.accounts.models import Role, User
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
@@ -222,7 +226,7 @@ class EndpointViewSet(ReadOnlyRoomViewSet[EndpointApproval]):
     """Endpoints outside the machine: who asked, who approved, until when, how much was sent."""
 
     model = EndpointApproval
-    serializer_class = given_by.EndpointSerializer
+    serializer_class = endpoint_rows.EndpointSerializer
     read_scope = Scope.READ_ANNOTATION
     write_scopes = {"create": Scope.WRITE_CAMPAIGNS, "decide": Scope.WRITE_CAMPAIGNS}
 
@@ -230,16 +234,38 @@ class EndpointViewSet(ReadOnlyRoomViewSet[EndpointApproval]):
         found = EndpointApproval.objects.filter(site__in=self.user.sites_as(*ENDPOINT_ROLES))
         return found.select_related("site", "asked_by", "decided_by").annotate(sent=Count("transmissions"))
 
+    parameters = {"transmissions": frozenset({"day"})}
+    paged = frozenset({"list", "transmissions"})
+
+    @extend_schema(
+        operation_id="endpoints_transmissions",
+        responses=endpoint_rows.TransmissionSerializer(many=True),
+        parameters=[OpenApiParameter("day", OpenApiTypes.DATE, description="of this day only")],
+        filters=False,
+    )
+    @action(detail=True, methods=["get"])
+    def transmissions(self, request: Request, pk: uuid.UUID) -> Response:
+        """Each question that was handed over to be sent there, the newest first: when, how much, who asked; no text."""
+        day = serializers.DateField(required=False, allow_null=True)
+        given = request.query_params.get("day")
+        try:
+            wanted = None if given is None else day.run_validation(given)
+        except ValidationError as error:
+            raise ValidationError({"day": error.detail}) from None
+        rows: QuerySet[Any] = sent_under(self.get_object(), wanted)
+        page: list[Any] = told(self.paginate_queryset(rows) or [])
+        return self.get_paginated_response(endpoint_rows.TransmissionSerializer(page, many=True).data)  # type: ignore[arg-type]  # many rows
+
     @extend_schema(
         operation_id="endpoints_create",
-        request=given_by.NewEndpointSerializer,
-        responses={201: given_by.EndpointSerializer},
+        request=endpoint_rows.NewEndpointSerializer,
+        responses={201: endpoint_rows.EndpointSerializer},
         parameters=[IDEMPOTENCY_KEY],
     )
     def create(self, request: Request) -> Response:
         """Ask that cleaned texts may be sent to an endpoint; another person must approve it."""
         require_researcher(self.user)
-        given = checked(given_by.NewEndpointSerializer, request)
+        given = checked(endpoint_rows.NewEndpointSerializer, request)
         site = researched_site(self.user, given.pop("site"))
         rows = rows_made_once(
             request, lambda: [endpoints.ask_approval(site, by_user=self.user, **given)], self.rows()
@@ -248,14 +274,14 @@ class EndpointViewSet(ReadOnlyRoomViewSet[EndpointApproval]):
 
     @extend_schema(
         operation_id="endpoints_decide",
-        request=given_by.DecisionSerializer,
-        responses=given_by.EndpointSerializer,
+        request=endpoint_rows.DecisionSerializer,
+        responses=endpoint_rows.EndpointSerializer,
         parameters=[IDEMPOTENCY_KEY],
     )
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, pk: uuid.UUID) -> Response:
         """Approve or refuse (never the person who asked), or revoke what was approved."""
-        row, do = self.get_object(), checked(given_by.DecisionSerializer, request)["do"]
+        row, do = self.get_object(), checked(endpoint_rows.DecisionSerializer, request)["do"]
 
         def act() -> None:
             if do == "revoke":

@@ -158,6 +158,8 @@ class CorrectionSerializer(serializers.ModelSerializer[Correction]):
             "no_change",
             "error_tags",
             "citations",
+            "guideline_version",
+            "instruction_version",
             "warnings",
             "notes",
             "edit_distance",
@@ -225,6 +227,19 @@ class CaseSerializer(serializers.Serializer[Any]):
     density = serializers.CharField()
     birads_left = serializers.CharField()
     birads_right = serializers.CharField()
+    symptom = serializers.CharField()
+    indication = serializers.CharField()
+    history = serializers.CharField()
+
+
+class PriorSerializer(serializers.Serializer[Any]):
+    """The newest earlier study of the same patient."""
+
+    id = serializers.UUIDField()
+    date = serializers.DateField(help_text="shifted, as every date")
+    density = serializers.CharField()
+    birads_left = serializers.CharField()
+    birads_right = serializers.CharField()
 
 
 class CorrectionCardSerializer(serializers.Serializer[Any]):
@@ -246,13 +261,26 @@ class CandidateSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class TaskReturnSerializer(serializers.Serializer[Any]):
+    """Why a senior sent a question back, without a name."""
+
+    round = serializers.IntegerField(help_text="that ended with it")
+    reason_codes = serializers.ListField(child=serializers.CharField())
+    reason = serializers.CharField()
+
+
 class CorrectionTaskSerializer(serializers.Serializer[Any]):
     """What a junior is given."""
 
     question = QuestionSerializer()
     study = CaseSerializer(allow_null=True)
+    prior = PriorSerializer(allow_null=True)
     report = serializers.CharField(help_text="cleaned of identity; empty when there is none")
+    report_waits = serializers.BooleanField(
+        help_text="there is one, not shown until a data manager has read it"
+    )
     items = CorrectionCardSerializer(many=True)
+    returns = TaskReturnSerializer(many=True, help_text="newest first; empty in the first round")
     revision = serializers.IntegerField(help_text="send it back; 0 before the first submission")
     draft_version = serializers.IntegerField(help_text="of the draft on the server; 0 when there is none")
 
@@ -262,9 +290,35 @@ class PickTaskSerializer(serializers.Serializer[Any]):
 
     question = QuestionSerializer()
     study = CaseSerializer(allow_null=True)
+    prior = PriorSerializer(allow_null=True)
     report = serializers.CharField(help_text="cleaned of identity; empty when there is none")
+    report_waits = serializers.BooleanField(
+        help_text="there is one, not shown until a data manager has read it"
+    )
     candidates = CandidateSerializer(many=True)
     draft_version = serializers.IntegerField(help_text="of the draft on the server; 0 when there is none")
+
+
+def instruction_field() -> serializers.IntegerField:
+    """Which instructions the person was shown."""
+    return serializers.IntegerField(
+        min_value=0,
+        max_value=2_147_483_647,
+        default=None,
+        allow_null=True,
+        help_text="number of the instructions that were shown (`campaigns/{id}/texts/`); without it those that stand",
+    )
+
+
+def guideline_field() -> serializers.IntegerField:
+    """Which guideline the person was shown."""
+    return serializers.IntegerField(
+        min_value=0,
+        max_value=2_147_483_647,
+        default=None,
+        allow_null=True,
+        help_text="number of the guideline that was shown (`campaigns/{id}/texts/`); without it the one that stands",
+    )
 
 
 class NewCorrectionSerializer(StrictSerializer):
@@ -295,6 +349,8 @@ class NewCorrectionsSerializer(StrictSerializer):
         min_value=0, max_value=2_147_483_647, default=None, allow_null=True
     )
     active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
+    instruction_version = instruction_field()
+    guideline_version = guideline_field()
 
     def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each proposal once."""
@@ -322,3 +378,4 @@ class NewPickSerializer(StrictSerializer):
         min_value=0, max_value=2_147_483_647, default=None, allow_null=True
     )
     active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
+    instruction_version = instruction_field()

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -14,10 +13,21 @@ from rest_framework.response import Response
 from annotation import api_work_serializers as given_by
 from annotation import opened, presentation
 from annotation.api import researched_by
-from annotation.api_access import may_work
+from annotation.api_access import checked, chosen_for, may_work
+from annotation.api_drafts import DraftActions
 from annotation.api_serializers import PickSerializer, QuestionSerializer
 from annotation.models import Comment, Flag, Lease, Pick, Proposal, Purpose, Question, Skip
-from annotation.services import adjudication, assignments, drafts, leases, picks, remarks, skips, stages
+from annotation.services import (
+    adjudication,
+    assignments,
+    leases,
+    picks,
+    pools,
+    remarks,
+    skips,
+    stages,
+    withdrawals,
+)
 from annotation.services.judged_work import KIND
 from annotation.services.study_context import facts_of
 from annotation.statistics.timeline import timeline
@@ -26,7 +36,6 @@ from mammo.accounts.models import User
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.scopes import Scope
-from mammo.api.viewsets import RoomViewSet
 from mammo.archive.services import judging
 
 WORK_SCOPES = {
@@ -35,9 +44,12 @@ WORK_SCOPES = {
     "add_remark": Scope.WRITE_WORK,
     "add_flag": Scope.WRITE_WORK,
     "assign": Scope.WRITE_CAMPAIGNS,
+    "move_to_pool": Scope.WRITE_CAMPAIGNS,
+    "withdraw": Scope.WRITE_CAMPAIGNS,
     "check": Scope.WRITE_CORRECTIONS,
     "save_correction_draft": Scope.WRITE_CORRECTIONS,
     "save_pick_draft": Scope.WRITE_PICKS,
+    "save_adjudication_draft": Scope.WRITE_PICKS,
     "return_picked": Scope.WRITE_PICKS,
     "return_adjudicated": Scope.WRITE_PICKS,
     "write_answer": Scope.WRITE_PICKS,
@@ -45,19 +57,7 @@ WORK_SCOPES = {
 }
 
 
-def checked(serializer: Any, request: Request) -> dict[str, Any]:
-    """The values of a request's body.
-
-    Raises:
-        ValidationError: names the fields that are wrong.
-    """
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    values: dict[str, Any] = given.validated_data
-    return values
-
-
-class WorkActions(RoomViewSet[Question]):
+class WorkActions(DraftActions):
     """Taking, skipping, drafting, remarking, sending back, deciding; who holds a question and its history."""
 
     @extend_schema(
@@ -142,7 +142,7 @@ class WorkActions(RoomViewSet[Question]):
     @extend_schema(operation_id="questions_history", responses=given_by.HistorySerializer)
     @action(detail=True, methods=["get"])
     def history(self, request: Request, pk: uuid.UUID) -> Response:
-        """Everything that happened to a question, with names; for researchers who do not work on it."""
+        """The history of a question, from proposals to picks, with names; for researchers who do not work on it."""
         question = self._researched(pk)
         return Response(given_by.HistorySerializer({"events": timeline(question)}).data)
 
@@ -150,7 +150,7 @@ class WorkActions(RoomViewSet[Question]):
     @action(detail=True, methods=["get"], url_path="holders")
     def holders(self, request: Request, pk: uuid.UUID) -> Response:
         """Who holds a question in its present round; for researchers."""
-        return self._holders(get_object_or_404(Question.objects.managed_by(self.user), pk=pk))
+        return self._holders(self._managed(pk))
 
     @extend_schema(
         operation_id="questions_assign",
@@ -161,8 +161,7 @@ class WorkActions(RoomViewSet[Question]):
     @holders.mapping.post
     def assign(self, request: Request, pk: uuid.UUID) -> Response:
         """Give a question to a named person, take it back, or move it; drafts stay."""
-        rows = Question.objects.managed_by(self.user).select_related("campaign__site", "patient")
-        question = get_object_or_404(rows, pk=pk)
+        question = self._managed(pk)
         given = checked(given_by.NewAssignmentSerializer, request)
         people = User.objects.filter(campaign_memberships__campaign=question.campaign) | User.objects.filter(
             leases__question=question
@@ -181,67 +180,53 @@ class WorkActions(RoomViewSet[Question]):
         rows_made_once(request, change, Question.objects.filter(pk=question.pk))
         return self._holders(question)
 
-    def _holders(self, question: Question) -> Response:
-        found = Lease.objects.filter(question=question, round=question.round).select_related("user")
-        rows = found.order_by("purpose", "seat")
-        return Response(given_by.HoldersSerializer({"holders": rows}).data)
-
-    @extend_schema(operation_id="questions_correct_draft", responses=given_by.DraftSerializer)
-    @action(detail=True, methods=["get"], url_path="correct/draft")
-    def correction_draft(self, request: Request, pk: uuid.UUID) -> Response:
-        """The account's own unfinished correction."""
-        return self._draft(pk, Purpose.CORRECT)
-
     @extend_schema(
-        operation_id="questions_correct_draft_create",
-        request=given_by.NewCorrectionDraftSerializer,
-        responses=given_by.DraftSerializer,
+        operation_id="questions_pool",
+        request=given_by.PoolSerializer,
+        responses=given_by.HoldersSerializer,
         parameters=[IDEMPOTENCY_KEY],
     )
-    @correction_draft.mapping.post
-    def save_correction_draft(self, request: Request, pk: uuid.UUID) -> Response:
-        """Keep what was typed; an older version is answered 409 with what stands, and overwrites nothing."""
-        question = may_work(self.user, pk, Purpose.CORRECT)
-        given = checked(given_by.NewCorrectionDraftSerializer, request)
-        content = {"items": {key: dict(item) for key, item in given["items"].items()}}
-        return self._save(request, question, Purpose.CORRECT, content, given["version"])
-
-    @extend_schema(operation_id="questions_pick_draft", responses=given_by.DraftSerializer)
-    @action(detail=True, methods=["get"], url_path="pick/draft")
-    def pick_draft(self, request: Request, pk: uuid.UUID) -> Response:
-        """The account's own unfinished choice."""
-        return self._draft(pk, Purpose.PICK)
+    @action(detail=True, methods=["post"], url_path="pool")
+    def move_to_pool(self, request: Request, pk: uuid.UUID) -> Response:
+        """Let a question wait for the people of one pool; the empty name: for everybody in the campaign."""
+        question = self._managed(pk)
+        pool = checked(given_by.PoolSerializer, request)["pool"]
+        rows_made_once(
+            request,
+            lambda: [pools.set_question_pool(question, pool, by_user=self.user)],
+            Question.objects.filter(pk=question.pk),
+        )
+        return self._holders(question)
 
     @extend_schema(
-        operation_id="questions_pick_draft_create",
-        request=given_by.NewPickDraftSerializer,
-        responses=given_by.DraftSerializer,
+        operation_id="questions_withdraw",
+        request=given_by.WithdrawalSerializer,
+        responses=given_by.HoldersSerializer,
         parameters=[IDEMPOTENCY_KEY],
     )
-    @pick_draft.mapping.post
-    def save_pick_draft(self, request: Request, pk: uuid.UUID) -> Response:
-        """Keep an unfinished choice, as a correction's draft."""
-        question = may_work(self.user, pk, Purpose.PICK)
-        given = checked(given_by.NewPickDraftSerializer, request)
-        version = given.pop("version")
-        return self._save(request, question, Purpose.PICK, given, version)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take a question out of its campaign, with the reason: nobody works on it, no training set holds it."""
+        question = self._managed(pk)
+        reason = checked(given_by.WithdrawalSerializer, request)["reason"]
 
-    def _draft(self, pk: uuid.UUID, purpose: str) -> Response:
-        row = drafts.draft_of(may_work(self.user, pk, purpose), user=self.user, purpose=purpose)
-        content = row.content if row is not None else None
-        return Response({"version": row.version if row is not None else 0, "content": content})
-
-    def _save(
-        self, request: Request, question: Question, purpose: str, content: dict[str, Any], version: int
-    ) -> Response:
-        def save() -> list[Question]:
-            drafts.save_draft(
-                question, by_user=self.user, purpose=purpose, content=content, expected_version=version
-            )
+        def take_out() -> list[Question]:
+            withdrawals.withdraw(question, reason, by_user=self.user)
             return [question]
 
-        rows_made_once(request, save, Question.objects.filter(pk=question.pk))
-        return self._draft(question.pk, purpose)
+        rows_made_once(request, take_out, Question.objects.filter(pk=question.pk))
+        return self._holders(question)
+
+    def _managed(self, pk: uuid.UUID) -> Question:
+        rows = Question.objects.managed_by(self.user).select_related("campaign__site", "patient")
+        return get_object_or_404(rows, pk=pk)
+
+    def _holders(self, question: Question) -> Response:
+        question.refresh_from_db(fields=["stage", "round", "pool"])
+        found = Lease.objects.filter(question=question, round=question.round).select_related("user")
+        rows = found.order_by("purpose", "seat")
+        shown = {"stage": question.stage, "pool": question.pool, "holders": rows}
+        return Response(given_by.HoldersSerializer(shown).data)
 
     @extend_schema(
         operation_id="questions_correct_check",
@@ -309,6 +294,13 @@ class WorkActions(RoomViewSet[Question]):
         return self._picked(
             request, question, lambda: picks.write_answer(question, by_user=self.user, **given)
         )
+
+    @extend_schema(operation_id="questions_opened", responses=given_by.OpenedSerializer)
+    @action(detail=True, methods=["get"], url_path="opened")
+    def opened_answers(self, request: Request, pk: uuid.UUID) -> Response:
+        """After one's own choice: what the answers were made from (proposal, system, changes, error tags, warnings)."""
+        question = chosen_for(self.user, pk)
+        return Response(given_by.OpenedSerializer({"answers": opened.opened_cards(question, self.user)}).data)
 
     @extend_schema(operation_id="questions_adjudicate", responses=given_by.AdjudicationTaskSerializer)
     @action(detail=True, methods=["get"], url_path="adjudicate")

@@ -5,10 +5,17 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotation.api_serializers import LONGEST_DAY, MOST_ITEMS, CaseSerializer, QuestionSerializer
+from annotation.api_serializers import (
+    LONGEST_DAY,
+    MOST_ITEMS,
+    CaseSerializer,
+    PriorSerializer,
+    QuestionSerializer,
+    guideline_field,
+    instruction_field,
+)
 from annotation.models import (
     Comment,
-    EndpointApproval,
     Flag,
     FlagKind,
     Lease,
@@ -19,6 +26,7 @@ from annotation.models import (
     Skip,
     SkipReason,
 )
+from annotation.question_table import LONGEST_POOL
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services.wording import LONGEST_REMARK, LONGEST_TEXT
 from mammo.api.serializers import StrictSerializer
@@ -61,9 +69,23 @@ class HolderSerializer(serializers.ModelSerializer[Lease]):
 
 
 class HoldersSerializer(serializers.Serializer[Any]):
-    """Who holds a question now."""
+    """Where a question stands, for whom it waits, and who holds it now."""
 
+    stage = serializers.ChoiceField(choices=Question.Stage.choices)
+    pool = serializers.CharField(help_text="of people; empty: all of the campaign")
     holders = HolderSerializer(many=True)
+
+
+class PoolSerializer(StrictSerializer):
+    """For whose pool a question shall wait."""
+
+    pool = serializers.CharField(max_length=LONGEST_POOL, allow_blank=True, help_text="empty: everybody")
+
+
+class WithdrawalSerializer(StrictSerializer):
+    """Why a question is taken out of its campaign; kept as a remark of research."""
+
+    reason = text_field(LONGEST_REMARK)
 
 
 class NewAssignmentSerializer(StrictSerializer):
@@ -94,26 +116,57 @@ class CorrectionDraftItemSerializer(StrictSerializer):
     tags = serializers.ListField(
         child=serializers.CharField(max_length=20), default=list, max_length=MOST_ITEMS
     )
-    citation = serializers.CharField(max_length=120, default="", allow_blank=True)
+    citation = serializers.CharField(
+        max_length=120,
+        default="",
+        allow_blank=True,
+        help_text="one heading for all tags; read without `citations`",
+    )
+    citations = serializers.DictField(
+        child=serializers.CharField(max_length=120),
+        default=dict,
+        help_text="error tag: code of the guideline's heading (`campaigns/{id}/texts/`)",
+    )
     notes = text_field(LONGEST_REMARK, default="", allow_blank=True)
 
 
-class NewCorrectionDraftSerializer(StrictSerializer):
-    """An unfinished correction: all its answers, by the id of their proposal."""
+class NewDraftSerializer(StrictSerializer):
+    """What every draft carries: the version that the caller holds, and the seconds at work so far."""
 
     version = serializers.IntegerField(min_value=0, max_value=LARGEST_VERSION, help_text="0 for the first")
+    active_seconds = serializers.FloatField(
+        min_value=0, max_value=LONGEST_DAY, default=0.0, help_text="of all visits together"
+    )
+
+
+class NewCorrectionDraftSerializer(NewDraftSerializer):
+    """An unfinished correction: all its answers, by the id of their proposal."""
+
     items = serializers.DictField(child=CorrectionDraftItemSerializer())
 
 
-class NewPickDraftSerializer(StrictSerializer):
+class NewPickDraftSerializer(NewDraftSerializer):
     """An unfinished choice."""
 
-    version = serializers.IntegerField(min_value=0, max_value=LARGEST_VERSION, help_text="0 for the first")
     choice = serializers.CharField(max_length=40, default="", allow_blank=True)
     wordings = serializers.DictField(child=text_field(allow_blank=True), default=dict)
     ranks = serializers.DictField(child=serializers.CharField(max_length=3, allow_blank=True), default=dict)
     reasons = codes_field(PickReason.choices)
     reason = text_field(LONGEST_REMARK, default="", allow_blank=True)
+    written = text_field(default="", allow_blank=True)
+    written_reason = text_field(LONGEST_REMARK, default="", allow_blank=True)
+    return_reasons = codes_field(ReturnReason.choices)
+    return_reason = text_field(LONGEST_REMARK, default="", allow_blank=True)
+
+
+class NewAdjudicationDraftSerializer(NewDraftSerializer):
+    """An unfinished decision between two seniors."""
+
+    chosen = serializers.CharField(max_length=40, default="", allow_blank=True)
+    reasons = codes_field(PickReason.choices)
+    reason = text_field(LONGEST_REMARK, default="", allow_blank=True)
+    return_reasons = codes_field(ReturnReason.choices)
+    return_reason = text_field(LONGEST_REMARK, default="", allow_blank=True)
 
 
 class TextsToCheckSerializer(StrictSerializer):
@@ -218,14 +271,22 @@ class ReturnedSerializer(serializers.ModelSerializer[Question]):
         fields = ["id", "stage", "round"]
 
 
-class NewReturnSerializer(StrictSerializer):
-    """Why none of the answers is acceptable."""
+class NoneAcceptableSerializer(StrictSerializer):
+    """Why none of the answers is acceptable, and the instructions that were shown."""
 
     reason = text_field(LONGEST_REMARK)
     reason_codes = codes_field(ReturnReason.choices)
+    instruction_version = instruction_field()
 
 
-class NewAnswerSerializer(NewReturnSerializer):
+class NewReturnSerializer(NoneAcceptableSerializer):
+    """Why the question goes back."""
+
+    guideline_version = guideline_field()
+    active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
+
+
+class NewAnswerSerializer(NoneAcceptableSerializer):
     """The senior's own answer, and why none of the corrected ones would do."""
 
     text = text_field()
@@ -253,12 +314,36 @@ class AnswerCardSerializer(serializers.Serializer[Any]):
     text = serializers.CharField()
 
 
+class OpenedCardSerializer(serializers.Serializer[Any]):
+    """A corrected answer with what was hidden before the choice, under the letter that it had then."""
+
+    letter = serializers.CharField()
+    text = serializers.CharField()
+    proposed = serializers.CharField(help_text="as the model wrote it")
+    system = serializers.CharField()
+    no_change = serializers.BooleanField()
+    tags = serializers.ListField(child=serializers.CharField())
+    warnings = serializers.ListField(child=serializers.CharField())
+    notes = serializers.CharField()
+    is_picked = serializers.BooleanField()
+
+
+class OpenedSerializer(serializers.Serializer[Any]):
+    """The answers of the present round, in the order in which this senior saw them."""
+
+    answers = OpenedCardSerializer(many=True)
+
+
 class AdjudicationTaskSerializer(serializers.Serializer[Any]):
     """What the senior is given who decides between two others."""
 
     question = QuestionSerializer()
     study = CaseSerializer(allow_null=True)
+    prior = PriorSerializer(allow_null=True)
     report = serializers.CharField()
+    report_waits = serializers.BooleanField(
+        help_text="there is one, not shown until a data manager has read it"
+    )
     disputed = DisputedSerializer(many=True)
     candidates = AnswerCardSerializer(many=True)
 
@@ -270,6 +355,7 @@ class NewAdjudicationSerializer(StrictSerializer):
     reason = text_field(LONGEST_REMARK)
     reason_codes = codes_field(PickReason.choices)
     active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
+    instruction_version = instruction_field()
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -290,7 +376,7 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 class HistorySerializer(serializers.Serializer[Any]):
-    """Everything that happened to a question, oldest first."""
+    """The history of a question, oldest first."""
 
     events = EventSerializer(many=True)
 
@@ -315,52 +401,3 @@ class ReadSerializer(serializers.Serializer[Any]):
     """How many lines are still unread."""
 
     unread = serializers.IntegerField()
-
-
-class EndpointSerializer(serializers.ModelSerializer[EndpointApproval]):
-    """An endpoint and whether cleaned texts may be sent there."""
-
-    site = serializers.CharField(source="site.code")
-    asked_by = serializers.CharField(source="asked_by.username")
-    decided_by = serializers.CharField(source="decided_by.username", default=None, allow_null=True)
-    transmissions = serializers.SerializerMethodField()
-
-    class Meta:
-        model = EndpointApproval
-        fields = [
-            "id",
-            "site",
-            "host",
-            "country",
-            "with_images",
-            "reason",
-            "state",
-            "asked_by",
-            "decided_by",
-            "decided_at",
-            "expires_on",
-            "transmissions",
-            "created_at",
-        ]
-
-    def get_transmissions(self, row: EndpointApproval) -> int:
-        """How many questions were handed over under it."""
-        counted: int | None = getattr(row, "sent", None)
-        return row.transmissions.count() if counted is None else counted
-
-
-class NewEndpointSerializer(StrictSerializer):
-    """What is asked for: another person decides."""
-
-    site = serializers.CharField(max_length=40, help_text="code of the site")
-    host = serializers.CharField(max_length=255)
-    country = serializers.CharField(max_length=2, min_length=2)
-    with_images = serializers.BooleanField(default=False)
-    reason = serializers.CharField(max_length=500)
-    expires_on = serializers.DateField()
-
-
-class DecisionSerializer(StrictSerializer):
-    """Approve, refuse, or revoke what was approved."""
-
-    do = serializers.ChoiceField(choices=["approve", "refuse", "revoke"])

@@ -18,10 +18,18 @@ class AnnotationConfig(AppConfig):
 
     def ready(self) -> None:
         from annotation import holders, job_kinds
-        from annotation.services import judged_work, stated_facts, uploads
+        from annotation.services import (
+            endpoint_budgets,
+            endpoints,
+            export,
+            judged_work,
+            stated_facts,
+            uploads,
+        )
         from mammo.archive.erasure import register_eraser, register_holder
         from mammo.archive.judged_work import register_judged_work
         from mammo.archive.openings import register_rows
+        from mammo.archive.picture_holders import register_picture_destroyer, register_picture_holder
         from mammo.archive.retention import register_forgetter
         from mammo.archive.viewing_rights import register_granter
         from mammo.jobs.chores import register_chore
@@ -29,12 +37,17 @@ class AnnotationConfig(AppConfig):
         job_kinds.register()
         register_holder(holders.exports_that_hold)
         register_eraser(holders.forget)
+        register_picture_holder(holders.exports_that_hold_picture)
+        register_picture_destroyer(holders.destroy_exports_with)
         register_granter(_patients_worked_on)
         register_rows(holders.rows_about)
         register_forgetter(holders.forget_wording)
         register_judged_work(judged_work.KIND, judged_work.question_as_work)
+        register_chore("annotation.exports", export.remove_leftovers)
         register_chore("annotation.uploads", uploads.forget_unconfirmed)
         register_chore("annotation.stated_facts", stated_facts.read_missing)
+        register_chore("annotation.endpoint_budgets", endpoint_budgets.settle_ended)
+        register_chore("annotation.endpoint_approvals", endpoints.stop_lapsed)
         for entry in _entries():
             register_entry(entry)
         register_notices("annotation", _notices)
@@ -64,13 +77,25 @@ def _unconfirmed(user: Any) -> int:
     return Question.objects.unconfirmed_for(user).count()
 
 
+def _endpoints_asked(user: Any) -> int:
+    from annotation.models import EndpointApproval
+
+    return EndpointApproval.objects.to_decide(user).count()
+
+
 def _unread(user: Any) -> int:
     from annotation.models import Notification
+    from mammo.jobs.models import Ending
 
-    return Notification.objects.unread(user).count()
+    return Notification.objects.unread(user).count() + Ending.objects.unseen_by(user).count()
 
 
 def _entries() -> list[Entry]:
+    return [*_of_readers(), *_of_keepers()]
+
+
+def _of_readers() -> list[Entry]:
+    """Where juniors and seniors work."""
     return [
         Entry(
             label=_("Correct"),
@@ -100,6 +125,12 @@ def _entries() -> list[Entry]:
             description=_("Decide where two seniors chose differently."),
             waiting=partial(_waiting, purpose="adjudicate"),
         ),
+    ]
+
+
+def _of_keepers() -> list[Entry]:
+    """What is prepared and looked after, and news of all of it."""
+    return [
         Entry(
             label=_("Wordings"),
             url_name="annotation:wordings",
@@ -109,11 +140,21 @@ def _entries() -> list[Entry]:
             waiting=_unconfirmed,
         ),
         Entry(
+            label=_("Endpoints"),
+            url_name="annotation:endpoints",
+            roles=frozenset({"data_manager"}),
+            order=63,
+            description=_("Language models behind an address: what may be sent where, and what was."),
+            waiting=_endpoints_asked,
+        ),
+        Entry(
             label=_("News"),
             url_name="annotation:news",
             roles=frozenset({"junior", "senior", "researcher"}),
             order=23,
-            description=_("What was assigned or sent back to you, and remarks on your questions."),
+            description=_(
+                "What was assigned or sent back to you, remarks on your questions, and your jobs that ended."
+            ),
             waiting=_unread,
         ),
         Entry(

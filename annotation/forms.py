@@ -7,8 +7,14 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from annotation.endpoint_fields import ENDPOINT_FIELDS, SHOWN_KEYS, EndpointFields, shown_of
 from annotation.models import Campaign, ProposerContext
-from annotation.services.campaigns import PROPOSER_KINDS
+from annotation.question_table import LONGEST_POOL
+from annotation.services.campaigns import SEED_LIMIT
+from annotation.services.endpoint_budgets import LONGEST_ANSWER
+from annotation.services.endpoints import LARGEST_BUDGET
+from annotation.services.proposer_parameters import DEFAULT_DRAWS
+from annotation.services.proposer_specs import PROPOSER_KINDS
 from mammo.accounts.models import Site, User
 from mammo.core.choices import Language
 
@@ -21,7 +27,42 @@ KIND_LABELS = {
 }
 
 
-class CampaignForm(forms.Form):
+PARAMETER_FIELDS = ("temperature", "top_p", "max_new_tokens", "most_draws")
+# What is frozen once proposals exist.
+PROPOSER_FIELDS = (
+    *("proposer_kind", "proposer_place", "proposer_name", "proposer_licence", "proposer_context"),
+    *ENDPOINT_FIELDS,
+    *PARAMETER_FIELDS,
+)
+# Tokens of an answer of a model in a folder where a campaign says nothing (modeling.nn.generation.Sampling).
+LONGEST_OF_FOLDERS = 160
+
+
+# The parts of the page; a field that stands in none would not be shown (a test looks).
+GROUPS = (
+    ("campaign", _("The campaign"), ("site", "name", "languages", "due_on")),
+    (
+        "proposer",
+        _("Who proposes answers"),
+        (
+            *("proposer_kind", "proposer_place", "proposer_name", "proposer_licence"),
+            *("proposer_context", *PARAMETER_FIELDS, "seed"),
+        ),
+    ),
+    ("endpoint", _("Only where an endpoint proposes"), ENDPOINT_FIELDS),
+    (
+        "people",
+        _("Who works on it, and how"),
+        (
+            *("overlap", "senior_overlap", "adjudication", "rank_all", "allow_small_edit"),
+            *("is_assigned_only", "practice_required"),
+        ),
+    ),
+    ("consent", _("Patients who ask on the tablet"), ("consent_zh", "consent_en")),
+)
+
+
+class CampaignForm(EndpointFields):
     """Everything that shapes a campaign; on the page of settings, what is frozen is disabled."""
 
     site = forms.ModelChoiceField(Site.objects.none(), label=_("Hospital"))
@@ -36,7 +77,10 @@ class CampaignForm(forms.Form):
     proposer_place = forms.CharField(
         max_length=500,
         label=_("Its folder, or its address"),
-        help_text=_("A folder on the server, or an address such as https://llm.example.org/v1"),
+        help_text=_(
+            "A folder on the server, a hub name whose files are here (such as THUDM/glm-4-9b-chat-hf), or an address "
+            "such as https://llm.example.org/v1"
+        ),
     )
     proposer_name = forms.CharField(
         max_length=200,
@@ -48,6 +92,30 @@ class CampaignForm(forms.Form):
         choices=ProposerContext.choices, label=_("What it sees beside the question")
     )
     temperature = forms.FloatField(min_value=0, max_value=2, initial=0.9, label=_("Temperature"))
+    top_p = forms.FloatField(
+        min_value=0.01,
+        max_value=1,
+        initial=0.95,
+        label=_("Nucleus (top-p)"),
+        help_text=_("Words are drawn from the likeliest ones that together reach this share"),
+    )
+    max_new_tokens = forms.IntegerField(
+        min_value=1, max_value=8192, initial=LONGEST_ANSWER, label=_("Longest answer, in tokens")
+    )
+    most_draws = forms.IntegerField(
+        min_value=1,
+        max_value=50,
+        initial=DEFAULT_DRAWS,
+        label=_("Draws per answer at most"),
+        help_text=_("An answer that repeats another one is drawn again until it differs, but not more often"),
+    )
+    seed = forms.IntegerField(
+        min_value=0,
+        max_value=SEED_LIMIT,
+        required=False,
+        label=_("Seed"),
+        help_text=_("A whole number; empty: drawn by chance, and kept"),
+    )
     overlap = forms.IntegerField(min_value=1, max_value=20, initial=1, label=_("Juniors per question"))
     senior_overlap = forms.IntegerField(min_value=1, max_value=20, initial=1, label=_("Seniors per question"))
     adjudication = forms.BooleanField(
@@ -97,13 +165,7 @@ class CampaignForm(forms.Form):
             ):
                 self.fields[name].disabled = True
         if campaign is not None and campaign.questions.exclude(stage="new").exists():
-            for name in (
-                "proposer_kind",
-                "proposer_place",
-                "proposer_name",
-                "proposer_context",
-                "temperature",
-            ):
+            for name in (*PROPOSER_FIELDS, "seed"):
                 self.fields[name].disabled = True
 
     def proposer(self) -> dict[str, Any]:
@@ -115,19 +177,28 @@ class CampaignForm(forms.Form):
             data["proposer_name"].strip(),
         )
         if kind == "openai":
-            return {"kind": kind, "base_url": place, "model": name or "default", "name": name or place}
-        return {"kind": kind, "path": place, **({"name": name} if name else {})}
+            named = {"kind": kind, "base_url": place, "model": name or "default", "name": name or place}
+            return named | self.endpoint_spec() | self.licence_spec()
+        return {"kind": kind, "path": place, **({"name": name} if name else {})} | self.licence_spec()
+
+    def groups(self) -> list[tuple[str, Any, list[forms.BoundField]]]:
+        """The visible fields in their parts: name of the part, its heading, the fields that the form has."""
+        return [
+            (part, heading, [self[name] for name in names if name in self.fields])
+            for part, heading, names in GROUPS
+        ]
+
+    def parameters(self, earlier: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """How the proposer draws: what the form shows, laid over what stood."""
+        return {**(earlier or {}), **{name: self.cleaned_data[name] for name in PARAMETER_FIELDS}}
 
     def changed_proposer(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
         """The spec in place of an earlier one; what the form does not show stays only with the same kind."""
         spec = self.proposer()
         if earlier.get("kind") != spec["kind"]:
             return spec
-        return {key: value for key, value in earlier.items() if key != "name"} | spec
-
-    def as_text(self) -> str:
-        """The settings that were sent, a line each, to be read beside what stands now."""
-        return settings_as_text(self, self.cleaned_data)
+        unseen = {key: value for key, value in earlier.items() if key != "name" and key not in SHOWN_KEYS}
+        return unseen | spec
 
     def settings(self) -> dict[str, Any]:
         """What `change_settings` takes."""
@@ -138,12 +209,6 @@ class CampaignForm(forms.Form):
         )
         consent = {"zh": data["consent_zh"], "en": data["consent_en"]}
         return {**{name: data[name] for name in names}, "consent_text": consent}
-
-
-def settings_as_text(form: CampaignForm, values: Mapping[str, Any]) -> str:
-    """Settings by the names of a form's fields, a line each."""
-    named = {name: field.label for name, field in form.fields.items() if name != "version"}
-    return "\n".join(f"{label}: {values.get(name)}" for name, label in named.items())
 
 
 def initial_of(campaign: Campaign) -> dict[str, Any]:
@@ -159,10 +224,24 @@ def initial_of(campaign: Campaign) -> dict[str, Any]:
         "proposer_kind": spec.get("kind"),
         "proposer_place": spec.get("base_url") or spec.get("path"),
         "proposer_name": spec.get("model") or spec.get("name", ""),
-        "temperature": campaign.parameters.get("temperature", 0.9),
+        **shown_of(spec),
+        **_shown_parameters(campaign),
+        "seed": campaign.seed,
         "consent_zh": campaign.consent_text.get("zh", ""),
         "consent_en": campaign.consent_text.get("en", ""),
     }
+
+
+def _shown_parameters(campaign: Campaign) -> dict[str, Any]:
+    """Parameters as they are, or as the answering module fills them in."""
+    is_endpoint = campaign.proposer.get("kind") == "openai"
+    filled = {
+        "temperature": 0.9,
+        "top_p": 0.95,
+        "max_new_tokens": LONGEST_ANSWER if is_endpoint else LONGEST_OF_FOLDERS,
+        "most_draws": DEFAULT_DRAWS,
+    }
+    return {name: campaign.parameters.get(name, filled[name]) for name in PARAMETER_FIELDS}
 
 
 class TextsForm(forms.Form):
@@ -190,7 +269,25 @@ class UploadForm(forms.Form):
 
     table = forms.FileField(
         label=_("Table of questions (CSV, JSON lines or XLSX)"),
-        help_text=_("Columns: patient, accession, language, turns or text, source, consent, date"),
+        help_text=_("Columns: patient, accession, language, turns or text, source, consent, date, pool"),
+    )
+
+
+def _pool_field() -> forms.CharField:
+    return forms.CharField(
+        max_length=LONGEST_POOL,
+        required=False,
+        label=_("Pool"),
+        help_text=_("A group among the campaign's people that it is for; empty: all of them"),
+    )
+
+
+class PoolTableForm(forms.Form):
+    """A table that puts questions into pools."""
+
+    table = forms.FileField(
+        label=_("Table of pools (CSV, JSON lines or XLSX)"),
+        help_text=_("Columns: question (its number in the campaign), pool (empty: everybody)"),
     )
 
 
@@ -207,8 +304,12 @@ class TypedQuestionForm(forms.Form):
     )
     source = forms.CharField(max_length=60, label=_("Where it was asked"), initial="typed")
     consent = forms.CharField(max_length=120, required=False, label=_("Consent reference"))
+    asked_on = forms.DateField(
+        required=False, label=_("Asked on"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
     patient = forms.CharField(max_length=64, required=False, label=_("Hospital number"))
     accession = forms.CharField(max_length=64, required=False, label=_("Accession number"))
+    pool = _pool_field()
 
 
 class InviteForm(forms.Form):
@@ -217,6 +318,15 @@ class InviteForm(forms.Form):
     language = forms.ChoiceField(choices=[("zh", "中文"), ("en", "English")], label=_("Her language"))
     patient = forms.CharField(max_length=64, required=False, label=_("Hospital number"))
     accession = forms.CharField(max_length=64, required=False, label=_("Accession number"))
+    pool = _pool_field()
+
+
+class DayForm(forms.Form):
+    """One day; none: every day."""
+
+    day = forms.DateField(
+        required=False, label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
 
 
 class EndpointForm(forms.Form):
@@ -227,6 +337,20 @@ class EndpointForm(forms.Form):
     country = forms.CharField(max_length=2, label=_("Country (two letters)"))
     with_images = forms.BooleanField(required=False, label=_("Mammograms may be sent too"))
     reason = forms.CharField(max_length=500, label=_("What for, and under which agreement"))
+    most_requests = forms.IntegerField(
+        min_value=1,
+        max_value=LARGEST_BUDGET,
+        required=False,
+        label=_("Budget: requests at most"),
+        help_text=_("Tries after a failure included; empty: no limit"),
+    )
+    most_tokens = forms.IntegerField(
+        min_value=1,
+        max_value=LARGEST_BUDGET,
+        required=False,
+        label=_("Budget: tokens at most"),
+        help_text=_("Of prompts and answers; empty: no limit"),
+    )
     expires_on = forms.DateField(
         label=_("Holds until"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )

@@ -2,13 +2,16 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from annotation.job_messages import MESSAGES
 from annotation.services import export, proposals
+from mammo.jobs import messages
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
 
 
 def register() -> None:
-    """Make this app's kinds known."""
+    """Make this app's kinds, and what they say, known."""
+    messages.register(*MESSAGES)
     register_kind(
         JobKind(
             name=proposals.JOB_KIND,
@@ -22,6 +25,8 @@ def register() -> None:
                 "proposals": _("Proposals kept"),
                 "skipped": _("Left out: had proposals"),
                 "incomplete": _("Questions with too few answers"),
+                "requests": _("Requests sent"),
+                "tokens": _("Tokens spent"),
             },
         )
     )

@@ -1,18 +1,18 @@
-"""What opens after a choice, who said what on a question, and lines of news: read by pages only."""
+"""What opens after a choice, who said what on a question, and lines of news."""
 
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from annotation.models import (
+    Campaign,
     Comment,
     Correction,
     ErrorTag,
+    Lease,
     NewsKind,
     Notification,
     Pick,
@@ -20,10 +20,19 @@ from annotation.models import (
     Question,
     ShownOrder,
 )
+from annotation.querysets import STAGE_FOR
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services.adjudication import disputed_picks
+from annotation.services.shown_orders import letter, still_shown
 from annotation.text_safety import WarningKind
 from mammo.accounts.models import User
+from mammo.core.news import Line
+
+# News of one kind of work only.
+_WORK_OF_NEWS = {
+    NewsKind.RETURNED.value: Purpose.CORRECT.value,
+    NewsKind.ADJUDICATE.value: Purpose.ADJUDICATE.value,
+}
 
 
 @dataclass(frozen=True)
@@ -43,16 +52,15 @@ class OpenedCard:
 
 def opened_cards(question: Question, user: User) -> list[OpenedCard]:
     """The answers in the order in which this senior saw them, with proposal, changes, tags and warnings."""
-    rows = {str(row.pk): row for row in Correction.objects.candidates(question).select_related("proposal")}
+    rows = {row.pk: row for row in Correction.objects.candidates(question).select_related("proposal")}
     shown = ShownOrder.objects.filter(question=question, user=user, round=question.round).exclude(
         purpose=Purpose.CORRECT
     )
-    order = next(iter(shown.values_list("order", flat=True)), sorted(rows))
+    stored = shown.select_related("question__campaign", "user").first()
+    order = still_shown(stored, rows) if stored is not None else sorted(rows)
     mine = Pick.objects.standing().filter(question=question, by_user=user, round=question.round).first()
-    picked = str(mine.correction_id) if mine is not None else ""
-    return [
-        _opened(chr(ord("A") + place), rows[pk], pk == picked) for place, pk in enumerate(order) if pk in rows
-    ]
+    picked = mine.correction_id if mine is not None else None
+    return [_opened(letter(place), rows[pk], pk == picked) for place, pk in enumerate(order)]
 
 
 def _opened(letter: str, row: Correction, is_picked: bool) -> OpenedCard:
@@ -126,17 +134,7 @@ def remarks_of(question: Question, user: User) -> list[RemarkLine]:
     ]
 
 
-@dataclass(frozen=True)
-class NewsLine:
-    """A notification as a sentence with a way to go."""
-
-    text: str
-    url: str
-    at: datetime
-    is_read: bool
-
-
-def news_line(row: Notification, user: User) -> NewsLine:
+def news_line(row: Notification, user: User) -> Line:
     """The sentence of a notification; the way leads to where this person can do something about it."""
     about = _("question %(number)s of %(campaign)s")
     subject = ""
@@ -145,7 +143,7 @@ def news_line(row: Notification, user: User) -> NewsLine:
     elif row.campaign is not None:
         subject = row.campaign.name
     label = str(row.get_kind_display())
-    return NewsLine(
+    return Line(
         text=f"{label}: {subject}" if subject else label,
         url=_way(row, user),
         at=row.created_at,
@@ -162,11 +160,28 @@ def _way(row: Notification, user: User) -> str:
         )
     if row.kind in (NewsKind.FLAGGED, NewsKind.SKIPPED):
         return reverse("annotation:campaign-stuck", args=[row.question.campaign_id])
-    if user.has_role("researcher", "admin", site=row.question.campaign.site):
+    if Campaign.objects.read_in_full_by(user).filter(pk=row.question.campaign_id).exists():
         return reverse("annotation:timeline", args=[row.question_id])
-    rows: Any = row.question.campaign.members.filter(user=user)
-    for purpose in ("adjudicate", "pick", "correct"):
-        stage_fits = purpose != "adjudicate" or row.kind == NewsKind.ADJUDICATE
-        if stage_fits and rows.filter(Q(purpose=purpose)).exists():
-            return reverse(f"annotation:{purpose}", args=[row.question_id])
-    return reverse("annotation:news")
+    purpose = _purpose_of(row.kind, row.question, user)
+    return reverse(f"annotation:{purpose}", args=[row.question_id]) if purpose else reverse("annotation:news")
+
+
+def _purpose_of(kind: str, question: Question, user: User) -> str | None:
+    """The kind of work on whose page this person finds what the news tells; None where no page is open to them."""
+    is_corrector = Correction.objects.filter(proposal__question=question, by_user=user).exists()
+    open_now = [
+        purpose
+        for purpose in (Purpose.ADJUDICATE.value, Purpose.PICK.value, Purpose.CORRECT.value)
+        if (purpose == Purpose.CORRECT or not is_corrector)
+        and Question.objects.open_to(user, purpose).filter(pk=question.pk).exists()
+    ]
+    seats = Lease.objects.standing().filter(question=question, user=user, round=question.round)
+    chosen = Pick.objects.filter(question=question, by_user=user).values_list("is_adjudication", flat=True)
+    wished = [
+        _WORK_OF_NEWS.get(kind),
+        *seats.values_list("purpose", flat=True),
+        *(Purpose.ADJUDICATE.value if decided else Purpose.PICK.value for decided in chosen),
+        *(purpose for purpose, stage in STAGE_FOR.items() if stage == question.stage),
+        *open_now,
+    ]
+    return next((purpose for purpose in wished if purpose in open_now), None)

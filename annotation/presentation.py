@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
@@ -21,13 +22,18 @@ from annotation.models import (
     Question,
     Return,
 )
+from annotation.services.campaign_settings import current_guideline
+from annotation.services.campaigns import current_instructions
 from annotation.services.corrections import CorrectionItem
-from annotation.services.drafts import draft_of
-from annotation.services.shown_orders import shown_order
-from annotation.services.study_context import newest_report, prior_study
+from annotation.services.drafts import EARLIER, SECONDS, PageSave, draft_of
+from annotation.services.shown_orders import letter, letters_seen, shown_order
+from annotation.services.study_context import labels_to_show, prior_study, report_to_show, report_waits
 from annotation.services.wording import plain
 from mammo.accounts.models import Role, User
+from mammo.archive.models import Study
+from mammo.core.digits import number_in
 from mammo.core.errors import UserError
+from mammo.core.page_seconds import page_seconds
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,26 @@ class Turn:
 
 
 @dataclass(frozen=True)
+class ErrorRow:
+    """One kind of error as a junior tags it.
+
+    Attributes:
+        citation: code of the guideline's heading that says otherwise; "" for none.
+    """
+
+    tag: str
+    label: str
+    is_tagged: bool
+    citation: str
+
+
+@dataclass(frozen=True)
 class ProposalCard:
-    """One proposal as a junior works on it."""
+    """One proposal as a junior works on it.
+
+    Attributes:
+        citations: error tag: code of the guideline's heading that says otherwise.
+    """
 
     letter: str
     id: uuid.UUID
@@ -48,24 +72,57 @@ class ProposalCard:
     text: str
     no_change: bool
     tags: tuple[str, ...]
-    citation: str = ""
+    citations: Mapping[str, str]
     notes: str = ""
+
+    @property
+    def errors(self) -> list[ErrorRow]:
+        """All kinds of error, each with what is said of it here."""
+        return [
+            ErrorRow(value, str(label), value in self.tags, self.citations.get(value, ""))
+            for value, label in ErrorTag.choices
+        ]
 
 
 @dataclass(frozen=True)
 class CandidateCard:
-    """One corrected answer as a senior sees it: nothing that tells where it comes from."""
+    """One corrected answer as a senior sees it: nothing that tells where it comes from.
+
+    Attributes:
+        same_as: the letter of an answer above that reads word for word the same; "" for none.
+    """
 
     letter: str
     id: uuid.UUID
     text: str
     wording: str
     rank: str = ""
+    same_as: str = ""
+
+
+@dataclass(frozen=True)
+class ShownStudy:
+    """What is shown of a study beside a question: no label that was read from a report which waits for a person."""
+
+    pk: uuid.UUID
+    date: date | None
+    age: int | None
+    density: str
+    birads_left: str
+    birads_right: str
+    symptom: str
+    indication: str
+    history: str
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Its key, as programs name it."""
+        return self.pk
 
 
 def turns_of(question: Question) -> list[Turn]:
-    """The conversation, oldest first."""
-    return [Turn(index % 2 == 0, text) for index, text in enumerate(question.turns)]
+    """The conversation, oldest first; one tombstone after her patient's erasure."""
+    return [Turn(index % 2 == 0, text) for index, text in enumerate(question.texts)]
 
 
 def turns_for(question: Question, user: User) -> list[Turn]:
@@ -76,19 +133,33 @@ def turns_for(question: Question, user: User) -> list[Turn]:
 
 
 def case_of(question: Question) -> dict[str, Any]:
-    """What is shown of the study: the strip of facts and the report."""
+    """What is shown of the study: the strip of facts and the report, if it does not wait for a data manager."""
     study = question.study
-    report = newest_report(study) if study is not None else None
+    report = report_to_show(study) if study is not None else None
+    prior = prior_study(study) if study is not None else None
     return {
-        "study": study,
+        "study": _shown_study(study) if study is not None else None,
         "report": report.cleaned if report is not None else "",
-        "prior": prior_study(study) if study is not None else None,
+        "report_waits": study is not None and report is None and report_waits(study),
+        "prior": _shown_study(prior) if prior is not None else None,
     }
 
 
+def _shown_study(study: Study) -> ShownStudy:
+    labels = labels_to_show(study)
+    return ShownStudy(
+        study.pk, study.date, study.age, labels["density"], labels["birads_left"], labels["birads_right"],
+        study.symptom, study.indication, study.history,
+    )  # fmt: skip
+
+
 def guidance_of(campaign: Campaign) -> dict[str, Any]:
-    """The headings of the campaign's guideline that an error tag can cite."""
-    return {"sections": sections_of(campaign.guideline)}
+    """The headings of the campaign's guideline that an error tag can cite; which texts are shown."""
+    return {
+        "sections": sections_of(campaign.guideline),
+        "instruction_version": current_instructions(campaign),
+        "guideline_version": current_guideline(campaign),
+    }
 
 
 def correction_cards(question: Question, user: User) -> list[ProposalCard]:
@@ -102,7 +173,7 @@ def correction_cards(question: Question, user: User) -> list[ProposalCard]:
         for row in Correction.objects.standing().filter(proposal__question=question, by_user=user)
     }
     return [
-        _proposal_card(_letter(place), proposals[pk], drafted.get(str(pk)), earlier.get(pk))
+        _proposal_card(letter(place), proposals[pk], drafted.get(str(pk)), earlier.get(pk))
         for place, pk in enumerate(order)
     ]
 
@@ -113,15 +184,22 @@ def _proposal_card(
     proposed = plain(proposal.text)
     if drafted is not None:
         text, no_change, tags = drafted["text"], drafted["no_change"], drafted["tags"]
-        citation, notes = drafted.get("citation", ""), drafted.get("notes", "")
+        citations, notes = _drafted_citations(drafted), drafted.get("notes", "")
     elif earlier is not None:
         text, no_change, tags = earlier.text, earlier.no_change, earlier.error_tags
-        citation, notes = next(iter(earlier.citations.values()), ""), earlier.notes
+        citations, notes = earlier.citations, earlier.notes
     else:
-        text, no_change, tags, citation, notes = proposed, False, [], "", ""
+        text, no_change, tags, citations, notes = proposed, False, [], {}, ""
     return ProposalCard(
-        letter, proposal.pk, proposed, str(text), bool(no_change), tuple(tags), citation, str(notes)
+        letter, proposal.pk, proposed, str(text), bool(no_change), tuple(tags), dict(citations), str(notes)
     )
+
+
+def _drafted_citations(drafted: Mapping[str, Any]) -> Mapping[str, str]:
+    """Headings by tag; drafts of before, and callers that name one heading, mean it for every tag."""
+    cited: Mapping[str, str] = drafted.get("citations") or {}
+    one = drafted.get("citation", "")
+    return cited if cited or not one else dict.fromkeys(drafted["tags"], one)
 
 
 def candidate_cards(question: Question, user: User, purpose: str = Purpose.PICK.value) -> list[CandidateCard]:
@@ -131,20 +209,22 @@ def candidate_cards(question: Question, user: User, purpose: str = Purpose.PICK.
     draft = draft_of(question, user=user, purpose=purpose)
     wordings: Mapping[str, str] = draft.content.get("wordings", {}) if draft is not None else {}
     ranks: Mapping[str, str] = draft.content.get("ranks", {}) if draft is not None else {}
-    return [
-        CandidateCard(
-            _letter(place),
-            pk,
-            candidates[pk].text,
-            wordings.get(str(pk), candidates[pk].text),
-            ranks.get(str(pk), ""),
+    first: dict[str, str] = {}
+    cards = []
+    for place, pk in enumerate(order):
+        text, here = str(candidates[pk].text), letter(place)
+        above = first.setdefault(text, here)
+        cards.append(
+            CandidateCard(
+                here,
+                pk,
+                text,
+                wordings.get(str(pk), text),
+                ranks.get(str(pk), ""),
+                above if above != here else "",
+            )
         )
-        for place, pk in enumerate(order)
-    ]
-
-
-def _letter(place: int) -> str:
-    return chr(ord("A") + place)
+    return cards
 
 
 def returns_of(question: Question) -> list[Return]:
@@ -153,19 +233,19 @@ def returns_of(question: Question) -> list[Return]:
 
 
 def posted_corrections(post: QueryDict, proposals: Sequence[uuid.UUID]) -> list[CorrectionItem]:
-    """The form's items. Fields: `text-<id>`, `no_change-<id>`, `tags-<id>`, `cite-<id>`, `notes-<id>`."""
+    """The form's items. Fields: `text-<id>`, `no_change-<id>`, `tags-<id>`, `cite-<id>-<tag>`, `notes-<id>`."""
     return [_posted_item(post, pk) for pk in proposals]
 
 
 def _posted_item(post: QueryDict, pk: uuid.UUID) -> CorrectionItem:
     tags = [tag for tag in post.getlist(f"tags-{pk}") if tag in ErrorTag.values]
-    cited = post.get(f"cite-{pk}", "")
+    cited = {tag: post.get(f"cite-{pk}-{tag}", "") for tag in tags}
     return CorrectionItem(
         proposal=pk,
         text=post.get(f"text-{pk}", ""),
         no_change=f"no_change-{pk}" in post,
         error_tags=tags,
-        citations=dict.fromkeys(tags, cited) if cited else {},
+        citations={tag: code for tag, code in cited.items() if code},
         notes=post.get(f"notes-{pk}", ""),
     )
 
@@ -178,7 +258,7 @@ def correction_draft(items: Sequence[CorrectionItem]) -> dict[str, Any]:
                 "text": item.text.replace("\r\n", "\n"),
                 "no_change": item.no_change,
                 "tags": list(item.error_tags),
-                "citation": next(iter(item.citations.values()), ""),
+                "citations": dict(item.citations),
                 "notes": item.notes.replace("\r\n", "\n"),
             }
             for item in items
@@ -222,22 +302,35 @@ def posted_ranking(post: QueryDict, candidates: Sequence[uuid.UUID], chosen: uui
     ranks = {pk: post.get(f"rank-{pk}", "").strip() for pk in candidates if pk != chosen}
     if not any(ranks.values()):
         return []
-    if len(set(ranks.values())) != len(ranks) or not all(rank.isdigit() for rank in ranks.values()):
+    places = {pk: place for pk, rank in ranks.items() if (place := number_in(rank)) is not None}
+    if len(set(ranks.values())) != len(ranks) or len(places) != len(ranks):
         raise UserError(_("Rank all answers, each once."))
-    return [chosen, *sorted(ranks, key=lambda pk: int(ranks[pk]))]
+    return [chosen, *sorted(places, key=places.__getitem__)]
 
 
 def draft_as_text(draft: Draft | dict[str, Any], letters: Mapping[str, str]) -> str:
     """A draft to be read beside another one."""
     content: dict[str, Any] = draft.content if isinstance(draft, Draft) else draft
-    texts = content.get("wordings") or {pk: item["text"] for pk, item in content.get("items", {}).items()}
-    lines = [
-        f"{letters[pk]}: {texts[pk]}"
-        for pk in sorted(texts, key=lambda pk: letters.get(pk, ""))
-        if pk in letters
-    ]
+    items = content.get("items", {})
+    texts = content.get("wordings") or {pk: item["text"] for pk, item in items.items()}
+    lines = []
+    for pk in sorted(texts, key=lambda pk: letters.get(pk, "")):
+        if pk in letters:
+            lines += [f"{letters[pk]}: {texts[pk]}", items.get(pk, {}).get("notes", "")]
+    if content.get("choice") in letters:
+        lines.append(_("Chosen: %(letter)s") % {"letter": letters[content["choice"]]})
     typed = [content.get(name) for name in ("reason", "written", "written_reason", "return_reason")]
-    return "\n\n".join([*lines, *(str(text) for text in typed if text)])
+    return "\n\n".join(str(text) for text in [*lines, *typed, *content.get(EARLIER, [])] if text)
+
+
+def kept_draft(question: Question, user: User, purpose: str) -> str:
+    """What this person had written, to be read where it can't be sent in; "" where nothing of theirs is kept."""
+    draft = draft_of(question, user=user, purpose=purpose)
+    if draft is None:
+        return ""
+    ids = [*draft.content.get("items", {}), *draft.content.get("wordings", {})]
+    # A program may keep texts that were never shown to it on a page.
+    return draft_as_text(draft, dict.fromkeys(ids, "–") | letters_seen(question, user=user, purpose=purpose))
 
 
 def corrections_as_text(rows: Sequence[Correction], letters: Mapping[str, str]) -> str:
@@ -268,9 +361,64 @@ def whole_number(request: HttpRequest, name: str) -> int:
         raise UserError(_("%(name)s: missing; open the page again") % {"name": name}) from None
 
 
+def shown_instructions(request: HttpRequest) -> int | None:
+    """Number of the instructions that the page showed; None where a page does not say.
+
+    Raises:
+        UserError: it is no number that a page sends.
+    """
+    return _shown_number(request, "instruction_version")
+
+
+def shown_guideline(request: HttpRequest) -> int | None:
+    """Number of the guideline that the page showed; None where a page does not say.
+
+    Raises:
+        UserError: it is no number that a page sends.
+    """
+    return _shown_number(request, "guideline_version")
+
+
+def _shown_number(request: HttpRequest, name: str) -> int | None:
+    given = request.POST.get(name)
+    if given is None:
+        return None
+    number = number_in(given)
+    if number is None:
+        raise UserError(_("%(name)s: missing; open the page again") % {"name": name})
+    return number
+
+
+def page_of(request: HttpRequest) -> uuid.UUID | None:
+    """The name that an open page drew for itself; None where it has none.
+
+    Raises:
+        UserError: it is no name that a page draws.
+    """
+    given = request.POST.get("draft_page")
+    if given is None:
+        return None
+    try:
+        return uuid.UUID(given)
+    except ValueError:
+        raise UserError(_("%(name)s: missing; open the page again") % {"name": "draft_page"}) from None
+
+
+def page_save(request: HttpRequest) -> PageSave | None:
+    """Which page saves a draft, and its how manieth save this is; None where the page has no name.
+
+    Raises:
+        UserError: they are not what a page sends.
+    """
+    page, number = page_of(request), _shown_number(request, "draft_number")
+    return PageSave(page, number) if page is not None and number is not None else None
+
+
+def seconds_before(draft: Draft | None) -> float:
+    """Seconds at work that a draft keeps of earlier visits; 0 where there is none."""
+    return float(draft.content.get(SECONDS, 0)) if draft is not None else 0.0
+
+
 def seconds(request: HttpRequest) -> float:
     """Seconds at work that the page counted; never below zero nor above a day."""
-    try:
-        return min(max(float(request.POST.get("active_seconds") or 0), 0.0), 86_400.0)
-    except ValueError:
-        return 0.0
+    return page_seconds(request.POST)

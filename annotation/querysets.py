@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Proposal,
         Question,
         QuestionUpload,
+        Transmission,
     )
     from mammo.accounts.models import Site, User
 
@@ -38,6 +40,12 @@ KEEPERS = ("researcher", "data_manager", "admin")
 ROLE_FOR = {"correct": "junior", "pick": "senior", "adjudicate": "senior"}
 # Where a question stands while it waits for each purpose.
 STAGE_FOR = {"correct": "proposed", "pick": "corrected", "adjudicate": "adjudicate"}
+# Where a question can stand while a seat for each purpose still has its work before it.
+STAGES_BEFORE = {
+    "correct": ("new", "proposed"),
+    "pick": ("new", "proposed", "corrected"),
+    "adjudicate": ("new", "proposed", "corrected", "adjudicate"),
+}
 
 
 # What no data manager has read: practice examples are about no patient.
@@ -288,6 +296,31 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
         """Named assignments, finished work, and pool work whose time is not over."""
         return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()))
 
+    def at_work(self) -> LeaseQuerySet:
+        """Standing seats at questions that wait now for what the seat is for, and that its holder has not settled."""
+        now = Q()
+        for purpose, stage in STAGE_FOR.items():
+            now |= Q(purpose=purpose, question__stage=stage)
+        return self.standing().unsettled().filter(now)
+
+    def unsettled(self) -> LeaseQuerySet:
+        """Seats at questions that wait for what the seat is for, now or at a later stage of their present round.
+
+        What its holder has settled is not among them.
+        """
+        theirs = {"by_user": OuterRef("user"), "round": OuterRef("round")}
+        corrected = _rows("Correction").filter(proposal__question=OuterRef("question"), **theirs)
+        picked = _rows("Pick").filter(question=OuterRef("question"), **theirs)
+        done = {
+            "correct": corrected,
+            "pick": picked.filter(is_adjudication=False),
+            "adjudicate": picked.filter(is_adjudication=True),
+        }
+        open_ = Q()
+        for purpose, rows in done.items():
+            open_ |= Q(purpose=purpose, question__stage__in=STAGES_BEFORE[purpose]) & ~Q(Exists(rows))
+        return self.filter(open_, round=F("question__round"))
+
 
 class CommentQuerySet(models.QuerySet["Comment"]):
     """Remarks."""
@@ -340,3 +373,24 @@ class EndpointApprovalQuerySet(models.QuerySet["EndpointApproval"]):
         """Approvals of this host that hold today."""
         today = timezone.localdate()
         return self.filter(site=site, host=host, state="approved", expires_on__gte=today)
+
+    def to_decide(self, user: User) -> EndpointApprovalQuerySet:
+        """What others asked for and the account may decide."""
+        sites = user.sites_as("admin", "data_manager")
+        return self.filter(state="asked", site__in=sites).exclude(asked_by=user)
+
+
+class TransmissionQuerySet(models.QuerySet["Transmission"]):
+    """What was handed over to be sent to endpoints."""
+
+    def on_day(self, day: date) -> TransmissionQuerySet:
+        """Those of one day of the installation's time zone."""
+        begin = timezone.make_aware(datetime.combine(day, time.min))
+        return self.filter(created_at__gte=begin, created_at__lt=begin + timedelta(days=1))
+
+    def with_answers(self) -> TransmissionQuerySet:
+        """With `answers`: how many proposals the same job stored for the same question."""
+        proposal = apps.get_model("annotation", "Proposal")
+        made = proposal.objects.filter(job=OuterRef("job"), question=OuterRef("question"))
+        counted = made.order_by().values("question").annotate(n=Count("pk")).values("n")
+        return self.annotate(answers=Coalesce(Subquery(counted), Value(0)))

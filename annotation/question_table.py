@@ -15,13 +15,15 @@ from mammo.core.choices import Language
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import read_jsonlines
 
-COLUMNS = Columns(
-    required=("source",), optional=("patient", "accession", "language", "turns", "text", "consent", "date")
-)
+# Read for a campaign and for a trial alike.
+_SHARED = ("patient", "accession", "language", "turns", "text", "consent", "date")
+# A campaign also knows pools: groups of its people, each with questions of its own.
+COLUMNS = Columns(required=("source",), optional=(*_SHARED, "pool"))
 # For a trial, where every arm answers each turn: the patient's turns alone, without the answers that she got.
-DIALOGUE_COLUMNS = Columns(required=COLUMNS.required, optional=(*COLUMNS.optional, "rounds"))
+DIALOGUE_COLUMNS = Columns(required=COLUMNS.required, optional=(*_SHARED, "rounds"))
 WORDINGS = ("turns", "text", "rounds")
 LONGEST_QUESTION = 4000
+LONGEST_POOL = 40
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 
 
@@ -29,7 +31,7 @@ SUFFIXES = (".csv", ".jsonl", ".xlsx")
 class QuestionRow:
     """One question as it was asked: turns alternate patient and answer and end with the patient.
 
-    The answers are empty where the patient's turns came alone.
+    The answers are empty where the patient's turns came alone. `pool` names the people it waits for; empty: all.
     """
 
     number: int
@@ -40,6 +42,7 @@ class QuestionRow:
     source: str
     consent: str
     asked_on: date | None = None
+    pool: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "QuestionRow":
@@ -59,10 +62,10 @@ def read_question_table(path: Path, *, dialogues: bool = False) -> list[Question
 
     Args:
         path: .csv, .jsonl or .xlsx with the columns patient, accession, language, turns or text, source,
-            consent, date (when it was asked); `turns` is a JSON list of texts; patient and accession may be
-            empty (no study).
-        dialogues: the column `rounds` may stand instead of turns or text: a JSON list of two or more texts of the
-            patient, without answers.
+            consent, date (when it was asked), pool (for which of the campaign's people); `turns` is a JSON list of
+            texts; patient and accession may be empty (no study).
+        dialogues: a trial's table, which knows no pool: the column `rounds` may stand instead of turns or text, a
+            JSON list of two or more texts of the patient, without answers.
 
     Raises:
         UserError: names the file and the column or row that is wrong, and the mend.
@@ -120,7 +123,7 @@ def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
         )
     if not cells["source"]:
         raise UserError(_("%(where)s: source is empty; say where the question was asked") % {"where": where})
-    for name, limit in (("source", 60), ("consent", 120)):
+    for name, limit in (("source", 60), ("consent", 120), ("pool", LONGEST_POOL)):
         if len(cells[name]) > limit:
             raise UserError(
                 _("%(where)s: %(name)s is longer than %(limit)s characters; shorten it")
@@ -135,6 +138,7 @@ def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
         source=cells["source"],
         consent=cells["consent"],
         asked_on=_day(where, cells["date"]),
+        pool=cells["pool"],
     )
 
 

@@ -54,6 +54,7 @@ urlpatterns = [
     path("skips/<uuid:skip_id>/lift/", worklists.lift_skip, name="skip-lift"),
     path(QUESTION, research.question_timeline, name="timeline"),
     path(f"{QUESTION}give/", research.give_question, name="question-give"),
+    path(f"{QUESTION}pool/", research.move_to_pool, name="question-pool"),
     path(f"{QUESTION}withdraw/", research.withdraw_question, name="question-withdraw"),
     path(f"{QUESTION}remarks/", remarks.comment, name="comment"),
     path(f"{QUESTION}flag/", remarks.flag, name="flag"),
@@ -73,6 +74,7 @@ urlpatterns = [
     path(f"{CAMPAIGN}phrases/", remarks.add_phrase, name="phrase-add"),
     path(f"{CAMPAIGN}questions/", questions.question_list, name="question-list"),
     path(f"{CAMPAIGN}questions/table/", questions.add_table, name="question-table"),
+    path(f"{CAMPAIGN}questions/pools/", questions.put_into_pools, name="question-pools"),
     path(f"{CAMPAIGN}questions/typed/", questions.add_typed, name="question-typed"),
     path(f"{CAMPAIGN}questions/invite/", questions.invite, name="question-invite"),
     path("uploads/<uuid:upload_id>/", questions.upload, name="upload"),
@@ -86,6 +88,11 @@ urlpatterns = [
     path("wordings/confirm/", wordings.confirm, name="wordings-confirm"),
     path("wordings/<uuid:question_id>/", wordings.wording, name="wording"),
     path("endpoints/", endpoints.endpoint_list, name="endpoints"),
+    path(
+        "endpoints/<uuid:approval_id>/transmissions/",
+        endpoints.transmissions,
+        name="endpoint-transmissions",
+    ),
     path("endpoints/<uuid:approval_id>/decide/", endpoints.decide, name="endpoint-decide"),
     path("ask/<str:token>/", questions.ask_on_tablet, name="tablet"),
 ]

@@ -55,6 +55,9 @@ def machine() -> str:
 def main() -> None:
     """Run and print."""
     known = {benchmark.__name__.rpartition(".")[2]: benchmark for benchmark in BENCHMARKS}
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(f"{__doc__}\nBenchmarks: {', '.join(known)}")
+        return
     unknown = [name for name in sys.argv[1:] if name not in known]
     if unknown:
         sys.exit(f"{unknown[0]}: no such benchmark; one of {', '.join(known)}")

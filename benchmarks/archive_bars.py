@@ -6,15 +6,31 @@ MAMMO_SHARED_DATA names the data where it does not lie in ../shared/data.
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from benchmarks.alone import measured_alone, show
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# Values of one form: 4A stands for 4B and 4C, Ⅳ for Ⅱ, 四 for 三.
+_SAME_FORM = (
+    *(
+        tuple("0123456"),
+        tuple("０１２３４５６"),
+        tuple("一二三四五"),
+        tuple("ⅠⅡⅢⅣⅤ"),
+        ("I", "II", "III", "IV", "V"),
+    ),
+    *(("4A", "4B", "4C"), ("4a", "4b", "4c"), ("４Ａ", "４Ｂ", "４Ｃ")),
+)
 
 
 def shared() -> Path:
@@ -55,7 +71,7 @@ def _real_files() -> dict[str, float]:
         by_user=None,
     )
     items = {
-        str(Path(str(item.source)).relative_to(real)): item
+        str(Path(str(item.source)).relative_to(real.name)): item
         for item in batch.items.select_related("batch__site", "image")
     }
     expected = list(csv.DictReader((real / "expected.csv").open(encoding="utf-8")))
@@ -102,17 +118,41 @@ def _planted(home: Path) -> dict[str, float]:
 def _reports() -> dict[str, float]:
     from mammo.archive.report_reading import read_report
 
-    right = {"overall": 0, "per side": 0, "density": 0}
+    right: Counter[str] = Counter()
     lines = (shared() / "reports_dev.jsonl").read_text(encoding="utf-8").splitlines()
     for gold in map(json.loads, lines):
         reading, want = read_report(gold["text"]), gold["gold"]["birads"]
-        right["overall"] += reading.birads.overall == want["overall"]
-        right["per side"] += (reading.birads.left, reading.birads.right) == (want["left"], want["right"])
-        right["density"] += reading.density == gold["gold"]["density"]
-    return {
-        "reports": len(lines),
-        **{f"reports read rightly, {name}": count for name, count in right.items()},
-    }
+        blanked, strict = _characters(reading.blanked), _characters(reading.blanked_strict)
+        leaks = [_characters(text) for text in gold["blanked_must_not_contain"]]
+        advice = [_characters(text) for text in gold["indirect_leaks"]]
+        kept = all(_characters(text) in blanked for text in gold["must_keep"])
+        right["read rightly, overall"] += reading.birads.overall == want["overall"]
+        sides = (reading.birads.left, reading.birads.right)
+        right["read rightly, per side"] += sides == (want["left"], want["right"])
+        right["read rightly, density"] += reading.density == gold["gold"]["density"]
+        right["blanked: all gone and all kept"] += kept and not any(text in blanked for text in leaks)
+        right["strictly blanked: no advice left"] += not any(text in strict for text in leaks + advice)
+        right["swapping each value leaves the blanked text as it was"] += all(
+            read_report(text).blanked == reading.blanked for text in with_other_values(gold)
+        )
+    return {"reports": len(lines), **{f"reports {name}": count for name, count in right.items()}}
+
+
+def with_other_values(gold: dict[str, Any]) -> list[str]:
+    """The report once for each of its values, that value replaced by each other one of the same form."""
+    found = []
+    for span in gold["category_spans"]:
+        start, end = span["start"], span["end"]
+        written = gold["text"][start:end]
+        forms = [form for form in _SAME_FORM if written in form]
+        others = [other for form in forms for other in form if other != written]
+        found += [gold["text"][:start] + other + gold["text"][end:] for other in others]
+    return found
+
+
+def _characters(text: str) -> str:
+    """A text as a reader compares it: one width, one case, no spaces."""
+    return re.sub(r"[\s\u200b\u200c\u200d\ufeff]", "", unicodedata.normalize("NFKC", text)).casefold()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.alone import show
+
 STUDIES, ROUNDS = 6, 3
 
 
@@ -60,3 +62,7 @@ def _seconds(files: list[Path], children: int) -> float:
     ):
         raise RuntimeError(f"phantoms were not imported: {outcomes}")
     return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    show(measure())

@@ -6,6 +6,8 @@ import signal
 import tempfile
 from pathlib import Path
 
+from benchmarks.alone import show
+
 KILLS = 20
 
 
@@ -40,3 +42,7 @@ def measure() -> dict[str, float]:
             alike = alike and same
             found[f"{stage}: kills of {KILLS}, {'same' if same else 'DIFFERENT'}"] = hits
     return {**found, f"all bit-identical (seed {seed})": float(alike)}
+
+
+if __name__ == "__main__":
+    show(measure())

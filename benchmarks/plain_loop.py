@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.alone import show
+
 ROWS, COLUMNS, IMAGES = 2394, 1800, 4
 
 
@@ -41,7 +43,7 @@ def measure() -> dict[str, float]:
                 raise RuntimeError(answer["reason"])
 
         whole(files[0])  # the first call loads libraries
-        images = [examine(file).normalised.image for file in files]
+        images = [examine(file).prepared.image for file in files]
         imported, plain = _seconds(whole, files), _seconds(_plain, files)
         found = {
             "import, CPU s per image": imported,
@@ -84,3 +86,7 @@ def _mammogram(path: Path, seed: int, ndimage: object) -> Path:
     texture = np.pad(texture, ((0, ROWS - texture.shape[0]), (0, COLUMNS - texture.shape[1])), mode="edge")
     image = np.where(inside, np.clip(1600 + 1500 * texture, 200, 3900), 0).astype(np.uint16)
     return mammogram(path, image=ndimage.gaussian_filter(image, 1.5))  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    show(measure())

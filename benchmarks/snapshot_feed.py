@@ -28,7 +28,7 @@ def measure() -> dict[str, float]:
         copies: list[tuple[Path, Crop]] = []
         for number in range(IMAGES):
             found = examine(_mammogram(folder / "source.dcm", number, ndimage))
-            image = found.normalised.image
+            image = found.prepared.image
             copy = folder / f"{number}.dcm"
             write_viewing_copy(
                 copy,
@@ -37,7 +37,7 @@ def measure() -> dict[str, float]:
                 laterality="L",
                 view="CC",
                 uids={"study": "1.2.3", "series": "1.2.3.4", "sop": f"1.2.3.4.{number + 1}"},
-                windows=found.normalised.windows,
+                windows=found.prepared.windows,
             )
             copies.append((copy, Crop.from_dict(training_fit(image, laterality="L").as_dict())))
         for height, width in SIZES:

@@ -5,6 +5,7 @@ import time
 
 import torch
 
+from benchmarks.alone import show
 from modeling.nn.density_selector import DensitySelector
 from modeling.nn.experts import build_encoder
 from modeling.nn.visual_moe import VisualMoE
@@ -43,3 +44,7 @@ def measure() -> dict[str, float]:
         "all three experts on every study, s": statistics.median(dense),
         "ratio": statistics.median(a / b for a, b in zip(sparse, dense, strict=True)),
     }
+
+
+if __name__ == "__main__":
+    show(measure())

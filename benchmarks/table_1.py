@@ -11,8 +11,10 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 # raters, questions, arms; five aspects: 12 x 48 x 15 x 5 = 43,200, 50 x 200 x 8 x 5 = 400,000 and
 # 100 x 500 x 8 x 5 = 2,000,000 scores.
@@ -38,8 +40,7 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
     import numpy as np
 
     from annotation.models import Campaign, Question
-    from evaluation.models import Answer, Arm, Aspect, Protocol, Score, Slot, Trial, TrialQuestion, TrialRater
-    from evaluation.services.answers import shown_hash
+    from evaluation.models import Arm, Aspect, Protocol, Score, Slot, Trial, TrialQuestion, TrialRater
     from evaluation.services.freezing import design_hash
     from mammo.accounts.models import Site, User
     from mammo.core.keys import key_store
@@ -69,13 +70,7 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
     trial_questions = TrialQuestion.objects.bulk_create(
         [TrialQuestion(trial=trial, question=q, position=i) for i, q in enumerate(asked, start=1)]
     )
-    answers = []
-    for arm in rows:
-        for row in trial_questions:
-            answer = Answer(arm=arm, question=row, shown_sha256=shown_hash("answer"))
-            answer.raw_text = answer.shown_text = "answer"
-            answers.append(answer)
-    Answer.objects.bulk_create(answers, batch_size=1000)
+    answers = _answers(rows, trial_questions)
     rng = np.random.default_rng(1)
     for number in range(raters):
         user = User.objects.create(username=f"rater-{name}-{number}")
@@ -94,6 +89,21 @@ def _fill(name: str, raters: int, questions: int, arms: int) -> object:
         )
     Trial.objects.filter(pk=trial.pk).update(state="locked", design_sha256=design_hash(trial))
     return Trial.objects.get(pk=trial.pk)
+
+
+def _answers(arms: Iterable[Any], questions: Sequence[Any]) -> list[Any]:
+    """An answer of every arm to every question, stored."""
+    from evaluation.models import Answer
+    from evaluation.services.answers import shown_hash
+
+    answers = []
+    for arm in arms:
+        for row in questions:
+            answer = Answer(arm=arm, question=row, shown_sha256=shown_hash("answer"))
+            answer.raw_text = answer.shown_text = "answer"
+            answers.append(answer)
+    Answer.objects.bulk_create(answers, batch_size=1000)
+    return answers
 
 
 def measure(name: str, raters: int, questions: int, arms: int) -> tuple[float, float]:

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from benchmarks.alone import show
+
 ROUNDS = 5
 TRL_ROUNDS = 5
 
@@ -22,7 +24,7 @@ def measure() -> dict[str, float]:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     found: dict[str, float] = {}
-    for part in (routing, packing, proposing, against_trl):
+    for part in (routing, packing, proposing, caching, against_trl):
         found |= part()
     return found
 
@@ -156,6 +158,28 @@ def proposing() -> dict[str, float]:
     return {"three proposals in one batch / three calls": alternate(together, apart)}
 
 
+def caching() -> dict[str, float]:
+    """A static cache (the spec's `cache`) against one that grows, not compiled: three rows of 48 tokens."""
+    from modeling.nn.generation import Decoding, Prompt, Sampling, generate_rows
+
+    model, encoder, _ = _glm()
+    model.eval()
+    prompts = [Prompt(encoder.prompt(["我的乳腺密度是哪一型？"]), seed) for seed in (1, 2, 3)]
+
+    def write(decoding: Decoding) -> None:
+        generate_rows(
+            model,
+            prompts,
+            sampling=Sampling(max_new_tokens=48),
+            stop_ids=[],
+            pad_id=encoder.pad_id,
+            decoding=decoding,
+        )
+
+    static = Decoding(cache="static")
+    return {"static cache / growing cache": alternate(lambda: write(static), lambda: write(Decoding()))}
+
+
 class StepClock(TrainerCallback):
     """Seconds from the end of an epoch's first step to the end of its last: nothing that is done once an epoch."""
 
@@ -244,3 +268,7 @@ def _trls_epoch(model: Any, encoder: Any, encoded: list[Any], folder: Path) -> t
     with redirect_stdout(io.StringIO()):
         trainer.train()
     return clock.seconds, time.process_time() - began
+
+
+if __name__ == "__main__":
+    show(measure())

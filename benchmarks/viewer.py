@@ -15,10 +15,16 @@ MEGABIT = 1_000_000 / 8
 
 
 def measure() -> dict[str, float]:
-    """Seconds from opening the page to four views (median), and the ratios of times and bytes."""
+    """Seconds from opening the page to four views (median), and the ratios of times and bytes; no browser: nothing."""
     import os
 
     import django
+
+    from mammo.demo.browser import NONE_INSTALLED, installed
+
+    if installed() is None:
+        print(f"  {NONE_INSTALLED}")
+        return {}
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
     django.setup()
@@ -80,10 +86,10 @@ def _size(study: Any) -> int:
 def _browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
-    from tests.browser import ARGUMENTS
+    from mammo.demo.browser import FLAGS, installed
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=installed(), args=FLAGS)
         yield browser
         browser.close()
 

@@ -7,6 +7,7 @@ that whatever else the machine does weighs on both alike.
 
 import os
 import statistics
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,13 +15,17 @@ from contextlib import contextmanager
 from typing import Any
 
 SIZES = (1_000, 100_000)
-ROUNDS = 60
+ROUNDS = 200
 WARM_UP = 3
 MEASURED = ("next question", "worklist page")
 
 
 def measure() -> dict[str, float]:
     """p95 and median of both, and their ratios. Needs PostgreSQL in DATABASE_URL."""
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        sys.exit(
+            "DATABASE_URL: name a PostgreSQL server, such as postgres://postgres@127.0.0.1:5432/postgres"
+        )
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")

@@ -25,6 +25,7 @@ from evaluation.api_serializers import (
 )
 from evaluation.models import Arm, Score, ScoreQuerySet, Slot, Trial
 from evaluation.reports.options import TableOptions
+from evaluation.reports.strata import STRATA
 from evaluation.reports.table import Table
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
@@ -39,10 +40,14 @@ from mammo.api.viewsets import ReadOnlyRoomViewSet
 from mammo.archive.services import judging
 
 FLAGS = {"true": True, "false": False}
+SIMULATED = OpenApiParameter("simulated", OpenApiTypes.BOOL, description="take rows marked as simulated too")
 TABLE_PARAMETERS = [
     OpenApiParameter("number", OpenApiTypes.INT, OpenApiParameter.PATH, description="of the paper's table"),
-    OpenApiParameter("simulated", OpenApiTypes.BOOL, description="take rows marked as simulated too"),
+    SIMULATED,
     OpenApiParameter("paper", OpenApiTypes.BOOL, description="add the paper's figures, once unblinded"),
+    OpenApiParameter(
+        "by", OpenApiTypes.STR, enum=list(STRATA), description="one row per stratum of the questions"
+    ),
 ]
 
 
@@ -98,8 +103,8 @@ class TrialViewSet(ReadOnlyRoomViewSet[Trial]):
     filterset_class = TrialFilters
     read_scope = Scope.READ_TRIALS
     parameters = {
-        "table": frozenset({"simulated", "paper"}),
-        "table_file": frozenset({"simulated", "paper", "as"}),
+        "table": frozenset({"simulated", "paper", "by"}),
+        "table_file": frozenset({"simulated", "paper", "by", "as"}),
     }
 
     def rows(self) -> QuerySet[Trial]:
@@ -141,7 +146,12 @@ class TrialViewSet(ReadOnlyRoomViewSet[Trial]):
         trial = self.get_object()
         if number not in TRIAL_TABLES:
             raise Http404
-        options = TableOptions(trial, simulated=_flag(request, "simulated"), paper=_flag(request, "paper"))
+        by = request.query_params.get("by") or None
+        if by is not None and by not in STRATA:
+            raise ValidationError({"by": [f"unknown; known: {', '.join(STRATA)}"]})
+        options = TableOptions(
+            trial, simulated=flag(request, "simulated"), paper=flag(request, "paper"), by=by
+        )
         return build_table(number, options)
 
 
@@ -232,7 +242,12 @@ def _own_scores(user: User) -> ScoreQuerySet:
     return Score.objects.filter(by_user=user, slot__in=Slot.objects.of(user)).select_related("aspect")
 
 
-def _flag(request: Request, name: str) -> bool:
+def flag(request: Request, name: str) -> bool:
+    """A query parameter that is true or false; false where it is not given.
+
+    Raises:
+        ValidationError: it is neither.
+    """
     given = request.query_params.get(name, "false")
     if given not in FLAGS:
         raise ValidationError({name: ["give true or false"]})

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -14,25 +13,24 @@ from rest_framework.response import Response
 from annotation.models import Campaign
 from evaluation import api
 from evaluation import api_design_serializers as given_by
+from evaluation.api_drafts import DRAFT_WRITES, POWER_PARAMETERS, DraftActions
 from evaluation.api_serializers import ArmSerializer, TrialSerializer
 from evaluation.api_studies import Act, checked, designed_protocol, person_of, require_designing
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
 from evaluation.models import Arm, Trial
-from evaluation.services import amendments, arms, drafts, freezing, raters, screening, trials
 from evaluation.services import answers as answering
-from evaluation.services.access import DESIGNERS
-from evaluation.services.progress import trial_progress
+from evaluation.services import arms, cohorts, dealing, drafts, freezing, raters, screening, trials
+from evaluation.services.progress import left_pictures_of_questions, trial_progress
 from evaluation.services.scoring import lock_trial, open_scoring
 from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from mammo.api.once import rows_made_once
-from mammo.api.schema import IDEMPOTENCY_KEY
+from mammo.api.schema import IDEMPOTENCY_KEY, posted
 from mammo.api.scopes import Scope
-from mammo.api.viewsets import RoomViewSet
 from mammo.core.errors import UserError
 from modeling.models import Checkpoint
 
 
-class DesignActions(RoomViewSet[Trial]):
+class DesignActions(DraftActions):
     """A trial's design and its steps."""
 
     @extend_schema(
@@ -77,7 +75,9 @@ class DesignActions(RoomViewSet[Trial]):
             "arms": scored,
             "unanswered": scored * row.trial_questions.count()
             - row.trial_questions.filter(answers__arm__left_out_reason="").count(),
+            "cohort": cohorts.bound_by(row),
             "obstacles": freezing.obstacles(row) if is_draft else [],
+            "notes": dealing.spacing_note(dealing.shrunk_spacing(row)) + left_pictures_of_questions(row),
             "screen": [
                 {
                     "kind": hit.finding.kind,
@@ -95,13 +95,7 @@ class DesignActions(RoomViewSet[Trial]):
         }
         return Response(given_by.DesignSerializer(found).data)
 
-    @extend_schema(
-        operation_id="trials_settings_create",
-        request=given_by.ChangedTrialSerializer,
-        responses=TrialSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("trials_settings_create", given_by.ChangedTrialSerializer, TrialSerializer)
     @action(detail=True, methods=["post"], url_path="settings")
     def change_settings(self, request: Request, pk: uuid.UUID) -> Response:
         """Change settings of a draft; an older version is 409."""
@@ -116,13 +110,7 @@ class DesignActions(RoomViewSet[Trial]):
         )
         return self._trial(row.pk)
 
-    @extend_schema(
-        operation_id="trials_questions_create",
-        request=given_by.NewQuestionsSerializer,
-        responses=TrialSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("trials_questions_create", given_by.NewQuestionsSerializer, TrialSerializer)
     @action(detail=True, methods=["post"], url_path="questions")
     def add_questions(self, request: Request, pk: uuid.UUID) -> Response:
         """Bring questions of a campaign in; a patient or wording that an arm was trained on is refused."""
@@ -163,35 +151,47 @@ class DesignActions(RoomViewSet[Trial]):
     def add_arm(self, request: Request, pk: uuid.UUID) -> Response:
         """Add an arm: a system, doctors who write, or finished answers."""
         row, given = self._designed(), checked(given_by.NewArmSerializer, request)
-        made = rows_made_once(request, lambda: [self._arm(row, given)], Arm.objects.filter(trial=row))
+
+        def act() -> list[Arm]:
+            arm = self._arm(row, given)
+            if given["tables"]:
+                arms.set_tables(arm, given["tables"], by_user=self.user)
+            return [arm]
+
+        made = rows_made_once(request, act, Arm.objects.filter(trial=row))
         return Response(ArmSerializer(made[0], context={"request": request}).data, status=201)
 
     def _arm(self, trial: Trial, given: Mapping[str, Any]) -> Arm:
         name, kind = given["name"], given["kind"]
         if given["answers"]:
             return arms.add_written_arm(
-                trial, name, given["answers"], by_user=self.user, kind=kind, source="interface"
+                trial,
+                name,
+                given["answers"],
+                by_user=self.user,
+                kind=kind,
+                source="interface",
+                checkpoint=self._checkpoint(trial, given),
             )
         if kind == Arm.Kind.HUMAN:
             authors = [person_of(one, trial.site) for one in given["authors"]]
             return arms.add_human_arm(trial, name, authors=authors, by_user=self.user)
         if kind == Arm.Kind.REFERENCE:
             raise UserError(_("answers: a reference brings its answers with it"))
-        checkpoint = None
-        if given["checkpoint"] is not None:
-            rows = Checkpoint.objects.filter(run__site=trial.site).select_related("run__snapshot")
-            checkpoint = rows.filter(pk=given["checkpoint"]).first()
-            if checkpoint is None:
-                raise UserError(_("checkpoint: none of this id at the trial's site"))
+        checkpoint = self._checkpoint(trial, given)
         return arms.add_system_arm(trial, name, by_user=self.user, spec=given["spec"], checkpoint=checkpoint)
 
-    @extend_schema(
-        operation_id="trials_raters_create",
-        request=given_by.PersonSerializer,
-        responses=TrialSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    def _checkpoint(self, trial: Trial, given: Mapping[str, Any]) -> Checkpoint | None:
+        """The checkpoint that an arm names, of the trial's site."""
+        if given["checkpoint"] is None:
+            return None
+        rows = Checkpoint.objects.filter(run__site=trial.site).select_related("run__snapshot")
+        found: Checkpoint | None = rows.filter(pk=given["checkpoint"]).first()
+        if found is None:
+            raise UserError(_("checkpoint: none of this id at the trial's site"))
+        return found
+
+    @posted("trials_raters_create", given_by.PersonSerializer, TrialSerializer)
     @action(detail=True, methods=["post"], url_path="raters")
     def add_rater(self, request: Request, pk: uuid.UUID) -> Response:
         """Let a senior score."""
@@ -203,13 +203,7 @@ class DesignActions(RoomViewSet[Trial]):
         )
         return self._trial(row.pk)
 
-    @extend_schema(
-        operation_id="trials_rules_create",
-        request=given_by.RuleSerializer,
-        responses=given_by.DesignSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("trials_rules_create", given_by.RuleSerializer, given_by.DesignSerializer)
     @action(detail=True, methods=["post"], url_path="rules")
     def settle(self, request: Request, pk: uuid.UUID) -> Response:
         """Settle a finding of the screen by a rule that holds for every arm."""
@@ -218,31 +212,7 @@ class DesignActions(RoomViewSet[Trial]):
         row.refresh_from_db()
         return self._design(row)
 
-    @extend_schema(
-        operation_id="trials_amendments_create",
-        request=given_by.AmendmentSerializer,
-        responses=TrialSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
-    @action(detail=True, methods=["post"], url_path="amendments")
-    def amend(self, request: Request, pk: uuid.UUID) -> Response:
-        """Put on record what was done otherwise than planned."""
-        row, given = self._designed(), checked(given_by.AmendmentSerializer, request)
-        self._once(
-            request,
-            row,
-            lambda: amendments.amend(row, given["text"], by_user=self.user, reason=given["reason"]),
-        )
-        return self._trial(row.pk)
-
-    @extend_schema(
-        operation_id="trials_steps_create",
-        request=given_by.TrialStepSerializer,
-        responses=TrialSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("trials_steps_create", given_by.TrialStepSerializer, TrialSerializer)
     @action(detail=True, methods=["post"], url_path="steps")
     def step(self, request: Request, pk: uuid.UUID) -> Response:
         """Queue answers, freeze, open, lock, ask for the unblinding; a second person confirms it."""
@@ -259,31 +229,15 @@ class DesignActions(RoomViewSet[Trial]):
         self._once(request, row, steps[given["step"]])
         return self._trial(row.pk)
 
-    def _designed(self) -> Trial:
-        """The trial; for a statistician a design does not exist."""
-        row = self.get_object()
-        return get_object_or_404(Trial.objects.filter(site__in=self.user.sites_as(*DESIGNERS)), pk=row.pk)
-
-    def _once(self, request: Request, row: Trial, act: Act) -> None:
-        def acted() -> list[Trial]:
-            act()
-            return [row]
-
-        rows_made_once(request, acted, Trial.objects.filter(pk=row.pk))
-
-    def _trial(self, pk: uuid.UUID, *, status: int = 200) -> Response:
-        # Not `rows()`: who made themselves a rater meets the trial this once more, its arms no more.
-        row = api.described(Trial.objects.filter(pk=pk)).get()
-        return Response(TrialSerializer(row).data, status=status)
-
 
 class TrialViewSet(DesignActions, api.TrialViewSet):
     """Trials: to design, to run, to read."""
 
     write_scopes = dict.fromkeys(
         (
-            *("create", "change_settings", "add_questions", "add_arm", "add_rater", "settle", "amend"),
-            "step",
+            *("create", "change_settings", "add_questions", "add_arm", "add_rater", "settle", "step"),
+            *DRAFT_WRITES,
         ),
         Scope.WRITE_TRIALS,
     )
+    parameters = api.TrialViewSet.parameters | POWER_PARAMETERS

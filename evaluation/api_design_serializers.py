@@ -45,6 +45,26 @@ class NewProtocolSerializer(StrictSerializer):
     authors = text(help_text="as the paper names them")
 
 
+class ChangedProtocolSerializer(StrictSerializer):
+    """Fields of a draft protocol to change (those that are named), and the version that they were read from."""
+
+    title = serializers.CharField(max_length=200, required=False)
+    ethics_approval = serializers.CharField(max_length=120, allow_blank=True, required=False)
+    registry_number = serializers.CharField(max_length=120, allow_blank=True, required=False)
+    consent_basis = serializers.CharField(max_length=LONGEST_TEXT, allow_blank=True, required=False)
+    primary_endpoint = PlainObjectField(required=False)
+    alpha = serializers.FloatField(min_value=0.0001, max_value=0.5, required=False)
+    multiplicity = serializers.ChoiceField(choices=ADJUSTMENTS, required=False)
+    analysis_plan = serializers.CharField(max_length=LONGEST_TEXT, allow_blank=True, required=False)
+    rules = PlainObjectField(required=False)
+    cohort = serializers.UUIDField(allow_null=True, required=False, help_text="of the site")
+    exclusions = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_TEXT), max_length=1000, required=False
+    )
+    authors = serializers.CharField(max_length=LONGEST_TEXT, allow_blank=True, required=False)
+    version = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
+
+
 class ProtocolSerializer(serializers.ModelSerializer[Protocol]):
     """A protocol as written."""
 
@@ -83,6 +103,7 @@ class TrialSettingsSerializer(StrictSerializer):
     scale_min = serializers.IntegerField(min_value=-1000, max_value=1000, default=1)
     scale_max = serializers.IntegerField(min_value=-1000, max_value=1000, default=100)
     show_report = serializers.BooleanField(default=False)
+    show_earlier = serializers.BooleanField(default=False)
     instructions = text()
     sitting_slots = small(40, 1)
     sitting_minutes = small(60, 1)
@@ -156,11 +177,19 @@ class NewArmSerializer(StrictSerializer):
     name = serializers.CharField(max_length=120)
     kind = serializers.ChoiceField(choices=Arm.Kind.choices, default=Arm.Kind.SYSTEM)
     spec = PlainObjectField(default=None, allow_null=True)
-    checkpoint = serializers.UUIDField(default=None, allow_null=True)
+    checkpoint = serializers.UUIDField(
+        default=None, allow_null=True, help_text="that answers, or that wrote a system's finished answers"
+    )
     authors = serializers.ListField(
         child=serializers.CharField(max_length=150), default=list, max_length=100, help_text="usernames"
     )
     answers = WrittenAnswerSerializer(many=True, default=list)
+    tables = serializers.ListField(
+        child=serializers.ChoiceField(choices=[1, 2, 3]),
+        default=list,
+        max_length=3,
+        help_text="tables of the paper that the arm feeds",
+    )
 
 
 class PersonSerializer(StrictSerializer):
@@ -178,13 +207,12 @@ class RuleSerializer(StrictSerializer):
     )
     action = serializers.CharField(max_length=40)
     reason = serializers.CharField(max_length=LONGEST_TEXT)
-
-
-class AmendmentSerializer(StrictSerializer):
-    """What was done otherwise than planned, and why."""
-
-    text = serializers.CharField(max_length=LONGEST_TEXT)
-    reason = serializers.CharField(max_length=LONGEST_TEXT)
+    kind = serializers.CharField(
+        max_length=20, allow_blank=True, default="", help_text="length or language: a rule about outliers"
+    )
+    limit = serializers.IntegerField(
+        min_value=1, default=None, allow_null=True, help_text="characters that answers are cut to"
+    )
 
 
 class TrialStepSerializer(StrictSerializer):
@@ -219,6 +247,14 @@ class PersonProgressSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField()
 
 
+class CohortBoundSerializer(serializers.Serializer[Any]):
+    """The protocol's cohort, and how many of the trial's questions are about studies outside of it."""
+
+    name = serializers.CharField()
+    studies = serializers.IntegerField()
+    outside = serializers.IntegerField()
+
+
 class DesignSerializer(serializers.Serializer[Any]):
     """A trial's design as far as it is made: what keeps it from being frozen, what the screen found, progress."""
 
@@ -227,7 +263,9 @@ class DesignSerializer(serializers.Serializer[Any]):
     questions = serializers.IntegerField()
     arms = serializers.IntegerField()
     unanswered = serializers.IntegerField()
+    cohort = CohortBoundSerializer(allow_null=True)
     obstacles = serializers.ListField(child=serializers.CharField())
+    notes = serializers.ListField(child=serializers.CharField())
     screen = HitSerializer(many=True)
     progress = PersonProgressSerializer(many=True)
 
@@ -241,7 +279,9 @@ class NewReaderStudySerializer(StrictSerializer):
     design = serializers.ChoiceField(choices=ReaderStudy.Design.choices, default=ReaderStudy.Design.CROSSOVER)
     unit = serializers.ChoiceField(choices=ReaderStudy.Unit.choices, default=ReaderStudy.Unit.BREAST)
     reader_sees = serializers.ChoiceField(choices=ReaderStudy.Sees.choices, default=ReaderStudy.Sees.IMAGES)
-    model_sees = serializers.ChoiceField(choices=ReaderStudy.Sees.choices, default=ReaderStudy.Sees.IMAGES)
+    # Where it is not given: what the reader sees.
+    model_sees = serializers.ChoiceField(choices=ReaderStudy.Sees.choices, required=False)
+    show_earlier = serializers.BooleanField(default=False)
     scale = serializers.ChoiceField(choices=["birads", "forced_3_4"], default="birads")
     washout_days = small(28)
     prevalence_statement = serializers.CharField(max_length=300, allow_blank=True, default="")
@@ -267,7 +307,14 @@ class ReaderStudySerializer(serializers.ModelSerializer[ReaderStudy]):
         model = ReaderStudy
         fields = [
             *("id", "site", "name", "state", "design", "unit", "reader_sees", "model_sees", "scale"),
-            *("washout_days", "prevalence_statement", "design_sha256", "frozen_at", "locked_at"),
+            *(
+                "show_earlier",
+                "washout_days",
+                "prevalence_statement",
+                "design_sha256",
+                "frozen_at",
+                "locked_at",
+            ),
             *("created_at", "version", "is_simulated", "cases", "obstacles", "progress"),
         ]
 

@@ -8,12 +8,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotation.api_serializers import Turns
-from annotation.services.study_context import newest_report
 from evaluation.answers.dialogue import parts_of
 from evaluation.models import Arm, Aspect, Score, Slot, Trial
 from evaluation.services.access import DESIGNERS
 from evaluation.services.dialogues import conversation
-from evaluation.services.scoring import standing_scores
+from evaluation.services.scoring import form_revision, standing_scores
+from evaluation.services.shown_studies import shown_report
 from mammo.api.serializers import StrictSerializer
 
 LONGEST_DAY = 86_400.0
@@ -47,6 +47,7 @@ class TrialSerializer(serializers.ModelSerializer[Trial]):
             "scale_max",
             "raters_per_answer",
             "show_report",
+            "show_earlier",
             "aspects",
             "questions",
             "raters",
@@ -176,11 +177,8 @@ class FormDetailSerializer(serializers.ModelSerializer[Slot]):
 
     def get_report(self, slot: Slot) -> str:
         """The report without BI-RADS, where the trial shows it."""
-        study = slot.answer.question.question.study
-        if study is None or not slot.rater.trial.show_report:
-            return ""
-        report = newest_report(study)
-        return str(report.blanked) if report is not None else ""
+        asked = slot.answer.question
+        return shown_report(asked, asked.question.study, shows_report=slot.rater.trial.show_report)
 
     def get_has_images(self, slot: Slot) -> bool:
         """Whether the question came with a study."""
@@ -211,8 +209,8 @@ class FormDetailSerializer(serializers.ModelSerializer[Slot]):
         return FormAspectSerializer(found, many=True).data
 
     def get_revision(self, slot: Slot) -> int:
-        """Highest revision of its scores; 0 before the first. Send it back with the next scores."""
-        return max((score.revision for score in standing_scores(slot).values()), default=0)
+        """Moves with every save of the form; 0 before the first. Send it back with the next scores."""
+        return form_revision(slot)
 
 
 class ScoreSerializer(serializers.ModelSerializer[Score]):

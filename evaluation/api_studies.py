@@ -12,13 +12,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from evaluation import api_design_serializers as given_by
+from evaluation import api_draft_serializers as drafted_by
 from evaluation.models import Protocol, ReaderStudy
 from evaluation.services import protocols
 from evaluation.services import reader_studies as studies
-from evaluation.services.access import DESIGNERS
-from mammo.accounts.models import User
+from evaluation.services.access import DESIGNERS, require_designer
+from evaluation.services.amendments import amend_reader_study
+from evaluation.services.readings import withdraw_reader
+from mammo.accounts.models import Site, User
 from mammo.api.once import rows_made_once
-from mammo.api.schema import IDEMPOTENCY_KEY
+from mammo.api.schema import IDEMPOTENCY_KEY, posted
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
 from mammo.archive.models import Cohort
@@ -75,13 +78,20 @@ def designed_protocol(user: User, pk: uuid.UUID) -> Protocol:
     return found
 
 
+def _cohort_of(site: Site, pk: uuid.UUID) -> Cohort:
+    found = Cohort.objects.filter(site=site, pk=pk).first()
+    if found is None:
+        raise UserError(_("cohort: none of this id at this site"))
+    return found
+
+
 class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
     """Protocols of the sites where the account is researcher, statistician or admin."""
 
     model = Protocol
     serializer_class = given_by.ProtocolSerializer
     read_scope = Scope.READ_TRIALS
-    write_scopes = {"create": Scope.WRITE_TRIALS, "freeze": Scope.WRITE_TRIALS}
+    write_scopes = dict.fromkeys(("create", "change", "freeze", "fill_checklist"), Scope.WRITE_TRIALS)
 
     def rows(self) -> QuerySet[Protocol]:
         return Protocol.objects.visible_to(self.user).select_related("site")
@@ -101,9 +111,7 @@ class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
             raise UserError(_("site: none of this code where this account is researcher"))
         title, cohort = given.pop("title"), given.pop("cohort")
         if cohort is not None:
-            given["cohort"] = Cohort.objects.filter(site=site, pk=cohort).first()
-            if given["cohort"] is None:
-                raise UserError(_("cohort: none of this id at this site"))
+            given["cohort"] = _cohort_of(site, cohort)
         rows = rows_made_once(
             request,
             lambda: [protocols.create_protocol(title, site=site, by_user=self.user, **given)],
@@ -111,13 +119,25 @@ class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
         )
         return Response(given_by.ProtocolSerializer(rows[0]).data, status=201)
 
-    @extend_schema(
-        operation_id="protocols_freeze",
-        request=None,
-        responses=given_by.ProtocolSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("protocols_change_create", given_by.ChangedProtocolSerializer, given_by.ProtocolSerializer)
+    @action(detail=True, methods=["post"])
+    def change(self, request: Request, pk: uuid.UUID) -> Response:
+        """Change fields of a protocol that is not frozen; an older version is 409."""
+        row = self.get_object()
+        require_designer(row.site, self.user)
+        given = checked(given_by.ChangedProtocolSerializer, request)
+        version = given.pop("version")
+        if given.get("cohort") is not None:
+            given["cohort"] = _cohort_of(row.site, given["cohort"])
+
+        def act() -> list[Protocol]:
+            protocols.change_protocol(row, given, by_user=self.user, expected_version=version)
+            return [row]
+
+        rows_made_once(request, act, self.rows())
+        return Response(given_by.ProtocolSerializer(self.rows().get(pk=row.pk)).data)
+
+    @posted("protocols_freeze", None, given_by.ProtocolSerializer)
     @action(detail=True, methods=["post"])
     def freeze(self, request: Request, pk: uuid.UUID) -> Response:
         """Freeze a protocol by its hash; nothing of it changes afterwards."""
@@ -126,6 +146,21 @@ class ProtocolViewSet(ReadOnlyRoomViewSet[Protocol]):
         row.refresh_from_db()
         return Response(given_by.ProtocolSerializer(row).data)
 
+    @posted("protocols_checklist_create", drafted_by.ChecklistSerializer, given_by.ProtocolSerializer)
+    @action(detail=True, methods=["post"], url_path="checklist")
+    def fill_checklist(self, request: Request, pk: uuid.UUID) -> Response:
+        """Write what no row can fill of the reporting checklists, by item (`<checklist>.<item>`)."""
+        row = self.get_object()
+        require_designer(row.site, self.user)
+        given = checked(drafted_by.ChecklistSerializer, request)
+
+        def act() -> list[Protocol]:
+            protocols.fill_checklist(row, given["items"], by_user=self.user)
+            return [row]
+
+        rows_made_once(request, act, self.rows())
+        return Response(given_by.ProtocolSerializer(self.rows().get(pk=row.pk)).data)
+
 
 class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
     """Reader studies of the sites where the account is researcher, statistician or admin."""
@@ -133,7 +168,9 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
     model = ReaderStudy
     serializer_class = given_by.ReaderStudySerializer
     read_scope = Scope.READ_TRIALS
-    write_scopes = dict.fromkeys(("create", "add_cases", "add_reader", "step"), Scope.WRITE_TRIALS)
+    write_scopes = dict.fromkeys(
+        ("create", "add_cases", "add_reader", "step", "amend", "withdraw"), Scope.WRITE_TRIALS
+    )
 
     def rows(self) -> QuerySet[ReaderStudy]:
         return ReaderStudy.objects.visible_to(self.user).select_related("site", "protocol", "checkpoint")
@@ -164,13 +201,7 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
         )
         return Response(given_by.ReaderStudySerializer(rows[0]).data, status=201)
 
-    @extend_schema(
-        operation_id="reader_studies_cases_create",
-        request=given_by.CasesSerializer,
-        responses=given_by.ReaderStudySerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("reader_studies_cases_create", given_by.CasesSerializer, given_by.ReaderStudySerializer)
     @action(detail=True, methods=["post"], url_path="cases")
     def add_cases(self, request: Request, pk: uuid.UUID) -> Response:
         """Bring the studies of a cohort in that have pathology."""
@@ -181,13 +212,7 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
         proven = studies.with_pathology(cohort)
         return self._acted(request, row, lambda: studies.add_cases(row, proven, by_user=self.user))
 
-    @extend_schema(
-        operation_id="reader_studies_readers_create",
-        request=given_by.PersonSerializer,
-        responses=given_by.ReaderStudySerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("reader_studies_readers_create", given_by.PersonSerializer, given_by.ReaderStudySerializer)
     @action(detail=True, methods=["post"], url_path="readers")
     def add_reader(self, request: Request, pk: uuid.UUID) -> Response:
         """Let a doctor read."""
@@ -199,13 +224,7 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
 
         return self._acted(request, row, act)
 
-    @extend_schema(
-        operation_id="reader_studies_steps_create",
-        request=given_by.StudyStepSerializer,
-        responses=given_by.ReaderStudySerializer,
-        parameters=[IDEMPOTENCY_KEY],
-        filters=False,
-    )
+    @posted("reader_studies_steps_create", given_by.StudyStepSerializer, given_by.ReaderStudySerializer)
     @action(detail=True, methods=["post"], url_path="steps")
     def step(self, request: Request, pk: uuid.UUID) -> Response:
         """Freeze, open or lock."""
@@ -216,6 +235,40 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
             "lock": lambda: studies.lock_readings(row, by_user=self.user, reason=given["reason"]),
         }
         return self._acted(request, row, steps[given["step"]])
+
+    @posted(
+        "reader_studies_amendments_create",
+        drafted_by.StudyAmendmentSerializer,
+        given_by.ReaderStudySerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="amendments")
+    def amend(self, request: Request, pk: uuid.UUID) -> Response:
+        """Put on record what was done otherwise than planned."""
+        row, given = self.get_object(), checked(drafted_by.StudyAmendmentSerializer, request)
+        return self._acted(
+            request,
+            row,
+            lambda: amend_reader_study(row, given["text"], by_user=self.user, reason=given["reason"]),
+        )
+
+    @posted(
+        "reader_studies_withdrawals_create",
+        drafted_by.WithdrawnReaderSerializer,
+        given_by.ReaderStudySerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="withdrawals")
+    def withdraw(self, request: Request, pk: uuid.UUID) -> Response:
+        """Take a reader out of a running study; what they read stays on the record."""
+        row, given = self.get_object(), checked(drafted_by.WithdrawnReaderSerializer, request)
+
+        def act() -> None:
+            person = person_of(given["username"], row.site)
+            reader = row.readers.select_related("reader_study__site", "user").filter(user=person).first()
+            if reader is None:
+                raise UserError(_("username: no reader of this study"))
+            withdraw_reader(reader, given["reason"], by_user=self.user)
+
+        return self._acted(request, row, act)
 
     def _acted(self, request: Request, row: ReaderStudy, act: Act) -> Response:
         def acted() -> list[ReaderStudy]:

@@ -59,14 +59,17 @@ class EvaluationConfig(AppConfig):
         from evaluation.services import judged_work
         from evaluation.services.progress import forms_waiting
         from evaluation.services.readings import readings_waiting
-        from evaluation.services.writing import answers_waiting
+        from evaluation.services.shown_studies import mark_left_picture
+        from evaluation.services.writing import answers_waiting, writes_for_an_arm
         from mammo.archive.erasure import register_holder
         from mammo.archive.judged_work import register_judged_work
+        from mammo.archive.picture_holders import register_picture_leaving
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, Start, register_entry
 
         job_kinds.register()
         register_holder(holders.trials_that_hold)
+        register_picture_leaving(mark_left_picture)
         register_judged_work(judged_work.KIND, judged_work.form_as_work)
         register_judged_work(judged_work.WRITING, judged_work.writing_as_work)
         register_judged_work(judged_work.READING, judged_work.reading_as_work)
@@ -87,6 +90,7 @@ class EvaluationConfig(AppConfig):
                 label=_("Writing"),
                 url_name="evaluation:writing",
                 roles=frozenset({"author"}),
+                also=writes_for_an_arm,
                 order=42,
                 description=_("Answer patients' questions as a doctor of a study."),
                 waiting=answers_waiting,

@@ -18,6 +18,8 @@ NAMES = {
     "tripodllm": "TRIPOD-LLM",
     "chart": "CHART",
 }
+# Lists whose items we know by their published numbers. In the others the second half of a key is our own.
+NUMBERED = frozenset({"stard"})
 # Which lists a kind of study is reported by.
 OF_TRIALS = ("chart", "tripodllm")
 OF_READER_STUDIES = ("stard", "stardai", "claim")
@@ -28,7 +30,7 @@ class Item:
     """One item.
 
     Attributes:
-        key: `<checklist>.<number>`.
+        key: `<checklist>.<item>`; the item is the published number in NUMBERED lists, else a mark of our own.
         fact: name of the fact that fills it; empty where only an author can.
     """
 
@@ -44,8 +46,8 @@ class Item:
 
     @property
     def number(self) -> str:
-        """Its number in the list."""
-        return self.key.partition(".")[2]
+        """Its number in the published list; empty where the list's items are ours in words and order."""
+        return self.key.partition(".")[2] if self.checklist in NUMBERED else ""
 
     @property
     def text(self) -> str:

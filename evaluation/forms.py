@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
 from evaluation.models import Protocol, Trial
+from evaluation.statistics.names import PATIENT_CORRELATION
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Cohort
 from mammo.core.errors import UserError
@@ -66,8 +67,9 @@ def read_aspects(text: str) -> list[AspectDefinition]:
 
 
 class ProtocolForm(forms.Form):
-    """Everything that a protocol says."""
+    """Everything that a protocol says; a change carries the version that it was opened on."""
 
+    version = forms.IntegerField(widget=forms.HiddenInput)
     site = forms.ModelChoiceField(Site.objects.none(), label=_("Hospital"))
     title = forms.CharField(max_length=200, label=_("Title"))
     authors = forms.CharField(required=False, label=_("Authors"))
@@ -123,6 +125,8 @@ class ProtocolForm(forms.Form):
             field.queryset = rows
         if protocol is not None:
             del self.fields["site"]
+        else:
+            del self.fields["version"]
 
     def values(self) -> dict[str, Any]:
         """What the services of protocols take."""
@@ -147,7 +151,7 @@ def protocol_initial(protocol: Protocol) -> dict[str, Any]:
         *("multiplicity", "analysis_plan", "cohort"),
     )
     return {
-        **{name: getattr(protocol, name) for name in plain},
+        **{name: getattr(protocol, name) for name in ("version", *plain)},
         **protocol.primary_endpoint,
         **protocol.rules,
         "exclusions": "\n".join(map(str, protocol.exclusions)),
@@ -155,8 +159,9 @@ def protocol_initial(protocol: Protocol) -> dict[str, Any]:
 
 
 class TrialForm(forms.Form):
-    """Everything about a trial that is not its questions, arms or raters."""
+    """Everything about a trial that is not its questions, arms or raters; a change carries the version it saw."""
 
+    version = forms.IntegerField(widget=forms.HiddenInput)
     protocol = forms.ModelChoiceField(Protocol.objects.none(), label=_("Protocol"))
     name = forms.CharField(max_length=120, label=_("Name"))
     rater_title = forms.CharField(
@@ -180,6 +185,13 @@ class TrialForm(forms.Form):
     instructions = forms.CharField(required=False, label=_("Instructions"), widget=SHORT)
     show_report = forms.BooleanField(
         required=False, label=_("Raters and systems see the report without BI-RADS")
+    )
+    show_earlier = forms.BooleanField(
+        required=False,
+        label=_("Raters, and doctors who answer, see the patient's earlier study beside the present one"),
+        help_text=_(
+            "systems get the present study only; who reported either study scores none of its answers"
+        ),
     )
     raters_per_answer = forms.IntegerField(
         required=False,
@@ -205,6 +217,7 @@ class TrialForm(forms.Form):
         if trial is not None:
             del self.fields["protocol"], self.fields["name"]
             return
+        del self.fields["version"]
         field = self.fields["protocol"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = (
@@ -223,7 +236,7 @@ class TrialForm(forms.Form):
 
     def settings(self) -> dict[str, Any]:
         """What `change_trial` takes."""
-        left = ("protocol", "name", "aspects")
+        left = ("version", "protocol", "name", "aspects")
         return {name: value for name, value in self.cleaned_data.items() if name not in left}
 
 
@@ -260,3 +273,25 @@ class PowerForm(forms.Form):
     difference = forms.FloatField(label=_("Difference in points"), initial=2)
     hypothesis = forms.ChoiceField(choices=HYPOTHESIS_LABELS.items(), label=_("Hypothesis"))
     margin = forms.FloatField(required=False, min_value=0, label=_("Margin"))
+    per_patient = forms.FloatField(
+        required=False,
+        min_value=1,
+        max_value=100,
+        label=_("Questions per patient"),
+        help_text=_("their mean; left empty, that of the trial's questions"),
+    )
+    correlation = forms.FloatField(
+        required=False,
+        min_value=0,
+        max_value=1,
+        label=_("Correlation within a patient"),
+        initial=PATIENT_CORRELATION,
+        help_text=_("of what is the questions' own; an assumption unless a pilot tells it"),
+    )
+    wanted = forms.IntegerField(
+        required=False,
+        min_value=50,
+        max_value=99,
+        label=_("Wanted power, %"),
+        help_text=_("the numbers of raters and questions that reach it"),
+    )

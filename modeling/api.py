@@ -23,6 +23,7 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
     site = serializers.CharField(source="site.code")
     split = serializers.CharField(source="split.name", default=None, allow_null=True)
     counts = serializers.SerializerMethodField()
+    card = serializers.SerializerMethodField()
 
     class Meta:
         model = Snapshot
@@ -32,6 +33,7 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
             "name",
             "content_hash",
             "counts",
+            "card",
             "split",
             "export",
             "job",
@@ -43,6 +45,11 @@ class SnapshotSerializer(serializers.ModelSerializer[Snapshot]):
         """What the manifest counts; empty until it is frozen."""
         counts = snapshot.manifest.get("counts", {})
         return counts if isinstance(counts, dict) else {}
+
+    def get_card(self, snapshot: Snapshot) -> dict[str, Any]:
+        """How many facts its answers state and its labels support; empty until it is frozen."""
+        card = snapshot.manifest.get("card", {})
+        return card if isinstance(card, dict) else {}
 
 
 class RunSerializer(serializers.ModelSerializer[Run]):

@@ -13,12 +13,16 @@ class ModelingConfig(AppConfig):
     name = "modeling"
 
     def ready(self) -> None:
-        from mammo.archive.erasure import register_holder
+        from mammo.archive.erasure import register_eraser, register_holder
+        from mammo.archive.picture_holders import register_picture_destroyer, register_picture_holder
         from modeling import holders, job_kinds
         from modeling.services import exports
 
         job_kinds.register()
         register_holder(holders.snapshots_and_checkpoints_that_hold)
+        register_eraser(holders.destroy_training_sets)
+        register_picture_holder(holders.sets_that_hold_picture)
+        register_picture_destroyer(holders.destroy_sets_with)
         register_entry(
             Entry(
                 label=_("Weights handed on"),

@@ -35,7 +35,7 @@ def _names() -> dict[str, str]:
         "fused_auc": _("AUC from both"),
         "image_sensitivity": _("Sensitivity from images"),
         "image_specificity": _("Specificity from images"),
-        "density_probe": _("Density readable from the vectors (AUC)"),
+        "density_probe": _("Density readable from the vectors (share right, validation)"),
         "density_right": _("Right density stated"),
         "follows_swap": _("Answer follows exchanged images"),
         "category_right": _("Right BI-RADS category stated"),

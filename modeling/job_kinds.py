@@ -3,9 +3,11 @@
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from mammo.jobs import messages
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
 from modeling.services import consultations, exports, runs, snapshots, zero_shot
+from modeling.services.job_messages import MESSAGES
 from modeling.services.stages import SPECS
 
 TRAINING_FIGURES = {
@@ -20,7 +22,8 @@ TRAINING_FIGURES = {
 
 
 def register() -> None:
-    """Make this app's kinds known."""
+    """Make this app's kinds, and what they say, known."""
+    messages.register(*MESSAGES)
     register_kind(
         JobKind(
             name=snapshots.JOB_KIND,
@@ -39,6 +42,7 @@ def register() -> None:
             ingest=consultations.ingest,
             queue="gpu",
             label=_("Consultation"),
+            tells=False,
             figures={"tokens": _("Tokens"), "seconds": _("Seconds")},
         )
     )
@@ -69,6 +73,10 @@ def register() -> None:
             figures=TRAINING_FIGURES,
         )
     )
+    _register_stages()
+
+
+def _register_stages() -> None:
     for spec in SPECS:
         register_kind(
             JobKind(

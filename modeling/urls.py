@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from modeling.views import consultations, exports, runs, starting
+from modeling.views import consultations, exports, runs, starting, training_sets
 
 app_name = "modeling"
 urlpatterns = [
     path("runs/", runs.run_list, name="run-list"),
     path("runs/new/", starting.new_run, name="run-new"),
     path("snapshots/new/", starting.new_snapshot, name="snapshot-new"),
+    path("snapshots/<uuid:snapshot_id>/", training_sets.snapshot_page, name="snapshot"),
     path("runs/compare/", runs.compare, name="compare"),
     path("runs/<uuid:run_id>/", runs.run_page, name="run"),
     path("runs/<uuid:run_id>/repeat/", runs.repeat, name="repeat"),

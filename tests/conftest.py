@@ -3,11 +3,9 @@
 import asyncio
 import gc
 import os
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -15,13 +13,14 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connections
 from django.utils import translation
 
+from mammo.demo.browser import NONE_INSTALLED, installed
 from tests import migrated
 
 FLUSH_PATIENCE = 20.0
 
 ROOT = Path(__file__).resolve().parents[1]
 # One Chromium for the whole run: a second one inside the first is refused by playwright.
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.browser", "tests.quicker"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,11 +47,11 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Path of an installed Chromium."""
-    for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"):
-        if Path(path).exists():
-            return path
-    missing("no Chromium is installed (Debian: apt-get install chromium fonts-noto-cjk)")
-    raise AssertionError
+    path = installed()
+    if path is None:
+        missing(NONE_INSTALLED)
+        raise AssertionError
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -132,6 +131,7 @@ def _views_were_on_screen(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     monkeypatch.setattr(views_shown, "display_of", described)
     # Signing in then leads home, not to a display that was never described.
     monkeypatch.setattr(displays, "needs_description", lambda user, browser: False)
+    monkeypatch.setattr(displays, "hindrance", lambda user: "")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -161,33 +161,6 @@ def _flushes_may_empty_append_only_tables() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(flush.Command, "handle", handle)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _a_database_in_memory_waits_as_a_file_does() -> Iterator[None]:
-    """SQLite's shared cache in memory answers "table is locked" at once, where a file waits for its busy timeout.
-
-    A browser test writes while its page still asks for something: such a statement, which did nothing, is tried again.
-    """
-    from django.db.backends.sqlite3.base import SQLiteCursorWrapper
-
-    def patient(real: Callable[..., Any]) -> Callable[..., Any]:
-        def execute(self: Any, *arguments: Any) -> Any:
-            deadline = time.monotonic() + FLUSH_PATIENCE
-            while True:
-                try:
-                    return real(self, *arguments)
-                except sqlite3.OperationalError as error:
-                    if "table is locked" not in str(error) or time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.05)
-
-        return execute
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name in ("execute", "executemany"):
-            monkeypatch.setattr(SQLiteCursorWrapper, name, patient(getattr(SQLiteCursorWrapper, name)))
         yield
 
 

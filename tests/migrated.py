@@ -23,6 +23,8 @@ FOLDER = ROOT / ".pytest_cache" / "migrated"
 CODE = ("platform/mammo", "annotation", "modeling", "evaluation")
 # The name of a migrated database on the server of the run.
 TEMPLATE_VARIABLE = "MAMMO_TEST_TEMPLATE"
+MEMORY_NEEDED = 1 << 30
+PREFIX = "mammo-test-database-"
 
 
 def code_hash() -> str:
@@ -70,22 +72,51 @@ def put_into(home: Path) -> None:
 
 
 def start_from_a_copy(connection: Any) -> None:
-    """Have Django's test database begin as a copy of the migrated one."""
+    """Have Django's test database begin as a copy of the migrated one.
+
+    On SQLite it is a file, as in an installation: the server of a browser test then has connections of its own. One
+    in memory would be shared by all threads with its state, and a request in the middle of a transaction leaves the
+    test without autocommit (docs/log.md).
+    """
     if connection.vendor == "postgresql":
         connection.settings_dict["TEST"]["TEMPLATE"] = os.environ.get(TEMPLATE_VARIABLE)
         return
+    place = _in_memory()
+    remove_what_killed_runs_left(place)
+    folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=place)
+    file = Path(folder.name) / "test.sqlite3"
+    connection.settings_dict["TEST"]["NAME"] = str(file)
+    # Tests need no row to survive a power cut.
+    options = connection.settings_dict["OPTIONS"]
+    options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
     creation = connection.creation
-    make = creation._create_test_db
+    make, destroy = creation._create_test_db, creation._destroy_test_db
 
     def make_and_fill(*arguments: Any, **options: Any) -> str:
         name: str = make(*arguments, **options)
-        # Held for the whole run: a database in memory lives as long as somebody is connected.
-        creation.filled = sqlite3.connect(name, uri=True)
-        with contextlib.closing(sqlite3.connect(sqlite_file())) as source:
-            source.backup(creation.filled)
+        shutil.copyfile(sqlite_file(), file)
         return name
 
-    creation._create_test_db = make_and_fill
+    def destroy_with_its_folder(*arguments: Any, **options: Any) -> None:
+        destroy(*arguments, **options)
+        folder.cleanup()
+
+    creation._create_test_db, creation._destroy_test_db = make_and_fill, destroy_with_its_folder
+
+
+def remove_what_killed_runs_left(place: str | None) -> None:
+    """A run that was killed could not remove its database, and memory is nobody's to waste."""
+    for left in Path(place or tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = left.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdecimal() and not Path("/proc", owner).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _in_memory() -> str | None:
+    """A folder whose files lie in memory, where there is one with room for every process's database."""
+    shared = Path("/dev/shm")
+    roomy = os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > MEMORY_NEEDED
+    return str(shared) if roomy else None
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.everything import ON_POSTGRESQL
+
 ROOT = Path(__file__).resolve().parents[1]
 SUITE = """
 import threading, time
@@ -50,6 +52,15 @@ def pytest_on(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]"
     )  # fmt: skip
 
 
+def test_the_quick_run_takes_one_of_each_file_that_touches_the_database_and_all_others(
+    tmp_path: Path,
+) -> None:
+    done = pytest_on(tmp_path, "--collect-only", "-q", "--one-of-each-file", "-m", "not slow")
+    taken = {line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line}
+    others = {"test_pure", "test_skipped", "test_skipped_too", "test_that_hangs", "test_quick"}
+    assert taken == {"test_through_a_fixture", *others}, done.stdout + done.stderr
+
+
 def test_the_second_pass_takes_what_touches_the_database_and_nothing_else(tmp_path: Path) -> None:
     done = pytest_on(tmp_path, "--collect-only", "-q", "--database-only")
     taken = {line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line}
@@ -83,3 +94,19 @@ def test_a_test_that_hangs_ends_with_the_stacks_of_all_threads_and_the_others_go
 @pytest.mark.parametrize("option", ["faulthandler_timeout", "timeout"])
 def test_every_test_of_this_project_has_a_limit(pytestconfig: pytest.Config, option: str) -> None:
     assert float(pytestconfig.getini(option)) > 0
+
+
+@pytest.mark.slow
+def test_the_pass_on_postgresql_has_browsers_where_they_meet_locks_and_conflicts() -> None:
+    """Sign-in in place, two tabs, a double click; no other test of a browser."""
+    files = ["tests/annotation/test_browser.py", "tests/access/test_signing_in_again.py"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--database-only", "-m", ON_POSTGRESQL]
+    done = subprocess.run(
+        [*command, *files], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    taken = {line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line}
+    assert taken == {
+        "test_a_double_click_and_the_back_button_send_once",
+        "test_a_junior_types_on_and_signs_in_over_the_page",
+        "test_two_tabs_show_both_texts_and_lose_neither",
+    }, done.stdout + done.stderr

@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
         "export_id": written.export_id,
         "counts": written.counts,
         "folder": str(folder),
+        # Whose texts are in the files: the record is made for these picks or not at all.
+        "picked": [[line["id"], line["pick"]] for line in request["lineage"]],
     }
     write_jsonlines(answer_path, [row])
     return 0

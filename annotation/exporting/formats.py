@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from annotation.exporting.columns import as_arrow, columns_of
 from mammo.core.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -120,16 +121,31 @@ def _ranked(record: Record, rejected: str) -> Row:
     }
 
 
+def _read_history(record: Record) -> Row:
+    """A conversation whose earlier answers, which nobody corrected or picked, are read but not learned.
+
+    The last answer says so too: a loader that guesses the columns from the first rows must meet `loss` there.
+    """
+    earlier = [
+        {**message, "loss": False} if message["role"] == "assistant" else message
+        for message in _prompt(record)
+    ]
+    last = {**_assistant(record.answer), "loss": True}
+    return {"messages": [*earlier, last], "images": list(record.images)}
+
+
 def swift(records: Sequence[Record], *, preferences: bool) -> Files:
-    """ms-swift: whole conversations; a preference row adds `rejected_response`."""
+    """ms-swift: whole conversations, of which the last answer alone is learned; a preference row adds
+    `rejected_response`.
+    """
     files: Files = {}
     for split, chosen in _by_split(records).items():
         if chosen:
-            files[f"sft_{split}.jsonl"] = _lines(_conversation(record) for record in chosen)
+            files[f"sft_{split}.jsonl"] = _lines(map(_read_history, chosen))
         pairs = _pairs(chosen)
         if preferences and pairs:
             files[f"dpo_{split}.jsonl"] = _lines(
-                {**_conversation(record), "rejected_response": plain_text(rejected)}
+                {**_read_history(record), "rejected_response": plain_text(rejected)}
                 for record, rejected in pairs
             )
     return files
@@ -146,8 +162,11 @@ def _parts(messages: Iterable[Row], images: int) -> list[Row]:
 
 
 def _trl_sft(record: Record) -> Row:
-    messages = _parts([*_prompt(record), _assistant(record.answer)], len(record.images))
-    return {"messages": messages, "images": list(record.images)}
+    return {
+        "prompt": _parts(_prompt(record), len(record.images)),
+        "completion": _parts([_assistant(record.answer)], 0),
+        "images": list(record.images),
+    }
 
 
 def _trl_dpo(record: Record, rejected: str) -> Row:
@@ -159,8 +178,21 @@ def _trl_dpo(record: Record, rejected: str) -> Row:
     }
 
 
+def _text_only(row: Row) -> Row:
+    """The row as TRL's trainers of language models take it: texts, and no column of pictures."""
+    found: Row = {}
+    for name, messages in row.items():
+        if name != "images":
+            found[name] = [{"role": m["role"], "content": m["content"][-1]["text"]} for m in messages]
+    return found
+
+
 def trl(records: Sequence[Record], *, preferences: bool) -> Files:
-    """TRL: conversational rows with typed parts; `images` are paths (cast them with datasets' Image)."""
+    """TRL: conversational rows of a prompt and its completion, which alone is learned.
+
+    With typed parts and `images` (paths: cast them with datasets' Image) where the set has pictures, as plain texts
+    where it has none: a row of pictures is refused by a language model's trainer.
+    """
     return {name: _lines(rows) for name, rows in _trl_rows(records, preferences).items()}
 
 
@@ -172,6 +204,9 @@ def _trl_rows(records: Sequence[Record], preferences: bool) -> dict[str, list[Ro
         pairs = _pairs(chosen)
         if preferences and pairs:
             files[f"dpo_{split}.jsonl"] = [_trl_dpo(record, rejected) for record, rejected in pairs]
+    # One shape for all files of a set: loaders read them as one table.
+    if not any(record.images for record in records):
+        return {name: [_text_only(row) for row in rows] for name, rows in files.items()}
     return files
 
 
@@ -191,16 +226,21 @@ def parquet(
         writer = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise UserError(
-            "--format parquet: needs the package pyarrow; "
+            "format parquet: needs the package pyarrow; "
             "install it with `.venv/bin/pip install -c constraints.txt pyarrow`, or choose another format"
         ) from None
     files: Files = {}
+    pictured, packed = any(record.images for record in records), pictures is not None
     for name, rows in _trl_rows(records, preferences).items():
         if pictures is not None:
             for row in rows:
-                row["images"] = [{"bytes": pictures[image], "path": image} for image in row["images"]]
+                if "images" in row:
+                    row["images"] = [{"bytes": pictures[image], "path": image} for image in row["images"]]
+        columns = columns_of("parquet", name.partition("_")[0], pictured=pictured, packed=packed)
+        # One schema for the files of all sides, also of one without pictures: they are read as one table.
+        schema = pyarrow.schema([(column, as_arrow(pyarrow, shape)) for column, shape in columns.items()])
         target = io.BytesIO()
-        writer.write_table(pyarrow.Table.from_pylist(rows), target)
+        writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema), target)
         files[name.replace(".jsonl", ".parquet")] = target.getvalue()
     return files
 

@@ -19,6 +19,8 @@ CARD = "README.md"
 LINEAGE = "lineage.jsonl"
 HASH_PLACE = "@@CONTENT_HASH@@"
 IMAGES = ("reference", "packed")
+# Formats whose rows hold pictures; of all others they are files beside the rows.
+HOLDS_PICTURES = ("parquet",)
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,14 @@ class WrittenSet:
     counts: dict[str, int]
 
 
-def check_choice(format_name: str, images: str) -> None:
-    """Raises UserError where format or images are unknown, or do not go together."""
-    if format_name not in formats.WRITERS:
-        raise UserError(f"--format {format_name}: unknown; known: {', '.join(formats.WRITERS)}")
-    if images not in IMAGES:
-        raise UserError(f"--images {images}: unknown; known: {', '.join(IMAGES)}")
-    if images == "packed" and format_name != "parquet":
-        raise UserError("--images packed: only Parquet holds pictures in its rows; choose --format parquet")
+def choices() -> list[tuple[str, str]]:
+    """Every format with every way of its pictures that goes with it."""
+    return [(name, images) for name in formats.WRITERS for images in IMAGES if goes_together(name, images)]
+
+
+def goes_together(format_name: str, images: str) -> bool:
+    """Whether pictures can be packed into the rows of this format, where that is asked for."""
+    return images != "packed" or format_name in HOLDS_PICTURES
 
 
 def export_id_of(campaign: str, content_hash: str) -> str:
@@ -57,7 +59,8 @@ def write_training_set(request: Mapping[str, Any], folder: Path) -> WrittenSet:
     Raises:
         UserError: a picture is missing or can't be decoded, or the folder is not empty; nothing is left then.
     """
-    check_choice(request["format"], request["images"])
+    if (request["format"], request["images"]) not in choices():
+        raise UserError(f"format {request['format']} with pictures as {request['images']}: not written")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: exists and is not empty; give another folder")
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
@@ -75,19 +78,19 @@ def _write(part: Path, request: Mapping[str, Any]) -> WrittenSet:
     part.mkdir(parents=True)
     packed = request["images"] == "packed"
     pictures: dict[str, bytes] = {}
-    records = [_record_of(row, part, pictures if packed else None) for row in request["records"]]
+    samples = _pictures_first(request)
+    records = [_record_of(row, part, pictures if packed else None) for row, _line in samples]
     writer = formats.WRITERS[request["format"]]
     extra: dict[str, Any] = {"pictures": pictures} if packed else {}
     for name, data in writer(records, preferences=bool(request["preferences"]), **extra).items():
         write_atomically(part / name, data)
-    lineage = "".join(
-        json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in request["lineage"]
-    )
+    lineage = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for _row, line in samples)
     write_atomically(part / LINEAGE, lineage.encode())
     hashes = _hashes(part)
     lines = "".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items()))
     digest = hashlib.sha256(lines.encode()).hexdigest()
-    written = WrittenSet(digest, export_id_of(request["campaign_id"], digest), counts_of(records))
+    counts = counts_of(records, preferences=bool(request["preferences"]))
+    written = WrittenSet(digest, export_id_of(request["campaign_id"], digest), counts)
     manifest = {
         "campaign": request["campaign"],
         "export": written.export_id,
@@ -103,6 +106,16 @@ def _write(part: Path, request: Mapping[str, Any]) -> WrittenSet:
     write_atomically(part / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode())
     write_atomically(part / CARD, str(request["card"]).replace(HASH_PLACE, digest).encode())
     return written
+
+
+def _pictures_first(request: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Each record beside its lineage, those with pictures first, else in the order of the questions.
+
+    Loaders guess the columns from a file's first ten megabytes; trainers that load one file by themselves can't be
+    told them.
+    """
+    pairs = zip(request["records"], request["lineage"], strict=True)
+    return sorted(pairs, key=lambda pair: not pair[0]["images"])
 
 
 def _record_of(row: Mapping[str, Any], part: Path, pictures: dict[str, bytes] | None) -> formats.Record:
@@ -139,12 +152,12 @@ def _hashes(part: Path) -> dict[str, str]:
     }
 
 
-def counts_of(records: Sequence[formats.Record]) -> dict[str, int]:
-    """Samples, by side, pairs and pictures."""
+def counts_of(records: Sequence[formats.Record], *, preferences: bool) -> dict[str, int]:
+    """Samples, by side, pairs (none where they were not asked for) and pictures."""
     sides = Counter(record.split for record in records)
     return {
         "samples": len(records),
         **{split: sides[split] for split in formats.SPLITS},
-        "pairs": sum(len(record.rejected) for record in records),
+        "pairs": sum(len(record.rejected) for record in records) if preferences else 0,
         "images": len({name for record in records for name in record.images}),
     }

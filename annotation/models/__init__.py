@@ -8,7 +8,7 @@ from annotation.models.campaigns import (
     Phrase,
 )
 from annotation.models.choices import ErrorTag, FlagKind, NewsKind, ProposerContext, Purpose, SkipReason
-from annotation.models.endpoints import EndpointApproval, Transmission
+from annotation.models.endpoints import EndpointAllowance, EndpointApproval, EndpointUse, Transmission
 from annotation.models.exports import TrainingExport
 from annotation.models.facts import StatedFacts
 from annotation.models.judgements import Correction, Pick, PickEdit, Return
@@ -30,7 +30,9 @@ __all__ = [
     "Comment",
     "Correction",
     "Draft",
+    "EndpointAllowance",
     "EndpointApproval",
+    "EndpointUse",
     "ErrorTag",
     "Flag",
     "FlagKind",

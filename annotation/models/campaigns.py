@@ -1,6 +1,7 @@
 """Campaigns, who works on them, and what they work by."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models.choices import ProposerContext, Purpose
@@ -63,6 +64,12 @@ class Campaign(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the day by which its work is due is over, and the work is not ended."""
+        is_over = self.due_on is not None and self.due_on < timezone.localdate()
+        return is_over and self.state != self.State.CLOSED
 
 
 class InstructionVersion(AppendOnlyModel):

@@ -66,4 +66,5 @@ class NewsKind(models.TextChoices):
     FLAGGED = "flagged", _("A question was flagged")
     SKIPPED = "skipped", _("A question was skipped")
     INSTRUCTIONS = "instruct", _("The instructions changed")
+    GUIDELINE = "guideline", _("The guideline changed")
     APPROVAL = "approval", _("An endpoint waits for your approval")

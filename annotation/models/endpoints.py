@@ -1,11 +1,12 @@
-"""Which endpoints may be sent patients' cleaned texts, and what was sent."""
+"""Which endpoints may be sent patients' cleaned texts, what may be spent there, and what was sent."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models.questions import Question
-from annotation.querysets import EndpointApprovalQuerySet
+from annotation.querysets import EndpointApprovalQuerySet, TransmissionQuerySet
 from mammo.accounts.models import Site, User
+from mammo.archive.models import Study
 from mammo.core.models import AppendOnlyModel, TimedModel
 from mammo.jobs.models import Job
 
@@ -31,6 +32,10 @@ class EndpointApproval(TimedModel):
     decided_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(null=True)
     expires_on = models.DateField(help_text="last day on which it holds")
+    most_requests = models.PositiveIntegerField(null=True, help_text="that may be sent; null: without limit")
+    most_tokens = models.PositiveBigIntegerField(
+        null=True, help_text="of prompts and answers; null: without limit"
+    )
 
     objects = EndpointApprovalQuerySet.as_manager()
 
@@ -39,20 +44,72 @@ class EndpointApproval(TimedModel):
 
 
 class Transmission(AppendOnlyModel):
-    """One question was handed over to be sent to an endpoint: never its text, only its hash and size."""
+    """One question, or one study to be judged, was handed over to be sent to an endpoint: its hash and size, no text."""
 
     approval = models.ForeignKey(EndpointApproval, on_delete=models.PROTECT, related_name="transmissions")
-    question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="transmissions")
+    question = models.ForeignKey(
+        Question,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="transmissions",
+        help_text="empty: a study",
+    )
+    study = models.ForeignKey(
+        Study, null=True, on_delete=models.PROTECT, related_name="+", help_text="judged without a question"
+    )
     job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="+")
     attempt = models.PositiveIntegerField()
+    system = models.CharField(max_length=64, default="", help_text="key of the system in the job's request")
     characters = models.PositiveIntegerField()
     images = models.PositiveSmallIntegerField()
     payload_sha256 = models.CharField(max_length=64)
 
+    objects = TransmissionQuerySet.as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["question", "job", "attempt"], name="transmission_once")
+            models.UniqueConstraint(
+                fields=["approval", "question", "job", "attempt", "system"], name="transmission_once"
+            ),
+            models.UniqueConstraint(
+                fields=["approval", "study", "job", "attempt", "system"], name="transmission_of_study_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(question__isnull=False, study__isnull=True)
+                | models.Q(question__isnull=True, study__isnull=False),
+                name="transmission_of_question_or_study",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.question_id} to {self.approval_id}"
+        return f"{self.question_id or self.study_id} to {self.approval_id}"
+
+
+class EndpointAllowance(AppendOnlyModel):
+    """What one attempt of a job may spend at an endpoint: reserved before anything is sent."""
+
+    approval = models.ForeignKey(EndpointApproval, on_delete=models.PROTECT, related_name="allowances")
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="+")
+    attempt = models.PositiveIntegerField()
+    system = models.CharField(max_length=64, help_text="key of the system in the job's request")
+    requests = models.PositiveIntegerField(null=True, help_text="null: the approval has no limit")
+    tokens = models.PositiveBigIntegerField(null=True, help_text="null: the approval has no limit")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "attempt", "system"], name="endpoint_allowance_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"allowance under {self.approval_id}"
+
+
+class EndpointUse(AppendOnlyModel):
+    """What an attempt spent of its allowance, as the answering module told when it ended."""
+
+    allowance = models.OneToOneField(EndpointAllowance, on_delete=models.PROTECT, related_name="use")
+    requests = models.PositiveIntegerField()
+    tokens = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"use of {self.allowance_id}"

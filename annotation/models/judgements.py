@@ -112,6 +112,13 @@ class Return(AboutQuestion, AppendOnlyModel):
     round = models.PositiveSmallIntegerField()
     reason_codes = models.JSONField(default=list)
     reason = EncryptedTextField()
+    instruction_version = models.PositiveIntegerField(
+        null=True, help_text="that the senior was shown; empty: sent back before this was kept"
+    )
+    guideline_version = models.PositiveIntegerField(
+        null=True, help_text="that the senior was shown; empty: sent back before this was kept"
+    )
+    active_seconds = models.FloatField(null=True, help_text="empty: sent back before this was kept")
     is_simulated = models.BooleanField(default=False)
 
     class Meta:

@@ -11,7 +11,7 @@ from annotation.querysets import ProposalQuerySet, QuestionQuerySet, QuestionUpl
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Study
 from mammo.core.choices import Language
-from mammo.core.encryption import EncryptedJSONField, EncryptedTextField
+from mammo.core.encryption import EncryptedJSONField, EncryptedTextField, ErasedText
 from mammo.core.models import AppendOnlyModel, TimedModel, VersionedModel
 from mammo.jobs.models import Job
 
@@ -73,6 +73,16 @@ class Question(VersionedModel):
         """No data manager has read the cleaned wording (as `UNCONFIRMED` in the queries)."""
         unread = self.stage in (Question.Stage.NEW, Question.Stage.WITHDRAWN)
         return unread and self.cleaned_by_id is None and not self.is_practice
+
+    @property
+    def is_erased(self) -> bool:
+        """Her patient withdrew: nothing of the question can be read, and nothing more is written about it."""
+        return isinstance(self.turns, ErasedText)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of `turns`, oldest first; one tombstone after her patient's erasure."""
+        return [str(self.turns)] if self.is_erased else list(self.turns)
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of her patient; of the site for a question without one."""
@@ -167,6 +177,7 @@ class TabletLink(TimedModel):
     patient = models.ForeignKey(Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     language = models.CharField(max_length=3, choices=Language)
+    pool = models.CharField(max_length=40, blank=True, help_text="of the question that she will ask")
     token_sha256 = models.CharField(max_length=64, unique=True)
     consent_text = models.TextField(help_text="as she saw it")
     by_user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

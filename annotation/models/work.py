@@ -18,6 +18,8 @@ class Draft(AboutQuestion, VersionedModel):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="drafts")
     purpose = models.CharField(max_length=10, choices=Purpose)
     content = EncryptedJSONField()
+    page = models.UUIDField(null=True, help_text="the open page that saved last; empty: a program did")
+    page_save = models.PositiveIntegerField(default=0, help_text="which of that page's saves it was")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["question", "user", "purpose"], name="draft_once")]
@@ -112,7 +114,8 @@ class Notification(TimedModel):
     campaign = models.ForeignKey(Campaign, null=True, on_delete=models.CASCADE, related_name="+")
     question = models.ForeignKey(Question, null=True, on_delete=models.CASCADE, related_name="+")
     read_at = models.DateTimeField(null=True)
-    sent_at = models.DateTimeField(null=True, help_text="by e-mail or webhook, where these are switched on")
+    sent_at = models.DateTimeField(null=True, help_text="by e-mail, where that is switched on")
+    posted_at = models.DateTimeField(null=True, help_text="by webhook, where that is switched on")
 
     objects = NotificationQuerySet.as_manager()
 

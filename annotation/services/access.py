@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 from annotation.models import Campaign, CampaignMember, Correction, Question
 from annotation.querysets import ROLE_FOR
 from mammo.accounts.models import Site, User
+from mammo.core.encryption import withdrew
 from mammo.core.errors import NotAllowedError, WrongStateError
 
 
@@ -62,6 +63,26 @@ def require_open(campaign: Campaign) -> None:
     """
     if campaign.state != Campaign.State.OPEN:
         raise WrongStateError(_("The campaign “%(name)s” is not open.") % {"name": campaign.name})
+
+
+def require_not_erased(question: Question) -> None:
+    """Let questions pass whose patient has not withdrawn.
+
+    Raises:
+        WrongStateError: nothing more is written about her.
+    """
+    if question.is_erased:
+        raise withdrew()
+
+
+def require_not_closed(campaign: Campaign) -> None:
+    """Let drafts and open campaigns pass.
+
+    Raises:
+        WrongStateError: the campaign is closed.
+    """
+    if campaign.state == Campaign.State.CLOSED:
+        raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
 
 
 def require_not_own(question: Question, by_user: User) -> None:

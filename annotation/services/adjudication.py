@@ -10,7 +10,7 @@ from annotation.models import Correction, Draft, Pick, Purpose, Question
 from annotation.reasons import PickReason
 from annotation.services import leases, stages, stated_facts
 from annotation.services.access import is_simulated, require_member
-from annotation.services.campaigns import current_instructions
+from annotation.services.campaigns import shown_instructions
 from annotation.services.picks import begun, checked_codes
 from annotation.services.wording import plain
 from mammo.accounts import audit
@@ -33,6 +33,7 @@ def adjudicate(
     reason_codes: Sequence[str] = (),
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    instruction_version: int | None = None,
 ) -> Pick:
     """Uphold one of the seniors' picks (with its wording), or take another corrected answer; the question is done.
 
@@ -62,7 +63,7 @@ def adjudicate(
             reason_codes=checked_codes(reason_codes, PickReason.values),
             reason=said,
             active_seconds=max(active_seconds, 0.0),
-            instruction_version=current_instructions(question.campaign),
+            instruction_version=shown_instructions(question.campaign, instruction_version),
             is_simulated=is_simulated(question, by_user),
         )
         stated_facts.read_picks([row])

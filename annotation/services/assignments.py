@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, CampaignMember, Lease, NewsKind, Purpose, Question
+from annotation.models import Campaign, Lease, NewsKind, Purpose, Question
 from annotation.querysets import STAGE_FOR
 from annotation.services import leases, stages
 from annotation.services.access import require_member, require_not_own, require_researcher
@@ -20,7 +20,7 @@ def assign(question: Question, user: User, purpose: str, *, by_user: User) -> Le
 
     Raises:
         NotAllowedError: `by_user` is no researcher of the site, or `user` may not do this work.
-        WrongStateError: all seats are taken.
+        WrongStateError: all seats are taken, or the campaign is closed.
     """
     require_researcher(question.campaign.site, by_user)
     with transaction.atomic():
@@ -171,18 +171,3 @@ def _fill_seats(
             break  # all seats are taken
         given[person.username] += 1
     return sum(given.values()) > before
-
-
-def set_pool(member: CampaignMember, pool: str, *, by_user: User) -> None:
-    """Put a member into a pool; the empty name is none."""
-    require_researcher(member.campaign.site, by_user)
-    with transaction.atomic():
-        CampaignMember.objects.filter(pk=member.pk).update(pool=pool.strip()[:40])
-        audit.record(
-            "annotation.pool_changed",
-            by_user=by_user,
-            on=member.campaign,
-            site=member.campaign.site,
-            user=str(member.user_id),
-            pool=pool.strip()[:40],
-        )

@@ -8,8 +8,10 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, Correction, GuidelineVersion, Pick
-from annotation.services.access import require_researcher
+from annotation.models import Campaign, Correction, GuidelineVersion, NewsKind, Pick
+from annotation.services import stages
+from annotation.services.access import require_not_closed, require_researcher
+from annotation.services.news import people_in, tell
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.choices import Language
@@ -108,6 +110,15 @@ def is_answered(campaign: Campaign) -> bool:
     )
 
 
+def _refuse_answered(campaign: Campaign, frozen: Collection[str]) -> None:
+    """Stop who would change what raters have seen; an answer that is just being sent in is waited for."""
+    stages.lock_all(campaign)
+    if is_answered(Campaign.objects.select_for_update().get(pk=campaign.pk)):
+        raise WrongStateError(
+            _("%(names)s: frozen, since the first answer was sent in") % {"names": ", ".join(frozen)}
+        )
+
+
 def change_settings(
     campaign: Campaign, *, by_user: User, expected_version: int, **settings: Any
 ) -> list[str]:
@@ -124,14 +135,11 @@ def change_settings(
     changed = {name: value for name, value in checked.items() if getattr(campaign, name) != value}
     if not changed:
         return []
-    if campaign.state == Campaign.State.CLOSED:
-        raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
+    require_not_closed(campaign)
     frozen = sorted(FROZEN & set(changed))
     with transaction.atomic():
-        if frozen and is_answered(Campaign.objects.select_for_update().get(pk=campaign.pk)):
-            raise WrongStateError(
-                _("%(names)s: frozen, since the first answer was sent in") % {"names": ", ".join(frozen)}
-            )
+        if frozen:
+            _refuse_answered(campaign, frozen)
         save_versioned(campaign, expected_version=expected_version, changes=changed)
         audit.record(
             "annotation.campaign_changed",
@@ -146,13 +154,18 @@ def change_settings(
 def change_guideline(
     campaign: Campaign, text: str, *, edition: str, by_user: User, expected_version: int
 ) -> GuidelineVersion:
-    """Store a new wording of the guideline that error tags cite; earlier versions stand as they were.
+    """Store a new wording of the guideline that error tags cite.
+
+    Earlier versions stand as they were; members of a campaign that is not a draft are told.
 
     Raises:
+        NotAllowedError: not a researcher of the site.
+        WrongStateError: the campaign is closed.
         UserError: the edition has no name: a citation would say nothing.
         StaleVersionError: someone changed the campaign in between.
     """
     require_researcher(campaign.site, by_user)
+    require_not_closed(campaign)
     if not edition.strip():
         raise UserError(_("edition: empty; name the guideline and its edition or year"))
     wording, named = _text("guideline", text), edition.strip()[:120]
@@ -166,6 +179,8 @@ def change_guideline(
             text=wording,
             by_user=by_user,
         )
+        if campaign.state != Campaign.State.DRAFT:
+            tell(people_in(campaign), NewsKind.GUIDELINE, campaign=campaign, by_user=by_user)
         audit.record(
             "annotation.guideline_changed",
             by_user=by_user,
@@ -181,3 +196,29 @@ def current_guideline(campaign: Campaign) -> int:
     """Number of the guideline that stands now; 0 where there is none."""
     found = GuidelineVersion.objects.filter(campaign=campaign).aggregate(newest=Max("number"))["newest"]
     return int(found or 0)
+
+
+def editions_of(campaign: Campaign) -> dict[int, str]:
+    """Names of the guideline's editions by the numbers of its versions."""
+    return dict(GuidelineVersion.objects.filter(campaign=campaign).values_list("number", "edition"))
+
+
+def shown_guideline(campaign: Campaign, shown: int | None) -> GuidelineVersion | None:
+    """The guideline from which errors are cited: the one that was shown, else the one that stands; None: there is none.
+
+    Args:
+        shown: number that the page or caller held; 0: there was none; None: it does not say.
+
+    Raises:
+        UserError: the campaign has no guideline of this number.
+    """
+    number = current_guideline(campaign) if shown is None else shown
+    if number == 0:
+        return None
+    version = GuidelineVersion.objects.filter(campaign=campaign, number=number).first()
+    if version is None:
+        raise UserError(
+            _("guideline_version: this campaign has no guideline of number %(number)s; open the page again")
+            % {"number": number}
+        )
+    return version

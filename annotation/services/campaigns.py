@@ -1,11 +1,12 @@
 """Campaigns: made by a researcher, opened, worked on by named people, closed."""
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,47 +19,28 @@ from annotation.models import (
     Proposal,
     ProposerContext,
     Purpose,
-    Question,
 )
-from annotation.querysets import ROLE_FOR, STAGE_FOR
-from annotation.services.access import require_researcher
+from annotation.querysets import ROLE_FOR
+from annotation.services import stages
+from annotation.services.access import require_not_closed, require_researcher
 from annotation.services.campaign_settings import OTHER_SETTINGS, checked_settings
-from annotation.services.news import tell
+from annotation.services.news import people_in, tell
+from annotation.services.proposer_parameters import checked_parameters
+from annotation.services.proposer_specs import checked_spec, require_readable
 from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
+from mammo.core.begun_names import only_one_beginning
 from mammo.core.choices import Language
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.versions import save_versioned
+from mammo.jobs import services as jobs
+from mammo.jobs.models import Job
 
 # Largest seed that a PositiveBigIntegerField holds on every database.
 SEED_LIMIT = 2**63 - 1
-# As the answering module knows them (modeling.inference.answer.build_system).
-PROPOSER_KINDS = ("transformers", "vision_language", "mammovlm", "openai", "file")
-
-
-def require_readable(proposer: Mapping[str, Any], context: str) -> None:
-    """Let a proposer pass that can read what the campaign hands over.
-
-    Raises:
-        UserError: it is to see images and reads none.
-    """
-    if context != ProposerContext.IMAGES:
-        return
-    mode = dict(proposer.get("capabilities") or {}).get("image_mode", "none")
-    if proposer.get("kind") == "transformers":
-        raise UserError(
-            _(
-                "proposer_context: a language model reads no mammograms; choose another proposer, or what it sees"
-            )
-        )
-    if proposer.get("kind") == "openai" and mode == "none":
-        raise UserError(
-            _(
-                "proposer_context: this endpoint is sent no mammograms (proposer.capabilities.image_mode is none); "
-                "set it to data_url, or choose what it sees"
-            )
-        )
+# Kind of the job that asks a campaign's proposer.
+PROPOSING = "annotation.propose"
 
 
 def create_campaign(
@@ -100,7 +82,7 @@ def create_campaign(
             by_user=by_user,
             proposer=dict(proposer),
             proposer_context=proposer_context,
-            parameters=dict(parameters or {}),
+            parameters=checked_parameters(parameters or {}),
             languages=list(languages),
             instructions=instructions,
             overlap=overlap,
@@ -130,11 +112,7 @@ def _check(
         raise UserError(_("name: empty; give the campaign a name"))
     if Campaign.objects.filter(site=site, name=name.strip()).exists():
         raise UserError(_("name: a campaign “%(name)s” exists at this site already") % {"name": name})
-    if proposer.get("kind") not in PROPOSER_KINDS:
-        raise UserError(
-            _("proposer: kind %(kind)r is unknown; known: %(known)s")
-            % {"kind": proposer.get("kind"), "known": ", ".join(PROPOSER_KINDS)}
-        )
+    checked_spec(proposer)
     if context not in ProposerContext.values:
         raise UserError(
             _("proposer_context: %(context)r is unknown; known: %(known)s")
@@ -151,19 +129,22 @@ def _check(
 
 
 def campaign_by_name(name: str, *, site: Site | None = None) -> Campaign:
-    """Return the campaign of this name (or id).
+    """Return the campaign of this name, or of its only beginning.
 
     Raises:
         UserError: there is none, or several sites have one of this name.
     """
-    found = (
-        Campaign.objects.filter(name=name) if site is None else Campaign.objects.filter(name=name, site=site)
-    )
-    campaigns = list(found.select_related("site")[:2])
+    rows = Campaign.objects.select_related("site")
+    if site is not None:
+        rows = rows.filter(site=site)
+    campaigns = list(rows.filter(name=name)[:2])
     if len(campaigns) > 1:
         raise UserError(
             _("campaign %(name)r: several sites have one of this name; add --site") % {"name": name}
         )
+    begun = only_one_beginning(rows, name) if not campaigns else None
+    if begun is not None:
+        return begun
     if not campaigns:
         known = ", ".join(Campaign.objects.order_by("name").values_list("name", flat=True)) or "none yet"
         raise UserError(
@@ -180,9 +161,12 @@ def change_instructions(
     Earlier versions stand as they were; members of a campaign that is not a draft are told.
 
     Raises:
+        NotAllowedError: not a researcher of the site.
+        WrongStateError: the campaign is closed.
         StaleVersionError: someone changed the campaign in between.
     """
     require_researcher(campaign.site, by_user)
+    require_not_closed(campaign)
     text = plain(text)
     with transaction.atomic():
         save_versioned(campaign, expected_version=expected_version, changes={"instructions": text})
@@ -198,15 +182,31 @@ def change_instructions(
     return version
 
 
-def people_in(campaign: Campaign) -> QuerySet[User]:
-    """Everybody who works on the campaign."""
-    return User.objects.filter(pk__in=campaign.members.values("user"), is_active=True)
-
-
 def current_instructions(campaign: Campaign) -> int:
     """Number of the instructions that stand now."""
     number = InstructionVersion.objects.filter(campaign=campaign).aggregate(newest=Max("number"))["newest"]
     return int(number or 0)
+
+
+def shown_instructions(campaign: Campaign, shown: int | None) -> int:
+    """Number of the instructions under which something is judged: those that were shown, else those that stand now.
+
+    Args:
+        shown: number that the page or caller held; 0: there were none; None: it does not say.
+
+    Raises:
+        UserError: the campaign has no instructions of this number.
+    """
+    if shown is None:
+        return current_instructions(campaign)
+    if shown != 0 and not InstructionVersion.objects.filter(campaign=campaign, number=shown).exists():
+        raise UserError(
+            _(
+                "instruction_version: this campaign has no instructions of number %(number)s; open the page again"
+            )
+            % {"number": shown}
+        )
+    return shown
 
 
 def add_member(
@@ -251,19 +251,14 @@ def add_member(
 def remove_member(member: CampaignMember, *, by_user: User) -> None:
     """Let an account work here no longer; what it did stays, what it holds is free again.
 
-    Drafts stay; a question that was assigned to the person goes back to the pool.
+    Drafts stay; a question that was assigned to the person, be it for a later stage, goes back to the pool.
     """
     campaign = member.campaign
     require_researcher(campaign.site, by_user)
     with transaction.atomic():
-        held = Lease.objects.filter(
-            question__campaign=campaign,
-            user=member.user,
-            purpose=member.purpose,
-            question__stage=STAGE_FOR[member.purpose],
-        )
-        waiting = Question.objects.filter(campaign=campaign).done_by(member.user, member.purpose)
-        held.exclude(question__in=waiting).delete()
+        Lease.objects.unsettled().filter(
+            question__campaign=campaign, user=member.user, purpose=member.purpose
+        ).delete()
         CampaignMember.objects.filter(pk=member.pk).delete()
         audit.record(
             "annotation.member_removed",
@@ -282,25 +277,32 @@ def change_proposer(
     proposer: Mapping[str, Any],
     parameters: Mapping[str, Any] | None = None,
     proposer_context: str | None = None,
+    seed: int | None = None,
 ) -> None:
     """Name another proposing system; what raters have seen is frozen, so only before the first proposal.
 
+    Args:
+        parameters: temperature, top_p, max_new_tokens, most_draws; None: as they are.
+        seed: decides sampling and shown orders; None: as it is.
+
     Raises:
-        WrongStateError: proposals exist.
-        UserError: the spec has no known kind, or can't read what the campaign hands over.
+        WrongStateError: proposals exist or are being made.
+        UserError: the spec or a parameter can't be used, or the system can't read what the campaign hands over.
     """
     require_researcher(campaign.site, by_user)
     if Proposal.objects.filter(question__campaign=campaign).exists():
         raise WrongStateError(_("Proposals exist already: the proposer of this campaign is frozen."))
-    if proposer.get("kind") not in PROPOSER_KINDS:
-        raise UserError(
-            _("proposer: kind %(kind)r is unknown; known: %(known)s")
-            % {"kind": proposer.get("kind"), "known": ", ".join(PROPOSER_KINDS)}
+    if Job.objects.filter(kind=PROPOSING, about_id=str(campaign.pk)).unfinished().exists():
+        raise WrongStateError(
+            _("Proposals are being made: wait for that job, or cancel it on the page of jobs.")
         )
+    spec = checked_spec(proposer)
     require_readable(proposer, campaign.proposer_context if proposer_context is None else proposer_context)
-    changes: dict[str, Any] = {"proposer": dict(proposer)}
+    changes: dict[str, Any] = {"proposer": spec}
     if parameters is not None:
-        changes["parameters"] = dict(parameters)
+        changes["parameters"] = checked_parameters(parameters)
+    if seed is not None:
+        changes["seed"] = seed
     if proposer_context is not None:
         changes["proposer_context"] = proposer_context
     with transaction.atomic():
@@ -332,13 +334,25 @@ def open_campaign(campaign: Campaign, *, by_user: User) -> None:
 def close_campaign(campaign: Campaign, *, by_user: User, reason: str = "") -> None:
     """Close an open campaign: its questions can be read and exported, not worked on.
 
+    Jobs that ask its proposer are stopped: nothing more is handed over.
+
     Raises:
         WrongStateError: it is not open.
     """
     require_researcher(campaign.site, by_user)
     if campaign.state != Campaign.State.OPEN:
         raise WrongStateError(_("Only an open campaign can be closed."))
-    _move(campaign, Campaign.State.CLOSED, "closed_at", by_user, reason)
+    with transaction.atomic():
+        _stop_proposing(campaign)
+        # What is being sent in comes before, or meets the closed campaign.
+        stages.lock_all(campaign)
+        _move(campaign, Campaign.State.CLOSED, "closed_at", by_user, reason)
+
+
+def _stop_proposing(campaign: Campaign) -> None:
+    for job in Job.objects.filter(kind=PROPOSING, about_id=str(campaign.pk)).unfinished():
+        with contextlib.suppress(WrongStateError):  # it ended meanwhile
+            jobs.cancel(job, by_user=None)
 
 
 def _move(campaign: Campaign, state: str, stamp: str, by_user: User, reason: str = "") -> None:

@@ -9,11 +9,20 @@ from django.utils.translation import gettext as _
 
 from annotation.edit_distance import levenshtein
 from annotation.markdown_text import sections_of
-from annotation.models import Correction, Draft, ErrorTag, Proposal, Purpose, Question
+from annotation.models import (
+    Correction,
+    Draft,
+    ErrorTag,
+    GuidelineVersion,
+    Lease,
+    Proposal,
+    Purpose,
+    Question,
+)
 from annotation.services import collisions, leases, stages
 from annotation.services.access import is_simulated, require_member
-from annotation.services.campaign_settings import current_guideline
-from annotation.services.campaigns import current_instructions
+from annotation.services.campaign_settings import shown_guideline
+from annotation.services.campaigns import shown_instructions
 from annotation.services.drafts import require_draft_version
 from annotation.services.shown_orders import was_shown
 from annotation.services.study_context import facts_of
@@ -58,23 +67,27 @@ def submit_corrections(
     active_seconds: float = 0.0,
     expected_revision: int | None = None,
     draft_version: int | None = None,
+    instruction_version: int | None = None,
+    guideline_version: int | None = None,
 ) -> list[Correction]:
     """Store a junior's corrections of all proposals; with enough juniors the question goes on to the seniors.
 
     A second submission by the same junior is a new revision that points at the first one; it is refused once
-    a senior has seen the texts.
+    a senior has seen the texts, or holds the question and may be opening it at this moment.
 
     Args:
         active_seconds: time at work on the question; shared out evenly over the rows.
         expected_revision: the account's latest revision of this round that the page was made from (0: none).
         draft_version: version of the draft that the page holds (0: none).
+        instruction_version, guideline_version: numbers of what was shown (None: what stands now).
 
     Raises:
         NotAllowedError: the account does not correct in this campaign.
         WrongStateError: the question is not to be corrected now, or the seats are taken by others.
         StaleVersionError: another page of the same account saved or sent something newer, or another person
             did the work or sits at it; carries what stands now.
-        UserError: not all proposals are settled, or an item contradicts itself (names the proposal).
+        UserError: not all proposals are settled, an item contradicts itself (names the proposal), or the campaign
+            never had these instructions or this guideline.
     """
     require_member(question.campaign, by_user, Purpose.CORRECT)
     given = {item.proposal: item for item in items}
@@ -85,19 +98,14 @@ def submit_corrections(
         earlier = _earlier(question, by_user)
         _refuse_stale(question, earlier, expected_revision)
         require_draft_version(question, by_user=by_user, purpose=Purpose.CORRECT, version=draft_version)
-        if question.stage == Question.Stage.CORRECTED and any(
-            row.round == question.round for row in earlier.values()
-        ):
-            if was_shown(question, Purpose.PICK):
-                raise WrongStateError(_("A senior has begun to choose: these corrections stand as they are."))
-        else:
-            collisions.refuse_taken(question, by_user, Purpose.CORRECT)
-            stages.require_stage(question, Question.Stage.PROPOSED)
+        _refuse_settled(question, earlier, by_user)
         proposals = Proposal.objects.current(question).select_related("question__campaign")
-        settled = [_settled(proposal, given, earlier) for proposal in proposals]
+        guideline = shown_guideline(question.campaign, guideline_version)
+        settled = [_settled(proposal, given, earlier, guideline) for proposal in proposals]
         _refuse_strangers(settled, given)
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.CORRECT))
-        rows = _store(question, settled, warned, by_user, active_seconds)
+        instructions = shown_instructions(question.campaign, instruction_version)
+        rows = _store(question, settled, warned, by_user, active_seconds, instructions, guideline)
         Draft.objects.filter(question=question, user=by_user, purpose=Purpose.CORRECT).delete()
         _move_on(question)
         audit.record(
@@ -129,8 +137,25 @@ def _refuse_stale(
         )
 
 
+def _refuse_settled(question: Question, earlier: Mapping[uuid.UUID, Correction], by_user: User) -> None:
+    if question.stage == Question.Stage.CORRECTED and any(
+        row.round == question.round for row in earlier.values()
+    ):
+        if was_shown(question, Purpose.PICK):
+            raise WrongStateError(_("A senior has begun to choose: these corrections stand as they are."))
+        seats = Lease.objects.standing().filter(question=question, purpose=Purpose.PICK, round=question.round)
+        if seats.exists():
+            raise WrongStateError(_("A senior has this question now: these corrections stand as they are."))
+    else:
+        collisions.refuse_taken(question, by_user, Purpose.CORRECT)
+        stages.require_stage(question, Question.Stage.PROPOSED)
+
+
 def _settled(
-    proposal: Proposal, given: Mapping[uuid.UUID, CorrectionItem], earlier: Mapping[uuid.UUID, Correction]
+    proposal: Proposal,
+    given: Mapping[uuid.UUID, CorrectionItem],
+    earlier: Mapping[uuid.UUID, Correction],
+    guideline: GuidelineVersion | None,
 ) -> Settled:
     item = given.get(proposal.pk)
     if item is None:
@@ -153,7 +178,7 @@ def _settled(
             _("error_tags: %(unknown)r is unknown; known: %(known)s")
             % {"unknown": unknown[0], "known": ", ".join(ErrorTag.values)}
         )
-    _require_citations(proposal, item)
+    _require_citations(item, guideline)
     if item.no_change and text != proposed:
         raise UserError(_("Proposal %(id)s: marked “no change needed”, but its text was changed.") % where)
     if item.no_change and item.error_tags:
@@ -165,8 +190,8 @@ def _settled(
     return Settled(proposal, item, text, earlier.get(proposal.pk))
 
 
-def _require_citations(proposal: Proposal, item: CorrectionItem) -> None:
-    known = {section.code for section in sections_of(proposal.question.campaign.guideline)}
+def _require_citations(item: CorrectionItem, guideline: GuidelineVersion | None) -> None:
+    known = {section.code for section in sections_of(guideline.text)} if guideline is not None else set()
     for tag, code in item.citations.items():
         if tag not in item.error_tags:
             raise UserError(
@@ -202,8 +227,9 @@ def _store(
     warned: Mapping[uuid.UUID, list[str]],
     by_user: User,
     active_seconds: float,
+    instructions: int,
+    guideline: GuidelineVersion | None,
 ) -> list[Correction]:
-    instructions, guideline = current_instructions(question.campaign), current_guideline(question.campaign)
     rows = []
     for one in settled:
         same_round = one.replaces is not None and one.replaces.round == question.round
@@ -218,7 +244,7 @@ def _store(
                 no_change=one.item.no_change,
                 error_tags=sorted(set(one.item.error_tags)),
                 citations=dict(one.item.citations),
-                guideline_version=guideline,
+                guideline_version=guideline.number if guideline is not None else 0,
                 warnings=warned[one.proposal.pk],
                 notes=plain(one.item.notes)[:LONGEST_REMARK],
                 edit_distance=levenshtein(plain(one.proposal.text), one.text),

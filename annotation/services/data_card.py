@@ -1,11 +1,22 @@
 """The card that lies beside a training set: what is in it, how it came about, who decided."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from annotation.models import Campaign
+from annotation.exporting.formats import SPLITS
+from annotation.exporting.loading import how_to_load
+from annotation.models import Campaign, Proposal
 from annotation.services.training_samples import TrainingSample, left_out
+from annotation.statistics.support import support_in
 from mammo.archive.models import Split
+from mammo.archive.splits import exported_name
+
+NOT_STATED = "not stated"
+# How a format keeps earlier answers of a conversation from being learned.
+_READ_ONLY = {
+    "llamafactory": "train with `mask_history: true`, else they are",
+    "swift": "they stand with `loss: false`",
+}
 
 
 def data_card(
@@ -14,11 +25,19 @@ def data_card(
     *,
     split: Split,
     format_name: str,
+    preferences: bool,
     content_hash: str,
+    pictured: bool,
+    packed: bool,
 ) -> str:
-    """The card as Markdown; it names no person and holds no patient's text."""
+    """The card as Markdown; it names no person and holds no patient's text.
+
+    Args:
+        pictured: whether any sample has pictures.
+        packed: pictures lie in the rows.
+    """
     corrections = [sample.pick.correction for sample in samples if sample.pick.correction is not None]
-    counts = _counts(samples)
+    counts = _counts(samples, preferences)
     juniors = len({row.by_user_id for row in corrections})
     seniors = len({sample.pick.by_user_id for sample in samples})
     unchanged = sum(row.no_change for row in corrections)
@@ -36,31 +55,70 @@ def data_card(
         lines += ["**Holds simulated cases or judgements: not for any clinical claim.**", ""]
     lines += [
         f"- Format: {format_name}; content hash (SHA-256 over `name sha256` of the files): `{content_hash}`",
-        f"- Split by patient: {split.name}, rule {split.rule}, seed {split.seed}",
+        f"- Split by patient: {exported_name(split)}, rule {split.rule}, seed {split.seed}",
         *(f"- {name.capitalize()}: {count}" for name, count in counts.items()),
         f"- Languages: {_listed(languages)}",
         f"- Proposed by: {_listed(systems)}",
+        f"- Licence of the proposing model: {_licences(row.proposal for row in corrections)}",
         f"- The proposer saw: {_listed(contexts)}",
         f"- Corrected by {juniors} junior, picked by {seniors} senior radiologists",
         f"- Picked answers that the junior left unchanged: {unchanged}",
+        f"- {_borne_out(samples)}",
+        *_earlier_answers(samples, format_name),
         f"- Picked but left out of this set: {_listed(left_out(campaign))}",
         "- Licence: none is granted by this file; the hospital's data agreement applies",
-        "- Lineage of each sample: lineage.jsonl, in the order of the questions",
+        "- Lineage of each sample: lineage.jsonl, in the order of the rows: those with pictures first, then the others",
         "",
+        *how_to_load(format_name, _files(samples, preferences), pictured=pictured, packed=packed),
     ]
     return "\n".join(lines)
 
 
-def _counts(samples: Sequence[TrainingSample]) -> dict[str, int]:
+def _files(samples: Sequence[TrainingSample], preferences: bool) -> dict[str, list[str]]:
+    """Of supervised rows and of pairs the sides that have any, and so a file."""
+    supervised = {sample.split for sample in samples}
+    paired = {sample.split for sample in samples if sample.rejected} if preferences else set()
+    return {
+        kind: [side for side in SPLITS if side in sides]
+        for kind, sides in (("sft", supervised), ("dpo", paired))
+    }
+
+
+def _licences(proposals: Iterable[Proposal]) -> str:
+    """Of each system the licence that stood beside its model when it proposed."""
+    named = {(row.system, str(row.parameters.get("licence") or NOT_STATED)) for row in proposals}
+    return "; ".join(f"{system}: {licence}" for system, licence in sorted(named)) or "none proposed"
+
+
+def _counts(samples: Sequence[TrainingSample], preferences: bool) -> dict[str, int]:
     sides = Counter(sample.split for sample in samples)
     return {
         "samples": len(samples),
-        **{side: sides[side] for side in ("train", "validation", "test")},
-        "pairs": sum(len(sample.rejected) for sample in samples),
+        **{side: sides[side] for side in SPLITS},
+        **({"pairs": sum(len(sample.rejected) for sample in samples)} if preferences else {}),
         "answers written by a senior": sum(sample.pick.correction_id is None for sample in samples),
         "answers edited by a senior": sum(sample.pick.edited for sample in samples),
         "answers decided by a third senior": sum(sample.pick.is_adjudication for sample in samples),
     }
+
+
+def _earlier_answers(samples: Sequence[TrainingSample], format_name: str) -> list[str]:
+    """A line where samples hold answers that were given before the question: nobody corrected them here."""
+    count = sum(len(sample.turns) > 1 for sample in samples)
+    how = _READ_ONLY.get(format_name, "they are part of the prompt")
+    said = f"- Samples with earlier answers, which are to be read and not learned ({how}): {count}"
+    return [said] if count else []
+
+
+def _borne_out(samples: Sequence[TrainingSample]) -> str:
+    """Of what the answers state about density and BI-RADS, how much the labels support."""
+    found = support_in([sample.pick for sample in samples if sample.question.study_id is not None])
+    share = f" ({100 * found.share:.1f} %)" if found.share is not None else ""
+    unread = f"; {found.unread} answers are still to be read" if found.unread else ""
+    return (
+        "Facts that answers state about density and BI-RADS, supported by the study's labels: "
+        f"{found.supported} of {found.stated}{share}{unread}"
+    )
 
 
 def _listed(counted: Mapping[str, int]) -> str:

@@ -1,22 +1,33 @@
 """Training sets from picks: asked for, written (here or by a job's child process), and put on record."""
 
+import re
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import translation
+from django.db.models import Q, QuerySet
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from annotation.exporting import formats
-from annotation.exporting.writing import HASH_PLACE, WrittenSet, check_choice, write_training_set
+from annotation.exporting.writing import (
+    HASH_PLACE,
+    IMAGES,
+    WrittenSet,
+    choices,
+    goes_together,
+    write_training_set,
+)
 from annotation.models import Campaign, TrainingExport
 from annotation.services.access import require_researcher
+from annotation.services.campaign_settings import editions_of
 from annotation.services.data_card import data_card
 from annotation.services.splits import SHARES, create_split, extend_split
 from annotation.services.study_context import standard_views, viewing_copy_path
@@ -29,19 +40,28 @@ from annotation.services.training_samples import (
 )
 from mammo.accounts import audit
 from mammo.accounts.models import User
+from mammo.archive.held_files import destroy_folder
 from mammo.archive.models import Patient, Split
+from mammo.archive.picture_holders import a_picture_left
+from mammo.archive.splits import exported_name
 from mammo.core.errors import UserError, WrongStateError
 from mammo.jobs import services as jobs
-from mammo.jobs.models import Job
+from mammo.jobs.models import Job, JobState
 
 FORMATS = tuple(formats.WRITERS)
+# What a person chooses among: a format, and whether its pictures are files or packed into the rows.
+CHOICES = tuple(choices())
 JOB_KIND = "annotation.export"
 MODULE = "annotation.exporting.child"
+# A job's folder, or the part of one that a killed child left.
+_JOB_FOLDER = re.compile(r"\.?[a-z]+-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.\d+\.part)?$")
+# Title of jobs that were queued before the format stood in it: they keep their translation.
+FORMER_TITLE = gettext_lazy("Training set of %(name)s")
 
 
 def campaign_split(campaign: Campaign, *, by_user: User | None) -> Split:
     """The campaign's own split by patient (8:1:1, from its seed); patients who came later get a side."""
-    name = f"{campaign.site.code} {campaign.name}"[:80]
+    name = _own_name(campaign)
     patients = patients_of(campaign)
     split = Split.objects.filter(name=name).first()
     if split is None:
@@ -60,6 +80,28 @@ def campaign_split(campaign: Campaign, *, by_user: User | None) -> Split:
             name, site=campaign.site, by_user=by_user, purpose="sft", patients=patients, seed=campaign.seed
         )
     extend_split(split, patients)
+    return split
+
+
+def _own_name(campaign: Campaign) -> str:
+    return f"{campaign.site.code} {campaign.name}"[:80]
+
+
+def splits_for(campaign: Campaign) -> QuerySet[Split]:
+    """Splits that a training set of this campaign can follow beside its own: those of its hospital, and of all."""
+    rows = Split.objects.filter(Q(site=campaign.site) | Q(site=None), members__isnull=False)
+    return rows.exclude(name=_own_name(campaign)).distinct().order_by("name")
+
+
+def _chosen_split(campaign: Campaign, name: str, by_user: User | None) -> Split:
+    if not name:
+        return campaign_split(campaign, by_user=by_user)
+    split = splits_for(campaign).filter(name=name).first()
+    if split is None:
+        known = ", ".join(splits_for(campaign).values_list("name", flat=True)) or _("none yet")
+        raise UserError(
+            _("split “%(name)s”: unknown here; known: %(known)s") % {"name": name, "known": known}
+        )
     return split
 
 
@@ -88,18 +130,20 @@ def export_training(
             folder is not empty. Nothing is written then.
     """
     require_researcher(campaign.site, by_user)
-    check_choice(format, images)
+    _check_choice(format, images)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(_("%(folder)s: exists and is not empty; give another folder") % {"folder": folder})
     folder = folder.absolute()
     with transaction.atomic():
         chosen = split or campaign_split(campaign, by_user=by_user)
     samples = training_samples(campaign, chosen)
+    begun = timezone.now()
     request = _request(campaign, samples, chosen, format, preferences, images)
     # Outside the transaction: on SQLite it would keep everybody from writing while pictures are made.
     written = write_training_set(request, folder)
     try:
         with transaction.atomic():
+            _refuse_pictures_that_left(samples, begun)
             return _record(campaign, folder, samples, request, written, by_user)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -113,24 +157,28 @@ def queue_export(
     format: str,  # noqa: A002
     preferences: bool = False,
     images: str = "reference",
+    split: str = "",
 ) -> Job:
     """Queue a job that writes the training set into the server's folder of exports.
 
     The job reads the answers; here only what is cheap is looked at, because the caller may hold SQLite's write lock.
 
+    Args:
+        split: name of the split whose sides patients have; the campaign's own when empty. A model that was trained
+            on another split's training patients may be tested on the set's test patients only if they are the same.
+
     Raises:
         NotAllowedError: not a researcher of the site.
-        UserError: unknown format, or nothing picked.
+        UserError: unknown format or split, or nothing picked.
         WrongStateError: the same set is being written already.
     """
     require_researcher(campaign.site, by_user)
-    check_choice(format, images)
+    _check_choice(format, images)
     require_a_pick(campaign)
     with transaction.atomic():
-        split = campaign_split(campaign, by_user=by_user)
         parameters = {
             "campaign": str(campaign.pk),
-            "split": str(split.pk),
+            "split": str(_chosen_split(campaign, split, by_user).pk),
             "format": format,
             "preferences": preferences,
             "images": images,
@@ -142,8 +190,8 @@ def queue_export(
             by_user=by_user,
             site=campaign.site,
             about=campaign,
-            title=gettext_lazy("Training set of %(name)s"),
-            title_values={"name": campaign.name},
+            title=gettext_lazy("Training set of %(name)s, %(format)s"),
+            title_values={"name": campaign.name, "format": format},
             parameters=parameters,
             is_simulated=campaign.is_simulated,
         )
@@ -153,13 +201,28 @@ def queue_export(
     return job
 
 
+def _check_choice(format_name: str, images: str) -> None:
+    if format_name not in FORMATS:
+        raise UserError(_("Choose one of these formats: %(known)s.") % {"known": ", ".join(FORMATS)})
+    if images not in IMAGES:
+        raise UserError(_("Choose pictures as files, or packed into the rows."))
+    if not goes_together(format_name, images):
+        raise UserError(
+            _(
+                "The format %(name)s has no place for pictures in its rows: choose pictures as files, or Parquet."
+            )
+            % {"name": format_name}
+        )
+
+
 def build_request(job: Job) -> dict[str, Any]:
     """The child's request: every record with its texts and the paths of its pictures."""
     chosen = job.parameters
     campaign = Campaign.objects.select_related("site").get(pk=chosen["campaign"])
     split = Split.objects.get(pk=chosen["split"])
-    with transaction.atomic():
-        extend_split(split, patients_of(campaign))
+    if split.name == _own_name(campaign):  # another one's sides are not ours to give
+        with transaction.atomic():
+            extend_split(split, patients_of(campaign))
     samples = training_samples(campaign, split)
     request = _request(campaign, samples, split, chosen["format"], chosen["preferences"], chosen["images"])
     return {**request, "folder": str(exports_root() / f"{chosen['format']}-{job.pk}")}
@@ -169,23 +232,56 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Put the written set on record, inside the transaction that ends the job.
 
     Raises:
-        UserError: picks were added or changed while it was written: the record would not fit the files.
+        UserError: picks were added or changed while it was written, so that the record would not fit the files, or a
+            picture was taken out of the archive meanwhile; then what was written is destroyed.
     """
     chosen = job.parameters
     campaign = Campaign.objects.select_related("site").get(pk=chosen["campaign"])
     (row,) = rows
     samples = training_samples(campaign, Split.objects.get(pk=chosen["split"]))
-    if len(samples) != row["counts"]["samples"]:
+    if [[str(sample.question.pk), str(sample.pick.pk)] for sample in samples] != row.get("picked"):
         shutil.rmtree(row["folder"], ignore_errors=True)
         raise UserError(_("Answers were picked while the set was written; ask for it again."))
+    try:
+        _refuse_pictures_that_left(samples, job.started_at or job.created_at)
+    except UserError:
+        shutil.rmtree(row["folder"], ignore_errors=True)
+        raise
     written = WrittenSet(row["content_hash"], row["export_id"], row["counts"])
     export = _record(campaign, Path(row["folder"]), samples, chosen, written, job.by_user, job)
     return {"export": export.export_id, "content_hash": export.content_hash, "samples": len(samples)}
 
 
+def _refuse_pictures_that_left(samples: Sequence[TrainingSample], since: datetime) -> None:
+    """Keep no set for which a picture was read that shows burned-in text."""
+    patients = {sample.question.patient_id for sample in samples if sample.question.patient_id}
+    if a_picture_left(patients, since):
+        raise UserError(
+            _("A picture with text was taken out of its study while the set was written; ask for it again.")
+        )
+
+
 def exports_root() -> Path:
     """Where exports lie that a job wrote."""
     return Path(settings.MAMMO_HOME) / "exports"
+
+
+def remove_leftovers() -> int:
+    """Remove what export jobs wrote that were cancelled or failed: pictures that no row names; a chore.
+
+    Returns:
+        how many folders.
+    """
+    removed = 0
+    for folder in exports_root().glob("*-*"):
+        named = _JOB_FOLDER.match(folder.name)
+        if named is None or TrainingExport.objects.filter(folder=str(folder)).exists():
+            continue
+        broken_off = (JobState.CANCELLED, JobState.FAILED)
+        if Job.objects.filter(pk=named[1], kind=JOB_KIND, state__in=broken_off).exists():
+            destroy_folder(str(folder))
+            removed += 1
+    return removed
 
 
 def packed_export(export: TrainingExport, *, by_user: User) -> IO[bytes]:
@@ -224,18 +320,28 @@ def _request(
     images: str,
 ) -> dict[str, Any]:
     records = [_record_of(sample) for sample in samples]
+    editions = editions_of(campaign)
     with translation.override("en"):
-        card = data_card(campaign, samples, split=split, format_name=format_name, content_hash=HASH_PLACE)
+        card = data_card(
+            campaign,
+            samples,
+            split=split,
+            format_name=format_name,
+            preferences=preferences,
+            content_hash=HASH_PLACE,
+            pictured=any(record["images"] for record in records),
+            packed=images == "packed",
+        )
     return {
         "campaign": campaign.name,
         "campaign_id": str(campaign.pk),
-        "split": split.name,
+        "split": exported_name(split),
         "format": format_name,
         "preferences": preferences,
         "images": images,
         "simulated": any(sample.is_simulated for sample in samples),
         "card": card,
-        "lineage": [lineage_of(sample) for sample in samples],
+        "lineage": [lineage_of(sample, editions) for sample in samples],
         "records": records,
     }
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Draft, Lease, Purpose, Question, Skip
 from annotation.services import stages
-from annotation.services.access import require_in_pool, require_member
+from annotation.services.access import require_in_pool, require_member, require_not_closed, require_open
 from annotation.services.practice import must_practise, require_practice
 from mammo.accounts.models import User
 from mammo.core.errors import WrongStateError
@@ -34,12 +34,17 @@ def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool =
 
     Raises:
         NotAllowedError: the account does not work on this campaign, or this pool, for that purpose.
-        WrongStateError: all seats are taken, the campaign gives seats by name only, or practice comes first.
+        WrongStateError: all seats are taken, the campaign is not open (a draft's seats may be given by name), gives
+            seats by name only, or practice comes first.
     """
     require_member(question.campaign, by_user, purpose)
     require_in_pool(question, by_user, purpose)
     with transaction.atomic():
         question = stages.locked(question)
+        if is_assigned:
+            require_not_closed(question.campaign)
+        else:
+            require_open(question.campaign)
         rows = Lease.objects.filter(question=question, purpose=purpose, round=question.round)
         mine = rows.filter(user=by_user).first()
         until = timezone.now() + POOL_TIME
@@ -127,6 +132,12 @@ def _taken_from_pool(pk: UUID, by_user: User, purpose: str) -> Question | None:
         except WrongStateError:
             return None
         return locked
+
+
+def has_seat(question: Question, *, by_user: User, purpose: str) -> bool:
+    """Whether the person holds a seat at the question now."""
+    rows = Lease.objects.standing().filter(question=question, purpose=purpose, round=question.round)
+    return rows.filter(user=by_user).exists()
 
 
 def release(question: Question, *, by_user: User, purpose: str) -> None:

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from annotation.models import Campaign, Notification, Question
 from mammo.accounts.models import Membership, User
+from mammo.jobs import endings
 
 
 def tell(
@@ -37,12 +38,20 @@ def researchers_of(campaign: Campaign) -> QuerySet[User]:
     return User.objects.filter(pk__in=held.values("user"), is_active=True)
 
 
-def members_of(campaign: Campaign, purpose: str) -> QuerySet[User]:
-    """People who may do this work in the campaign."""
+def members_of(campaign: Campaign, purpose: str, *, pool: str = "") -> QuerySet[User]:
+    """People who may do this work in the campaign; where a pool is named, those in it alone."""
     rows = campaign.members.filter(purpose=purpose)
+    if pool:
+        rows = rows.filter(pool=pool)
     return User.objects.filter(pk__in=rows.values("user"), is_active=True)
 
 
+def people_in(campaign: Campaign) -> QuerySet[User]:
+    """Everybody who works on the campaign."""
+    return User.objects.filter(pk__in=campaign.members.values("user"), is_active=True)
+
+
 def mark_read(*, by_user: User) -> int:
-    """All of a person's news are read; returns how many were not."""
-    return Notification.objects.unread(by_user).update(read_at=timezone.now())
+    """All of a person's news are read, ends of their jobs too; returns how many were not."""
+    ended = endings.mark_seen(by_user=by_user)
+    return ended + Notification.objects.unread(by_user).update(read_at=timezone.now())

@@ -22,7 +22,8 @@ from annotation.querysets import ROLE_FOR, STAGE_FOR
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services import collisions, leases, stages, stated_facts
 from annotation.services.access import is_simulated, require_member, require_not_own
-from annotation.services.campaigns import current_instructions
+from annotation.services.campaign_settings import shown_guideline
+from annotation.services.campaigns import shown_instructions
 from annotation.services.drafts import require_draft_version
 from annotation.services.news import members_of, tell
 from annotation.services.wording import LONGEST_TEXT, plain
@@ -46,6 +47,7 @@ def pick(
     reason: str = "",
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    instruction_version: int | None = None,
 ) -> Pick:
     """Choose one corrected answer; with enough seniors the question is done.
 
@@ -54,11 +56,13 @@ def pick(
         text: its wording after a small edit (None or the same text: no edit); the correction stays as it is.
         ranking: all candidates, best first, where the campaign asks for it.
         draft_version: version of the draft that the page holds (0: none).
+        instruction_version: number of the instructions that were shown (None: those that stand now).
 
     Raises:
         NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
         WrongStateError: the question is not to be picked now, or this senior has picked already.
-        UserError: not a candidate of this question, the edit is not small, or the ranking is not whole.
+        UserError: not a candidate of this question, the edit is not small, the ranking is not whole, or the
+            campaign never had these instructions.
     """
     require_member(question.campaign, by_user, Purpose.PICK)
     with transaction.atomic():
@@ -79,7 +83,7 @@ def pick(
             reason_codes=checked_codes(reason_codes, PickReason.values),
             reason=plain(reason),
             active_seconds=max(active_seconds, 0.0),
-            instruction_version=current_instructions(question.campaign),
+            instruction_version=shown_instructions(question.campaign, instruction_version),
             is_simulated=is_simulated(question, by_user),
         )
         if row.edited:
@@ -120,6 +124,7 @@ def write_answer(
     reason_codes: Sequence[str] = (),
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    instruction_version: int | None = None,
 ) -> Pick:
     """None is acceptable and the senior writes the answer: a pick without a correction.
 
@@ -149,7 +154,7 @@ def write_answer(
             reason_codes=codes,
             reason=said,
             active_seconds=max(active_seconds, 0.0),
-            instruction_version=current_instructions(question.campaign),
+            instruction_version=shown_instructions(question.campaign, instruction_version),
             is_simulated=is_simulated(question, by_user),
         )
         stated_facts.read_picks([row])
@@ -217,18 +222,26 @@ def checked_codes(given: Sequence[str], known: Sequence[str]) -> list[str]:
     return sorted(set(given))
 
 
+def choice_of(row: Pick) -> str:
+    """What a pick counts as beside other seniors': corrected answers that read the same are one choice.
+
+    An answer that a senior wrote agrees with nobody's choice.
+    """
+    return f"text {row.correction.text}" if row.correction is not None else f"pick {row.pk}"
+
+
 def _finish(question: Question, by_user: User) -> None:
     Draft.objects.filter(question=question, user=by_user, purpose=Purpose.PICK).delete()
-    picks = list(Pick.objects.standing().filter(question=question, round=question.round))
+    standing = Pick.objects.standing().filter(question=question, round=question.round)
+    picks = list(standing.select_related("correction__proposal__question__patient"))
     if len({row.by_user_id for row in picks}) < question.campaign.senior_overlap:
         return
-    # An answer that a senior wrote agrees with nobody's choice.
-    choices = {row.correction_id or row.pk for row in picks}
+    choices = {choice_of(row) for row in picks}
     if question.campaign.adjudication and len(choices) > 1:
         stages.move(question, Question.Stage.ADJUDICATE)
         chosen_by = [row.by_user_id for row in picks]
-        people = members_of(question.campaign, Purpose.ADJUDICATE).exclude(pk__in=chosen_by)
-        tell(people, NewsKind.ADJUDICATE, question=question, by_user=by_user)
+        people = members_of(question.campaign, Purpose.ADJUDICATE, pool=question.pool)
+        tell(people.exclude(pk__in=chosen_by), NewsKind.ADJUDICATE, question=question, by_user=by_user)
     else:
         stages.move(question, Question.Stage.PICKED)
 
@@ -240,19 +253,25 @@ def return_to_juniors(
     reason: str,
     reason_codes: Sequence[str] = (),
     purpose: str = Purpose.PICK,
+    active_seconds: float = 0.0,
     draft_version: int | None = None,
+    instruction_version: int | None = None,
+    guideline_version: int | None = None,
 ) -> Return:
     """None is acceptable: the question goes back, in a new round, to the juniors who corrected it.
 
     Args:
         purpose: pick, or adjudicate for the senior who decides between two others.
+        active_seconds: time at work on the question.
         draft_version: version of the draft that the page holds (0: none).
+        instruction_version, guideline_version: numbers of what was shown (None: what stands now).
 
     Raises:
         NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
         WrongStateError: the question is not to be picked now, or this senior has picked already.
         StaleVersionError: another page saved a newer draft, or another person decided or sits at it.
-        UserError: no reason is given (the juniors need one to do better).
+        UserError: no reason is given (the juniors need one to do better), or the campaign never had these
+            instructions or this guideline.
     """
     require_member(question.campaign, by_user, purpose)
     if not plain(reason):
@@ -260,38 +279,46 @@ def return_to_juniors(
     codes = checked_codes(reason_codes, ReturnReason.values)
     with transaction.atomic():
         question = begun(question, by_user, purpose, draft_version)
+        guideline = shown_guideline(question.campaign, guideline_version)
         row = Return.objects.create(
             question=question,
             by_user=by_user,
             round=question.round,
             reason_codes=codes,
             reason=plain(reason),
+            active_seconds=max(active_seconds, 0.0),
+            instruction_version=shown_instructions(question.campaign, instruction_version),
+            guideline_version=guideline.number if guideline is not None else 0,
             is_simulated=is_simulated(question, by_user),
         )
         leases.keep(leases.hold(question, by_user=by_user, purpose=purpose))
-        juniors = (
-            Correction.objects.candidates(question).order_by().values_list("by_user", flat=True).distinct()
-        )
-        _assign_next_round(question, list(juniors))
+        juniors = _assign_next_round(question)
         stages.move(question, Question.Stage.PROPOSED, round=question.round + 1)
         Draft.objects.filter(question=question, user=by_user, purpose=purpose).delete()
-        tell(User.objects.filter(pk__in=juniors), NewsKind.RETURNED, question=question, by_user=by_user)
+        tell(juniors, NewsKind.RETURNED, question=question, by_user=by_user)
         audit.record(
             "annotation.returned", by_user=by_user, on=question, site=question.campaign.site, round=row.round
         )
     return row
 
 
-def _assign_next_round(question: Question, juniors: list[UUID]) -> None:
-    """Seats for those of the juniors who still correct here; the others' are free for the pool."""
+def _assign_next_round(question: Question) -> list[User]:
+    """Seats for those who corrected this round, still correct here and are of the question's pool.
+
+    The others' seats are free for the pool: they could not see the question.
+    """
+    corrected = Correction.objects.candidates(question).order_by().values_list("by_user", flat=True)
     held = Membership.objects.filter(site=question.campaign.site, role=ROLE_FOR[Purpose.CORRECT])
-    members = members_of(question.campaign, Purpose.CORRECT).filter(pk__in=held.values("user"))
-    for seat, junior in enumerate(members.filter(pk__in=juniors).order_by("pk").values_list("pk", flat=True)):
+    members = members_of(question.campaign, Purpose.CORRECT, pool=question.pool)
+    juniors = members.filter(pk__in=held.values("user")).filter(pk__in=list(corrected))
+    found = list(juniors.order_by("pk"))
+    for seat, junior in enumerate(found):
         Lease.objects.create(
             question=question,
-            user_id=junior,
+            user=junior,
             purpose=Purpose.CORRECT,
             round=question.round + 1,
             seat=seat,
             expires_at=None,
         )
+    return found

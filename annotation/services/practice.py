@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, Sum
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, ErrorTag, PracticeItem, PracticeResult, Purpose
+from annotation.models import Campaign, CampaignMember, ErrorTag, PracticeItem, PracticeResult, Purpose
 from annotation.services.access import require_member, require_researcher
 from annotation.services.wording import LONGEST_TEXT, plain
 from mammo.accounts import audit
@@ -211,3 +211,14 @@ def score_of(campaign: Campaign, user: User, purpose: str) -> PracticeScore:
     rows = PracticeResult.objects.filter(item__campaign=campaign, by_user=user, purpose=purpose)
     sums = rows.aggregate(right=Sum("right"), possible=Sum("possible"))
     return PracticeScore(rows.count(), int(sums["right"] or 0), int(sums["possible"] or 0))
+
+
+def scores_of(campaign: Campaign) -> list[tuple[CampaignMember, PracticeScore]]:
+    """How each member who has to practise did, by user name; empty where there is no practice set."""
+    if not campaign.practice_items.exists():
+        return []
+    members = campaign.members.exclude(purpose=Purpose.ADJUDICATE).select_related("user")
+    return [
+        (member, score_of(campaign, member.user, member.purpose))
+        for member in members.order_by("user__username", "purpose")
+    ]

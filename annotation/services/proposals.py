@@ -1,7 +1,8 @@
 """Proposals: a model's answers to questions that lack them, asked for as a job, stored exactly once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -9,20 +10,23 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from annotation.models import Campaign, Proposal, ProposerContext, Question
-from annotation.services import stages, stated_facts
-from annotation.services.access import require_researcher
-from annotation.services.campaigns import require_readable
-from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
+from annotation.models import Campaign, EndpointApproval, Proposal, ProposerContext, Question
+from annotation.services import endpoint_budgets, stages, stated_facts
+from annotation.services.access import require_not_closed, require_researcher
+from annotation.services.campaigns import PROPOSING
+from annotation.services.endpoints import ENDPOINT_KIND, permitted, standing_approval, transmit
+from annotation.services.proposer_parameters import divided
+from annotation.services.proposer_specs import require_readable
 from annotation.services.study_context import context_text, image_requests
+from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import UserError, WrongStateError
+from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
 from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 
-JOB_KIND = "annotation.propose"
+JOB_KIND = PROPOSING
 # Run by name in a child process: this app knows no torch.
 MODULE = "modeling.inference.answer"
 SYSTEM_KEY = "proposer"
@@ -43,16 +47,19 @@ def queue_proposals(campaign: Campaign, *, by_user: User | None, gpus: int | Non
     Raises:
         NotAllowedError: not a researcher of the site.
         WrongStateError: the campaign is closed.
-        UserError: the proposer is an endpoint that no approval stands for, or can't read what it is to see.
+        UserError: the proposer is an endpoint that no approval stands for or whose budget does not cover the next
+            question, or can't read what it is to see.
     """
     require_researcher(campaign.site, by_user)
-    if campaign.state == Campaign.State.CLOSED:
-        raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
+    require_not_closed(campaign)
     require_readable(campaign.proposer, campaign.proposer_context)
+    running = unfinished_job(campaign)
+    if running is not None:  # what it reserved is no reason to refuse
+        return running
     if campaign.proposer.get("kind") == ENDPOINT_KIND:
-        standing_approval(campaign.site, campaign.proposer, with_images=_sends_images(campaign))
+        _require_budget(campaign, by_user)
     with transaction.atomic():
-        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        require_not_closed(Campaign.objects.select_for_update().get(pk=campaign.pk))
         running = unfinished_job(campaign)
         if running is not None:
             return running
@@ -81,6 +88,42 @@ def _submit(campaign: Campaign, by_user: User | None, gpus: int, *, waiting: int
     )
 
 
+def _require_budget(campaign: Campaign, by_user: User | None) -> None:
+    """Let a campaign's endpoint pass that is approved and may still be asked the next question.
+
+    Raises:
+        UserError: no approval of another person stands, or none of them covers the question.
+    """
+    upcoming = _waiting_after(campaign, 0).select_related("study__patient", "patient", "campaign__site")[:1]
+    covers = _covers(campaign, [_question_request(question, campaign) for question in upcoming])
+    approval = _approval(campaign, by_user, covers)
+    if not covers(approval):
+        raise endpoint_budgets.spent_error(approval)
+
+
+def _approval(
+    campaign: Campaign, by_user: User | None, covers: Callable[[EndpointApproval], bool]
+) -> EndpointApproval:
+    sends_images = _sends_images(campaign)
+    return standing_approval(
+        campaign.site, campaign.proposer, with_images=sends_images, not_by=by_user, covers=covers
+    )
+
+
+def _covers(campaign: Campaign, requests: Sequence[Mapping[str, Any]]) -> Callable[[EndpointApproval], bool]:
+    """Whether an approval's budget covers the first of these questions: one that covers none is of no use."""
+    return partial(
+        endpoint_budgets.covers_all,
+        requests=requests[:1],
+        n=campaign.proposals_per_question,
+        parameters=_endpoint_parameters(campaign),
+    )
+
+
+def _endpoint_parameters(campaign: Campaign) -> dict[str, Any]:
+    return {**divided(campaign.parameters)[0], **dict(campaign.proposer.get("parameters") or {})}
+
+
 def unfinished_job(campaign: Campaign) -> Job | None:
     """The proposing job of this campaign that has not ended, if there is one."""
     return Job.objects.filter(kind=JOB_KIND, about_id=str(campaign.pk)).unfinished().first()
@@ -89,9 +132,15 @@ def unfinished_job(campaign: Campaign) -> Job | None:
 def build_request(job: Job) -> dict[str, Any]:
     """The answering module's request: the next questions of the campaign that lack proposals now.
 
-    An endpoint's approval is looked at again, and what is handed over is put on record.
+    The campaign's state, an endpoint's approval and its budget are looked at again, and what is handed over is put on
+    record: no more questions than the budget covers.
+
+    Raises:
+        WrongStateError: the campaign was closed since; nothing was sent.
+        UserError: no approval stands, or its budget covers no question; nothing was sent.
     """
     campaign = Campaign.objects.select_related("site").get(pk=job.parameters["campaign"])
+    require_not_closed(campaign)
     questions = _waiting_after(campaign, int(job.parameters.get("after", 0)))
     proposer = {key: value for key, value in campaign.proposer.items() if key != "name"}
     requests = [
@@ -100,19 +149,29 @@ def build_request(job: Job) -> dict[str, Any]:
     ]
     if proposer["kind"] in PASSING_KINDS:
         proposer["pass_over_refused"] = True
+    parameters, most_draws = divided(campaign.parameters)
     if proposer["kind"] == ENDPOINT_KIND:
-        approval = standing_approval(campaign.site, proposer, with_images=_sends_images(campaign))
-        transmit(job, approval, requests)
-        # Set by the approval alone: what the campaign's spec says of it counts for nothing.
-        proposer["remote_allowed"] = True
+        approval = _approval(campaign, job.by_user, _covers(campaign, requests))
+        count, budget = endpoint_budgets.allow(
+            job,
+            approval,
+            requests,
+            system=SYSTEM_KEY,
+            n=campaign.proposals_per_question,
+            parameters=_endpoint_parameters(campaign),
+        )
+        requests = requests[:count]
+        transmit(job, approval, requests, system=SYSTEM_KEY)
+        proposer = permitted(proposer, budget)
     return {
         "systems": [{"key": SYSTEM_KEY, "spec": proposer}],
         "questions": requests,
         "n": campaign.proposals_per_question,
         # Endpoints take 31 bits.
         "seed": campaign.seed % (2**31),
-        "parameters": campaign.parameters,
+        "parameters": parameters,
         "distinct": True,
+        "most_draws": most_draws,
     }
 
 
@@ -158,6 +217,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         UserError: an answer names a question that is not of this campaign.
     """
     campaign = Campaign.objects.get(pk=job.parameters["campaign"])
+    endpoint_budgets.count_use(job)
     answers: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         answers[str(row["question"])].append(row)
@@ -191,8 +251,8 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _why_not(row: Mapping[str, Any]) -> str:
-    """Why a row holds no answer (refused, too_long); empty where it holds one or nothing is said."""
-    return "" if str(row["text"]).strip() else str(row["finish_reason"])
+    """Why a row holds no answer (refused, too_long, budget, unavailable); empty where it holds one or nothing is said."""
+    return "" if plain(str(row["text"])) else str(row["finish_reason"])
 
 
 def _queue_further(job: Job, campaign: Campaign, *, after: int) -> None:
@@ -208,7 +268,7 @@ def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[
         return "skipped"
     by_index = {int(row["index"]): row for row in given}
     wanted = range(campaign.proposals_per_question)
-    if any(index not in by_index or not str(by_index[index]["text"]).strip() for index in wanted):
+    if any(index not in by_index or not plain(str(by_index[index]["text"])) for index in wanted):
         return "incomplete"
     made = [_proposal(job, campaign, question, by_index[index]) for index in wanted]
     Proposal.objects.bulk_create(made)
@@ -234,12 +294,17 @@ def _proposal(job: Job, campaign: Campaign, question: Question, row: dict[str, A
         question=question,
         round=question.round,
         index=int(row["index"]),
-        text=str(row["text"]).strip(),
+        text=plain(str(row["text"])),
         raw=str(row["raw"]),
         system=str(name or spec["kind"])[:200],
         system_kind=str(spec["kind"]),
         revision=str(row["revision"])[:64],
-        parameters=row.get("parameters") or {},
+        parameters={
+            **(row.get("parameters") or {}),
+            "most_draws": divided(campaign.parameters)[1],
+            "draws": int(row.get("attempts") or 1),
+            **({"licence": str(row["licence"])} if row.get("licence") else {}),
+        },
         seed=int(row.get("seed") or 0),
         prompt_sha256=str(row["prompt_sha256"]),
         context=_read_context(campaign, question, row),

@@ -121,13 +121,19 @@ class _Adding:
             source=row.source,
             consent_reference=row.consent,
             asked_on=row.asked_on,
-            wording_received=json.dumps(row.turns, ensure_ascii=False),
+            pool=row.pool,
+            wording_received=received(row.turns),
             turns_hash=turns_hash,
             is_simulated=bool(patient.is_simulated if patient else self.campaign.is_simulated),
         )
         question.turns = cleaned_turns(row.turns, patient=patient, numbers=(row.patient, row.accession))
         question.save(force_insert=True)
         return ItemOutcome(row.number, Outcome.IMPORTED)
+
+
+def received(turns: Sequence[str]) -> str:
+    """How the wording before cleaning is kept: the turns as a JSON list."""
+    return json.dumps(list(turns), ensure_ascii=False)
 
 
 def matched(site: Site, patient_number: str, accession: str) -> tuple[Patient | None, Study | None]:

@@ -1,11 +1,22 @@
 """Remarks on a question between those who work on it, and flags on the question itself."""
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from annotation.models import Comment, Flag, FlagKind, NewsKind, Purpose, Question
-from annotation.services.access import require_researcher
+from annotation.models import (
+    Comment,
+    Correction,
+    Flag,
+    FlagKind,
+    Lease,
+    NewsKind,
+    Pick,
+    Purpose,
+    Question,
+)
+from annotation.services.access import require_not_erased, require_researcher
 from annotation.services.news import researchers_of, tell
 from annotation.services.wording import LONGEST_REMARK, plain
 from mammo.accounts import audit
@@ -32,16 +43,18 @@ def role_in(question: Question, user: User) -> str:
 
 
 def comment(question: Question, text: str, *, by_user: User) -> Comment:
-    """Add a remark and tell the others who spoke or worked on the question.
+    """Add a remark and tell the others who spoke or work on the question and may read it now.
 
     Raises:
         NotAllowedError: the account has nothing to do with the question.
+        WrongStateError: the patient withdrew.
         UserError: the remark is empty or too long.
     """
     role, said = role_in(question, by_user), _remark(text)
+    require_not_erased(question)
     with transaction.atomic():
         row = Comment.objects.create(question=question, by_user=by_user, role=role, text=said)
-        tell(_listeners(question, role), NewsKind.COMMENT, question=question, by_user=by_user)
+        tell(_listeners(row), NewsKind.COMMENT, question=question, by_user=by_user)
         audit.record(
             "annotation.commented", by_user=by_user, on=question, site=question.campaign.site, role=role
         )
@@ -57,16 +70,30 @@ def _remark(text: str) -> str:
     return said
 
 
-def _listeners(question: Question, role: str) -> list[User]:
-    """Researchers; those who corrected; seniors only where the remark does not come from a junior.
+def _listeners(row: Comment) -> list[User]:
+    """Researchers, whoever spoke, corrected or picked, and whoever has the question now; none who may not read it.
 
     (News of a junior's remark would tell a senior, before the choice, that there is something to know.)
     """
-    people = {user.pk: user for user in researchers_of(question.campaign)}
-    people |= {user.pk: user for user in User.objects.filter(corrections__proposal__question=question)}
-    if role != Purpose.CORRECT:
-        people |= {user.pk: user for user in User.objects.filter(picks__question=question)}
-    return list(people.values())
+    question = row.question
+    held = Lease.objects.standing().filter(question=question, round=question.round)
+    concerned = User.objects.filter(
+        Q(pk__in=researchers_of(question.campaign).values("pk"))
+        | Q(pk__in=Comment.objects.filter(question=question).values("by_user"))
+        | Q(pk__in=Correction.objects.filter(proposal__question=question).values("by_user"))
+        | Q(pk__in=Pick.objects.filter(question=question).values("by_user"))
+        | Q(pk__in=held.values("user")),
+        is_active=True,
+    )
+    return [person for person in concerned if _may_read(row, person)]
+
+
+def _may_read(row: Comment, person: User) -> bool:
+    """Whether this person's page of the question shows the remark now."""
+    return (
+        Question.objects.visible_to(person).filter(pk=row.question_id).exists()
+        and Comment.objects.readable_by(person, row.question).filter(pk=row.pk).exists()
+    )
 
 
 def flag(question: Question, *, by_user: User, kind: str, note: str = "") -> Flag:
@@ -74,9 +101,11 @@ def flag(question: Question, *, by_user: User, kind: str, note: str = "") -> Fla
 
     Raises:
         NotAllowedError: the account has nothing to do with the question.
+        WrongStateError: the patient withdrew.
         UserError: the kind is unknown, or `other` without words.
     """
     role_in(question, by_user)
+    require_not_erased(question)
     if kind not in FlagKind.values:
         raise UserError(
             _("kind: %(kind)r is unknown; known: %(known)s")
@@ -100,7 +129,7 @@ def settle_flag(row: Flag, settlement: str, *, by_user: User) -> None:
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        WrongStateError: it was settled already.
+        WrongStateError: it was settled already (an erasure settles it, without words), or the patient withdrew.
         UserError: nothing is said.
     """
     require_researcher(row.question.campaign.site, by_user)

@@ -15,13 +15,16 @@ from mammo.accounts.models import User
 def shown_order(question: Question, ids: Iterable[uuid.UUID], *, user: User, purpose: str) -> list[uuid.UUID]:
     """Return `ids` in the order that this person sees; the first call draws and stores it.
 
+    A text that was replaced after the order was drawn falls out of it; one that came since stands at the end.
+
     Args:
         ids: proposals or corrections of the question's present round.
     """
+    wanted = list(ids)
     found = ShownOrder.objects.filter(question=question, user=user, purpose=purpose, round=question.round)
     stored = found.first()
     if stored is None:
-        drawn = _draw(question, sorted(str(i) for i in ids), user, purpose)
+        drawn = _draw(question, sorted(str(i) for i in wanted), user, purpose)
         try:
             with transaction.atomic():
                 stored = ShownOrder.objects.create(
@@ -29,7 +32,27 @@ def shown_order(question: Question, ids: Iterable[uuid.UUID], *, user: User, pur
                 )
         except IntegrityError:  # the same page was opened twice at once
             stored = found.get()
-    return [uuid.UUID(i) for i in stored.order]
+    return still_shown(stored, wanted)
+
+
+def still_shown(stored: ShownOrder, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:
+    """Those of `ids` in a stored order, without what was replaced since; what came since stands at the end."""
+    wanted = {str(i) for i in ids}
+    new = _draw(stored.question, sorted(wanted.difference(stored.order)), stored.user, stored.purpose)
+    return [uuid.UUID(i) for i in [*(i for i in stored.order if i in wanted), *new]]
+
+
+def letters_seen(question: Question, *, user: User, purpose: str) -> dict[str, str]:
+    """The letters under which this person saw the texts of the question, by id; of all rounds, the newest last."""
+    found = ShownOrder.objects.filter(question=question, user=user, purpose=purpose).order_by("round")
+    return {
+        i: letter(place) for order in found.values_list("order", flat=True) for place, i in enumerate(order)
+    }
+
+
+def letter(place: int) -> str:
+    """The letter of a place in the shown order, counted from 0."""
+    return chr(ord("A") + place)
 
 
 def was_shown(question: Question, purpose: str) -> bool:

@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Question, TabletLink
-from annotation.question_table import LONGEST_QUESTION, QuestionRow
+from annotation.question_table import LONGEST_POOL, LONGEST_QUESTION, QuestionRow
 from annotation.services.access import require_table_keeper
-from annotation.services.questions import import_questions, matched
+from annotation.services.questions import import_questions, matched, received
 from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -22,12 +22,19 @@ LINK_TIME = timedelta(hours=2)
 
 
 def invite(
-    campaign: Campaign, *, by_user: User, language: str, patient: str = "", accession: str = ""
+    campaign: Campaign,
+    *,
+    by_user: User,
+    language: str,
+    patient: str = "",
+    accession: str = "",
+    pool: str = "",
 ) -> tuple[TabletLink, str]:
     """Make a link for one patient; returns it with its token, which is stored as a hash only.
 
     Args:
         patient: her hospital number, accession: her study's; both may be empty.
+        pool: the people that her question will wait for; empty: all.
 
     Raises:
         NotAllowedError: neither researcher nor data manager of the site.
@@ -52,6 +59,7 @@ def invite(
             patient=whom,
             study=study,
             language=language,
+            pool=pool.strip()[:LONGEST_POOL],
             token_sha256=_hash(token),
             consent_text=consent,
             by_user=by_user,
@@ -68,6 +76,19 @@ def link_of(token: str) -> TabletLink | None:
     rows = TabletLink.objects.filter(token_sha256=_hash(token), used_at__isnull=True)
     found = rows.filter(expires_at__gt=timezone.now()).exclude(campaign__state=Campaign.State.CLOSED)
     return found.select_related("campaign__site", "patient", "study").first()
+
+
+def used_for(token: str, text: str) -> TabletLink | None:
+    """The used link of a page that sends once more what it was used for: she did not see the answer to the first time.
+
+    Returns:
+        None for an unknown or unused link, once its time is over, and for other words than those that were taken in.
+    """
+    rows = TabletLink.objects.filter(token_sha256=_hash(token), question__isnull=False)
+    link = rows.filter(expires_at__gt=timezone.now()).select_related("question__campaign__site").first()
+    if link is None or link.question is None:
+        return None
+    return link if link.question.wording_received == received((plain(text),)) else None
 
 
 def ask(token: str, *, text: str, agrees: bool) -> Question:
@@ -109,6 +130,7 @@ def _stored(link: TabletLink, asked: str) -> Question:
         source="tablet",
         consent=consent,
         asked_on=timezone.localdate(),
+        pool=link.pool,
     )
     result = import_questions(
         link.campaign, [row], by_user=None, table_name="tablet", about=(link.patient, link.study)

@@ -1,15 +1,16 @@
 """Picked answers as training samples: the one record that every export format and snapshot is made of."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from annotation.models import Campaign, Correction, Flag, FlagKind, Pick, Question
+from annotation.models import Campaign, Correction, Flag, FlagKind, Pick, Question, Return
+from annotation.services.picks import choice_of
 from annotation.services.splits import side_of_question
 from annotation.services.study_context import facts_of
 from annotation.text_safety import WarningKind, kinds_of, warnings_in
@@ -28,6 +29,7 @@ class TrainingSample:
     Attributes:
         turns: texts that alternate patient and answer and end with the patient.
         rejected: distinct texts, none equal to the answer.
+        others: the corrections with these texts and those that read as the answer, in the order of their proposals.
     """
 
     question: Question
@@ -87,6 +89,7 @@ def _picked(campaign: Campaign) -> QuerySet[Question]:
     return (
         rows.exclude(patient__erased_at__isnull=False)
         .select_related("patient", "study", "campaign__site")
+        .prefetch_related(Prefetch("returns", Return.objects.defer("reason").order_by("round", "created_at")))
         .order_by("position")
     )
 
@@ -169,22 +172,28 @@ def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]
 
 
 def deciding_pick(question: Question) -> Pick:
-    """The pick that counts: the adjudicator's; else the correction most seniors chose, the first such pick.
+    """The pick that counts: the adjudicator's; else the answer most seniors chose, the first such pick.
 
     An answer that a senior wrote stands alone: it shares its votes with no other one.
     """
     picks = list(
         Pick.objects.standing()
         .filter(question=question, round=question.round)
-        .select_related("correction__proposal", "by_user")
+        .select_related("correction__proposal__question__patient", "by_user")
         .order_by("created_at", "pk")
     )
-    votes = Counter(pick.correction_id or pick.pk for pick in picks)
-    return max(picks, key=lambda pick: (pick.is_adjudication, votes[pick.correction_id or pick.pk]))
+    if len(picks) == 1:
+        return picks[0]
+    votes = Counter(map(choice_of, picks))
+    return max(picks, key=lambda pick: (pick.is_adjudication, votes[choice_of(pick)]))
 
 
-def lineage_of(sample: TrainingSample) -> dict[str, Any]:
-    """Where a sample comes from: proposal, correction, pick, and who made them (by account id)."""
+def lineage_of(sample: TrainingSample, editions: Mapping[int, str]) -> dict[str, Any]:
+    """Where a sample comes from: proposal, correction, pick, and who made them (by account id).
+
+    Args:
+        editions: names of the guideline's editions by their numbers (`editions_of`).
+    """
     pick, correction = sample.pick, sample.pick.correction
     found: dict[str, Any] = {
         "id": str(sample.question.pk),
@@ -199,7 +208,8 @@ def lineage_of(sample: TrainingSample) -> dict[str, Any]:
         "adjudicated": pick.is_adjudication,
         "reason_codes": pick.reason_codes,
         "instruction_version": pick.instruction_version,
-        "rejected_corrections": [str(row.pk) for row in sample.others],
+        "rejected": _lineage_of_rejected(sample),
+        "returns": [_lineage_of_return(row, editions) for row in sample.question.returns.all()],
         "simulated": sample.is_simulated,
     }
     if correction is not None:
@@ -210,6 +220,9 @@ def lineage_of(sample: TrainingSample) -> dict[str, Any]:
             "no_change": correction.no_change,
             "error_tags": correction.error_tags,
             "citations": correction.citations,
+            "guideline_version": correction.guideline_version,
+            "guideline_edition": editions.get(correction.guideline_version),
+            "correction_instruction_version": correction.instruction_version,
             "warnings": correction.warnings,
             "edit_distance": correction.edit_distance,
             "proposal": str(proposal.pk),
@@ -222,3 +235,33 @@ def lineage_of(sample: TrainingSample) -> dict[str, Any]:
             "proposer_context": proposal.context,
         }
     return found
+
+
+def _lineage_of_rejected(sample: TrainingSample) -> list[dict[str, Any]]:
+    """Of each rejected text, in the order of the pairs, where it comes from; others that read the same by their ids."""
+    found: list[dict[str, Any]] = []
+    for text in sample.rejected:
+        first, *same = [row for row in sample.others if row.text == text]
+        found.append(
+            {
+                "correction": str(first.pk),
+                "proposal": str(first.proposal_id),
+                "corrected_by": str(first.by_user_id),
+                "same_text": [str(row.pk) for row in same],
+            }
+        )
+    return found
+
+
+def _lineage_of_return(row: Return, editions: Mapping[int, str]) -> dict[str, Any]:
+    """Who sent the question back, and what they were shown (None: it was not kept then); never the reason's words."""
+    shown = row.guideline_version
+    return {
+        "return": str(row.pk),
+        "round": row.round,
+        "returned_by": str(row.by_user_id),
+        "reason_codes": row.reason_codes,
+        "instruction_version": row.instruction_version,
+        "guideline_version": shown,
+        "guideline_edition": editions.get(shown) if shown is not None else None,
+    }

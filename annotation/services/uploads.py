@@ -2,7 +2,7 @@
 
 import tempfile
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Question, QuestionUpload
-from annotation.question_table import SUFFIXES, QuestionRow, language_of, read_question_table
+from annotation.question_table import LONGEST_POOL, SUFFIXES, QuestionRow, language_of, read_question_table
 from annotation.services.access import require_table_keeper
 from annotation.services.questions import ImportResult, import_questions
 from mammo.accounts import audit
@@ -174,7 +174,7 @@ def forget_unconfirmed() -> int:
     return thrown
 
 
-def typed_question(campaign: Campaign, *, by_user: User, **values: str) -> Question:
+def typed_question(campaign: Campaign, *, by_user: User, **values: Any) -> Question:
     """As `add_typed_question`, for one question that must be new.
 
     Raises:
@@ -202,11 +202,15 @@ def add_typed_question(
     consent: str = "",
     patient: str = "",
     accession: str = "",
+    pool: str = "",
+    asked_on: date | None = None,
 ) -> ImportResult:
     """One question typed on a page; the same checks and cleaning as for a table.
 
     Args:
         patient: hospital number, accession: its study; both may be empty.
+        pool: the people it waits for; empty: all.
+        asked_on: the day on which it was asked, where that is known.
 
     Raises:
         UserError: the question is empty, or the archive does not know patient or study.
@@ -227,6 +231,8 @@ def add_typed_question(
         turns=turns,
         source=source.strip()[:60],
         consent=consent.strip()[:120],
+        pool=pool.strip()[:LONGEST_POOL],
+        asked_on=asked_on,
     )
     _check_languages(campaign, [row], _("the form"))
     result = import_questions(campaign, [row], by_user=by_user, table_name="typed")

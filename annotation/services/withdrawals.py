@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Comment, Lease, Question
 from annotation.services import stages
-from annotation.services.access import require_researcher
+from annotation.services.access import require_not_erased, require_researcher
 from annotation.services.remarks import RESEARCH
 from annotation.services.wording import LONGEST_REMARK, plain
 from mammo.accounts import audit
@@ -21,7 +21,7 @@ def withdraw(question: Question, reason: str, *, by_user: User) -> None:
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        WrongStateError: it is out already.
+        WrongStateError: it is out already, or the patient withdrew.
         UserError: no reason is given, or it is too long.
     """
     require_researcher(question.campaign.site, by_user)
@@ -35,6 +35,7 @@ def withdraw(question: Question, reason: str, *, by_user: User) -> None:
         question = stages.locked(question)
         if question.stage == Question.Stage.WITHDRAWN:
             raise WrongStateError(_("This question is out of the campaign already."))
+        require_not_erased(question)
         before = question.stage
         Lease.objects.filter(question=question, round=question.round).delete()
         Comment.objects.create(question=question, by_user=by_user, role=RESEARCH, text=said)

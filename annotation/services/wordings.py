@@ -96,6 +96,8 @@ def open_wording_received(question: Question, *, by_user: User) -> list[str]:
     _require(question.campaign.site, by_user)
     with transaction.atomic():
         audit.record("annotation.wording_opened", by_user=by_user, on=question, site=question.campaign.site)
+    if question.is_erased:
+        return question.texts
     return [str(turn) for turn in json.loads(question.wording_received or "[]")]
 
 

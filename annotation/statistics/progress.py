@@ -5,16 +5,40 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
+from django.db.models import (
+    BooleanField,
+    Case,
+    Count,
+    Exists,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from annotation.models import Campaign, Correction, Flag, Lease, Pick, Question, Skip
-from mammo.accounts.models import User
+from annotation.models import (
+    Campaign,
+    CampaignMember,
+    Correction,
+    Flag,
+    Lease,
+    Pick,
+    Purpose,
+    Question,
+    Return,
+    Skip,
+)
+from annotation.querysets import ROLE_FOR, STAGE_FOR
+from annotation.services.campaigns import PROPOSING
+from mammo.accounts.models import Membership, User
 from mammo.jobs.models import Job
 
 STUCK_AFTER = timedelta(days=7)
-PROPOSING = "annotation.propose"
 
 
 @dataclass(frozen=True)
@@ -28,11 +52,12 @@ class DayCount:
 
 @dataclass(frozen=True)
 class PersonCount:
-    """What one person did in a campaign."""
+    """What one person did in a campaign: questions, those held now, seconds at work for each (None: none settled)."""
 
     user: User
     corrected: int
     picked: int
+    returned: int
     held: int
     skipped: int
     minutes: float
@@ -70,40 +95,47 @@ def _daily(rows: Any, question: str, first: date) -> Counter[date]:
 
 
 def by_person(campaign: Campaign, *, only: User | None = None) -> list[PersonCount]:
-    """What each member did; for a rater's own eyes give `only`."""
-    people = User.objects.filter(pk__in=campaign.members.values("user")).order_by("username")
+    """What each member did, and whoever worked here and was taken out since; for a rater's own eyes give `only`."""
+    corrections = Correction.objects.filter(proposal__question__campaign=campaign)
+    picks = Pick.objects.filter(question__campaign=campaign)
+    returns = Return.objects.filter(question__campaign=campaign)
+    people = User.objects.filter(
+        Q(pk__in=campaign.members.values("user"))
+        | Q(pk__in=corrections.values("by_user"))
+        | Q(pk__in=picks.values("by_user"))
+        | Q(pk__in=returns.values("by_user"))
+    )
     if only is not None:
         people = people.filter(pk=only.pk)
-    return [_of_person(campaign, person) for person in people]
+    return [_of_person(campaign, person) for person in people.order_by("username")]
 
 
 def _of_person(campaign: Campaign, person: User) -> PersonCount:
     corrections = Correction.objects.filter(proposal__question__campaign=campaign, by_user=person)
     picks = Pick.objects.filter(question__campaign=campaign, by_user=person)
-    corrected = corrections.aggregate(
-        n=Count("proposal__question", distinct=True), seconds=Sum("active_seconds")
+    returns = Return.objects.filter(question__campaign=campaign, by_user=person)
+    corrected, picked, returned = (
+        rows.aggregate(n=Count(question, distinct=True), seconds=Sum("active_seconds"))
+        for rows, question in (
+            (corrections, "proposal__question"),
+            (picks, "question"),
+            (returns, "question"),
+        )
     )
-    picked = picks.aggregate(n=Count("question", distinct=True), seconds=Sum("active_seconds"))
-    seconds = float(corrected["seconds"] or 0) + float(picked["seconds"] or 0)
-    done = corrected["n"] + picked["n"]
-    held = Lease.objects.standing().filter(question__campaign=campaign, user=person)
-    finished = ("picked", "withdrawn")
+    seconds = sum(float(found["seconds"] or 0) for found in (corrected, picked, returned))
+    done = corrected["n"] + picked["n"] + returned["n"]
     return PersonCount(
         user=person,
         corrected=corrected["n"],
         picked=picked["n"],
-        held=held.exclude(question__stage__in=finished).exclude(question__in=_done_by(person)).count(),
+        returned=returned["n"],
+        held=Lease.objects.at_work().filter(question__campaign=campaign, user=person).count(),
         skipped=Skip.objects.filter(
             question__campaign=campaign, by_user=person, lifted_at__isnull=True
         ).count(),
         minutes=round(seconds / 60, 1),
         seconds_each=round(seconds / done, 1) if done else None,
     )
-
-
-def _done_by(person: User) -> Any:
-    corrected = Q(proposals__corrections__by_user=person)
-    return Question.objects.filter(corrected | Q(picks__by_user=person)).values("pk")
 
 
 @dataclass(frozen=True)
@@ -116,36 +148,100 @@ class Stuck:
 
 
 def stuck(campaign: Campaign, *, most: int = 100) -> list[Stuck]:
-    """Questions that nobody will finish by themselves: skipped, flagged, returned often, or long untouched.
+    """Questions that nobody will finish by themselves: those that need somebody first, those that only wait last.
 
     Reasons: skipped, flagged, returned (three rounds or more), unanswered (the proposer was asked and gave no
-    answer: it refused, or the question is too long for it), no_proposals, waiting (7 days untouched).
+    answer: it refused, the question is too long for it, its budget was spent, or it broke off), no_people (its pool
+    has nobody for the next work), holder_gone (held by name by somebody who is deactivated, lost the role, or is no
+    more of the campaign or the question's pool), no_proposals, waiting (7 days untouched).
     """
-    rows = Question.objects.filter(campaign=campaign).exclude(stage__in=("picked", "withdrawn"))
-    skipped = Skip.objects.filter(question=OuterRef("pk"), round=OuterRef("round"), lifted_at__isnull=True)
-    flagged = Flag.objects.filter(question=OuterRef("pk"), settled_at__isnull=True)
-    before = timezone.now() - STUCK_AFTER
-    rows = rows.annotate(is_skipped=Exists(skipped), is_flagged=Exists(flagged))
-    unanswered = _unanswered(campaign)
-    doubtful = (
-        Q(stage="new", pk__in=unanswered)
-        | Q(is_skipped=True)
-        | Q(is_flagged=True)
-        | Q(round__gte=3)
-        | Q(updated_at__lt=before)
+    unanswered, before = _unanswered(campaign), timezone.now() - STUCK_AFTER
+    rows = (
+        _stuck_rows(campaign, unanswered).select_related("campaign").order_by("-needs_somebody", "updated_at")  # type: ignore[misc]
     )
     found = []
-    for question in rows.filter(doubtful).select_related("campaign").order_by("updated_at")[:most]:
+    for question in rows[:most]:
         tests = {
             "skipped": getattr(question, "is_skipped", False),
             "flagged": getattr(question, "is_flagged", False),
             "returned": question.round >= 3,
             "unanswered": question.stage == Question.Stage.NEW and str(question.pk) in unanswered,
+            "no_people": getattr(question, "is_deserted", False),
+            "holder_gone": getattr(question, "is_left_behind", False),
             "no_proposals": question.stage == Question.Stage.NEW and question.updated_at < before,
             "waiting": question.stage != Question.Stage.NEW and question.updated_at < before,
         }
         reasons = tuple(name for name, holds in tests.items() if holds)
         found.append(Stuck(question, reasons, question.updated_at))
+    return found
+
+
+def count_stuck(campaign: Campaign) -> int:
+    """How many questions `stuck` would name without a limit."""
+    return _stuck_rows(campaign, _unanswered(campaign)).count()
+
+
+def _stuck_rows(campaign: Campaign, unanswered: set[str]) -> QuerySet[Question]:
+    """With the reasons that the database knows, and `needs_somebody`: any but that it was left untouched."""
+    skipped = Skip.objects.filter(question=OuterRef("pk"), round=OuterRef("round"), lifted_at__isnull=True)
+    flagged = Flag.objects.filter(question=OuterRef("pk"), settled_at__isnull=True)
+    rows = Question.objects.filter(campaign=campaign).exclude(stage__in=("picked", "withdrawn"))
+    rows = rows.annotate(
+        is_skipped=Exists(skipped),
+        is_flagged=Exists(flagged),
+        is_deserted=_holds(_waits_for_nobody(campaign)),
+        is_left_behind=_holds(_held_by_who_is_gone(campaign)),
+    )
+    needing = (
+        Q(stage="new", pk__in=unanswered)
+        | Q(is_skipped=True)
+        | Q(is_flagged=True)
+        | Q(round__gte=3)
+        | Q(is_deserted=True)
+        | Q(is_left_behind=True)
+    )
+    rows = rows.annotate(needs_somebody=_holds(needing))
+    return rows.filter(Q(needs_somebody=True) | Q(updated_at__lt=timezone.now() - STUCK_AFTER))
+
+
+def _holds(condition: Q) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+
+
+def _held_by_who_is_gone(campaign: Campaign) -> Q:
+    """Questions whose named seat belongs to somebody who can't do the work, and has not done it in this round.
+
+    Who can do it holds the role, is a member of the campaign for it, and of the question's pool where it has one.
+    """
+    found = Q(pk__in=[])
+    for purpose, stage in STAGE_FOR.items():
+        able = Membership.objects.filter(
+            site=campaign.site, role=ROLE_FOR[purpose], user__is_active=True
+        ).values("user")
+        members = CampaignMember.objects.filter(campaign=campaign, purpose=purpose, user=OuterRef("user"))
+        in_pool = Exists(members.filter(pool=OuterRef("question__pool")))
+        belongs = in_pool | (Q(question__pool="") & Exists(members))
+        seats = Lease.objects.filter(
+            question=OuterRef("pk"), round=OuterRef("round"), purpose=purpose, expires_at__isnull=True
+        )
+        theirs = {"by_user": OuterRef("user"), "round": OuterRef("round")}
+        done = (
+            Correction.objects.filter(proposal__question=OuterRef("question"), **theirs)
+            if purpose == Purpose.CORRECT
+            else Pick.objects.filter(question=OuterRef("question"), **theirs)
+        )
+        gone = seats.filter(~Q(user__in=able) | ~belongs)
+        found |= Q(stage=stage) & Q(Exists(gone.exclude(Exists(done))))
+    return found
+
+
+def _waits_for_nobody(campaign: Campaign) -> Q:
+    """Questions of a pool in which nobody does what they wait for (or, before the proposals, will wait for)."""
+    found = Q(pk__in=[])
+    for purpose, stage in STAGE_FOR.items():
+        pools = CampaignMember.objects.filter(campaign=campaign, purpose=purpose).values("pool")
+        stages = (stage, Question.Stage.NEW) if purpose == Purpose.CORRECT else (stage,)
+        found |= Q(stage__in=stages) & ~Q(pool="") & ~Q(pool__in=pools)
     return found
 
 
@@ -167,11 +263,12 @@ class WorkDay:
 
 
 def work_days(user: User) -> list[WorkDay]:
-    """A person's hours and cases, by day, campaign and kind of work; oldest first."""
+    """A person's hours and cases, by day, campaign and kind of work; oldest first. Practice does not count."""
     found: dict[tuple[date, str, str], tuple[int, float]] = defaultdict(lambda: (0, 0.0))
     sources = (
         ("correct", Correction.objects.filter(by_user=user), "proposal__question"),
         ("pick", Pick.objects.filter(by_user=user), "question"),
+        ("return", Return.objects.filter(by_user=user), "question"),
     )
     for purpose, rows, question in sources:
         counted = (
@@ -192,5 +289,6 @@ def last_activity(campaign: Campaign) -> Any:
     """When the last judgement came in; None before the first."""
     corrected = Correction.objects.filter(proposal__question__campaign=campaign)
     picked = Pick.objects.filter(question__campaign=campaign)
-    times = [rows.aggregate(last=Max("created_at"))["last"] for rows in (corrected, picked)]
+    returned = Return.objects.filter(question__campaign=campaign)
+    times = [rows.aggregate(last=Max("created_at"))["last"] for rows in (corrected, picked, returned)]
     return max((time for time in times if time is not None), default=None)

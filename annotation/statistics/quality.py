@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import median
+from uuid import UUID
 
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 
-from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Question, ShownOrder
-from annotation.querysets import PickQuerySet
+from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Return
+from annotation.services.picks import choice_of
 from annotation.statistics.agreement import Agreement, nominal_agreement
+from annotation.statistics.pick_rates import standing_picks
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,7 @@ class SystemQuality:
     """Proposals of one system.
 
     Attributes:
+        repeated: proposals that repeat another of their question, after all draws that the campaign allows.
         unchanged: share that juniors left as they were.
         distance: median edit distance in characters of those that were changed.
         picked: share of questions (with a pick) whose picked answer came from this system's proposals.
@@ -24,6 +27,7 @@ class SystemQuality:
 
     system: str
     proposals: int
+    repeated: int
     corrections: int
     unchanged: float | None
     distance: float | None
@@ -40,17 +44,24 @@ def by_system(campaign: Campaign) -> list[SystemQuality]:
     ):
         rows[_name(system, revision)].append(_Corrected(*judged))
     made: Counter[str] = Counter()
+    repeated: Counter[str] = Counter()
     counted = Proposal.objects.filter(question__campaign=campaign).order_by()
-    for system, revision, n in counted.values_list("system", "revision").annotate(n=Count("pk")):
+    for system, revision, is_distinct, n in counted.values_list("system", "revision", "is_distinct").annotate(
+        n=Count("pk")
+    ):
         made[_name(system, revision)] += n
+        repeated[_name(system, revision)] += 0 if is_distinct else n
     chosen: dict[str, set[object]] = defaultdict(set)
-    picks = _standing_picks(campaign).filter(correction__isnull=False)
+    picks = standing_picks(campaign).filter(correction__isnull=False)
     for question, system, revision in picks.values_list(
         "question", "correction__proposal__system", "correction__proposal__revision"
     ):
         chosen[_name(system, revision)].add(question)
     questions = len(set().union(*chosen.values()))
-    return [_quality(name, made[name], rows[name], len(chosen[name]), questions) for name in sorted(made)]
+    return [
+        _quality(name, made[name], repeated[name], rows[name], len(chosen[name]), questions)
+        for name in sorted(made)
+    ]
 
 
 @dataclass(frozen=True)
@@ -64,16 +75,15 @@ def _name(system: str, revision: str) -> str:
     return f"{system} ({revision[:8]})"
 
 
-def _standing_picks(campaign: Campaign) -> PickQuerySet:
-    return Pick.objects.standing().filter(question__campaign=campaign, question__stage=Question.Stage.PICKED)
-
-
-def _quality(name: str, proposals: int, rows: list[_Corrected], chosen: int, questions: int) -> SystemQuality:
+def _quality(
+    name: str, proposals: int, repeated: int, rows: list[_Corrected], chosen: int, questions: int
+) -> SystemQuality:
     changed = [row.edit_distance for row in rows if not row.no_change]
     tags = Counter(tag for row in rows for tag in row.error_tags)
     return SystemQuality(
         system=name,
         proposals=proposals,
+        repeated=repeated,
         corrections=len(rows),
         unchanged=1 - len(changed) / len(rows) if rows else None,
         distance=float(median(changed)) if changed else None,
@@ -90,25 +100,6 @@ def distance_by_tag(campaign: Campaign) -> dict[str, tuple[int, float]]:
         for tag in tags:
             found[tag].append(distance)
     return {tag: (len(found[tag]), float(median(found[tag]))) for tag in ErrorTag.values if found[tag]}
-
-
-def picks_by_index(campaign: Campaign) -> dict[int, int]:
-    """Picks by the place of the proposal in the order it was made: chance would spread them evenly."""
-    rows = _standing_picks(campaign).filter(correction__isnull=False)
-    return dict(sorted(Counter(rows.values_list("correction__proposal__index", flat=True)).items()))
-
-
-def picks_by_place(campaign: Campaign) -> dict[int, int]:
-    """Picks by the place at which the senior saw the answer: what leans to the first place is habit."""
-    shown = ShownOrder.objects.filter(question__campaign=campaign, purpose="pick")
-    orders = {tuple(seen): order for *seen, order in shown.values_list("question", "user", "round", "order")}
-    found: Counter[int] = Counter()
-    picks = _standing_picks(campaign).filter(correction__isnull=False)
-    for *seen, correction in picks.values_list("question", "by_user", "round", "correction"):
-        order = orders.get(tuple(seen), [])
-        if str(correction) in order:
-            found[order.index(str(correction))] += 1
-    return dict(sorted(found.items()))
 
 
 def time_per_task(campaign: Campaign) -> dict[str, tuple[int, float]]:
@@ -129,8 +120,10 @@ def time_per_task(campaign: Campaign) -> dict[str, tuple[int, float]]:
 
 
 def junior_agreement(campaign: Campaign) -> dict[str, Agreement]:
-    """Where several juniors settled one proposal: on whether it needed a change, and on each error tag."""
-    rows = Correction.objects.standing().filter(proposal__question__campaign=campaign)
+    """Where several juniors settled one proposal in one round: on whether it needed a change, and on each error tag."""
+    rows = Correction.objects.filter(proposal__question__campaign=campaign)
+    # What a later round replaced stands in the comparison of its own round.
+    rows = rows.exclude(replaced_by__round=F("round"))
     units: dict[object, list[tuple[bool, frozenset[str]]]] = defaultdict(list)
     for proposal, turn, no_change, tags in rows.values_list("proposal", "round", "no_change", "error_tags"):
         units[(proposal, turn)].append((no_change, frozenset(tags)))
@@ -140,11 +133,41 @@ def junior_agreement(campaign: Campaign) -> dict[str, Agreement]:
     return found
 
 
+def picked_and_returned(campaign: Campaign) -> int:
+    """Rounds in which one senior picked and another sent the question back: no pair of choices, so in no agreement.
+
+    What was sent back after all seniors had picked was the adjudicator's to decide and is not counted.
+    """
+    picks = Pick.objects.filter(question__campaign=campaign, is_adjudication=False).order_by()
+    counted = picks.values_list("question", "round").annotate(n=Count("by_user", distinct=True))
+    some = {(question, turn) for question, turn, n in counted if n < campaign.senior_overlap}
+    returns = Return.objects.filter(question__campaign=campaign)
+    return len(some.intersection(returns.values_list("question", "round")))
+
+
 def senior_agreement(campaign: Campaign) -> Agreement:
-    """Where several seniors picked for one question (adjudications left out): on the picked proposal."""
+    """Where several seniors picked for one question (adjudications left out): on the picked proposal.
+
+    Corrected answers that read word for word the same are one choice, as for the question's own agreement.
+    """
     rows = Pick.objects.standing().filter(question__campaign=campaign, is_adjudication=False)
-    units: dict[object, list[object]] = defaultdict(list)
+    units: dict[object, dict[UUID, object]] = defaultdict(dict)
     for question, turn, proposal, pick in rows.values_list("question", "round", "correction__proposal", "pk"):
         # Of several juniors' corrections of one proposal any counts as the same choice.
-        units[(question, turn)].append(proposal or pick)
-    return nominal_agreement(list(units.values()))
+        units[(question, turn)][pick] = proposal or pick
+    # Texts are read where the proposals differ, and nowhere else: each has to be decrypted.
+    differing = [pick for labels in units.values() if len(set(labels.values())) > 1 for pick in labels]
+    read = Pick.objects.filter(pk__in=differing).select_related("correction__proposal__question__patient")
+    # Of a patient who withdrew nothing is left to read.
+    choices = {row.pk: choice_of(row) for row in read if row.correction is None or row.correction.text}
+    return nominal_agreement([_joined(labels, choices) for labels in units.values()])
+
+
+def _joined(labels: dict[UUID, object], choices: dict[UUID, str]) -> list[object]:
+    """The labels of one question's picks; proposals whose picked answers read the same have one label."""
+    first: dict[str, object] = {}
+    one: dict[object, object] = {}
+    for pick, label in labels.items():
+        if pick in choices:
+            one.setdefault(label, first.setdefault(choices[pick], label))
+    return [one.get(label, label) for label in labels.values()]

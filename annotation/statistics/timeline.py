@@ -1,16 +1,18 @@
-"""Everything that happened to one question, oldest first: proposals, corrections, returns, picks, who and when."""
+"""The history of one question, oldest first: proposals, corrections, returns, picks, remarks, who and when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from annotation.markdown_text import sections_of
 from annotation.models import (
     Comment,
     Correction,
     ErrorTag,
     Flag,
+    GuidelineVersion,
     Pick,
     Proposal,
     Question,
@@ -19,7 +21,7 @@ from annotation.models import (
     Skip,
 )
 from annotation.reasons import PickReason, ReturnReason
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: asked, proposed, seen, corrected, picked, returned, skipped, flagged or remark.
+        kind: asked, proposed, seen, corrected, picked, returned, skipped, lifted (a skip), flagged, settled (a flag),
+            remark or withdrawn.
         text: wording that came with it, as it was written.
         before: the wording it changed, for a difference.
     """
@@ -70,7 +73,7 @@ def _seen(question: Question) -> Iterator[Event]:
 
 
 def _corrections(question: Question) -> Iterator[Event]:
-    tags = dict(ErrorTag.choices)
+    tags, guidelines = dict(ErrorTag.choices), _guidelines(question)
     rows = Correction.objects.filter(proposal__question=question).select_related("proposal", "by_user")
     for row in rows:
         said = (
@@ -85,10 +88,29 @@ def _corrections(question: Question) -> Iterator[Event]:
         details = (
             _("round %(round)s, revision %(revision)s") % {"round": row.round, "revision": row.revision},
             *(str(tags[tag]) for tag in row.error_tags),
+            *_cited(row, guidelines),
             *((row.notes,) if row.notes else ()),
         )
         before = "" if row.no_change else row.proposal.text
         yield Event(row.created_at, "corrected", title, row.by_user, row.text, before, details)
+
+
+def _guidelines(question: Question) -> dict[int, GuidelineVersion]:
+    return {row.number: row for row in GuidelineVersion.objects.filter(campaign=question.campaign)}
+
+
+def _cited(row: Correction, guidelines: Mapping[int, GuidelineVersion]) -> Iterator[str]:
+    """What was cited for which error, with the edition that the junior was shown."""
+    tags = dict(ErrorTag.choices)
+    shown = guidelines.get(row.guideline_version)
+    titles = {section.code: section.title for section in sections_of(shown.text)} if shown else {}
+    for tag, code in row.citations.items():
+        yield _("%(error)s: cites “%(heading)s” of %(edition)s (version %(number)s)") % {
+            "error": tags.get(tag, tag),
+            "heading": titles.get(code, code),
+            "edition": shown.edition if shown else "–",
+            "number": row.guideline_version,
+        }
 
 
 def _picks(question: Question) -> Iterator[Event]:
@@ -109,19 +131,42 @@ def _picks(question: Question) -> Iterator[Event]:
 
 
 def _returns(question: Question) -> Iterator[Event]:
-    reasons = dict(ReturnReason.choices)
+    reasons, guidelines = dict(ReturnReason.choices), _guidelines(question)
     for row in Return.objects.filter(question=question).select_related("by_user"):
-        details = tuple(str(reasons[code]) for code in row.reason_codes)
+        details = (*(str(reasons[code]) for code in row.reason_codes), *_shown(row, guidelines))
         title = _("Sent back to be corrected, end of round %(round)s") % {"round": row.round}
         yield Event(row.created_at, "returned", title, row.by_user, row.reason, details=details)
 
 
+def _shown(row: Return, guidelines: Mapping[int, GuidelineVersion]) -> Iterator[str]:
+    """By which texts the senior judged; nothing where there were none, or where it was not kept."""
+    if row.instruction_version:
+        yield _("instructions shown: version %(number)s") % {"number": row.instruction_version}
+    if row.guideline_version:
+        shown = guidelines.get(row.guideline_version)
+        yield _("guideline shown: %(edition)s (version %(number)s)") % {
+            "edition": shown.edition if shown else "–",
+            "number": row.guideline_version,
+        }
+
+
 def _asides(question: Question) -> Iterator[Event]:
-    for skip in Skip.objects.filter(question=question).select_related("by_user"):
+    for skip in Skip.objects.filter(question=question).select_related("by_user", "lifted_by"):
         title = _("Skipped: %(why)s") % {"why": skip.get_code_display()}
         yield Event(skip.created_at, "skipped", title, skip.by_user, skip.reason)
-    for flag in Flag.objects.filter(question=question).select_related("by_user"):
+        if skip.lifted_at is not None:
+            again = _("On the list of %(who)s again") % {"who": skip.by_user}
+            yield Event(skip.lifted_at, "lifted", again, skip.lifted_by)
+    for flag in Flag.objects.filter(question=question).select_related("by_user", "settled_by"):
         title = _("Flagged: %(why)s") % {"why": flag.get_kind_display()}
         yield Event(flag.created_at, "flagged", title, flag.by_user, flag.note)
+        if flag.settled_at is not None:
+            settled = _("Flag settled: %(why)s") % {"why": flag.get_kind_display()}
+            yield Event(flag.settled_at, "settled", settled, flag.settled_by, flag.settlement)
     for row in Comment.objects.filter(question=question).select_related("by_user"):
         yield Event(row.created_at, "remark", _("Remark"), row.by_user, row.text)
+    # Why stands in the remark beside it.
+    for taken in AuditEvent.objects.filter(
+        action="annotation.withdrawn", object_id=str(question.pk)
+    ).select_related("actor"):
+        yield Event(taken.at, "withdrawn", _("Taken out of the campaign"), taken.actor)

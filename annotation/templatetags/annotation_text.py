@@ -24,3 +24,9 @@ def as_share(value: float | None) -> str:
 def as_number(value: float | None) -> str:
     """Two decimals; a dash where there is none."""
     return "–" if value is None else f"{value:.2f}"
+
+
+@register.filter
+def as_percent(value: float | None) -> str:
+    """A share in per cent, without the sign."""
+    return "–" if value is None else f"{100 * value:.0f}"

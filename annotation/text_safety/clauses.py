@@ -32,6 +32,10 @@ GENERAL = (
 
 _LEFT = r"左(?:侧|边)?(?:乳|胸)|左侧|左边|\bleft\b"
 _RIGHT = r"右(?:侧|边)?(?:乳|胸)|右侧|右边|\bright breast|\bright side|\bright-sided|\b(?:your|the) right\b"
+_THE_OTHER = (
+    r"^\W*(?:而|但是?|\band\b|\bwhile\b|\bbut\b|\bwhereas\b)?\s*(?:在|\b(?:in|on|for|of)\b)?\s*(?:\bthe\b|\byour\b|您的?)?\s*"
+    r"(?:对侧|另外?一?[侧边]|\bother (?:breast|side|one)\b|\bopposite (?:breast|side)\b|\bcontralateral\b)"
+)
 _BOTH = r"双(?:侧)?(?:乳|胸)|两侧|两边|双侧|\bboth\b|\bbilateral"
 
 
@@ -71,10 +75,17 @@ def clauses(sentence: Piece) -> Iterator[Piece]:
 
 
 def sided(sentence: Piece) -> Iterator[tuple[Piece, str | None]]:
-    """Clauses with the breast they are about: the one side they name, else the one named last before."""
+    """Clauses with the breast they are about: the one side they name, the other one than was named last where they
+    begin with "the other side", else the one named last."""
     current: str | None = None
     for clause in clauses(sentence):
-        current = None if clause.says(_BOTH) else side_of(clause.text) or current
+        named = side_of(clause.text)
+        if clause.says(_BOTH):
+            current = None
+        elif named is None and current is not None and clause.says(_THE_OTHER):
+            current = RIGHT if current == LEFT else LEFT
+        else:
+            current = named or current
         yield clause, current
 
 

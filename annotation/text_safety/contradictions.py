@@ -1,6 +1,7 @@
 """What an answer says against the report: another category, the other breast, advice that does not follow from it."""
 
 import re
+from collections.abc import Iterator
 
 from annotation.text_safety import advice
 from annotation.text_safety import clauses as cl
@@ -73,6 +74,12 @@ _GUARDS = (
 )
 
 
+# Of one breast or place, whichever it is.
+_ONE_OF_TWO = (
+    r"左|右|另一|对侧|一侧|其他|其它|其余|此处|该处"
+    r"|\bleft\b|\bright (?:breast|side|one)|\bother\b|\bopposite\b|\bone (?:side|breast)|\bboth findings\b"
+    r"|\bthis (?:spot|area|lump|nodule|finding|calcification)"
+)
 _NOT_HERS = (
     rf"{cl.CONDITION}|{cl.GENERAL}|[类级] ?(?:及其?)?以[上下]|\bor above\b|\band above\b|\bor higher\b"
 )
@@ -93,24 +100,40 @@ def categories(text: str, facts: StudyFacts) -> list[Span]:
 
 
 def _other_category(text: str, facts: StudyFacts) -> list[Span]:
+    stated = list(_stated(text))
+    # An answer that says the whole result may give the rest of it without saying of what.
+    says_whole = any(_agree(placed.mention.value, facts.overall) for placed, _sentence in stated)
     found = []
-    pieces = list(cl.sentences(text))
-    for placed in place_mentions(text, find_mentions(text)):
+    for placed, sentence in stated:
         mention = placed.mention
-        sentence = next((one for one in pieces if one.start <= mention.start < one.end), None)
-        if mention.status != "current" or (sentence and sentence.says(_NOT_HERS)):
-            continue
-        known = _known(placed, facts)
+        known = _known(placed, sentence, facts, says_whole=says_whole)
         if known and not any(_agree(mention.value, category) for category in known):
             found.append((mention.anchor, mention.end))
     return found
 
 
-def _known(placed: Placed, facts: StudyFacts) -> set[str]:
-    """Categories on record that a mention is about."""
-    if placed.side in (LEFT, RIGHT) and not placed.inferred:
-        return {facts.category(str(placed.side))} - {""}
-    return facts.categories
+def _stated(text: str) -> Iterator[tuple[Placed, cl.Piece | None]]:
+    """Categories that the answer states of her present study, with their sentences."""
+    pieces = list(cl.sentences(text))
+    for placed in place_mentions(text, find_mentions(text)):
+        mention = placed.mention
+        sentence = next((one for one in pieces if one.start <= mention.start < one.end), None)
+        if mention.status == "current" and not (sentence and sentence.says(_NOT_HERS)):
+            yield placed, sentence
+
+
+def _known(placed: Placed, sentence: cl.Piece | None, facts: StudyFacts, *, says_whole: bool) -> set[str]:
+    """Categories on record that a mention is about.
+
+    One that names no breast is read as the result of the examination, which is the more suspicious side's; one for
+    both breasts at once can't be milder than that either.
+    """
+    if placed.side in (LEFT, RIGHT):
+        return facts.categories if placed.inferred else {facts.category(str(placed.side))} - {""}
+    names_another = sentence is not None and sentence.says(_ONE_OF_TWO)
+    if says_whole or names_another or not facts.overall:
+        return facts.categories
+    return {facts.overall}
 
 
 def _agree(said: str, known: str) -> bool:

@@ -29,6 +29,12 @@ class StudyFacts:
         return {self.birads_right, self.birads_left, self.birads_overall} - {""}
 
     @property
+    def overall(self) -> str:
+        """Category of the whole examination: the recorded one, else the more suspicious of two known sides."""
+        both = self.birads_right and self.birads_left
+        return self.birads_overall or (self.most_suspicious if both else "")
+
+    @property
     def most_suspicious(self) -> str:
         """The category that decides what is to be done: 5, 4C .. 4, 6, 0, 3, 2, 1."""
         order = ("5", "4C", "4B", "4A", "4", "6", "0", "3", "2", "1")

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from annotation.text_safety import contradictions, plain_dangers
 from annotation.text_safety.densities import densities
@@ -30,29 +31,33 @@ _SALUTATION = re.compile(
 class WarningKind(models.TextChoices):
     """What an answer should be looked at again for. Stored: never rename one."""
 
-    IDENTITY = "identity", _("Names or numbers of a person stand in the answer.")
-    CATEGORY = "category", _("The answer does not fit the BI-RADS category of the report.")
-    DENSITY = "density", _("The answer states another breast density than the report.")
-    SIDE = "side", _("The answer names the other breast than the report.")
-    DIAGNOSIS = "diagnosis", _("The answer states a diagnosis that images alone can't prove.")
-    DOSAGE = "dosage", _("The answer names a drug's dose.")
+    IDENTITY = "identity", gettext_lazy("Names or numbers of a person stand in the answer.")
+    CATEGORY = "category", gettext_lazy("The answer does not fit the BI-RADS category of the report.")
+    DENSITY = "density", gettext_lazy("The answer states another breast density than the report.")
+    SIDE = "side", gettext_lazy("The answer names the other breast than the report.")
+    DIAGNOSIS = "diagnosis", gettext_lazy("The answer states a diagnosis that images alone can't prove.")
+    DOSAGE = "dosage", gettext_lazy("The answer names a drug's dose.")
     EMERGENCY = (
         "emergency",
-        _("There are signs of an emergency, and the answer does not say to seek help at once."),
+        gettext_lazy("There are signs of an emergency, and the answer does not say to seek help at once."),
     )
 
 
 @dataclass(frozen=True)
 class Warned:
-    """One warning: its kind and the words that gave rise to it (empty: a thing that is missing)."""
+    """One warning: its kind, the words that gave rise to it (empty: a thing that is missing), and what is on record."""
 
     kind: str
     words: str = ""
+    on_record: str = ""
 
     @property
     def message(self) -> str:
         """What it says to the person who corrects."""
-        return str(WarningKind(self.kind).label)
+        label = str(WarningKind(self.kind).label)
+        if not self.on_record:
+            return label
+        return _("%(warning)s On record: %(facts)s.") % {"warning": label, "facts": self.on_record}
 
 
 def warnings_in(answer: str, facts: StudyFacts, *, asked: Sequence[str] = ()) -> list[Warned]:
@@ -66,12 +71,23 @@ def warnings_in(answer: str, facts: StudyFacts, *, asked: Sequence[str] = ()) ->
     for kind, spans in _rules(source.text, facts):
         for start, end in _outermost(spans):
             left, right = source.original_span(start, end)
-            found.append(Warned(kind, answer[left:right].strip()))
+            on_record = _categories_said(facts) if kind == WarningKind.CATEGORY else ""
+            found.append(Warned(kind, answer[left:right].strip(), on_record))
     questions = [normalise(turn).text for turn in asked]
     found += [
         Warned(WarningKind.EMERGENCY, words) for words in plain_dangers.emergencies(source.text, questions)
     ]
     return list(dict.fromkeys(found))
+
+
+def _categories_said(facts: StudyFacts) -> str:
+    """The reported categories, each with its side: an answer may have taken one for the whole."""
+    named = {
+        _("right breast"): facts.birads_right,
+        _("left breast"): facts.birads_left,
+        _("overall"): facts.overall,
+    }
+    return " · ".join(f"{name} BI-RADS {category}" for name, category in named.items() if category)
 
 
 def kinds_of(warned: Iterable[Warned]) -> list[str]:

@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation.forms import CampaignForm, TextsForm, initial_of, settings_as_text
+from annotation.forms import PROPOSER_FIELDS, CampaignForm, TextsForm, initial_of
 from annotation.models import Campaign, CampaignMember, Purpose, Question
 from annotation.querysets import ROLE_FOR
-from annotation.services import assignments, campaign_settings, campaigns, proposals
+from annotation.services import assignments, campaign_settings, campaigns, pools, proposals
 from annotation.services.wording import plain
 from annotation.views.shared import conflict, managed_campaign, user_of
 from mammo.accounts.models import Membership, User
+from mammo.core.conflicts import form_as_text
+from mammo.core.digits import number_in
 from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
 
@@ -86,7 +88,8 @@ def _create(request: HttpRequest) -> HttpResponse:
                 by_user=user,
                 proposer=form.proposer(),
                 proposer_context=data["proposer_context"],
-                parameters={"temperature": data["temperature"]},
+                parameters=form.parameters(),
+                seed=data["seed"],
                 **form.settings(),
             )
         except UserError as error:
@@ -113,8 +116,8 @@ def settings(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
                 _save_settings(request, campaign, form)
             except StaleVersionError as stale:
                 now = Campaign.objects.get(pk=campaign.pk)
-                stored = settings_as_text(form, initial_of(now))
-                return conflict(request, stale, {"stored": stored}, form.as_text())
+                stored = form_as_text(form, initial_of(now))
+                return conflict(request, stale, {"stored": stored}, form_as_text(form, form.cleaned_data))
             except UserError as error:
                 form.add_error(None, str(error))
             else:
@@ -129,16 +132,14 @@ def _save_settings(request: HttpRequest, campaign: Campaign, form: CampaignForm)
     """The proposer where it changed, then everything else, each by its own service: all of it or nothing."""
     user, data = user_of(request), form.cleaned_data
     _refuse_stale(campaign, data["version"])
-    parameters = {**campaign.parameters, "temperature": data["temperature"]}
-    spec = form.changed_proposer(campaign.proposer)
-    changed = {"proposer_kind", "proposer_place", "proposer_name", "proposer_context", "temperature"}
-    if changed & set(form.changed_data):
+    if {*PROPOSER_FIELDS, "seed"} & set(form.changed_data):
         campaigns.change_proposer(
             campaign,
             by_user=user,
-            proposer=spec,
-            parameters=parameters,
+            proposer=form.changed_proposer(campaign.proposer),
+            parameters=form.parameters(campaign.parameters),
             proposer_context=data["proposer_context"],
+            seed=data["seed"],
         )
     campaign_settings.change_settings(
         campaign, by_user=user, expected_version=campaign.version, **form.settings()
@@ -228,6 +229,7 @@ def move(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def people(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Who works on a campaign, as what, in which pool; and sharing questions out among them."""
     campaign = managed_campaign(request, campaign_id)
@@ -278,7 +280,7 @@ def _remove(request: HttpRequest, campaign: Campaign) -> None:
 
 
 def _set_pool(request: HttpRequest, campaign: Campaign) -> None:
-    assignments.set_pool(_member(request, campaign), request.POST.get("pool", ""), by_user=user_of(request))
+    pools.set_pool(_member(request, campaign), request.POST.get("pool", ""), by_user=user_of(request))
     messages.success(request, _("The pool is changed."))
 
 
@@ -292,9 +294,8 @@ def _share_out(request: HttpRequest, campaign: Campaign) -> None:
     named = request.POST.getlist("people")
     rows = campaign.members.filter(purpose=purpose).select_related("user").order_by("user__username")
     chosen = [member.user for member in rows if str(member.pk) in named]
-    most = request.POST.get("most", "")
     given = assignments.share_out(
-        campaign, chosen, purpose, by_user=user_of(request), most=int(most) if most.isdigit() else None
+        campaign, chosen, purpose, by_user=user_of(request), most=number_in(request.POST.get("most", ""))
     )
     said = ", ".join(f"{name} {count}" for name, count in given.items())
     messages.success(request, _("Assigned: %(said)s") % {"said": said})

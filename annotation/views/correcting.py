@@ -11,15 +11,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation import opened, presentation
-from annotation.models import Correction, ErrorTag, FlagKind, Phrase, Proposal, Purpose, Question, SkipReason
+from annotation.models import Campaign, Correction, FlagKind, Phrase, Proposal, Purpose, Question, SkipReason
 from annotation.services import corrections, drafts, leases
 from annotation.services.judged_work import KIND
 from annotation.services.study_context import facts_of
 from annotation.text_safety import warnings_in
-from annotation.views.shared import conflict, go, letters_of, question_for, save_draft, user_of
+from annotation.views.shared import (
+    conflict,
+    draft_version,
+    go,
+    letters_of,
+    question_for,
+    read_only,
+    save_draft,
+    user_of,
+)
 from mammo.accounts.models import User
 from mammo.archive.services import judging
-from mammo.core.errors import StaleVersionError
+from mammo.core.errors import StaleVersionError, WrongStateError
 from mammo.core.idempotency import once
 
 
@@ -29,15 +38,14 @@ def correct(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """The page where a junior settles the proposals of one question."""
     user, question = user_of(request), question_for(request, question_id, Purpose.CORRECT)
     mine = _own_corrections(question, user)
-    if question.stage != Question.Stage.PROPOSED or any(row.round == question.round for row in mine):
-        context = {
-            "question": question,
-            "turns": presentation.turns_of(question),
-            "mine": mine,
-            "remarks": opened.remarks_of(question, user),
-        }
-        return render(request, "annotation/corrected.html", context)
-    leases.hold(question, by_user=user, purpose=Purpose.CORRECT)
+    is_open = question.campaign.state == Campaign.State.OPEN
+    is_settled = any(row.round == question.round for row in mine)
+    if not is_open or question.stage != Question.Stage.PROPOSED or is_settled:
+        return _read_only(request, question, user, mine)
+    try:
+        leases.hold(question, by_user=user, purpose=Purpose.CORRECT)
+    except WrongStateError as refusal:
+        return _read_only(request, question, user, mine, refusal)
     draft = drafts.draft_of(question, user=user, purpose=Purpose.CORRECT)
     context = {
         "question": question,
@@ -45,7 +53,6 @@ def correct(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
         **presentation.case_of(question),
         **presentation.guidance_of(question.campaign),
         "cards": presentation.correction_cards(question, user),
-        "tags": ErrorTag.choices,
         "returns": presentation.returns_of(question),
         "remarks": opened.remarks_of(question, user),
         "phrases": list(Phrase.objects.usable_by(user, question.campaign)),
@@ -53,9 +60,28 @@ def correct(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
         "flag_kinds": FlagKind.choices,
         "purpose": Purpose.CORRECT.value,
         "draft_version": draft.version if draft is not None else 0,
+        "seconds": presentation.seconds_before(draft),
+        "draft_saved_at": draft.updated_at if draft is not None else None,
         "revision": 0,
     }
     return render(request, "annotation/correct.html", context)
+
+
+def _read_only(
+    request: HttpRequest,
+    question: Question,
+    user: User,
+    mine: list[Correction],
+    refusal: WrongStateError | None = None,
+) -> HttpResponse:
+    """What can't be worked on: what this person sent in, and what they had written."""
+    context = {
+        "question": question,
+        "turns": presentation.turns_of(question),
+        "mine": mine,
+        "remarks": opened.remarks_of(question, user),
+    }
+    return read_only(request, "annotation/corrected.html", context, user, Purpose.CORRECT, refusal)
 
 
 def _own_corrections(question: Question, user: User) -> list[Correction]:
@@ -77,8 +103,10 @@ def submit_correction(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
             by_user=user,
             items=items,
             active_seconds=presentation.seconds(request),
+            instruction_version=presentation.shown_instructions(request),
+            guideline_version=presentation.shown_guideline(request),
             expected_revision=presentation.whole_number(request, "revision"),
-            draft_version=presentation.whole_number(request, "draft_version"),
+            draft_version=draft_version(request, question, Purpose.CORRECT),
         )
     except StaleVersionError as stale:
         letters = letters_of(presentation.correction_cards(question, user))

@@ -11,14 +11,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation import opened, presentation
-from annotation.models import Correction, FlagKind, Pick, Purpose, Question, SkipReason
+from annotation.models import Campaign, Correction, FlagKind, Pick, Purpose, Question, SkipReason
 from annotation.reasons import PickReason, ReturnReason
 from annotation.services import adjudication, drafts, leases, picks
 from annotation.services.judged_work import KIND
-from annotation.views.shared import conflict, go, letters_of, question_for, save_draft, user_of
+from annotation.views.shared import (
+    conflict,
+    draft_version,
+    go,
+    letters_of,
+    question_for,
+    read_only,
+    save_draft,
+    user_of,
+)
 from mammo.accounts.models import User
 from mammo.archive.services import judging
-from mammo.core.errors import StaleVersionError
+from mammo.core.errors import StaleVersionError, WrongStateError
 from mammo.core.idempotency import once
 
 
@@ -42,9 +51,12 @@ def _page(
 ) -> HttpResponse:
     user, question = user_of(request), question_for(request, question_id, purpose)
     mine = Pick.objects.standing().filter(question=question, by_user=user, round=question.round).first()
-    if question.stage != stage or mine is not None:
-        return _chosen_page(request, question, user, mine)
-    leases.hold(question, by_user=user, purpose=purpose)
+    if question.campaign.state != Campaign.State.OPEN or question.stage != stage or mine is not None:
+        return _chosen_page(request, question, user, purpose, mine)
+    try:
+        leases.hold(question, by_user=user, purpose=purpose)
+    except WrongStateError as refusal:
+        return _chosen_page(request, question, user, purpose, mine, refusal)
     draft = drafts.draft_of(question, user=user, purpose=purpose)
     context = {
         "question": question,
@@ -59,14 +71,24 @@ def _page(
         "remarks": opened.remarks_of(question, user),
         "purpose": purpose,
         "draft": draft.content if draft is not None else {},
+        "earlier_edits": drafts.edits_of_earlier_rounds(question, draft),
         "draft_version": draft.version if draft is not None else 0,
+        "seconds": presentation.seconds_before(draft),
+        "draft_saved_at": draft.updated_at if draft is not None else None,
     }
     if purpose == Purpose.ADJUDICATE:
         context["disputed"] = opened.disputed_cards(question)
     return render(request, template, context)
 
 
-def _chosen_page(request: HttpRequest, question: Question, user: User, mine: Pick | None) -> HttpResponse:
+def _chosen_page(
+    request: HttpRequest,
+    question: Question,
+    user: User,
+    purpose: str,
+    mine: Pick | None,
+    refusal: WrongStateError | None = None,
+) -> HttpResponse:
     """After the choice everything opens: proposals, changes, error tags, warnings."""
     context = {
         "question": question,
@@ -75,7 +97,7 @@ def _chosen_page(request: HttpRequest, question: Question, user: User, mine: Pic
         "opened": opened.opened_cards(question, user) if mine is not None else [],
         "remarks": opened.remarks_of(question, user),
     }
-    return render(request, "annotation/picked.html", context)
+    return read_only(request, "annotation/picked.html", context, user, purpose, refusal)
 
 
 @login_required
@@ -97,7 +119,8 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
             reason_codes=request.POST.getlist("reasons"),
             reason=request.POST.get("reason", ""),
             active_seconds=presentation.seconds(request),
-            draft_version=presentation.whole_number(request, "draft_version"),
+            instruction_version=presentation.shown_instructions(request),
+            draft_version=draft_version(request, question, Purpose.PICK),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, Purpose.PICK)
@@ -121,7 +144,8 @@ def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpRes
             reason=request.POST.get("reason", ""),
             reason_codes=request.POST.getlist("reasons"),
             active_seconds=presentation.seconds(request),
-            draft_version=presentation.whole_number(request, "draft_version"),
+            instruction_version=presentation.shown_instructions(request),
+            draft_version=draft_version(request, question, Purpose.ADJUDICATE),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, Purpose.ADJUDICATE)
@@ -145,7 +169,8 @@ def write_answer(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
             reason=request.POST.get("written_reason", ""),
             reason_codes=request.POST.getlist("return_reasons"),
             active_seconds=presentation.seconds(request),
-            draft_version=presentation.whole_number(request, "draft_version"),
+            instruction_version=presentation.shown_instructions(request),
+            draft_version=draft_version(request, question, Purpose.PICK),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, Purpose.PICK)
@@ -170,7 +195,10 @@ def return_question(
             reason=request.POST.get("return_reason", ""),
             reason_codes=request.POST.getlist("return_reasons"),
             purpose=purpose,
-            draft_version=presentation.whole_number(request, "draft_version"),
+            active_seconds=presentation.seconds(request),
+            draft_version=draft_version(request, question, purpose),
+            instruction_version=presentation.shown_instructions(request),
+            guideline_version=presentation.shown_guideline(request),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, purpose)

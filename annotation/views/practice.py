@@ -15,13 +15,16 @@ from annotation.models import Campaign, ErrorTag, PracticeItem, PracticeResult, 
 from annotation.services import practice
 from annotation.services.access import require_member
 from annotation.views.shared import managed_campaign, user_of
+from mammo.core.digits import number_in
 from mammo.core.errors import UserError
+from mammo.core.idempotency import once
 
 DOABLE = (Purpose.CORRECT.value, Purpose.PICK.value)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def practise(request: HttpRequest, campaign_id: uuid.UUID, purpose: str) -> HttpResponse:
     """The next example, and the feedback on the last one."""
     user = user_of(request)
@@ -58,10 +61,10 @@ def _submit(request: HttpRequest, campaign: Campaign, purpose: str) -> PracticeR
         tags = {place: request.POST.getlist(f"tags-{place}") for place in places}
         texts = {place: request.POST.get(f"text-{place}", "") for place in places}
         return practice.submit_correction(item, by_user=user, tags=tags, texts=texts, active_seconds=seconds)
-    picked = request.POST.get("picked", "")
-    if not picked.isdigit():
+    picked = number_in(request.POST.get("picked", ""))
+    if picked is None:
         raise UserError(_("best: name one of the answers"))
-    return practice.submit_pick(item, by_user=user, picked=int(picked), active_seconds=seconds)
+    return practice.submit_pick(item, by_user=user, picked=picked, active_seconds=seconds)
 
 
 def _answers(item: PracticeItem) -> list[dict[str, Any]]:
@@ -107,6 +110,7 @@ def _feedback(request: HttpRequest, campaign: Campaign) -> dict[str, Any] | None
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def write_practice(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """The researcher writes examples, until the first person has practised."""
     campaign = managed_campaign(request, campaign_id)

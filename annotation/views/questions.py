@@ -14,15 +14,16 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation.forms import InviteForm, TypedQuestionForm, UploadForm
+from annotation.forms import InviteForm, PoolTableForm, TypedQuestionForm, UploadForm
 from annotation.models import Campaign, Question, QuestionUpload, TabletLink
 from annotation.querysets import KEEPERS
-from annotation.services import tablet, uploads
-from annotation.views.shared import user_of
+from annotation.services import pools, tablet, uploads
+from annotation.views.shared import managed_campaign, user_of
 from mammo.core.errors import UserError
-from mammo.core.idempotency import once
+from mammo.core.idempotency import once, once_with
 
 PAGE_ROWS = 50
 PREVIEW_ROWS = 20
@@ -52,6 +53,7 @@ def question_list(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         "upload_form": UploadForm(),
         "typed_form": TypedQuestionForm(auto_id="typed_%s"),
         "invite_form": InviteForm(auto_id="invite_%s"),
+        "pool_table_form": PoolTableForm(auto_id="pools_%s"),
         "uploads": QuestionUpload.objects.visible_to(user).filter(campaign=campaign).order_by("-created_at"),
         "reads_unconfirmed": user.has_role("data_manager", site=campaign.site),
         "is_researcher": user.has_role("researcher", "admin", site=campaign.site),
@@ -88,6 +90,7 @@ def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
         "count": len(received),
         "with_study": sum(bool(values["accession"]) for values in received),
         "several_rounds": sum(len(values["turns"]) > 1 for values in received),
+        "has_pools": any(values.get("pool") for values in received),
     }
     return render(request, "annotation/upload.html", context)
 
@@ -114,6 +117,54 @@ def _settle_upload(request: HttpRequest, row: QuestionUpload) -> HttpResponse:
 @login_required
 @require_POST
 @once
+def put_into_pools(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    """Put many questions into pools: those ticked, all that one list shows, or those of a table."""
+    campaign, user = managed_campaign(request, campaign_id), user_of(request)
+    file = request.FILES.get("table")
+    if file is not None:
+        moved = pools.set_pools(campaign, pools.read_pools(file), by_user=user)
+    else:
+        pool = request.POST.get("pool")
+        if pool is None:
+            raise UserError(_("pool: missing; open the page again"))
+        chosen = _chosen_questions(request, campaign)
+        if not chosen:
+            raise UserError(_("question: tick those that shall wait for this pool"))
+        moved = pools.put_into_pool(campaign, chosen, pool, by_user=user)
+    messages.success(
+        request,
+        ngettext(
+            "The pool of %(count)s question is changed.",
+            "The pool of %(count)s questions is changed.",
+            len(moved),
+        )
+        % {"count": len(moved)},
+    )
+    return redirect("annotation:question-list", campaign.pk)
+
+
+def _chosen_questions(request: HttpRequest, campaign: Campaign) -> list[Question]:
+    """Questions that were ticked; with `all` those of a stage (or of all stages) that are still worked on."""
+    rows = Question.objects.filter(campaign=campaign)
+    if "all" in request.POST:
+        stage = request.POST.get("stage", "")
+        rows = rows.filter(stage=stage) if stage in Question.Stage.values else rows
+        return list(rows.exclude(stage__in=(Question.Stage.PICKED, Question.Stage.WITHDRAWN)))
+    ticked = set()
+    for text in request.POST.getlist("question"):
+        try:
+            ticked.add(uuid.UUID(text))
+        except ValueError:
+            raise UserError(_("question: missing; open the page again")) from None
+    found = list(rows.filter(pk__in=ticked))
+    if len(found) < len(ticked):
+        raise Http404
+    return found
+
+
+@login_required
+@require_POST
+@once
 def add_typed(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Take in one question typed by hand."""
     campaign = _kept_campaign(request, campaign_id)
@@ -127,8 +178,16 @@ def add_typed(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     return redirect("annotation:question-list", campaign.pk)
 
 
+def _invited(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    messages.warning(
+        request, _("This form has made its link, which is shown once: if you have not seen it, make another.")
+    )
+    return redirect("annotation:question-list", _kept_campaign(request, campaign_id).pk)
+
+
 @login_required
 @require_POST
+@once_with(_invited)
 def invite(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Make a link for one patient and show it as a QR code; it is shown once."""
     campaign = _kept_campaign(request, campaign_id)
@@ -152,12 +211,19 @@ def _qr_code(address: str) -> SafeString:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask_on_tablet(request: HttpRequest, token: str) -> HttpResponse:
-    """The one page that a patient touches: the consent, her question; no sign-in, no AI text."""
-    link = tablet.link_of(token)
+    """The one page that a patient touches: the consent, her question; no sign-in, no AI text.
+
+    A second tap, or a page sent again because no answer came, is thanked as the first one was.
+    """
+    link = tablet.link_of(token) or tablet.used_for(token, request.POST.get("text", ""))
     if link is None:
         raise Http404
     with translation.override("en" if link.language == "en" else "zh-hans"):
-        return _tablet_page(request, link, token)
+        return _thanks(request, link) if link.used_at is not None else _tablet_page(request, link, token)
+
+
+def _thanks(request: HttpRequest, link: TabletLink) -> HttpResponse:
+    return render(request, "annotation/tablet_thanks.html", {"link": link})
 
 
 def _tablet_page(request: HttpRequest, link: TabletLink, token: str) -> HttpResponse:
@@ -166,8 +232,11 @@ def _tablet_page(request: HttpRequest, link: TabletLink, token: str) -> HttpResp
         try:
             tablet.ask(token, text=request.POST.get("text", ""), agrees=request.POST.get("agrees") == "on")
         except UserError as refused:
+            # Two taps at once: the first one was taken in meanwhile.
+            if tablet.used_for(token, request.POST.get("text", "")) is not None:
+                return _thanks(request, link)
             error = str(refused)
         else:
-            return render(request, "annotation/tablet_thanks.html", {"link": link})
+            return _thanks(request, link)
     context = {"link": link, "error": error, "text": request.POST.get("text", "")}
     return render(request, "annotation/tablet.html", context, status=400 if error else 200)

@@ -13,35 +13,45 @@ from annotation import opened
 from annotation.models import Campaign, Flag, Notification, Phrase
 from annotation.services import news, phrases, remarks
 from annotation.views.shared import user_of, visible_question
-from mammo.core.idempotency import once
+from mammo.core.idempotency import once_with
+from mammo.jobs import endings
 
 NEWS_ROWS = 100
 
 
-@login_required
-@require_POST
-@once
-def comment(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
-    """Add a remark; the list of remarks comes back."""
+def _remarks(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     user, question = user_of(request), visible_question(request, question_id)
-    remarks.comment(question, request.POST.get("text", ""), by_user=user)
     context = {"question": question, "remarks": opened.remarks_of(question, user)}
     return render(request, "annotation/_remarks.html", context)
 
 
 @login_required
 @require_POST
-@once
+@once_with(_remarks)
+def comment(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Add a remark; the list of remarks comes back."""
+    question = visible_question(request, question_id)
+    remarks.comment(question, request.POST.get("text", ""), by_user=user_of(request))
+    return _remarks(request, question_id)
+
+
+def _flagged(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    question = visible_question(request, question_id)
+    return render(request, "annotation/_flagged.html", {"question": question})
+
+
+@login_required
+@require_POST
+@once_with(_flagged)
 def flag(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     """Say that something is wrong with the question itself."""
-    question = visible_question(request, question_id)
     remarks.flag(
-        question,
+        visible_question(request, question_id),
         by_user=user_of(request),
         kind=request.POST.get("kind", ""),
         note=request.POST.get("note", ""),
     )
-    return render(request, "annotation/_flagged.html", {"question": question})
+    return _flagged(request, question_id)
 
 
 @login_required
@@ -57,21 +67,29 @@ def settle_flag(request: HttpRequest, flag_id: uuid.UUID) -> HttpResponse:
     return redirect("annotation:campaign-stuck", row.question.campaign_id)
 
 
+def _visible_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
+    rows = Campaign.objects.visible_to(user_of(request)).select_related("site")
+    return get_object_or_404(rows, pk=campaign_id)
+
+
+def _phrase_book(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
+    campaign = _visible_campaign(request, campaign_id)
+    usable = Phrase.objects.usable_by(user_of(request), campaign)
+    return render(request, "annotation/_phrases.html", {"campaign": campaign, "phrases": list(usable)})
+
+
 @login_required
 @require_POST
-@once
+@once_with(_phrase_book)
 def add_phrase(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Add a phrase to one's own book; the book comes back."""
-    user = user_of(request)
-    campaign = get_object_or_404(Campaign.objects.visible_to(user).select_related("site"), pk=campaign_id)
     phrases.add(
-        campaign,
-        by_user=user,
+        _visible_campaign(request, campaign_id),
+        by_user=user_of(request),
         text=request.POST.get("phrase", ""),
         is_shared=request.POST.get("is_shared") == "on",
     )
-    context = {"campaign": campaign, "phrases": list(Phrase.objects.usable_by(user, campaign))}
-    return render(request, "annotation/_phrases.html", context)
+    return _phrase_book(request, campaign_id)
 
 
 @login_required
@@ -90,13 +108,14 @@ def remove_phrase(request: HttpRequest, phrase_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_safe
 def news_page(request: HttpRequest) -> HttpResponse:
-    """What happened that concerns this person; opening the page does not mark it as read."""
+    """What happened that concerns this person, ends of their jobs too; opening the page does not mark it as read."""
     user = user_of(request)
     rows = Notification.objects.filter(user=user).select_related("campaign", "question__campaign")
     found = [opened.news_line(row, user) for row in rows.order_by("-created_at")[:NEWS_ROWS]]
-    return render(
-        request, "annotation/news.html", {"news": found, "unread": any(not n.is_read for n in found)}
-    )
+    found += endings.lines_for(user, most=NEWS_ROWS, with_seen=True)
+    newest = sorted(found, key=lambda line: line.at, reverse=True)[:NEWS_ROWS]
+    context = {"news": newest, "unread": any(not line.is_read for line in found)}
+    return render(request, "annotation/news.html", context)
 
 
 @login_required

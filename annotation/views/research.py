@@ -2,6 +2,7 @@
 
 import csv
 import uuid
+from collections.abc import Iterable, Sequence
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,17 +13,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotation import opened, presentation
 from annotation.models import Campaign, ErrorTag, Flag, Lease, Purpose, Question, Skip, TrainingExport
-from annotation.services import assignments, campaign_settings, export, withdrawals
-from annotation.services.practice import score_of
+from annotation.services import assignments, campaign_settings, export, pools, quality_file, withdrawals
+from annotation.services.practice import scores_of
 from annotation.services.wording import safe_cell
-from annotation.statistics import progress, quality, support, timeline
+from annotation.statistics import pick_rates, progress, quality, support, timeline
 from annotation.views.shared import managed_campaign, managed_question, require_full_reading, user_of
+from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.charts import line_chart
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
 
 DAYS = 30
+STUCK_ROWS = 100
 
 
 @login_required
@@ -39,6 +42,10 @@ def campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         "proposer": next(
             (row.proposer[name] for name in ("name", "model", "path") if row.proposer.get(name)), ""
         ),
+        "parameters": [
+            *((name, row.parameters[name]) for name in sorted(row.parameters)),
+            ("seed", row.seed),
+        ],
         "total": total,
         "stages": [
             {"label": label, "count": stages[stage], "share": 100 * stages[stage] / total if total else 0}
@@ -46,14 +53,10 @@ def campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         ],
         "chart": _chart(days) if any(day.corrected or day.picked for day in days) else "",
         "people": progress.by_person(row, only=None if reads_in_full else user_of(request)),
-        "scores": [
-            (member, score_of(row, member.user, member.purpose))
-            for member in row.members.select_related("user").order_by("user__username")
-        ]
-        if row.practice_items.exists()
-        else [],
+        "scores": scores_of(row),
         "exports": row.exports.select_related("by_user").order_by("-created_at")[:20],
-        "formats": export.FORMATS,
+        "export_choices": export.CHOICES,
+        "export_splits": export.splits_for(row).values_list("name", flat=True),
         "frozen": campaign_settings.is_answered(row),
         "last": progress.last_activity(row),
     }
@@ -73,9 +76,12 @@ def _chart(days: list[progress.DayCount]) -> str:
 @login_required
 @require_safe
 def campaign_quality(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
-    """How good the proposals are, and how far people agree."""
+    """How good the proposals are, and how far people agree; as a page, or as a file with `?as=csv`."""
     row = managed_campaign(request, campaign_id)
     require_full_reading(request, row)
+    if request.GET.get("as") == "csv":
+        audit.record("annotation.quality_downloaded", by_user=user_of(request), on=row, site=row.site)
+        return _csv_file("quality.csv", quality_file.HEADER, quality_file.rows_of(row))
     tags = dict(ErrorTag.choices)
     context = {
         "campaign": row,
@@ -83,14 +89,17 @@ def campaign_quality(request: HttpRequest, campaign_id: uuid.UUID) -> HttpRespon
         "tags": [
             (tags[tag], count, distance) for tag, (count, distance) in quality.distance_by_tag(row).items()
         ],
-        "by_index": quality.picks_by_index(row),
-        "by_place": quality.picks_by_place(row),
+        "rates": [
+            (_("By the order in which the proposals were made"), pick_rates.by_index(row)),
+            (_("By the place at which the senior saw the answer"), pick_rates.by_place(row)),
+        ],
         "juniors": [
             (tags.get(name, _("No change needed")), found)
             for name, found in quality.junior_agreement(row).items()
             if found.units
         ],
         "seniors": quality.senior_agreement(row),
+        "picked_and_returned": quality.picked_and_returned(row),
         "times": quality.time_per_task(row),
         "proposed": support.support_of_proposals(row),
         "picked": support.support_of_picks(row),
@@ -104,18 +113,27 @@ def campaign_stuck(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse
     """Questions that do not move by themselves; flags to settle, skips to give to somebody else."""
     row = managed_campaign(request, campaign_id)
     flags = Flag.objects.filter(question__campaign=row, settled_at__isnull=True)
-    skipped = Skip.objects.filter(question__campaign=row, lifted_at__isnull=True)
+    skipped = Skip.objects.filter(
+        question__campaign=row, lifted_at__isnull=True, question__patient__erased_at=None
+    )
     reasons = {
         "skipped": _("skipped"),
         "flagged": _("flagged"),
         "returned": _("sent back twice or more"),
-        "unanswered": _("the proposer gave no answer: refused, or too long for it"),
+        "unanswered": _(
+            "the proposer gave no answer: refused, too long for it, over budget, or it broke off"
+        ),
         "no_proposals": _("waits for proposals for a week"),
         "waiting": _("untouched for a week"),
+        "no_people": _("nobody is in its pool for the work that it waits for"),
+        "holder_gone": _("held by name by somebody who can't work on it any more"),
     }
     context = {
         "campaign": row,
-        "stuck": [(one, [reasons[name] for name in one.reasons]) for one in progress.stuck(row)],
+        "stuck": [
+            (one, [reasons[name] for name in one.reasons]) for one in progress.stuck(row, most=STUCK_ROWS)
+        ],
+        "total": progress.count_stuck(row),
         "flags": flags.select_related("question__campaign__site", "question__patient", "by_user"),
         "skips": skipped.select_related("question__campaign__site", "question__patient", "by_user")[:100],
     }
@@ -125,7 +143,7 @@ def campaign_stuck(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse
 @login_required
 @require_safe
 def question_timeline(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
-    """Everything that happened to one question; who holds it now."""
+    """The history of one question; who holds it now."""
     question = managed_question(request, question_id)
     require_full_reading(request, question.campaign)
     context = {
@@ -136,6 +154,7 @@ def question_timeline(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
         "members": question.campaign.members.select_related("user").order_by("purpose", "user__username"),
         "remarks": opened.remarks_of(question, user_of(request)),
         "purposes": Purpose.choices,
+        "pools": sorted(set(question.campaign.members.exclude(pool="").values_list("pool", flat=True))),
     }
     return render(request, "annotation/timeline.html", context)
 
@@ -155,6 +174,19 @@ def give_question(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     to, come_from = _person(request, question, "to"), _person(request, question, "from")
     assignments.change_holder(question, to=to, come_from=come_from, purpose=purpose, by_user=user)
     messages.success(request, _("The assignment is changed."))
+    return redirect("annotation:timeline", question.pk)
+
+
+@login_required
+@require_POST
+@once
+def move_to_pool(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
+    """Let a question wait for the people of one pool."""
+    question, pool = managed_question(request, question_id), request.POST.get("pool")
+    if pool is None:
+        raise UserError(_("pool: missing; open the page again"))
+    pools.set_question_pool(question, pool, by_user=user_of(request))
+    messages.success(request, _("The pool is changed."))
     return redirect("annotation:timeline", question.pk)
 
 
@@ -187,15 +219,24 @@ def _person(request: HttpRequest, question: Question, field: str) -> User | None
 @login_required
 @require_safe
 def own_hours(request: HttpRequest) -> HttpResponse:
-    """A person's own hours and cases as a CSV file that no spreadsheet computes with."""
+    """A person's own hours and cases as a CSV file that no spreadsheet computes with; put on record."""
     user = user_of(request)
+    days = progress.work_days(user)
+    rows = [
+        (row.day.isoformat(), safe_cell(row.campaign), row.purpose, row.cases, row.minutes) for row in days
+    ]
+    audit.record("annotation.own_hours_downloaded", by_user=user, on=user)
+    return _csv_file("my-work.csv", ("day", "campaign", "work", "cases", "minutes"), rows)
+
+
+def _csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponse:
+    """A table as a CSV file, marked as UTF-8 for spreadsheets."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="my-work.csv"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.write("\ufeff")
     writer = csv.writer(response)
-    writer.writerow(["day", "campaign", "work", "cases", "minutes"])
-    for row in progress.work_days(user):
-        writer.writerow([row.day.isoformat(), safe_cell(row.campaign), row.purpose, row.cases, row.minutes])
+    writer.writerow(header)
+    writer.writerows(rows)
     return response
 
 
@@ -205,12 +246,15 @@ def own_hours(request: HttpRequest) -> HttpResponse:
 def export_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Queue a training set."""
     row: Campaign = managed_campaign(request, campaign_id)
+    # One field says both on the page, so that only what goes together can be chosen there.
+    chosen, _comma, images = request.POST.get("format", "").partition(",")
     export.queue_export(
         row,
         by_user=user_of(request),
-        format=request.POST.get("format", ""),
+        format=chosen,
         preferences=request.POST.get("preferences") == "on",
-        images=request.POST.get("images", "reference"),
+        images=images or request.POST.get("images", "reference"),
+        split=request.POST.get("split", ""),
     )
     messages.success(request, _("The training set is being written; the page of jobs shows how far it is."))
     return redirect("annotation:campaign", row.pk)

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -10,10 +11,11 @@ from django.utils.translation import gettext as _
 
 from annotation import presentation
 from annotation.models import Campaign, Correction, Draft, Pick, Purpose, Question
-from annotation.services import drafts
+from annotation.services import drafts, leases
 from annotation.services.access import require_not_own
 from annotation.services.collisions import TakenError
 from mammo.accounts.models import User
+from mammo.core.conflicts import both_texts
 from mammo.core.errors import StaleVersionError, WrongStateError
 
 
@@ -89,18 +91,53 @@ def save_draft(
     content: dict[str, object],
     letters: dict[str, str],
 ) -> HttpResponse:
-    """Store what was typed; the answer carries the draft's new version."""
+    """Store what was typed; the answer carries the draft's new version, and says if the seat went to somebody else."""
     try:
         draft = drafts.save_draft(
             question,
             by_user=user_of(request),
             purpose=purpose,
-            content=content,
+            content=content | {drafts.SECONDS: presentation.seconds(request)},
             expected_version=presentation.whole_number(request, "draft_version"),
+            page_save=presentation.page_save(request),
         )
     except StaleVersionError as stale:
         return conflict(request, stale, letters, presentation.draft_as_text(content, letters))
-    return render(request, "annotation/_draft_version.html", {"draft_version": draft.version, "oob": True})
+    seat_lost = not leases.has_seat(question, by_user=user_of(request), purpose=purpose)
+    is_closed = question.campaign.state == Campaign.State.CLOSED
+    context = {"draft_version": draft.version, "oob": True, "seat_lost": seat_lost, "is_closed": is_closed}
+    return render(request, "annotation/_draft_version.html", context)
+
+
+def read_only(
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    user: User,
+    purpose: str,
+    refusal: WrongStateError | None = None,
+) -> HttpResponse:
+    """The page of a question that this person can't work on now, with what they had written.
+
+    Raises:
+        WrongStateError: the seat was refused, and there is nothing of theirs to read.
+    """
+    kept = presentation.kept_draft(context["question"], user, purpose)
+    if refusal is not None and not kept:
+        raise refusal
+    context |= {"kept": kept, "refusal": refusal or ""}
+    return render(request, template, context, status=200 if refusal is None else 409)
+
+
+def draft_version(request: HttpRequest, question: Question, purpose: str) -> int:
+    """Version of the draft that a page which sends its work holds, lost answers to its own saves included."""
+    return drafts.version_held(
+        question,
+        user=user_of(request),
+        purpose=purpose,
+        version=presentation.whole_number(request, "draft_version"),
+        page=presentation.page_of(request),
+    )
 
 
 def conflict(
@@ -108,11 +145,17 @@ def conflict(
 ) -> HttpResponse:
     """Both texts, side by side, with status 409; neither is lost."""
     stored, stored_at = _stored(stale.current, letters)
-    context = {"stored": stored, "sent": sent, "stored_at": stored_at}
-    if isinstance(stale, TakenError):
-        context |= {"taken": str(stale), "reload_url": reverse("home")}
-    template = "annotation/_conflict.html" if getattr(request, "htmx", False) else "annotation/conflict.html"
-    return render(request, template, context, status=409)
+    if not isinstance(stale, TakenError):
+        return both_texts(request, stored=stored, sent=sent, stored_at=stored_at)
+    return both_texts(
+        request,
+        stored=stored,
+        sent=sent,
+        stored_at=stored_at,
+        reload_url=reverse("home"),
+        part="annotation/_conflict.html",
+        taken=str(stale),
+    )
 
 
 def _stored(current: object, letters: dict[str, str]) -> tuple[str, datetime | None]:

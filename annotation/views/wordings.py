@@ -1,5 +1,6 @@
 """Cleaned wordings that wait for a data manager: read a page of them and confirm it, or mend one."""
 
+from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +17,9 @@ from annotation.models import Question
 from annotation.services.wordings import confirm_wordings, correct_wording, open_wording_received
 from annotation.views.shared import user_of
 from mammo.accounts.models import User
-from mammo.core.errors import UserError
+from mammo.core.conflicts import both_texts
+from mammo.core.digits import number_in
+from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
 
 PER_PAGE = 20
@@ -69,23 +72,26 @@ def wording(request: HttpRequest, question_id: UUID) -> HttpResponse:
     if request.method == "POST":
         return _save(request, question)
     received = open_wording_received(question, by_user=user)
-    turns = list(question.turns)
+    turns = question.texts
     context = {
         "question": question,
         "rounds": [(turn, received[at] if at < len(received) else "") for at, turn in enumerate(turns)],
-        "may_change": question.stage == Question.Stage.NEW,
+        "may_change": question.stage == Question.Stage.NEW and not question.is_erased,
     }
     return render(request, "annotation/wording.html", context)
 
 
 @once
 def _save(request: HttpRequest, question: Question) -> HttpResponse:
-    version = request.POST.get("version", "")
-    if not version.isdecimal():
+    version = number_in(request.POST.get("version", ""))
+    if version is None:
         raise UserError(_("version: open the page again and send the form"))
-    correct_wording(
-        question, request.POST.getlist("turn"), expected_version=int(version), by_user=user_of(request)
-    )
+    written = request.POST.getlist("turn")
+    try:
+        correct_wording(question, written, expected_version=version, by_user=user_of(request))
+    except StaleVersionError as stale:
+        stored = "\n\n".join(cast("Question", stale.current).turns)
+        return both_texts(request, stored=stored, sent="\n\n".join(written))
     messages.success(request, _("The wording stands as you wrote it."))
     return redirect("annotation:wordings")
 

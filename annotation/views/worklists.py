@@ -7,13 +7,14 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation.models import Campaign, Draft, Purpose, Question, Skip
 from annotation.services import leases, skips
 from annotation.services.practice import must_practise
-from annotation.views.shared import question_for, user_of
+from annotation.views.shared import go, question_for, user_of
 from mammo.core.idempotency import once
 
 ROWS = 50
@@ -29,7 +30,9 @@ def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse
     mine = _shown(Question.objects.held_by(user, purpose), ROWS)
     returned = _shown(Question.objects.returned_to(user), ROWS) if purpose == Purpose.CORRECT else []
     done = Question.objects.open_to(user, purpose).done_by(user, purpose)
-    skipped = Skip.objects.filter(by_user=user, purpose=purpose, lifted_at__isnull=True)
+    skipped = Skip.objects.filter(
+        by_user=user, purpose=purpose, lifted_at__isnull=True, question__patient__erased_at=None
+    )
     campaigns = Campaign.objects.visible_to(user).filter(
         members__user=user, members__purpose=purpose, state=Campaign.State.OPEN
     )
@@ -102,8 +105,8 @@ def skip(request: HttpRequest, question_id: uuid.UUID, purpose: str) -> HttpResp
     )
     following = leases.next_question(by_user=user_of(request), purpose=purpose)
     if following is None:
-        return redirect(f"annotation:{purpose}-list")
-    return redirect(f"annotation:{purpose}", following.pk)
+        return go(request, reverse(f"annotation:{purpose}-list"))
+    return go(request, reverse(f"annotation:{purpose}", args=[following.pk]))
 
 
 @login_required

@@ -16,6 +16,7 @@ from evaluation.statistics.intraclass import intraclass
 from evaluation.statistics.kappa import WEIGHTS, cross_table, kappa
 from evaluation.statistics.kendall_w import kendall_w
 from evaluation.statistics.krippendorff import LEVELS, alpha
+from evaluation.statistics.marginal_homogeneity import stuart_maxwell
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 from mammo.core.errors import UserError
@@ -136,8 +137,9 @@ def analyse_agreement(
 
     Returns:
         data with keys `icc` (form -> {"value","ci"}), `alpha` (level -> value), `alpha_ci` (level -> limits), `kappa`
-        (two raters: weights -> {"value","se","ci"}; always `fleiss`, `conger`, `light`), `kendall_w`, `units`,
-        `raters`, `notes`.
+        (two raters: weights -> {"value","se","ci"}; always `fleiss`, `conger`, `light`), `marginal_homogeneity` (two
+        raters: Stuart-Maxwell's {"chi2","df","p"}, whether both use the categories equally often), `kendall_w`,
+        `units`, `raters`, `notes`.
 
     Raises:
         UserError: the file is unfit, or agreement is not defined for it.
@@ -157,6 +159,7 @@ def analyse_agreement(
         "alpha": {name: number(estimate.value) for name, estimate in alphas.items()},
         "alpha_ci": {name: limits(estimate.interval) for name, estimate in alphas.items()},
         "kappa": kappas,
+        "marginal_homogeneity": _margins(whole, lines),
         "kendall_w": None if nominal else _concordance(whole, lines, notes),
         "units": int(ratings.shape[0]),
         "raters": int(ratings.shape[1]),
@@ -244,6 +247,17 @@ def _kappas(
                 "weighted kappas take the categories that occur, in their order, as equally far apart"
             )
     return found
+
+
+def _margins(whole: FloatArray, lines: list[list[str]]) -> dict[str, Any] | None:
+    """Whether two raters use the categories equally often."""
+    categories = np.unique(whole)
+    if whole.shape[1] != 2 or len(categories) < 2:
+        return None
+    found = stuart_maxwell(cross_table(whole[:, 0], whole[:, 1], categories))
+    p = "not defined" if found.p is None else f"{found.p:.4g}"
+    lines.append([f"{found.method}, chi2, df = {found.df}", f"{found.chi2:.4f}, p = {p}"])
+    return {"chi2": found.chi2, "df": found.df, "p": found.p, "method": found.method}
 
 
 def _concordance(whole: FloatArray, lines: list[list[str]], notes: list[str]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
+from evaluation.analyses.margins import margin_lines, margin_tests_both_ways
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
 from evaluation.analyses.roc import BINARY_SCORE, read_truth
 from evaluation.statistics import gallas
@@ -35,6 +36,8 @@ class MrmcOptions:
         standalone: modality or reader that is one system reading alone.
         group: column with the group of each reader.
         positive: value of the truth column that is the positive class.
+        margin: differences are tested for non-inferiority (one-sided at half of 1 - level) and equivalence (two
+            one-sided tests at 1 - level) within it; in units of the endpoint.
     """
 
     endpoint: str = "auc"
@@ -47,6 +50,7 @@ class MrmcOptions:
     group: str | None = None
     positive: str | None = None
     level: float = 0.95
+    margin: float | None = None
 
     @property
     def model(self) -> str:
@@ -104,6 +108,11 @@ def _check(options: MrmcOptions) -> None:
         raise UserError(_("--readers fixed --cases fixed: nothing is random; leave out one of the two"))
     if options.threshold is not None and options.endpoint == "auc":
         raise UserError(_("--threshold belongs to --endpoint sensitivity or specificity"))
+    if options.margin is not None and not 0 < options.margin < 1:
+        raise UserError(
+            _("--margin %(value)s: give a margin between 0 and 1, in units of the area or rate")
+            % {"value": f"{options.margin:g}"}
+        )
     if options.at_specificity is not None:
         if options.endpoint != "sensitivity" or not 0 < options.at_specificity < 1:
             raise UserError(_("--at-specificity: give a share such as 0.8, with --endpoint sensitivity"))
@@ -175,7 +184,10 @@ def _data(found: MrmcAnalysis, options: MrmcOptions) -> dict[str, Any]:
             for name, mean in zip(found.modalities, found.main.means, strict=True)
         },
         "difference": _difference(found),
-        "pairwise": [_contrast(c) for c in found.main.differences],
+        "pairwise": [
+            _contrast(c) | margin_tests_both_ways(c, options.margin, level=options.level)
+            for c in found.main.differences
+        ],
         "readers": [
             {"reader": r.reader, "modality": r.modality} | _performance(r.estimate, endpoint)
             for r in found.readers
@@ -184,7 +196,7 @@ def _data(found: MrmcAnalysis, options: MrmcOptions) -> dict[str, Any]:
         "components": {key: number(value) for key, value in vars(found.components).items()},
         "models": {name: _model(result) for name, result in found.models.items()},
         "standalone": _standalone(found, options),
-        "groups": _groups(found),
+        "groups": _groups(found, options),
     }
 
 
@@ -258,11 +270,14 @@ def _standalone(found: MrmcAnalysis, options: MrmcOptions) -> dict[str, Any] | N
     return {
         "name": options.standalone,
         **_performance(found.standalone, found.endpoint),
-        "comparisons": [_contrast(c) for c in found.against_standalone],
+        "comparisons": [
+            _contrast(c) | margin_tests_both_ways(c, options.margin, level=options.level)
+            for c in found.against_standalone
+        ],
     }
 
 
-def _groups(found: MrmcAnalysis) -> dict[str, Any] | None:
+def _groups(found: MrmcAnalysis, options: MrmcOptions) -> dict[str, Any] | None:
     if found.groups is None:
         return None
     return {
@@ -277,7 +292,9 @@ def _groups(found: MrmcAnalysis) -> dict[str, Any] | None:
             for name, result in found.groups.groups.items()
         },
         "differences": [
-            {"modality": modality} | _contrast(c)
+            {"modality": modality}
+            | _contrast(c)
+            | margin_tests_both_ways(c, options.margin, level=options.level)
             for modality, contrasts in found.groups.differences.items()
             for c in contrasts
         ],
@@ -344,7 +361,9 @@ def _lines(found: MrmcAnalysis, options: MrmcOptions) -> list[str]:
     contrasts = [("", c) for c in (*found.main.differences, *found.against_standalone)]
     if found.groups is not None:
         contrasts += [(f", {name}", c) for name, made in found.groups.differences.items() for c in made]
-    lines += [f"{c.first} - {c.second}{where}: {shown(c.estimate)}{_test(c)}" for where, c in contrasts]
+    for where, c in contrasts:
+        lines.append(f"{c.first} - {c.second}{where}: {shown(c.estimate)}{_test(c)}")
+        lines += margin_lines(where, c, options.margin, level=options.level)
     readers = [["reader", "modality", f"{found.endpoint} [interval over cases]"]]
     readers += [[r.reader, r.modality, shown(r.estimate)] for r in found.readers]
     return [*lines, "", *columns(readers)]

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvRow, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.statistics.fisher import fisher_exact
 from evaluation.statistics.fourfold import Fourfold, likelihood_ratios
 from evaluation.statistics.miettinen_nurminen import miettinen_nurminen
 from evaluation.statistics.newcombe import newcombe
@@ -48,38 +49,21 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
             _("%(path)s: give columns events,total (or x,n), or tp,fp,fn,tn; found: %(known)s")
             % {"path": path, "known": ", ".join(table.columns)}
         )
-    found: list[dict[str, Any]] = []
-    shown_rows = [["name", "events/total", "Wilson", "Clopper-Pearson"]]
-    for place, row in enumerate(table, start=1):
-        label = row.cells.get("name") or f"row {place}"
-        counts = (
-            [(label, row.count(pair[0]), row.count(pair[1]))]
-            if pair is not None
-            else [(f"{label} {name}", x, n) for name, x, n in _rates(row)]
-        )
-        for name, x, n in counts:
-            if pair is None and n == 0:
-                found.append({"name": name, "events": 0, "total": 0} | dict.fromkeys(ESTIMATES))
-                shown_rows.append([name, "0/0", "not defined", "not defined"])
-                continue
-            try:
-                score, exact = wilson(x, n, level=level), clopper_pearson(x, n, level=level)
-            except ValueError as error:
-                raise UserError(
-                    _("%(path)s, line %(line)s: %(name)s: %(error)s")
-                    % {"path": path, "line": row.line, "name": name, "error": error}
-                ) from None
-            found.append(
-                {"name": name, "events": x, "total": n, "estimate": score.value}
-                | {"wilson": limits(score.interval), "clopper_pearson": limits(exact.interval)}
-            )
-            shown_rows.append([name, f"{x}/{n}", shown(score), shown(exact)])
+    made = [
+        _intervals(path, row.line, counted, level, may_be_empty=pair is None)
+        for place, row in enumerate(table, start=1)
+        for counted in _counts(row, place, pair)
+    ]
+    found, shown_rows = [row for row, _line in made], [line for _row, line in made]
     undefined = [row["name"] for row in found if row["estimate"] is None]
     notes = [f"{name}: no case, the rate is not defined" for name in undefined]
     data: dict[str, Any] = {"proportions": found, "level": level, "notes": notes}
-    lines = columns(shown_rows)
+    lines = columns([["name", "events/total", "Wilson", "Clopper-Pearson"], *shown_rows])
     if pair is not None and len(found) == 2:
         data["difference"] = _difference(found, level)
+        (x1, n1), (x2, n2) = ((row["events"], row["total"]) for row in found)
+        data["fisher_p"] = fisher_exact(x1, n1, x2, n2)
+        lines.append(f"Fisher's exact test: p = {data['fisher_p']:.4g}")
         lines += [f"{name}: {row['estimate']:.4f} {row['ci']}" for name, row in data["difference"].items()]
     if pair is None:
         data["likelihood_ratios"] = _ratios(table.rows, level)
@@ -89,6 +73,34 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
             for kind in ("lr_positive", "lr_negative")
         ]
     return AnalysisResult(data, [*lines, *(f"note: {note}" for note in notes)])
+
+
+def _counts(row: CsvRow, place: int, pair: tuple[str, str] | None) -> list[tuple[str, int, int]]:
+    """(name, events, total) of each rate of a row: one of counts, those of a fourfold table."""
+    label = row.cells.get("name") or f"row {place}"
+    if pair is not None:
+        return [(label, row.count(pair[0]), row.count(pair[1]))]
+    return [(f"{label} {name}", x, n) for name, x, n in _rates(row)]
+
+
+def _intervals(
+    path: Path, line: int, counted: tuple[str, int, int], level: float, *, may_be_empty: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """A rate with both intervals, as data and as cells of a printed row."""
+    name, x, n = counted
+    if may_be_empty and n == 0:
+        empty = {"name": name, "events": 0, "total": 0} | dict.fromkeys(ESTIMATES)
+        return empty, [name, "0/0", "not defined", "not defined"]
+    try:
+        score, exact = wilson(x, n, level=level), clopper_pearson(x, n, level=level)
+    except ValueError as error:
+        raise UserError(
+            _("%(path)s, line %(line)s: %(name)s: %(error)s")
+            % {"path": path, "line": line, "name": name, "error": error}
+        ) from None
+    found = {"name": name, "events": x, "total": n, "estimate": score.value}
+    both = {"wilson": limits(score.interval), "clopper_pearson": limits(exact.interval)}
+    return found | both, [name, f"{x}/{n}", shown(score), shown(exact)]
 
 
 def _difference(pair: list[dict[str, Any]], level: float) -> dict[str, Any]:

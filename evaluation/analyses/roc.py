@@ -1,5 +1,6 @@
 """`analyse roc`: area under the ROC curve of one score, and the paired comparison with another."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, limits, number, shown
+from evaluation.analyses.roc_checks import analyse_multiclass, bootstrap_checks
 from evaluation.statistics import clustered_roc, delong
+from evaluation.statistics.best_threshold import OPTIMISTIC, RULES, best_threshold
 from evaluation.statistics.fixed_sensitivity import specificity_at_sensitivity
 from evaluation.statistics.fourfold import at_threshold, likelihood_ratios, rates
 from evaluation.statistics.partial_auc import partial_auc
@@ -56,6 +59,10 @@ def analyse_roc(
     threshold: float | None = None,
     at_sensitivity: float | None = None,
     partial: float | None = None,
+    bootstrap: bool = False,
+    multiclass: bool = False,
+    b: int = 2000,
+    seed: int = 1,
 ) -> AnalysisResult:
     """DeLong analysis of the columns `score` (and `compare`); higher scores mean positive.
 
@@ -64,28 +71,68 @@ def analyse_roc(
         threshold: scores from here on are positive calls: rates and likelihood ratios.
         at_sensitivity: specificity at this sensitivity.
         partial: partial area over specificities from here to 1.
+        bootstrap: check intervals and tests by a bootstrap and a permutation test of `b` draws.
+        multiclass: the truth names several classes: their mean AUC over pairs, and nothing else.
 
     Returns:
-        data with keys `auc`, `se`, `ci`, `n_positive`, `n_negative`, `method`, `notes` and, with `compare`,
-        `compare` (difference = score - compare); with the options `operating_point`, `at_sensitivity`, `partial`.
+        data with keys `auc`, `se`, `ci`, `n_positive`, `n_negative`, `method`, `best_points`, `notes`; by option
+        `compare` (difference = score - compare), `operating_point`, `at_sensitivity`, `partial`, `bootstrap`.
 
     Raises:
         UserError: a column is missing, a cell is not a number, or a class has fewer than two cases.
     """
+    if multiclass:
+        _refuse_beside_multiclass((compare, cluster, positive, threshold, at_sensitivity, partial))
+        return analyse_multiclass(path, truth=truth, score=score)
+    _refuse_clusters_of_bootstrap(bootstrap, cluster)
     table = read_csv(path)
     table.require([truth, score, *(name for name in (compare, cluster) if name)])
     labels = read_truth(table, truth, positive)
     first = np.array([row.number(score) for row in table])
     second = np.array([row.number(compare) for row in table]) if compare else None
+    clusters = [row.text(cluster) for row in table] if cluster else None
     try:
-        area, pair = _areas(
-            labels, first, second, [row.text(cluster) for row in table] if cluster else None, level
-        )
+        area, pair = _areas(labels, first, second, clusters, level)
     except ValueError as error:
-        raise UserError(
-            _("%(path)s, column %(truth)r: %(error)s") % {"path": path, "truth": truth, "error": error}
-        ) from None
+        raise _refusal(path, truth, error) from None
+    data, lines = _described(labels, area, pair, (score, compare), level)
     notes = [*area.notes, *([BINARY_SCORE] if len(np.unique(first)) == 2 else [])]
+    notes += [*pair.second.notes, *pair.difference.notes] if pair is not None else []
+    data |= {"n_clusters": area.n} if cluster is not None else {}
+    try:
+        lines += _further(data, labels, first, threshold, at_sensitivity, partial, level)
+        if bootstrap:
+            lines += bootstrap_checks(data, labels, first, second, threshold, b=b, seed=seed, level=level)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    data["notes"] = list(dict.fromkeys(notes))
+    return AnalysisResult(data, [*lines, *(f"note: {note}" for note in data["notes"])])
+
+
+def _refusal(path: Path, truth: str, error: ValueError) -> UserError:
+    said = {"path": path, "truth": truth, "error": error}
+    return UserError(_("%(path)s, column %(truth)r: %(error)s") % said)
+
+
+def _refuse_beside_multiclass(options: Iterable[object]) -> None:
+    if any(value is not None for value in options):
+        raise UserError(_("--multiclass: it takes --truth and --score alone"))
+
+
+def _refuse_clusters_of_bootstrap(bootstrap: bool, cluster: str | None) -> None:
+    if bootstrap and cluster is not None:
+        raise UserError(_("--bootstrap: it takes cases as independent; leave --cluster or --bootstrap out"))
+
+
+def _described(
+    labels: npt.NDArray[np.bool_],
+    area: Estimate,
+    pair: delong.PairedAuc | None,
+    names: tuple[str, str | None],
+    level: float,
+) -> tuple[dict[str, Any], list[str]]:
+    """The areas of the scores of these names, as data and as lines."""
+    score, compare = names
     data: dict[str, Any] = _area(area) | {
         "n_positive": int(labels.sum()),
         "n_negative": int((~labels).sum()),
@@ -98,18 +145,12 @@ def analyse_roc(
     ]
     if pair is not None:
         data["compare"] = _comparison(pair)
-        notes += [*pair.second.notes, *pair.difference.notes]
-        lines.append(f"AUC of {compare}: {shown(pair.second)}")
         test = "" if pair.z is None else f", z = {pair.z:.4f}, p = {pair.p:.4g}"
-        lines.append(f"difference {score} - {compare}: {shown(pair.difference)}{test}")
-    if cluster is not None:
-        data["n_clusters"] = area.n
-    try:
-        lines += _further(data, labels, first, threshold, at_sensitivity, partial, level)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
-    data["notes"] = list(dict.fromkeys(notes))
-    return AnalysisResult(data, [*lines, *(f"note: {note}" for note in data["notes"])])
+        lines += [
+            f"AUC of {compare}: {shown(pair.second)}",
+            f"difference {score} - {compare}: {shown(pair.difference)}{test}",
+        ]
+    return data, lines
 
 
 def _areas(
@@ -139,8 +180,14 @@ def _further(
     partial: float | None,
     level: float,
 ) -> list[str]:
-    """Operating point, specificity at a sensitivity and partial area, where they were asked for."""
-    lines = []
+    """Best thresholds; operating point, specificity at a sensitivity and partial area, where they were asked for."""
+    best = [best_threshold(labels, score, rule) for rule in RULES]
+    data["best_points"] = {one.rule: {k: v for k, v in vars(one).items() if k != "rule"} for one in best}
+    lines = [
+        f"best threshold ({one.rule}): {one.threshold:g}, sensitivity {one.sensitivity:.4f}, specificity "
+        f"{one.specificity:.4f}; {OPTIMISTIC}"
+        for one in best
+    ]
     if threshold is not None:
         counts = at_threshold(labels, score, threshold)
         found = rates(counts, level=level)
@@ -184,4 +231,5 @@ def _comparison(pair: delong.PairedAuc) -> dict[str, Any]:
         "ci_difference": limits(pair.difference.interval),
         "z": pair.z,
         "p": pair.p,
+        "method": pair.difference.method,
     }

@@ -1,5 +1,8 @@
 """`analyse scores`: blinded scores, one row per rater, question, system and aspect."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +10,11 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
+from evaluation.analyses.margins import margin_tests
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
-from evaluation.statistics.equivalence import equivalence, non_inferiority
-from evaluation.statistics.mixed_model import mixed_model
+from evaluation.statistics.authors import with_random_authors
+from evaluation.statistics.mixed_model import FTest, mixed_model
+from evaluation.statistics.mixed_profile import MixedProfile, mixed_profile
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
@@ -20,6 +25,7 @@ from evaluation.statistics.score_sensitivity import (
     ranked,
     standardised,
 )
+from evaluation.statistics.tukey import tukey_pairs
 from mammo.core.errors import UserError
 
 COLUMNS = ("rater", "question", "system", "aspect", "score")
@@ -65,6 +71,37 @@ def read_scores(table: CsvTable) -> dict[str, ScoreCube]:
         raise UserError(f"{table.path}: {error}") from None
 
 
+def read_authors(table: CsvTable) -> dict[str, dict[str, str]]:
+    """Who wrote each system's answer to each question, of a table with a column `author` (empty for machines).
+
+    Raises:
+        UserError: an answer has two authors.
+    """
+    found: dict[str, dict[str, str]] = {}
+    if "author" not in table.columns:
+        return found
+    for row in table:
+        author = row.cells["author"]
+        if not author:
+            continue
+        own = found.setdefault(row.text("system"), {})
+        if own.setdefault(row.text("question"), author) != author:
+            raise row.error(
+                "author", f"this answer was written by {own[row.text('question')]!r} on another line"
+            )
+    return found
+
+
+def fixed_authors(table: CsvTable, what: str) -> list[str]:
+    """A note for each system that several people wrote, for analyses that keep its authors fixed."""
+    counts = {system: len(set(of.values())) for system, of in read_authors(table).items()}
+    return [
+        f"{system}: {count} authors, taken as fixed in {what}: these hold for these authors, not for others like them"
+        for system, count in counts.items()
+        if count > 1
+    ]
+
+
 def analyse_scores(
     path: Path,
     *,
@@ -75,13 +112,17 @@ def analyse_scores(
     margin: float | None = None,
     maximum: float | None = None,
     mixed: bool = False,
+    profile: bool = False,
 ) -> AnalysisResult:
     """Means, contrasts and agreement per aspect, raters and questions (patients) both random.
+
+    With a column `author`, contrasts of a system that several people wrote take the author as random too.
 
     Args:
         margin: test every contrast for non-inferiority (one-sided .025) and equivalence (TOST .05) within it.
         maximum: top of the scale, for the share of scores there; by default the largest score of the file.
         mixed: fit the linear mixed model too (it uses every score of an incomplete design).
+        profile: with `mixed`, profile-likelihood intervals beside it (minutes with many systems).
 
     Returns:
         data with keys `means`, `contrasts`, `agreement`, `within_systems`, `ceiling`, `sensitivity` (contrasts on
@@ -90,7 +131,10 @@ def analyse_scores(
     Raises:
         UserError: names file, line and column of what is wrong.
     """
-    by_aspect = read_scores(read_csv(path))
+    if profile and not mixed:
+        raise UserError(_("--profile: it belongs to --mixed"))
+    table = read_csv(path)
+    by_aspect, authors = read_scores(table), read_authors(table)
     data: dict[str, Any] = {"means": [], "contrasts": [], "agreement": {}, "overall": None, "notes": []}
     data |= {"within_systems": {}, "ceiling": {}, "sensitivity": {"ranks": [], "z_scores": []}}
     data |= {"mixed_model": {}} if mixed else {}
@@ -98,15 +142,12 @@ def analyse_scores(
     top = max(float(np.nanmax(cube.values, initial=-np.inf)) for cube in by_aspect.values())
 
     def run(cube: ScoreCube) -> AspectAnalysis:
-        return analyse_aspect(cube, level=level, rater_by_question=rater_by_question, b=b, seed=seed)
+        found = analyse_aspect(cube, level=level, rater_by_question=rater_by_question, b=b, seed=seed)
+        return replace(found, contrasts=with_random_authors(cube, found.contrasts, authors, level=level))
 
     for aspect, cube in by_aspect.items():
-        try:
+        with _named(path, aspect):
             found = run(cube)
-        except ValueError as error:
-            raise UserError(
-                _("%(path)s: aspect %(aspect)s: %(error)s") % {"path": path, "aspect": aspect, "error": error}
-            ) from None
         data["means"] += _means(found, aspect)
         data["contrasts"] += [_contrast(contrast, aspect, margin) for contrast in found.contrasts]
         data["agreement"][aspect] = _agreement(found)
@@ -114,10 +155,22 @@ def analyse_scores(
         lines += _lines(aspect, found)
         _beside(data, aspect, cube, level=level, seed=seed, maximum=top if maximum is None else maximum)
         if mixed:
-            data["mixed_model"][aspect] = _mixed(path, aspect, cube, level)
+            data["mixed_model"][aspect] = _mixed(path, aspect, cube, level, profile)
+    data["notes"] += fixed_authors(table, "means, ranks, z-scores and the mixed model")
     if len(by_aspect) > 1:
         data["overall"] = _overall(by_aspect, run)
     return AnalysisResult(data, [*lines, *(f"note: {note}" for note in data["notes"])])
+
+
+@contextmanager
+def _named(path: Path, aspect: str) -> Iterator[None]:
+    """Raises UserError with file and aspect where the statistics refuse what they are given."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(
+            _("%(path)s: aspect %(aspect)s: %(error)s") % {"path": path, "aspect": aspect, "error": error}
+        ) from None
 
 
 def _overall(by_aspect: dict[str, ScoreCube], run: Any) -> dict[str, Any] | None:
@@ -163,9 +216,10 @@ def _beside(
             "icc_a1": number(arm.icc_a1.value) if arm.icc_a1 else None,
             "icc_ak": number(arm.icc_ak.value) if arm.icc_ak else None,
             "alpha": number(arm.alpha.value) if arm.alpha else None,
+            "alpha_ci": limits(arm.alpha.interval) if arm.alpha else None,
             "notes": list(arm.notes),
         }
-        for arm in agreement_within(cube, level=level)
+        for arm in agreement_within(cube, level=level, seed=seed)
     }
     shares = ceiling_shares(cube, maximum, level=level)
     data["ceiling"][aspect] = {
@@ -178,37 +232,60 @@ def _beside(
         data["sensitivity"][name] += [_contrast(contrast, aspect) for contrast in found]
 
 
-def _mixed(path: Path, aspect: str, cube: ScoreCube, level: float) -> dict[str, Any]:
-    try:
+def _mixed(path: Path, aspect: str, cube: ScoreCube, level: float, profile: bool) -> dict[str, Any]:
+    with _named(path, aspect):
         found = mixed_model(cube, level=level)
-    except ValueError as error:
-        raise UserError(
-            _("%(path)s: aspect %(aspect)s: %(error)s") % {"path": path, "aspect": aspect, "error": error}
-        ) from None
+        profiled = mixed_profile(cube, level=level) if profile else None
     return {
         "means": [
             {"system": system, "mean": number(mean.value)} | _estimate(mean)
             for system, mean in zip(cube.systems, found.means, strict=True)
         ],
-        "contrasts": [_contrast(contrast, aspect) for contrast in found.contrasts],
+        "contrasts": [
+            _contrast(contrast, aspect) | {"p_tukey": pair.p, "ci_tukey": limits(pair.interval)}
+            for contrast, pair in zip(
+                found.contrasts, tukey_pairs(found.contrasts, len(cube.systems)), strict=True
+            )
+        ],
+        "systems_differ": _f_test(found.systems_differ),
+        "profile": None if profiled is None else _profile(cube, profiled),
         "components": found.components,
         "reml": found.criterion,
         "notes": list(found.notes),
     }
 
 
-def _margins(contrast: Contrast, margin: float | None) -> dict[str, Any]:
-    if margin is None:
-        return {}
+def _f_test(test: FTest) -> dict[str, Any]:
+    return {"f": number(test.f), "df1": test.df1, "df2": number(test.df2), "p": test.p}
+
+
+def _profile(cube: ScoreCube, found: MixedProfile) -> dict[str, Any]:
+    ratio = found.systems_differ
     return {
-        test.hypothesis: {"margin": margin, "p": test.p, "ci": limits(test.interval), "shown": test.is_shown}
-        for test in (non_inferiority(contrast.estimate, margin), equivalence(contrast.estimate, margin))
+        "means": [
+            {"system": system, "mean": mean.value, "ci": limits(mean.interval)}
+            for system, mean in zip(cube.systems, found.means, strict=True)
+        ],
+        "contrasts": [
+            {
+                "system": c.first,
+                "minus": c.second,
+                "difference": c.estimate.value,
+                "ci": limits(c.estimate.interval),
+            }
+            for c in found.contrasts
+        ],
+        "deviations": {
+            name: {"sd": sd.value, "ci": limits(sd.interval)} for name, sd in found.deviations.items()
+        },
+        "likelihood_ratio": {"chi_square": number(ratio.chi_square), "df": ratio.df, "p": ratio.p},
+        "method": found.means[0].method,
     }
 
 
 def _contrast(contrast: Contrast, aspect: str, margin: float | None = None) -> dict[str, Any]:
     return (
-        _margins(contrast, margin)
+        margin_tests(contrast, margin)
         | {
             "aspect": aspect,
             "system": contrast.first,
@@ -232,6 +309,7 @@ def _agreement(found: AspectAnalysis) -> dict[str, Any]:
         "icc_ak": value(found.icc_ak),
         "icc_ak_ci": limits(found.icc_ak.interval) if found.icc_ak else None,
         "alpha": value(found.alpha),
+        "alpha_ci": limits(found.alpha.interval) if found.alpha else None,
     }
 
 
@@ -245,7 +323,7 @@ def _lines(aspect: str, found: AspectAnalysis) -> list[str]:
     rows = [["system", "mean [interval]", "n"]]
     rows += [[s, shown(m, 2), str(m.n)] for s, m in zip(found.systems, found.means, strict=True)]
     agreement = [
-        f"{name} {estimate.value:.3f}"
+        f"{name} {shown(estimate, 3)}"
         for name, estimate in (("ICC(A,1)", found.icc_a1), ("ICC(A,k)", found.icc_ak), ("alpha", found.alpha))
         if estimate is not None
     ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from evaluation.answers.doctors_names import named
 from evaluation.answers.neutral import CJK
 
 SELF_IDENTIFICATION = "self_identification"
@@ -13,8 +14,10 @@ NAME = "name"
 EMPTY = "empty"
 LANGUAGE = "language"
 LENGTH = "length"
+# Kinds that are settled as a whole, not by a wording.
+MEASURED = frozenset({LENGTH, LANGUAGE})
 # Kinds that keep a trial from being frozen until a rule settles them.
-BLOCKING = frozenset({SELF_IDENTIFICATION, TEMPLATE_DEBRIS, NAME, EMPTY})
+BLOCKING = frozenset({SELF_IDENTIFICATION, TEMPLATE_DEBRIS, NAME, EMPTY}) | MEASURED
 
 _MACHINE_EN = (
     r"(?:A\.?I\.?|artificial intelligence|(?:large )?language model|LLM|chat ?bot|"
@@ -100,8 +103,6 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     (NAME, re.compile(_PRODUCTS, re.I)),
-    (NAME, re.compile(r"\bDr\.? [A-Z][a-z]+(?: [A-Z][a-z]+)?")),
-    (NAME, re.compile(r"(?:我院|本院|我们医院|本科室|我科)")),
     (NAME, _HOSPITAL),
     (
         TEMPLATE_DEBRIS,
@@ -135,6 +136,11 @@ class Finding:
         """Whether the trial can't be frozen while it stands."""
         return self.kind in BLOCKING
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is settled as a whole, by its kind, and not by a wording."""
+        return self.kind in MEASURED
+
 
 def screen(text: str, *, language: str, names: Iterable[str] = ()) -> list[Finding]:
     """Findings in one shown text, each different wording once.
@@ -151,10 +157,21 @@ def screen(text: str, *, language: str, names: Iterable[str] = ()) -> list[Findi
         for match in pattern.finditer(text):
             matched = " ".join(match.group(0).split())
             found.setdefault((kind, matched.casefold()), Finding(kind, matched))
-    share = len(re.findall(rf"[{CJK}]", text)) / max(1, len(re.findall(r"\w", text)))
-    if (language == "zh" and share < 0.3) or (language == "en" and share > 0.3):
-        found[LANGUAGE, ""] = Finding(LANGUAGE, f"{share:.0%} Chinese characters")
+    for words in named(text):
+        matched = " ".join(words.split())
+        found.setdefault((NAME, matched.casefold()), Finding(NAME, matched))
+    other = language_outlier(text, language)
+    if other is not None:
+        found[LANGUAGE, ""] = other
     return list(found.values())
+
+
+def language_outlier(text: str, language: str) -> Finding | None:
+    """The finding of a text in another language than the question's, `zh` or `en`; None where it is in hers."""
+    share = len(re.findall(rf"[{CJK}]", text)) / max(1, len(re.findall(r"\w", text)))
+    if text.strip() and ((language == "zh" and share < 0.3) or (language == "en" and share > 0.3)):
+        return Finding(LANGUAGE, f"{share:.0%} Chinese characters")
+    return None
 
 
 def length_outliers(lengths: Sequence[int]) -> list[int]:
@@ -174,23 +191,36 @@ def _name_pattern(name: str) -> re.Pattern[str]:
 REMOVE = "remove"
 REMOVE_SENTENCE = "remove_sentence"
 ACCEPT = "accept"
-ACTIONS = (REMOVE, REMOVE_SENTENCE, ACCEPT)
+CUT = "cut"
+ACTIONS = (REMOVE, REMOVE_SENTENCE, ACCEPT, CUT)
 # A point between digits ends no sentence; the parts joined are the text again.
 _SENTENCE = re.compile(r"(?:[^。！？!?.\n]|\.(?=\d))*(?:[。！？!?.\n]+|$)")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is done with one wording, in every arm alike."""
+    """What is done with one wording, or with all findings of a measured kind, in every arm alike.
+
+    Attributes:
+        kind: length or language; empty for a rule about a wording.
+        limit: characters that an answer is cut to, at the end of a sentence (action `cut`).
+        answers: ids of the outliers that were there when a rule accepted them; later ones are asked for anew.
+    """
 
     matched: str
     action: str
     reason: str
+    kind: str = ""
+    limit: int | None = None
+    answers: tuple[str, ...] = ()
 
 
 def apply_rules(text: str, rules: Iterable[Rule]) -> str:
     """The text after every rule; wordings are compared without regard to case."""
     for rule in rules:
+        if rule.kind:
+            text = _cut(text, rule.limit) if rule.action == CUT and rule.limit else text
+            continue
         pattern = re.compile(r"\s+".join(re.escape(word) for word in rule.matched.split()), re.I)
         if rule.action == REMOVE:
             text = _without(pattern, text)
@@ -198,6 +228,18 @@ def apply_rules(text: str, rules: Iterable[Rule]) -> str:
             kept = [part for part in _SENTENCE.findall(text) if not pattern.search(part)]
             text = "".join(kept).strip()
     return text
+
+
+def _cut(text: str, limit: int) -> str:
+    """As many whole sentences as fit; where not even the first does, the first `limit` characters."""
+    if len(text) <= limit:
+        return text
+    kept = ""
+    for part in _SENTENCE.findall(text):
+        if len(kept) + len(part) > limit:
+            break
+        kept += part
+    return kept.rstrip() or text[:limit].rstrip()
 
 
 # A character that the neutral style takes out of every text: it stands where words were removed.
@@ -222,5 +264,5 @@ def _without(pattern: re.Pattern[str], text: str) -> str:
 
 def unsettled(findings: Iterable[Finding], rules: Iterable[Rule]) -> list[Finding]:
     """Blocking findings that no rule accepts."""
-    accepted = {rule.matched.casefold() for rule in rules if rule.action == ACCEPT}
+    accepted = {rule.matched.casefold() for rule in rules if rule.action == ACCEPT and not rule.kind}
     return [finding for finding in findings if finding.blocks and finding.matched.casefold() not in accepted]

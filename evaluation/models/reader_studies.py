@@ -1,7 +1,7 @@
 """Reader studies: doctors read the same cases alone and with the model's output."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from evaluation.models.protocols import Protocol
@@ -56,6 +56,9 @@ class ReaderStudy(VersionedModel):
     design = models.CharField(max_length=10, choices=Design, default=Design.CROSSOVER)
     unit = models.CharField(max_length=7, choices=Unit, default=Unit.BREAST)
     reader_sees = models.CharField(max_length=6, choices=Sees, default=Sees.IMAGES)
+    show_earlier = models.BooleanField(
+        default=False, help_text="the patient's earlier study hangs beside the case; the model gets none"
+    )
     model_sees = models.CharField(max_length=6, choices=Sees, default=Sees.IMAGES)
     prevalence_statement = models.CharField(
         max_length=300, blank=True, help_text="what readers are told about the share of cancers"
@@ -101,8 +104,23 @@ class ReaderStudyCase(OpaqueModel):
     laterality = models.CharField(max_length=1, choices=Laterality, blank=True)
     truth = models.BooleanField(help_text="malignant by biopsy")
     position = models.PositiveIntegerField()
+    earlier = models.ForeignKey(
+        Study, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="the study that hangs beside it, fixed when it joined; part of the frozen design",
+    )  # fmt: skip
     output = models.JSONField(
         default=dict, help_text="what the pinned checkpoint said, stored when the design was frozen"
+    )
+    shown = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="report and images by id and hash, fixed at freezing; empty before",
+    )
+
+    picture_left_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="when the archive took out a picture of the frozen ones for text on it; it is read no more after it",
     )
 
     class Meta:
@@ -112,6 +130,11 @@ class ReaderStudyCase(OpaqueModel):
 
     def __str__(self) -> str:
         return f"case {self.position}"
+
+    @property
+    def shown_earlier(self) -> Study | None:
+        """The study that hangs beside the case; None unless the design shows earlier studies."""
+        return self.earlier if self.reader_study.show_earlier else None
 
 
 class Reader(TimedModel):
@@ -147,9 +170,22 @@ class ReadingSlotQuerySet(models.QuerySet["ReadingSlot"]):
         """Slots whose patient did not withdraw: the images of the others are gone."""
         return self.exclude(case__study__patient__erased_at__isnull=False)
 
+    def pictured(self) -> "ReadingSlotQuerySet":
+        """Slots whose case has all the pictures of the freezing: the archive took out none for text on it."""
+        return self.filter(case__picture_left_at__isnull=True)
+
+    def passed_over(self) -> "ReadingSlotQuerySet":
+        """Slots of patients who stayed that were not read before a picture of their case was taken out."""
+        return self.not_erased().filter(case__picture_left_at__isnull=False).exclude(readings__phase="final")
+
+    def counted(self) -> "ReadingSlotQuerySet":
+        """Slots that make up a reader's work: read, or still to be read."""
+        read = Exists(Reading.objects.filter(slot=OuterRef("pk"), phase="final"))
+        return self.not_erased().filter(Q(case__picture_left_at__isnull=True) | read)
+
     def unread(self) -> "ReadingSlotQuerySet":
         """Slots that can be read and have no final reading."""
-        return self.not_erased().exclude(readings__phase="final")
+        return self.not_erased().pictured().exclude(readings__phase="final")
 
 
 class ReadingSlot(OpaqueModel):
@@ -220,7 +256,7 @@ class Reading(AppendOnlyModel):
 
 
 class ReaderStudyEvent(AppendOnlyModel):
-    """Freezing, opening and locking of a reader study: actor, reason, hash."""
+    """Freezing, opening, locking, amendments and withdrawals of a reader study: actor, reason, hash."""
 
     reader_study = models.ForeignKey(ReaderStudy, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=20, help_text="frozen, opened, locked, amended")

@@ -46,6 +46,20 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """Slots whose patient did not withdraw: of hers nothing is left to read."""
         return self.exclude(answer__question__question__patient__erased_at__isnull=False)
 
+    def pictured(self) -> "SlotQuerySet":
+        """Slots whose question has all the pictures of the freezing: the archive took out none for text on it."""
+        return self.filter(answer__question__picture_left_at__isnull=True)
+
+    def passed_over(self) -> "SlotQuerySet":
+        """Slots of patients who stayed that had no score when a picture of their question was taken out."""
+        left = self.not_erased().filter(answer__question__picture_left_at__isnull=False)
+        return left.filter(scores__isnull=True)
+
+    def counted(self) -> "SlotQuerySet":
+        """Slots that make up a rater's work: scored, or still to be scored."""
+        scored = Exists(Score.objects.filter(slot=OuterRef("pk")))
+        return self.not_erased().filter(Q(answer__question__picture_left_at__isnull=True) | scored)
+
     def open_to(self, user: User) -> "SlotQuerySet":
         """Forms of a consenting rater from the first to the one whose turn it is; `is_scored` tells which is done."""
         scored = Exists(Score.objects.filter(slot=OuterRef("pk")))
@@ -55,12 +69,12 @@ class SlotQuerySet(models.QuerySet["Slot"]):
             .order_by("position")
             .values("position")[:1]
         )
-        mine = self.of(user).filter(rater__consented_at__isnull=False).annotate(is_scored=scored)
+        mine = self.of(user).pictured().filter(rater__consented_at__isnull=False).annotate(is_scored=scored)
         return mine.annotate(turn=Subquery(turn)).filter(Q(turn__isnull=True) | Q(position__lte=F("turn")))
 
     def unscored(self) -> "SlotQuerySet":
         """Slots that can be scored and have no score (a form is stored whole, so one score means all)."""
-        return self.not_erased().filter(scores__isnull=True)
+        return self.not_erased().pictured().filter(scores__isnull=True)
 
 
 class Slot(OpaqueModel):
@@ -200,6 +214,11 @@ class PracticeItem(OpaqueModel):
         max_length=64, blank=True, help_text="keyed hash; part of the frozen design"
     )
     position = models.PositiveSmallIntegerField()
+    shown = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="report and images by id and hash, fixed at freezing; empty before",
+    )
 
     objects = PracticeItemQuerySet.as_manager()
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from annotation.models import Question
 from evaluation.models.protocols import Protocol
 from mammo.accounts.models import Site, User
+from mammo.archive.models import Study
 from mammo.core.encryption import EncryptedJSONField, EncryptedTextField
 from mammo.core.models import AppendOnlyModel, OpaqueModel, TimedModel, VersionedModel
 from mammo.jobs.models import Job
@@ -69,6 +70,9 @@ class Trial(VersionedModel):
         null=True, blank=True, help_text="empty: every rater scores every answer"
     )
     show_report = models.BooleanField(default=False, help_text="raters see the blanked report")
+    show_earlier = models.BooleanField(
+        default=False, help_text="the patient's earlier study hangs beside the present one; systems get none"
+    )
     instructions = models.TextField(blank=True)
     seed = models.PositiveBigIntegerField()
     sitting_slots = models.PositiveSmallIntegerField(default=40)
@@ -182,11 +186,26 @@ class TrialQuestion(OpaqueModel):
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="trial_questions")
     question = models.ForeignKey(Question, on_delete=models.PROTECT, related_name="trial_uses")
     position = models.PositiveIntegerField()
+    earlier = models.ForeignKey(
+        Study, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="the study that hangs beside the question's, fixed when it joined; part of the frozen design",
+    )  # fmt: skip
     rounds = EncryptedJSONField(
         null=True, help_text="of a dialogue: what the patient says, turn by turn, fixed when it joined"
     )
     rounds_sha256 = models.CharField(
         max_length=64, blank=True, help_text="keyed hash of the rounds; part of the frozen design"
+    )
+    shown = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text="report and images by id and hash, fixed at freezing; empty before",
+    )
+
+    picture_left_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="when the archive took out a picture of the frozen ones for text on it; no form is scored after it",
     )
 
     objects = TrialQuestionQuerySet.as_manager()
@@ -204,6 +223,11 @@ class TrialQuestion(OpaqueModel):
     def is_dialogue(self) -> bool:
         """Whether every turn of the patient is answered and the whole is scored."""
         return self.rounds_sha256 != ""
+
+    @property
+    def shown_earlier(self) -> Study | None:
+        """The study that hangs beside the question's; None unless the trial's design shows earlier studies."""
+        return self.earlier if self.trial.show_earlier else None
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the question's patient."""
@@ -246,6 +270,9 @@ class UnfinishedDialogue(TimedModel):
     author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     answers = EncryptedJSONField(
         help_text="answers to the first turns, in their order; none changes any more"
+    )
+    reports = models.JSONField(
+        default=list, help_text="keyed hashes of the reports that these answers were given beside"
     )
     seconds = models.FloatField(default=0)
     is_simulated = models.BooleanField(default=False)

@@ -1,13 +1,12 @@
 """Which cases a row of Table 7 stands on, and what their truth rests on."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import numpy as np
 from django.utils.translation import gettext as _
 
 from evaluation.models import ReaderStudy, ReaderStudyCase
 from evaluation.reports.predictions import Judged, Unit, run_label
-from evaluation.reports.verification import Breast, tissue_and_follow_up
 from evaluation.services.leakage import training_side
 from modeling.models import Prediction, Run
 
@@ -72,9 +71,8 @@ def other_cases(label: str, judged: Judged, shared: int, cases: int) -> str:
     ) % {"label": label, "units": len(judged.units), "cases": cases, "shared": shared}
 
 
-def verification_note(breasts: Iterable[Breast]) -> str:
-    """What the truth rests on, and what it is no measure of."""
-    tissue, others = tissue_and_follow_up(breasts)
+def verification_note(tissue: int, others: int) -> str:
+    """What the truth of so many cases rests on, and what it is no measure of."""
     if not others:
         return _(
             "Every case has a biopsy (verification bias): sensitivity and specificity are not those of screening."

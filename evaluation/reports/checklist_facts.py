@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from evaluation import checklists
 from evaluation.models import Arm, Protocol, ReaderStudy, ReadingSlot, Trial
+from evaluation.reports.strata import STRATA
 from evaluation.reports.table import software_version
 from evaluation.reports.verification import tissue_and_follow_up
 
@@ -123,6 +124,12 @@ def _flow_of_readings(study: ReaderStudy) -> str:
     }
 
 
+def _sees(study: ReaderStudy) -> str:
+    """What readers are given."""
+    sees = study.get_reader_sees_display()
+    return f"{sees}; {_('the earlier study beside it')}" if study.show_earlier else sees
+
+
 def _of_reader_study(study: ReaderStudy) -> dict[str, str]:
     cases, readers = study.cases.count(), study.readers.count()
     positive = study.cases.filter(truth=True).count()
@@ -142,8 +149,9 @@ def _of_reader_study(study: ReaderStudy) -> dict[str, str]:
         "raters": f"{readers} {_('readers')}" if readers else "",
         "training": study.instructions[:300],
         "sample": f"{readers} x {cases}" if readers and cases else "",
-        "blinding": _("truth is hidden from readers; %(sees)s") % {"sees": study.get_reader_sees_display()},
-        "strata": "density, site, vendor, age, language",
+        "blinding": _("truth is hidden from readers; %(sees)s") % {"sees": _sees(study)},
+        "strata": _("tables by %(strata)s are computed from the rows when asked for")
+        % {"strata": ", ".join(STRATA)},
         "sampling": str(cases) if cases else "",
         "flow": _flow_of_readings(study) if done else "",
         "tables": _("computed from the rows") if done else "",

@@ -1,10 +1,13 @@
 """The leak report of a locked trial: what could have told raters the arms apart, by how much, and whether it did."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import numpy as np
+from django.utils.translation import gettext as _
 from scipy import stats
 
 from evaluation.answers.dialogue import parts_of, readable
@@ -54,12 +57,26 @@ class LeakReport:
     """Attributes:
     style: None where there are too few texts.
     groups: Bang's index over all systems and over all doctors, by kind.
+    screened: how many rules settled findings of the screen before freezing, by their action.
     """
 
     lengths: list[LengthRow]
     arms: list[ArmRow]
     style: StyleResult | None
     groups: dict[str, Estimate]
+    screened: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What stands beside the indices; nothing where nobody guessed."""
+        if not self.groups:
+            return []
+        return [
+            _(
+                "Bang's intervals take all guesses as independent. Each rater gives several, and raters differ in how "
+                "well they guess: the intervals are too narrow."
+            )
+        ]
 
 
 def leak_report(trial: Trial, *, simulated: bool = False) -> LeakReport:
@@ -82,7 +99,32 @@ def leak_report(trial: Trial, *, simulated: bool = False) -> LeakReport:
         _arms(trial, answers, guesses, kinds),
         _style(answers, trial.seed),
         _groups(guesses, kinds),
+        dict(Counter(str(rule.get("action", "")) for rule in trial.screening)),
     )
+
+
+def report_of(document: Mapping[str, Any]) -> LeakReport:
+    """The report that `dataclasses.asdict` gave, after a passage through JSON."""
+    style = document["style"]
+    return LeakReport(
+        [LengthRow(**row) for row in document["lengths"]],
+        [ArmRow(**{**row, "bang": _estimate(row["bang"])}) for row in document["arms"]],
+        StyleResult(**{**style, "accuracy": _estimate(style["accuracy"])}) if style else None,
+        # JSON files hold the kinds in the order of their names.
+        {
+            kind.value: estimate
+            for kind in (Arm.Kind.SYSTEM, Arm.Kind.HUMAN)
+            if (estimate := _estimate(document["groups"].get(kind.value)))
+        },
+        dict(document["screened"]),
+    )
+
+
+def _estimate(row: Mapping[str, Any] | None) -> Estimate | None:
+    if row is None:
+        return None
+    interval = tuple(row["interval"]) if row["interval"] is not None else None
+    return Estimate(**{**row, "interval": interval, "notes": tuple(row["notes"])})
 
 
 def _guesses(trial: Trial, *, simulated: bool) -> dict[UUID, dict[str, int]]:

@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from evaluation.models import ReaderStudy
+from mammo.core.begun_names import only_one_beginning
 from mammo.core.errors import UserError
 from modeling.models import Run, Snapshot
 
@@ -21,7 +22,7 @@ def _id(text: str) -> UUID | None:
 
 
 def _by_name(model: type[Row], name: str, what: str) -> Row:
-    """The row of this name or id.
+    """The row of this name, its only beginning, or id.
 
     Raises:
         UserError: there is none, or several have the name.
@@ -32,6 +33,9 @@ def _by_name(model: type[Row], name: str, what: str) -> Row:
         raise UserError(
             _("%(what)s %(name)s: several have this name; give the id") % {"what": what, "name": name}
         )
+    begun = only_one_beginning(rows, name) if not found else None
+    if begun is not None:
+        return begun
     if not found:
         known = ", ".join(sorted(str(row) for row in rows.exclude(name="")[:20])) or _("none yet")
         raise UserError(

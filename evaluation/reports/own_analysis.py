@@ -1,7 +1,8 @@
 """Anyone's CSV file analysed on a page: tables, plots and a paragraph for the methods section."""
 
 import base64
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,23 @@ from django.utils.translation import gettext as _
 from evaluation.analyses.agreement import analyse_agreement
 from evaluation.analyses.csv_table import read_csv
 from evaluation.analyses.mrmc import MrmcOptions, run_mrmc
+from evaluation.analyses.paired import analyse_paired
+from evaluation.analyses.preferences import analyse_preferences
 from evaluation.analyses.proportions import analyse_proportions
+from evaluation.analyses.ranks import analyse_ranks
 from evaluation.analyses.results import AnalysisResult
 from evaluation.analyses.roc import analyse_roc, read_truth
 from evaluation.analyses.scores import analyse_scores
 from evaluation.reports.figures import plots
 from evaluation.reports.figures.canvas import to_bytes
-from evaluation.reports.table import software_version
+from evaluation.reports.methods_text import methods
 from evaluation.statistics.results import Estimate
 from mammo.core.errors import UserError
 
-KINDS = ("roc", "mrmc", "scores", "agreement", "proportions")
 # A page answers within a moment: the command line takes 10,000.
 REPLICATES = 2000
 MOST_DOTS = 40
+MOST_PICTURES = 6
 
 
 @dataclass(frozen=True)
@@ -54,42 +58,104 @@ def analyse_own(kind: str, path: Path, options: dict[str, Any]) -> OwnAnalysis:
     """Analyse a file as `analyse KIND` does.
 
     Args:
-        options: of the kind; empty texts and None count as not given.
+        options: of the kind; empty texts, False and None count as not given.
 
     Raises:
         UserError: an unknown kind, a missing option, or what the analysis refuses.
     """
-    given = {name: value for name, value in options.items() if value not in (None, "")}
-    if kind == "roc":
-        for name in ("truth", "score"):
-            if name not in given:
-                raise UserError(
-                    _("%(name)s: name the column; the file has %(columns)s")
-                    % {"name": name, "columns": ", ".join(read_csv(path).columns)}
-                )
-        names = ("truth", "score", "compare", "cluster", "positive", "threshold")
-        chosen = {name: given[name] for name in names if name in given}
-        result = analyse_roc(path, **chosen)
-        pictures = [_roc_picture(path, chosen, result)]
-    elif kind == "mrmc":
-        names = ("endpoint", "covariance", "threshold", "standalone", "group", "positive")
-        result = run_mrmc(path, MrmcOptions(**{name: given[name] for name in names if name in given}))
-        pictures = _mrmc_pictures(result)
-    elif kind == "scores":
-        result = analyse_scores(path, b=REPLICATES, margin=given.get("margin"))
-        pictures = _score_pictures(result)
-    elif kind == "agreement":
-        result, pictures = analyse_agreement(path), []
-    elif kind == "proportions":
-        result = analyse_proportions(path)
-        pictures = _proportion_pictures(result)
-    else:
+    given = {name: value for name, value in options.items() if value not in (None, "") and value is not False}
+    if kind not in ANALYSES:
         raise UserError(
             _("analyse %(kind)s: no such analysis; known: %(known)s")
             % {"kind": kind, "known": ", ".join(KINDS)}
         )
+    result, pictures = ANALYSES[kind](path, given)
     notes = [str(note) for note in result.data.get("notes", [])]
-    return OwnAnalysis(_grids(result.data), pictures, _methods(kind, result, given), notes, result.lines)
+    return OwnAnalysis(_grids(result.data), pictures, methods(kind, result, given), notes, result.lines)
+
+
+Analysed = tuple[AnalysisResult, list[tuple[str, str]]]
+
+
+def _chosen(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def _roc(path: Path, given: dict[str, Any]) -> Analysed:
+    for name in ("truth", "score"):
+        if name not in given:
+            raise UserError(
+                _("%(name)s: name the column; the file has %(columns)s")
+                % {"name": name, "columns": ", ".join(read_csv(path).columns)}
+            )
+    chosen = _chosen(given, "truth", "score", "compare", "cluster", "positive", "threshold", "bootstrap")
+    more = _chosen(given, "level", "at_sensitivity", "partial", "multiclass", "seed")
+    result = analyse_roc(path, b=given.get("replicates", REPLICATES), **chosen, **more)
+    return result, [] if given.get("multiclass") else [_roc_picture(path, chosen, result)]
+
+
+def _mrmc(path: Path, given: dict[str, Any]) -> Analysed:
+    chosen = _chosen(given, *(option.name for option in fields(MrmcOptions)))
+    result = run_mrmc(path, MrmcOptions(**chosen))
+    return result, _mrmc_pictures(result)
+
+
+def _scores(path: Path, given: dict[str, Any]) -> Analysed:
+    chosen = _chosen(given, "level", "margin", "maximum", "mixed", "rater_by_question", "seed")
+    result = analyse_scores(path, b=given.get("replicates", REPLICATES), **chosen)
+    return result, _score_pictures(result)
+
+
+def _agreement(path: Path, given: dict[str, Any]) -> Analysed:
+    return analyse_agreement(path, **_chosen(given, "level", "nominal")), []
+
+
+def _proportions(path: Path, given: dict[str, Any]) -> Analysed:
+    result = analyse_proportions(path, **_chosen(given, "level"))
+    return result, _dots_of(result.data["proportions"], "estimate", "wilson", _("Shares"), "share")
+
+
+def _paired(path: Path, given: dict[str, Any]) -> Analysed:
+    chosen = _chosen(given, "level", "first", "second", "truth", "positive", "threshold", "cluster")
+    result = analyse_paired(path, **chosen)
+    rows = result.data["comparisons"]
+    return result, _dots_of(rows, "difference", "ci", _("Differences"), "first less second")
+
+
+def _ranks(path: Path, given: dict[str, Any]) -> Analysed:
+    result = analyse_ranks(path, **_chosen(given, "level", "blocks"))
+    pictures = []
+    for part in result.data["analyses"][:MOST_PICTURES]:
+        rows = [
+            {"name": f"{row['system']} − {row['minus']}", "shift": row["shift"], "ci": row["ci"]}
+            for row in part["wilcoxon"]
+        ]
+        caption = _("Differences, %(aspect)s") % {"aspect": part["aspect"] or _("all values")}
+        pictures += _dots_of(rows, "shift", "ci", caption, "Hodges-Lehmann shift")
+    return result, pictures
+
+
+def _preferences(path: Path, given: dict[str, Any]) -> Analysed:
+    result = analyse_preferences(path, **_chosen(given, "level", "reference", "ties"))
+    pictures = []
+    for part in result.data["analyses"][:MOST_PICTURES]:
+        rows = [row | {"name": row["system"]} for row in part["strengths"]]
+        caption = _("Strengths, %(aspect)s") % {"aspect": part["aspect"] or _("all preferences")}
+        pictures += _dots_of(rows, "strength", "ci", caption, "strength (logit)")
+    return result, pictures
+
+
+ANALYSES: dict[str, Callable[[Path, dict[str, Any]], Analysed]] = {
+    "roc": _roc,
+    "mrmc": _mrmc,
+    "scores": _scores,
+    "agreement": _agreement,
+    "proportions": _proportions,
+    "paired": _paired,
+    "ranks": _ranks,
+    "preferences": _preferences,
+}
+KINDS = tuple(ANALYSES)
 
 
 def _picture(caption: str, figure: Any) -> tuple[str, str]:
@@ -130,7 +196,7 @@ def _mrmc_pictures(result: AnalysisResult) -> list[tuple[str, str]]:
 def _score_pictures(result: AnalysisResult) -> list[tuple[str, str]]:
     aspects = list(dict.fromkeys(row["aspect"] for row in result.data["means"]))
     pictures = []
-    for aspect in aspects[:6]:
+    for aspect in aspects[:MOST_PICTURES]:
         rows = [
             (str(row["system"]), row["mean"], _limits(row["ci"]))
             for row in result.data["means"]
@@ -142,13 +208,12 @@ def _score_pictures(result: AnalysisResult) -> list[tuple[str, str]]:
     return pictures
 
 
-def _proportion_pictures(result: AnalysisResult) -> list[tuple[str, str]]:
-    rows = [
-        (str(row["name"]), row["estimate"], _limits(row["wilson"]))
-        for row in result.data["proportions"]
-        if row["estimate"] is not None
-    ]
-    return [_picture(_("Shares"), plots.dots(rows[:MOST_DOTS], axis="share"))] if rows else []
+def _dots_of(
+    rows: list[dict[str, Any]], value: str, interval: str, caption: str, axis: str
+) -> list[tuple[str, str]]:
+    """One plot of named values with their intervals; nothing where there are none."""
+    dots = [(str(row["name"]), row[value], _limits(row[interval])) for row in rows if row[value] is not None]
+    return [_picture(caption, plots.dots(dots[:MOST_DOTS], axis=axis))] if dots else []
 
 
 def _shown(value: Any) -> str:
@@ -172,7 +237,7 @@ def _grids(data: dict[str, Any], before: str = "") -> list[Grid]:
         if key == "notes" or value is None or value == [] or value == {}:
             continue
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            grids.append(_grid(name, value))
+            grids += _grids_of_rows(name, value)
         elif isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()):
             rows = [{name.rpartition(" ")[2]: label} | item for label, item in value.items()]
             flat = [row for row in rows if not any(isinstance(v, dict) for v in row.values())]
@@ -186,41 +251,32 @@ def _grids(data: dict[str, Any], before: str = "") -> list[Grid]:
     return grids
 
 
+def _grids_of_rows(name: str, rows: list[dict[str, Any]]) -> list[Grid]:
+    """One table of rows; rows that hold tables themselves (an analysis per aspect) become tables each."""
+    if not any(_holds_rows(value) for row in rows for value in row.values()):
+        return [_grid(name, [_flat(row) for row in rows])]
+    grids = []
+    for place, row in enumerate(rows, start=1):
+        label = row.get("aspect") or row.get("name") or (str(place) if len(rows) > 1 else "")
+        grids += _grids(row, f"{label} " if label else "")
+    return grids
+
+
+def _holds_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Objects within a row as columns of their own, `mcnemar exact`."""
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            flat |= {f"{key} {name}": item for name, item in _flat(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
 def _grid(caption: str, rows: list[dict[str, Any]]) -> Grid:
     header = list(dict.fromkeys(key for row in rows for key in row if not isinstance(row[key], dict)))
     return Grid(caption, header, [[_shown(row.get(name)) for name in header] for row in rows])
-
-
-def _methods(kind: str, result: AnalysisResult, given: dict[str, Any]) -> str:
-    """A paragraph for the methods section, in English: what was estimated, how, with what."""
-    data = result.data
-    level = f"{data.get('level', 0.95):.0%}"
-    if kind == "roc":
-        text = (
-            f"The area under the ROC curve was estimated for {data['n_positive']} positive and "
-            f"{data['n_negative']} negative cases with {level} confidence intervals ({data['method']})."
-        )
-        if given.get("compare"):
-            text += " Two scores of the same cases were compared by DeLong's paired test."
-    elif kind == "mrmc":
-        text = (
-            "Readers, modalities and cases were analysed by the method of Obuchowski and Rockette with degrees of "
-            f"freedom by Hillis (2007); readers and cases were random, the endpoint was {given.get('endpoint', 'auc')} "
-            f"and error covariances were estimated by {data.get('covariance', 'DeLong')}."
-        )
-    elif kind == "scores":
-        methods = sorted({row["method"] for row in data["means"]})
-        text = (
-            f"Mean scores are given with {level} confidence intervals with raters and questions as random factors "
-            f"({'; '.join(methods)}). Contrasts were adjusted by Holm's method."
-        )
-        if given.get("margin") is not None:
-            text += f" Non-inferiority and equivalence were tested against a margin of {given['margin']:g} points."
-    elif kind == "agreement":
-        text = (
-            f"Agreement of {data['raters']} raters on {data['units']} units was measured by intraclass correlations "
-            "(McGraw and Wong 1996) and Krippendorff's alpha with bootstrap intervals over units."
-        )
-    else:
-        text = f"Shares are given with {level} confidence intervals by Wilson and by Clopper and Pearson."
-    return f"{text} Computed with {software_version()}."

@@ -1,6 +1,6 @@
 """AUC and rates of one row, with the checks that stand beside them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,13 @@ from django.utils.translation import gettext_noop
 
 from evaluation.reports.predictions import Judged
 from evaluation.reports.table import Cell
-from evaluation.reports.validators import auc_of_two_values, auc_without_width, narrower_than_one_case
+from evaluation.reports.validators import (
+    auc_of_two_values,
+    auc_without_width,
+    narrower_than_one_case,
+    rates_fit,
+    sums_differ,
+)
 from evaluation.statistics.clustered_roc import clustered_auc
 from evaluation.statistics.clustered_shares import effective_size, rates_of_units
 from evaluation.statistics.delong import auc
@@ -17,6 +23,8 @@ from evaluation.statistics.fourfold import Fourfold, at_prevalence, fourfold
 from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.results import Estimate
 
+DIGITS = 3
+RATE_NAMES = {"accuracy": "ACC", "sensitivity": "SEN", "specificity": "SPC", "ppv": "PPV", "npv": "NPV"}
 RATES = ("accuracy", "sensitivity", "specificity", "ppv", "npv")
 
 CLUSTERED = gettext_noop(
@@ -37,7 +45,7 @@ class RowFigures:
 
     def put(self, key: str, estimate: Estimate | None, text: str = "") -> None:
         """Set one cell."""
-        self.cells[key] = Cell(estimate, text=text, digits=3, sources=self.sources)
+        self.cells[key] = Cell(estimate, text=text, digits=DIGITS, sources=self.sources)
 
 
 def cluster_note(rows: Iterable[RowFigures]) -> list[str]:
@@ -81,6 +89,7 @@ def put_rates(
     found = rates_of_units(truth, called, patients)
     for name in RATES:
         figures.put(name, found.get(name))
+    figures.warnings += checks(figures.label, counts, found)
     figures.put("prevalence", None, f"{counts.prevalence:.1%} ({counts.positives}/{counts.total})")
     if prevalence is not None and counts.positives and counts.negatives:
         of_patient = np.asarray(patients, dtype=object)
@@ -91,3 +100,25 @@ def put_rates(
         for name, estimate in zip(("ppv_at", "npv_at"), shifted, strict=True):
             figures.put(name, estimate)
     return counts
+
+
+def checks(label: str, counts: Fourfold, found: Mapping[str, Estimate]) -> list[str]:
+    """The rates as printed against their counts, their intervals against one case, and the sums of the counts."""
+    cases = {
+        "accuracy": counts.total,
+        "sensitivity": counts.positives,
+        "specificity": counts.negatives,
+        "ppv": counts.tp + counts.fp,
+        "npv": counts.tn + counts.fn,
+    }
+    warnings = sums_differ(label, (counts.tp, counts.fp, counts.fn, counts.tn), counts.total)
+    for name, estimate in found.items():
+        # One case alone says nothing of its width.
+        if cases[name] > 1:
+            warnings += narrower_than_one_case(f"{label} ({RATE_NAMES[name]})", estimate, cases[name])
+    printed = [round(found[name].value, DIGITS) for name in RATES[1:] if name in found]
+    if len(printed) == len(RATES) - 1:
+        sen, spc, ppv, npv = printed
+        rates = (sen, spc, ppv, npv)
+        warnings += rates_fit(label, counts.total, rates, digits=DIGITS, positives=counts.positives)
+    return warnings

@@ -1,5 +1,6 @@
 """A table of a report, whatever its number: rows of cells, a computed caption, sources of each number."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -37,8 +38,8 @@ class Cell:
 
     @property
     def shown(self) -> str:
-        """`86.7 [83.4, 90.1]`, or the text, or a dash."""
-        if self.estimate is None:
+        """`86.7 [83.4, 90.1]`, or the text, or a dash; a dash also where nothing could be estimated."""
+        if self.estimate is None or math.isnan(self.estimate.value):
             return self.text or "–"
         value = f"{self.estimate.value:.{self.digits}f}"
         if self.estimate.interval is None:
@@ -132,13 +133,18 @@ class Table:
         }
 
 
+def finite(value: float | None) -> float | None:
+    """A number that JSON and spreadsheets have: what could not be estimated (an arm without scores) is None."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _cell_json(cell: Cell) -> dict[str, Any] | str | None:
     if cell.estimate is None:
         return cell.text or None
     estimate = cell.estimate
     return {
-        "value": estimate.value,
-        "ci": list(estimate.interval) if estimate.interval else None,
+        "value": finite(estimate.value),
+        "ci": [finite(limit) for limit in estimate.interval] if estimate.interval else None,
         "n": estimate.n,
         "method": estimate.method,
         "rows": len(cell.sources),

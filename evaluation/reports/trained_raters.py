@@ -1,7 +1,9 @@
-"""Contrasts with and without raters who picked or corrected for the training set of an arm."""
+"""Contrasts with and without some raters: those who worked on an arm's training set, or who failed controls."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
+
+import numpy as np
 
 from evaluation.reports.plan import AnalysisPlan
 from evaluation.statistics.results import Contrast
@@ -11,7 +13,7 @@ from evaluation.statistics.score_cube import ScoreCube
 
 @dataclass(frozen=True)
 class BothWays:
-    """One difference over all raters, and over those who took no part in a training set."""
+    """One difference over all raters, and over those who are not left out."""
 
     with_all: Contrast
     without: Contrast
@@ -23,9 +25,9 @@ class BothWays:
 
 
 def without_raters(cube: ScoreCube, raters: Collection[str]) -> ScoreCube | None:
-    """The cube without some raters; None where fewer than two others are left."""
+    """The cube without some raters; None where fewer than two others are left, or no score of theirs."""
     kept = [place for place, rater in enumerate(cube.raters) if rater not in raters]
-    if len(kept) < 2:
+    if len(kept) < 2 or bool(np.isnan(cube.values[kept]).all()):
         return None
     names = tuple(cube.raters[place] for place in kept)
     return ScoreCube(cube.values[kept], names, cube.questions, cube.systems, cube.patients)
@@ -37,7 +39,7 @@ def both_ways(
     """Every contrast both ways; None where fewer than two other raters are left.
 
     Args:
-        contrasts: over all raters; raters: those who took part in a training set.
+        contrasts: over all raters; raters: those to leave out.
     """
     part = without_raters(cube, raters)
     if part is None:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from evaluation.models import Answer, Arm, Score, Slot, Trial
+from evaluation.reports.left_pictures import NOTHING_LEFT, LeftPictures, left_from_trial
 from evaluation.reports.score_rows import CHUNK, ScoreRows
 from evaluation.services.freezing import require_unchanged
 from evaluation.statistics.score_cube import ScoreCube
@@ -26,6 +27,7 @@ class TrialScores:
         is_simulated: some of the scores used are simulated.
         left_out: counts of rows that were not used, by reason.
         trained: pseudonyms of raters who picked or corrected for the training set of an arm.
+        left_pictures: what was passed over, and what stays, of questions of which a picture was taken out.
     """
 
     trial: Trial
@@ -40,6 +42,7 @@ class TrialScores:
     simulated_arms: bool
     simulated_questions: bool
     trained: frozenset[str] = frozenset()
+    left_pictures: LeftPictures = NOTHING_LEFT
 
 
 def require_locked(trial: Trial) -> None:
@@ -106,6 +109,7 @@ def trial_scores(trial: Trial, *, simulated: bool) -> TrialScores:
         bool(arms & read.systems),
         one is not None and any(f"Q{position:03d}" in one.questions for position in questions),
         _trained(trial, pseudonyms),
+        left_from_trial(Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.SCORED), used),
     )
 
 

@@ -94,10 +94,23 @@ def _whole(rate: float, cases: int, half: float) -> range:
 
 
 def rates_fit(
-    label: str, total: int, rates: tuple[float, float, float, float], *, digits: int = 2
+    label: str,
+    total: int,
+    rates: tuple[float, float, float, float],
+    *,
+    digits: int = 2,
+    positives: int | None = None,
 ) -> list[str]:
-    """Sensitivity, specificity, PPV and NPV must come from some counts of `total` cases."""
-    if counts_of_rates(total, *rates, digits=digits):
+    """Sensitivity, specificity, PPV and NPV must come from some counts of `total` cases.
+
+    Args:
+        positives: how many of the cases are positive; where it is not known any number may be.
+    """
+    if positives is not None:
+        fits = _fits(total, positives, rates, 0.5 * 10**-digits + 1e-9)
+    else:
+        fits = bool(counts_of_rates(total, *rates, digits=digits))
+    if fits:
         return []
     return [
         _(

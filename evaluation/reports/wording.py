@@ -28,13 +28,18 @@ TEMPLATES = (
     gettext_noop(
         "patients have different numbers of questions: intervals by bootstrap over raters and patients"
     ),
-    gettext_noop("agreement is over all systems together, which differences between systems inflate"),
+    gettext_noop("the interval reached beyond the scale ({low} to {high}) and is cut off at its end"),
+    gettext_noop("agreement is over the systems shown together, which differences between systems inflate"),
     gettext_noop("ICC uses the {used} of {units} answers that every rater scored"),
     gettext_noop("{n} readers: conclusions about other readers rest on few; five or more are advised"),
     gettext_noop("one reader: the reader is fixed, conclusions hold for this reader only"),
     gettext_noop(
         "patients have several cases: the variance is over patients ({patients} patients, {cases} cases)"
     ),
+    gettext_noop("{system}: {authors} authors, taken as random"),
+    gettext_noop("{system}: {authors} authors, taken as fixed since raters lack scores of one of them"),
+    gettext_noop("{system}: {kept} of {raters} raters, who scored every author"),
+    gettext_noop("two-way random ANOVA (raters x authors, every author counts alike), Satterthwaite t"),
     gettext_noop("Wilson, patients as clusters (Rao-Scott)"),
     gettext_noop("empirical AUC, clusters by Obuchowski (1997)"),
 )

@@ -1,25 +1,35 @@
 """Answers of the arms: asked of systems as one job, written by people, stored once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from annotation.models import EndpointApproval, ProposerContext
-from annotation.services.endpoints import ENDPOINT_KIND, standing_approval, transmit
+from annotation.services.endpoint_budgets import allow, count_use, covers_all, has_rest
+from annotation.services.endpoints import (
+    ENDPOINT_KIND,
+    permitted,
+    reads_images,
+    standing_approval,
+    transmit,
+)
 from annotation.services.study_context import context_text, image_requests
 from evaluation.answers.dialogue import each_part, joined, parts_of
 from evaluation.answers.neutral import neutral_text
 from evaluation.answers.screen import ACCEPT, Rule, apply_rules
 from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.read_reports import outdated, report_beside, reports_beside, up_to_date
+from evaluation.services.shown_studies import REPORT_SHA256
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive.pseudonyms import installation
-from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.jobs import services as jobs
 from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
@@ -27,6 +37,8 @@ from mammo.jobs.models import Job
 JOB_KIND = "evaluation.answer"
 # Run by name in a child process: this app knows no torch.
 MODULE = "modeling.inference.answer"
+# Of a job's parameters: which report each question was asked beside.
+REPORTS = "reports"
 # Shown where an arm gave no text, once a rule accepts that for every arm.
 NO_ANSWER = {"en": "(no answer)", "zh": "（未作答）"}
 DEFAULT_PARAMETERS: dict[str, Any] = {"temperature": 0.0, "max_new_tokens": 512}
@@ -34,7 +46,17 @@ DEFAULT_PARAMETERS: dict[str, Any] = {"temperature": 0.0, "max_new_tokens": 512}
 
 def rules_of(trial: Trial) -> list[Rule]:
     """The trial's screening rules, in the order they were made."""
-    return [Rule(row["matched"], row["action"], row["reason"]) for row in trial.screening]
+    return [
+        Rule(
+            row["matched"],
+            row["action"],
+            row["reason"],
+            row.get("kind", ""),
+            row.get("limit"),
+            tuple(row.get("answers", ())),
+        )
+        for row in trial.screening
+    ]
 
 
 def shown_text(raw: str, rules: Sequence[Rule]) -> str:
@@ -62,7 +84,8 @@ def queue_answers(
 ) -> Job | None:
     """Queue one job that answers for all system arms that lack answers; None when none does.
 
-    A second call while the first job is unfinished returns that job.
+    An answer that was given beside another report than raters would read is asked for again. A second call while the
+    first job is unfinished returns that job.
 
     Args:
         parameters: of the answering module; the same for every arm.
@@ -84,11 +107,13 @@ def queue_answers(
         questions = row.trial_questions.not_erased().count()
         if not questions:
             raise UserError(_("%(name)s: add questions first") % {"name": row.name})
-        there = row.trial_questions.not_erased()
-        waiting = [arm for arm in systems if arm.answers.filter(question__in=there).count() < questions]
+        fresh = up_to_date(Answer.objects.filter(arm__in=systems), row)
+        fresh = fresh.filter(question__in=row.trial_questions.not_erased())
+        waiting = [arm for arm in systems if fresh.filter(arm=arm).count() < questions]
         if not waiting:
             return None
-        _approvals(row, waiting)
+        for arm in _at_endpoints(waiting):
+            _approval(row, arm, by_user)
         return jobs.submit(
             JOB_KIND,
             by_user=by_user,
@@ -107,49 +132,88 @@ def queue_answers(
 
 
 def build_request(job: Job) -> dict[str, Any]:
-    """The answering module's request: these arms, and every question that one of them lacks.
+    """The answering module's request: these arms, and every question that one of them lacks; the job keeps which
+    report stands beside each of them.
 
     What goes to an endpoint is put on record, and only under an approval that stands at this moment.
 
     Raises:
-        UserError: an approval ended since the job was queued.
+        UserError: an approval ended since the job was queued, or its budget does not cover all questions.
     """
     trial = Trial.objects.get(pk=job.parameters["trial"])
     arms = list(Arm.objects.filter(pk__in=job.parameters["arms"]).order_by("position"))
+    fresh = up_to_date(Answer.objects.filter(arm__in=arms), trial)
     questions = [
         question
         for question in trial.trial_questions.not_erased()
         .select_related("question__study__patient", "question__patient", "question__campaign__site")
         .order_by("position")
-        if question.answers.filter(arm__in=arms).count() < len(arms)
+        if fresh.filter(question=question).count() < len(arms)
     ]
+    # Before the texts are read: a report that changes in between is told as another one.
+    _keep_reports(job, reports_beside(trial, questions))
     requests = [question_request(question, trial) for question in questions]
     named = {str(question.pk): str(question.question_id) for question in questions}
-    for approval, with_images in _approvals(trial, arms):
-        kept: dict[str, Any] = {} if with_images else {"images": []}
-        transmit(job, approval, [request | kept | {"id": named[request["id"]]} for request in requests])
+    parameters = job.parameters["parameters"]
+    specs = {arm.pk: system_spec(arm) for arm in arms}
+    # Reserved for all arms or for none; what one of them reserves is not there for the next.
+    with transaction.atomic():
+        for arm in _at_endpoints(arms):
+            specs[arm.pk] = _handed_over(job, trial, arm, requests, named)
     return {
-        "systems": [{"key": str(arm.pk), "spec": arm.spec} for arm in arms],
+        "systems": [{"key": str(arm.pk), "spec": specs[arm.pk]} for arm in arms],
         "questions": requests,
         "n": 1,
         # Endpoints take 31 bits.
         "seed": trial.seed % (2**31),
-        "parameters": job.parameters["parameters"],
+        "parameters": parameters,
         "distinct": False,
     }
 
 
-def _approvals(trial: Trial, arms: Iterable[Arm]) -> list[tuple[EndpointApproval, bool]]:
-    """The approvals under which the endpoints among these arms may be asked, and whether images go there."""
-    has_images = trial.trial_questions.filter(question__study__isnull=False).exists()
-    found: dict[Any, tuple[EndpointApproval, bool]] = {}
-    for arm in arms:
-        if arm.spec.get("kind") == ENDPOINT_KIND:
-            takes_images = arm.spec.get("capabilities", {}).get("image_mode", "none") != "none"
-            sends = has_images and takes_images
-            approval = standing_approval(trial.site, arm.spec, with_images=sends)
-            found[approval.pk] = (approval, sends or found.get(approval.pk, (approval, False))[1])
-    return list(found.values())
+def _keep_reports(job: Job, reports: dict[str, str]) -> None:
+    """Note at the job what its attempt is told: when the answers come, another report may stand."""
+    job.parameters = {**job.parameters, REPORTS: reports}
+    Job.objects.filter(pk=job.pk, attempt=job.attempt).update(parameters=job.parameters)
+
+
+def system_spec(arm: Arm) -> dict[str, Any]:
+    """What the answering module is told of a system: not which tables its scores feed."""
+    return {key: value for key, value in arm.spec.items() if key != "tables"}
+
+
+def _at_endpoints(arms: Iterable[Arm]) -> list[Arm]:
+    return [arm for arm in arms if arm.spec.get("kind") == ENDPOINT_KIND]
+
+
+def _sends_images(trial: Trial, arm: Arm) -> bool:
+    return reads_images(arm.spec) and trial.trial_questions.filter(question__study__isnull=False).exists()
+
+
+def _approval(
+    trial: Trial, arm: Arm, by_user: User | None, covers: Callable[[EndpointApproval], bool] = has_rest
+) -> EndpointApproval:
+    """The approval under which an arm's endpoint may be asked."""
+    with_images = _sends_images(trial, arm)
+    return standing_approval(trial.site, arm.spec, with_images=with_images, not_by=by_user, covers=covers)
+
+
+def _handed_over(
+    job: Job, trial: Trial, arm: Arm, requests: Sequence[Mapping[str, Any]], named: Mapping[str, str]
+) -> dict[str, Any]:
+    """Reserve what an endpoint's arm may spend on all questions and put them on record; its spec, with the way open.
+
+    Args:
+        named: the annotation's question by the trial's.
+    """
+    key, own = str(arm.pk), {**job.parameters["parameters"], **dict(arm.spec.get("parameters") or {})}
+    covers = partial(covers_all, requests=requests, n=1, parameters=own)
+    approval = _approval(trial, arm, job.by_user, covers)
+    _count, budget = allow(job, approval, requests, system=key, n=1, parameters=own, whole=True)
+    kept: dict[str, Any] = {} if _sends_images(trial, arm) else {"images": []}
+    sent = [{**request, **kept, "id": named[request["id"]]} for request in requests]
+    transmit(job, approval, sent, system=key)
+    return permitted(system_spec(arm), budget)
 
 
 def question_request(question: TrialQuestion, trial: Trial) -> dict[str, Any]:
@@ -171,7 +235,8 @@ def question_request(question: TrialQuestion, trial: Trial) -> dict[str, Any]:
 
 
 def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Turn the answer file into answers; one that is there already stays as it is.
+    """Turn the answer file into answers; one that is there already stays as it is, unless it was given beside another
+    report than raters would read.
 
     Called inside the transaction that ends the job.
 
@@ -184,9 +249,13 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         UserError: an answer names an arm or a question that is not of this trial, or a dialogue lacks an answer.
     """
     trial = locked_trial(Trial.objects.get(pk=job.parameters["trial"]), Trial.State.DRAFT)
+    count_use(job)
     arms = {str(arm.pk): arm for arm in trial.arms.filter(pk__in=job.parameters["arms"])}
     questions = {str(q.pk): q for q in _with_keys(trial)}
-    held = {(str(arm), str(question)) for arm, question in _pairs(trial)}
+    old = outdated(Answer.objects.filter(arm__in=list(arms.values())), trial)
+    standing = Answer.objects.filter(arm__trial=trial).exclude(pk__in=old)
+    held = {(str(arm), str(question)) for arm, question in standing.values_list("arm_id", "question_id")}
+    reports = job.parameters.get(REPORTS, {})
     rules = rules_of(trial)
     erased = {str(pk) for pk in trial.trial_questions.erased().values_list("pk", flat=True)}
     counts = {"answers": 0, "skipped": 0, "empty": 0}
@@ -206,13 +275,23 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         answer = _answer_of_row(arms[key], questions[name], row, rules)
         answer.seconds = row.get("seconds")
         answer.job = job
+        if name in reports:
+            answer.provenance[REPORT_SHA256] = reports[name]
         counts["empty"] += not all(parts_of(answer.shown_text))
         made.append(answer)
-    Answer.objects.bulk_create(made)
+    _store(made, old)
     audit.record(
         "evaluation.answered", by_user=job.by_user, on=trial, site=trial.site, job=str(job.pk), counts=counts
     )
     return counts
+
+
+def _store(made: Sequence[Answer], old: Collection[UUID]) -> None:
+    """Store new answers in the place of those that were given beside another report."""
+    pairs = {(answer.arm_id, answer.question_id) for answer in made}
+    rows = Answer.objects.filter(pk__in=old).values_list("pk", "arm_id", "question_id")
+    Answer.objects.filter(pk__in=[pk for pk, *pair in rows if tuple(pair) in pairs]).delete()
+    Answer.objects.bulk_create(made)
 
 
 def _answer_of_row(
@@ -242,14 +321,31 @@ def _answer_of_row(
     return answer
 
 
+def written_version(answer: Answer | None) -> str:
+    """What tells one text of an answer from the next; empty where none is written."""
+    return shown_hash(answer.raw_text) if answer is not None else ""
+
+
 def record_human_answer(
-    arm: Arm, question: TrialQuestion, text: str, *, by_user: User, seconds: float | None = None
+    arm: Arm,
+    question: TrialQuestion,
+    text: str,
+    *,
+    by_user: User,
+    seconds: float | None = None,
+    opened_on: str = "",
+    report_read: str | None = None,
 ) -> Answer:
-    """Store what a person wrote for an arm; writing again replaces it while the trial is a draft.
+    """Store what a person wrote for an arm; who has seen the text that stands replaces it while the trial is a draft.
+
+    Args:
+        opened_on: `written_version` of the text that the author had before them.
+        report_read: `report_beside` of when they opened it; None is that of now.
 
     Raises:
         NotAllowedError: the account is not an author of this arm.
         WrongStateError: the trial is no draft.
+        StaleVersionError: another page or another author of the arm wrote meanwhile; carries that text.
         UserError: the text is empty, or question and arm are of different trials.
     """
     if arm.kind != Arm.Kind.HUMAN or str(by_user.pk) not in arm.spec.get("authors", []):
@@ -262,18 +358,28 @@ def record_human_answer(
         raise UserError(_("text: empty; write an answer"))
     with transaction.atomic():
         trial = locked_trial(arm.trial, Trial.State.DRAFT)
+        held = Answer.objects.filter(arm=arm, question=question).select_related(*_KEYS).first()
+        _refuse_unseen(held, opened_on)
         answer = new_answer(arm, question, text, rules_of(trial))
-        held = Answer.objects.filter(arm=arm, question=question).first()
         if held is not None:
-            held.raw_text, held.shown_text, held.shown_sha256 = text, answer.shown_text, answer.shown_sha256
-            held.author, held.seconds = by_user, seconds
-            answer = held
-        else:
-            answer.author, answer.seconds = by_user, seconds
-            answer.is_simulated = answer.is_simulated or by_user.is_simulated
+            # A row of its own: which views the earlier text was written on stands for good, under the earlier row.
+            held.delete()
+        answer.author, answer.seconds = by_user, seconds
+        answer.is_simulated = answer.is_simulated or by_user.is_simulated
+        today = report_beside(trial, question.question.study)
+        answer.provenance = {REPORT_SHA256: today if report_read is None else report_read}
         answer.save()
         audit.record("evaluation.answer_written", by_user=by_user, on=answer, site=trial.site)
     return answer
+
+
+def _refuse_unseen(held: Answer | None, opened_on: str) -> None:
+    if written_version(held) != opened_on:
+        raise StaleVersionError(
+            _("This answer was written anew since you opened it: compare the texts and save again."),
+            current=str(held.raw_text) if held is not None else "",
+            current_version=0,
+        )
 
 
 def apply_rule(trial: Trial, rule: Rule) -> int:
@@ -300,7 +406,7 @@ def apply_rule(trial: Trial, rule: Rule) -> int:
 def _after_rule(part: str, rule: Rule, no_answer: str) -> str:
     """One answer after a rule."""
     text = neutral_text(apply_rules(part, [rule]))
-    if not part and not rule.matched and rule.action == ACCEPT:
+    if not part and not rule.matched and not rule.kind and rule.action == ACCEPT:
         return no_answer
     if part and not text:
         raise WrongStateError(
@@ -314,10 +420,6 @@ _KEYS = ("question__question__patient", "question__question__campaign__site")
 
 def _with_keys(trial: Trial) -> Iterable[TrialQuestion]:
     return trial.trial_questions.select_related("question__patient", "question__campaign__site")
-
-
-def _pairs(trial: Trial) -> Iterable[tuple[Any, Any]]:
-    return Answer.objects.filter(arm__trial=trial).values_list("arm_id", "question_id")
 
 
 def new_answer(arm: Arm, question: TrialQuestion, text: str, rules: Sequence[Rule]) -> Answer:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from annotation.services.endpoints import require_key_variable
 from evaluation.answers.screen import Rule
 from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
@@ -29,6 +30,8 @@ ANSWERING_STAGES = {
     Stage.LANGUAGE: "transformers",
     Stage.VISION_LANGUAGE_SFT: "vision_language",
 }
+# Tables of the paper that a trial's arms feed.
+FED_TABLES = (1, 2, 3)
 # Letters that read like nothing else, and no vowels: a code never spells a name.
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 
@@ -68,6 +71,7 @@ def add_system_arm(
             _("spec: kind %(kind)r is unknown; known: %(known)s")
             % {"kind": given.get("kind"), "known": ", ".join(KINDS)}
         )
+    require_key_variable(given, "spec")
     simulated = is_simulated or (checkpoint is not None and checkpoint.is_simulated)
     return _add(trial, name, Arm.Kind.SYSTEM, given, by_user, checkpoint=checkpoint, is_simulated=simulated)
 
@@ -102,6 +106,7 @@ def add_written_arm(
     by_user: User,
     kind: str = Arm.Kind.REFERENCE,
     source: str = "",
+    checkpoint: Checkpoint | None = None,
 ) -> Arm:
     """Add an arm whose answers come as a file: the reference, or a system that answered elsewhere.
 
@@ -110,14 +115,19 @@ def add_written_arm(
             its answers (a list, or JSON text of one); every question once.
         kind: reference or system.
         source: name of the file, kept in the spec.
+        checkpoint: which of the site's wrote the answers, if one did: its training side is then known, and questions
+            and patients of it are refused.
 
     Raises:
         WrongStateError: the trial is no draft.
         UserError: a row names no question of the trial, one twice, holds no text or more or fewer answers than the
-            dialogue has turns; or questions are missing.
+            dialogue has turns; questions are missing; or the checkpoint is of another site, is named for a reference,
+            or was trained on a question.
     """
     if kind not in (Arm.Kind.REFERENCE, Arm.Kind.SYSTEM):
         raise UserError(_("kind: give reference or system"))
+    if checkpoint is not None:
+        _check_writer(trial, kind, checkpoint)
     with transaction.atomic():
         questions = list(
             trial.trial_questions.select_related("question__patient", "question__campaign__site")
@@ -127,13 +137,21 @@ def add_written_arm(
             json.dumps([[q, texts[q]] for q in sorted(texts)], ensure_ascii=False).encode()
         ).hexdigest()
         spec = {"kind": "file", "name": source[:200], "sha256": digest}
-        arm = _add(trial, name, kind, spec, by_user, is_simulated=False)
+        simulated = checkpoint is not None and checkpoint.is_simulated
+        arm = _add(trial, name, kind, spec, by_user, checkpoint=checkpoint, is_simulated=simulated)
         rules = rules_of(trial)
         Answer.objects.bulk_create(
             [_written(arm, question, texts[str(question.pk)], rules) for question in questions]
         )
         audit.record("evaluation.answers_uploaded", by_user=by_user, on=arm, site=trial.site, sha256=digest)
     return arm
+
+
+def _check_writer(trial: Trial, kind: str, checkpoint: Checkpoint) -> None:
+    if kind != Arm.Kind.SYSTEM:
+        raise UserError(_("checkpoint: only a system's answers are written by one"))
+    if checkpoint.run.site_id != trial.site_id:
+        raise UserError(_("checkpoint: none of this id at the trial's site"))
 
 
 def _written(arm: Arm, question: TrialQuestion, given: str | list[str], rules: Sequence[Rule]) -> Answer:
@@ -185,6 +203,27 @@ def _code(trial: Trial) -> str:
         code = "".join(chance.sample(CODE_LETTERS, 3))
         if code not in taken:
             return code
+
+
+def set_tables(arm: Arm, tables: Iterable[int], *, by_user: User) -> None:
+    """Say which of Tables 1, 2 and 3 an arm feeds; none takes the word back.
+
+    One trial may feed all three. An arm that says nothing stands in no table as soon as another arm says something.
+
+    Raises:
+        WrongStateError: the trial is no draft.
+        UserError: a number that is no table of trials.
+    """
+    require_designer(arm.trial.site, by_user)
+    numbers = sorted(set(tables))
+    if not set(numbers) <= set(FED_TABLES):
+        raise UserError(_("tables: give some of %(known)s") % {"known": ", ".join(map(str, FED_TABLES))})
+    with transaction.atomic():
+        row = locked_trial(arm.trial, Trial.State.DRAFT)
+        spec = {key: value for key, value in arm.spec.items() if key != "tables"}
+        arm.spec = spec | {"tables": numbers} if numbers else spec
+        arm.save(update_fields=["spec"])
+        audit.record("evaluation.arm_tables", by_user=by_user, on=arm, site=row.site, tables=numbers)
 
 
 def leave_out(arm: Arm, reason: str, *, by_user: User) -> None:

@@ -7,20 +7,24 @@ that arms are compared within a rater and a question: an incomplete block design
 import random
 import re
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from evaluation.answers.dialogue import each_part
 from evaluation.models import Answer, Arm, Slot, Trial, TrialRater
 from evaluation.services.answers import shown_hash
 from evaluation.services.raters import reported_questions, trained_arm_codes
-from evaluation.slot_design import SPACING, PlannedSlot, keyed_random, plan_slots
+from evaluation.slot_design import SPACING, PlannedSlot, deal_arm_orders, keyed_random, plan_slots
 from mammo.core.errors import UserError, WrongStateError
 
 # Hidden repeats and controls together are at most this share of a rater's forms, and raters are told so.
 MOST_EXTRA = 0.05
+# Numbers of the arms in order, one row per question.
+Orders = Sequence[Sequence[int]]
 _SENTENCE = re.compile(r"[^。！？!?.\n]+[。！？!?.\n]*")
 
 
@@ -48,6 +52,8 @@ def degraded(text: str) -> str:
 
 def deal_questions(trial: Trial, raters: Sequence[TrialRater]) -> dict[UUID, list[str]]:
     """Questions of each rater, by rater id: all they may see, or `raters_per_answer` raters per question.
+
+    Who reported the study of a question, or the earlier study that is shown beside it, may not see it.
 
     Raises:
         WrongStateError: a rater would get no question, or a question too few raters.
@@ -78,11 +84,75 @@ def deal_questions(trial: Trial, raters: Sequence[TrialRater]) -> dict[UUID, lis
     return dealt
 
 
-def prepare_rater(trial: Trial, rater: TrialRater, arms: Sequence[Arm], questions: Sequence[str]) -> None:
-    """Draw one rater's aspect order and store their slots.
+def dealing_obstacles(trial: Trial, arms: Sequence[Arm]) -> list[str]:
+    """Why the forms of an answered draft can't be dealt: too few raters for a question, nothing left for a rater, too
+    many hidden forms, or too few answers that can be made worse. Nothing is stored: a draft is dealt as it will be."""
+    raters = list(trial.raters.select_related("user").order_by("pk"))
+    try:
+        dealt = deal_questions(trial, raters)
+        fewest = min(map(len, dealt.values()), default=0) * len(arms)
+        check_extras(trial.repeats, trial.controls, fewest + trial.repeats + trial.controls)
+        if trial.controls:
+            _check_controls(trial, arms, dealt)
+    except UserError as error:
+        return [f"{str(error).rstrip('.')}."]
+    return []
+
+
+def _check_controls(trial: Trial, arms: Sequence[Arm], dealt: Mapping[UUID, Sequence[str]]) -> None:
+    """Refuse more degraded controls than the rater with fewest fit answers can get.
+
+    Raises:
+        UserError: consent and report would tell of controls that nobody gets.
+    """
+    answers = Answer.objects.filter(arm__in=arms).select_related(
+        "question__question__patient", "question__question__campaign__site"
+    )
+    fit = Counter(str(answer.question_id) for answer in answers if _is_fit(answer))
+    for questions in dealt.values():
+        require_controls(trial.controls, sum(fit[question] for question in questions))
+
+
+def _is_fit(answer: Answer) -> bool:
+    """Whether an answer can be made worse: it is long enough."""
+    text = str(answer.shown_text)
+    return each_part(text, degraded) != text
+
+
+def require_controls(wanted: int, fit: int) -> None:
+    """Let so many controls pass where a rater gets at least as many answers that can be made worse.
+
+    Raises:
+        UserError: there are fewer.
+    """
+    if fit < wanted:
+        raise UserError(
+            _(
+                "controls: %(wanted)s are wanted per rater, and a rater gets %(found)s answers that can be made worse; "
+                "ask for fewer controls, or for longer answers"
+            )
+            % {"wanted": wanted, "found": fit}
+        )
+
+
+def draw_arm_orders(trial: Trial, dealt: Mapping[UUID, Sequence[str]], n_arms: int) -> dict[UUID, Orders]:
+    """Orders of the arms, one per question, by rater id: neighbours are balanced over the trial.
 
     A secret of the moment is drawn in with the seed: whoever chose the seed could else work out which arm stands at
     which place, and with it what the codes of an export mean. The stored slots are the record of the order.
+    """
+    rng = keyed_random(trial.seed, "arms", str(trial.pk), secrets.token_hex(16))
+    orders = deal_arm_orders([len(questions) for questions in dealt.values()], n_arms, rng)
+    return dict(zip(dealt, orders, strict=True))
+
+
+def prepare_rater(
+    trial: Trial, rater: TrialRater, arms: Sequence[Arm], questions: Sequence[str], arm_orders: Orders
+) -> None:
+    """Draw one rater's aspect order and questions' order (with a secret, as the arms' order), and store their slots.
+
+    Raises:
+        UserError: hidden repeats and controls are too many, or too few answers can be made worse.
     """
     secret = secrets.token_hex(16)
     rng = keyed_random(trial.seed, "order", str(trial.pk), str(rater.user_id), secret)
@@ -96,6 +166,7 @@ def prepare_rater(trial: Trial, rater: TrialRater, arms: Sequence[Arm], question
         order=trial.order,
         sitting_slots=trial.sitting_slots,
         rng=rng,
+        arm_orders=arm_orders,
     )
     answers = {
         (str(answer.question_id), str(answer.arm_id)): answer
@@ -127,12 +198,13 @@ def _add_repeats(sequence: Sequenced, count: int, rng: random.Random) -> None:
 def _add_controls(
     sequence: Sequenced, answers: Mapping[tuple[str, str], Answer], count: int, rng: random.Random
 ) -> None:
-    """Put degraded versions of answers that are long enough to be degraded."""
-    fit = []
-    for slot, _kind in sequence:
-        text = answers[slot.question, slot.arm].shown_text
-        if each_part(text, degraded) != text:
-            fit.append(slot)
+    """Put degraded versions of answers that are long enough to be degraded.
+
+    Raises:
+        UserError: too few are: consent and report would tell of controls that nobody gets.
+    """
+    fit = [slot for slot, _kind in sequence if _is_fit(answers[slot.question, slot.arm])]
+    require_controls(count, len(fit))
     _insert_far(sequence, fit, count, Slot.Kind.CONTROL, rng)
 
 
@@ -141,10 +213,11 @@ def _insert_far(
 ) -> None:
     """Insert `count` of the slots once more, each at least the spacing away from its question's other forms.
 
-    Slots that have such a place come first; where too few have one, the farthest places are taken.
+    There are at least so many. Slots that have such a place come first; where too few have one, the farthest places are
+    taken.
     """
     waiting = rng.sample(list(slots), len(slots))
-    for _time in range(min(count, len(waiting))):
+    for _time in range(count):
         distances = {slot: _distances(sequence, slot, kind) for slot in waiting}
         roomy = [slot for slot in waiting if max(distances[slot].values(), default=0) >= SPACING]
         slot = (roomy or [max(waiting, key=lambda s: max(distances[s].values(), default=0))])[0]
@@ -180,3 +253,37 @@ def _slot(rater: TrialRater, answer: Answer, position: int, kind: Slot.Kind, sit
         slot.control_text = each_part(answer.shown_text, degraded)
         slot.control_sha256 = shown_hash(slot.control_text)
     return slot
+
+
+def shrunk_spacing(trial: Trial) -> int | None:
+    """How many slots apart answers to one question stand at least, where that is less than planned; else None.
+
+    A rater with fewer than nine questions can't meet each of them only every eight slots: the distance is then one less
+    than the number of their questions. Of a draft it is what the numbers of questions and raters lead to.
+    """
+    if trial.order != Trial.Order.INTERLEAVED:
+        return None
+    slots = Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.SCORED)
+    if slots.exists():
+        # Whole questions are dealt: a rater has one slot per arm of each.
+        arms = max(1, trial.arms.filter(left_out_reason="").count())
+        per_rater = slots.values("rater").annotate(count=Count("pk"))
+        fewest = min(row["count"] for row in per_rater) // arms
+    else:
+        fewest, raters = trial.trial_questions.count(), trial.raters.count()
+        if trial.raters_per_answer is not None and raters:
+            fewest = fewest * min(trial.raters_per_answer, raters) // raters
+    return max(fewest - 1, 0) if 0 < fewest <= SPACING else None
+
+
+def spacing_note(apart: int | None) -> list[str]:
+    """What shrunk spacing means, as one sentence; none where it is as planned."""
+    if apart is None:
+        return []
+    return [
+        _(
+            "A rater has fewer than %(least)s questions: answers to one question may stand %(apart)s slots apart "
+            "instead of %(planned)s, and raters remember more of the one before."
+        )
+        % {"least": SPACING + 1, "apart": apart, "planned": SPACING}
+    ]

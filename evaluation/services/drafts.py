@@ -15,7 +15,14 @@ from evaluation.aspects import AspectDefinition
 from evaluation.models import Aspect, PracticeItem, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answers import shown_hash
-from evaluation.services.trials import add_questions, aspect_row, check_settings, eligible_questions
+from evaluation.services.cohorts import of_cohort
+from evaluation.services.trials import (
+    add_questions,
+    aspect_row,
+    check_settings,
+    eligible_questions,
+    fix_earlier_studies,
+)
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
@@ -23,7 +30,7 @@ from mammo.core.versions import save_versioned
 
 SETTINGS = (
     *("rater_title", "order", "scale_min", "scale_max", "show_report", "instructions", "sitting_slots"),
-    *("sitting_minutes", "input_mode", "raters_per_answer", "repeats", "controls", "guesses"),
+    *("show_earlier", "sitting_minutes", "input_mode", "raters_per_answer", "repeats", "controls", "guesses"),
 )
 
 
@@ -52,6 +59,8 @@ def change_trial(trial: Trial, changes: Mapping[str, Any], *, by_user: User, exp
                 % {"low": low, "high": high}
             )
         save_versioned(row, expected_version=expected_version, changes=dict(changes))
+        if changes.get("show_earlier"):
+            fix_earlier_studies(row)
         audit.record(
             "evaluation.trial_changed", by_user=by_user, on=row, site=row.site, fields=sorted(changes)
         )
@@ -125,21 +134,22 @@ def upload_questions(
         new = Question.objects.filter(campaign=campaign).exclude(pk__in=before).order_by("position")
         eligible = {question.pk for question in eligible_questions(row, campaign, dialogues=dialogues)}
         joining = [question for question in new if question.pk in eligible]
-        for question in new:
-            if question.cleaned_by_id is None:
-                reason = _(
-                    "question %(position)s of %(campaign)s: a data manager has to confirm its wording first"
-                )
-            elif question.pk not in eligible:
-                reason = _(
-                    "question %(position)s of %(campaign)s: an arm was trained on its patient or its words"
-                )
-            else:
-                continue
-            said.append(reason % {"position": question.position, "campaign": campaign.name})
+        bound = set(of_cohort(new, row.protocol).values_list("pk", flat=True))
+        said += [_why_out(question, question.pk in bound) for question in new if question.pk not in eligible]
         if joining:
             add_questions(row, joining, by_user=by_user, dialogues=dialogues)
     return len(joining), said
+
+
+def _why_out(question: Question, is_bound: bool) -> str:
+    """Why a question of an uploaded table does not join; `is_bound`: the protocol's cohort lets it in."""
+    if question.cleaned_by_id is None:
+        reason = _("question %(position)s of %(campaign)s: a data manager has to confirm its wording first")
+    elif not is_bound:
+        reason = _("question %(position)s of %(campaign)s: its study is outside of the protocol's cohort")
+    else:
+        reason = _("question %(position)s of %(campaign)s: an arm was trained on its patient or its words")
+    return reason % {"position": question.position, "campaign": question.campaign.name}
 
 
 def _own_campaign(trial: Trial, by_user: User) -> Campaign:

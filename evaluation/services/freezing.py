@@ -9,15 +9,20 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from evaluation.models import Answer, Arm, Slot, Trial, TrialEvent
+from evaluation.answers.screen import LANGUAGE, LENGTH
+from evaluation.models import Answer, Arm, PracticeItem, Slot, Trial, TrialEvent, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answers import scored_arms
-from evaluation.services.dealing import deal_questions, prepare_rater
+from evaluation.services.cohorts import cohort_obstacles
+from evaluation.services.dealing import deal_questions, dealing_obstacles, draw_arm_orders, prepare_rater
 from evaluation.services.leakage import refuse_leaks
-from evaluation.services.protocols import protocol_hash
+from evaluation.services.planned_contrast import contrast_obstacles
+from evaluation.services.protocols import require_protocol_unchanged
 from evaluation.services.raters import wrote_an_answer
+from evaluation.services.read_reports import outdated
 from evaluation.services.screening import blocking_hits
 from evaluation.services.seen_texts import SEEN, frozen_hashes, require_seen_texts, seen_hashes
+from evaluation.services.shown_studies import fixed_today, hold_pictures, require_all_shown
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import WrongStateError
@@ -29,8 +34,8 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
 
     Raises:
         NotAllowedError: not a researcher of the site.
-        WrongStateError: the trial is no draft, or something is missing: a frozen protocol, two arms,
-            questions, raters, an answer; or the screen found something that no rule settles.
+        WrongStateError: the trial is no draft, or something is missing: a frozen protocol, two arms, an arm or aspect
+            that its contrast names, questions, raters, an answer; or the screen found something that no rule settles.
         UserError: an arm was trained on a question of the trial.
     """
     require_designer(trial.site, by_user)
@@ -43,8 +48,10 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
         shared = refuse_leaks(arms, [q.question for q in asked], dialogues=dialogues)
         raters = list(row.raters.select_related("user").order_by("pk"))
         dealt = deal_questions(row, raters)
+        orders = draw_arm_orders(row, dealt, len(arms))
         for rater in raters:
-            prepare_rater(row, rater, arms, dealt[rater.pk])
+            prepare_rater(row, rater, arms, dealt[rater.pk], orders[rater.pk])
+        _fix_shown_studies(row)
         seen = seen_hashes(row)
         require_seen_texts(row, seen)
         digest = design_hash(row, seen=seen)
@@ -88,6 +95,8 @@ def obstacles(trial: Trial) -> list[str]:
         missing = questions - arm.answers.count()
         if missing:
             found.append(_("Arm “%(arm)s” lacks %(count)s answers.") % {"arm": arm.name, "count": missing})
+    found += contrast_obstacles(trial, arms) + cohort_obstacles(trial)
+    found += _answered_beside_other_reports(trial)
     for rater in trial.raters.select_related("user"):
         if wrote_an_answer(trial, rater.user):
             found.append(_("%(user)s wrote an answer and can't score.") % {"user": rater.user.username})
@@ -96,21 +105,72 @@ def obstacles(trial: Trial) -> list[str]:
             _("The patient of question %(position)s withdrew: take the question out.")
             % {"position": position}
         )
-    hits = blocking_hits(trial)
-    if hits:
+    # Who gets which answers is told only of what is there.
+    return found + _unsettled(trial) + ([] if found else dealing_obstacles(trial, arms))
+
+
+def _unsettled(trial: Trial) -> list[str]:
+    """What the screen found and no rule settles: wordings, and outliers of length and language."""
+    found, hits = [], blocking_hits(trial)
+    wordings = [hit.finding.matched for hit in hits if not hit.finding.is_measured]
+    if wordings:
         found.append(
             _("The screen found %(count)s wordings that no rule settles, such as “%(example)s”.")
-            % {"count": len(hits), "example": hits[0].finding.matched or _("an answer without text")}
+            % {"count": len(wordings), "example": wordings[0] or _("an answer without text")}
+        )
+    outliers = {hit.finding.kind: hit.answers for hit in hits if hit.finding.is_measured}
+    if LENGTH in outliers:
+        found.append(
+            _("%(count)s answers are of unusual length: leave them so with a reason, or cut every arm's.")
+            % {"count": outliers[LENGTH]}
+        )
+    if LANGUAGE in outliers:
+        found.append(
+            _("%(count)s answers are in another language than their question: leave them so with a reason.")
+            % {"count": outliers[LANGUAGE]}
         )
     return found
+
+
+def _answered_beside_other_reports(trial: Trial) -> list[str]:
+    """Answers that were given beside a report that raters would not read, of every arm that is scored."""
+    scored = Answer.objects.filter(arm__trial=trial, arm__left_out_reason="")
+    rows = scored.filter(pk__in=outdated(scored, trial)).order_by("question__position", "arm__position")
+    found = []
+    for position, kind, arm in rows.values_list("question__position", "arm__kind", "arm__name"):
+        if kind == Arm.Kind.HUMAN:
+            said = _(
+                "The report of question %(position)s changed after arm “%(arm)s” answered it: write the answer again."
+            )
+        else:
+            said = _(
+                "The report of question %(position)s changed after arm “%(arm)s” answered it: let the systems answer "
+                "again."
+            )
+        found.append(said % {"position": position, "arm": arm})
+    return found
+
+
+def _fix_shown_studies(trial: Trial) -> None:
+    """Keep which report and which images are shown beside each question, and beside practice which report."""
+    asked = list(trial.trial_questions.select_related("trial", "question__study", "earlier"))
+    hold_pictures(study for row in asked for study in (row.question.study, row.shown_earlier))
+    for row in asked:
+        row.shown = fixed_today(row.question.study, row.shown_earlier, shows_report=trial.show_report)
+    TrialQuestion.objects.bulk_update(asked, ["shown"])
+    items = list(trial.practice_items.select_related("question__study"))
+    for item in items:
+        item.shown = fixed_today(
+            item.question.study, None, shows_report=trial.show_report, shows_images=False
+        )
+    PracticeItem.objects.bulk_update(items, ["shown"])
 
 
 def _check_ready(trial: Trial, arms: list[Arm]) -> None:
     found = obstacles(trial)
     if found:
         raise WrongStateError(f"{trial.name}: {' '.join(found)}")
-    if protocol_hash(trial.protocol) != trial.protocol.frozen_sha256:
-        raise WrongStateError(_("%(name)s: the frozen protocol was altered.") % {"name": trial.name})
+    require_protocol_unchanged(trial.protocol, trial.name)
 
 
 def design_document(trial: Trial, *, seen: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -174,7 +234,7 @@ def _later_parts(trial: Trial) -> dict[str, Any]:
     unused = Trial()
     plain = {
         name: getattr(trial, name)
-        for name in ("raters_per_answer", "input_mode", "repeats", "controls", "guesses")
+        for name in ("raters_per_answer", "input_mode", "repeats", "controls", "guesses", "show_earlier")
         if getattr(trial, name) != getattr(unused, name)
     }
     # Stored hashes, not texts: after a withdrawal the texts are gone and the design still is what it was.
@@ -184,7 +244,23 @@ def _later_parts(trial: Trial) -> dict[str, Any]:
     controls = [[str(pk), sha] for pk, sha in slots.values_list("pk", "control_sha256")]
     rows = trial.trial_questions.exclude(rounds_sha256="").order_by("position")
     dialogues = [[position, sha] for position, sha in rows.values_list("position", "rounds_sha256")]
-    parts = {"further": plain, "practice": practice, "degraded": controls, "dialogues": dialogues}
+    hung = trial.trial_questions.exclude(earlier=None).order_by("position") if trial.show_earlier else ()
+    earlier = [[asked.position, str(asked.earlier_id)] for asked in hung]
+    # Trials that were frozen before reports and images were kept have none.
+    shown = [
+        [*names, shown]
+        for rows in (trial.trial_questions, trial.practice_items)
+        for *names, shown in rows.order_by("position").values_list("position", "question_id", "shown")
+        if shown
+    ]
+    parts = {
+        "shown": [[position, str(question), kept] for position, question, kept in shown],
+        "further": plain,
+        "earlier": earlier,
+        "practice": practice,
+        "degraded": controls,
+        "dialogues": dialogues,
+    }
     return {name: part for name, part in parts.items() if part}
 
 
@@ -207,4 +283,7 @@ def require_unchanged(trial: Trial) -> None:
             _("%(name)s: the design no longer has the hash it was frozen with; compare with a backup.")
             % {"name": trial.name}
         )
+    require_protocol_unchanged(trial.protocol, trial.name)
     require_seen_texts(trial, frozen_hashes(trial))
+    for rows in (trial.trial_questions, trial.practice_items):
+        require_all_shown(rows.filter(question__patient__erased_at__isnull=True), reports=True)

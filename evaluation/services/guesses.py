@@ -25,7 +25,7 @@ def next_guess(rater: TrialRater) -> Slot | None:
         return None
     sample = guess_sample(rater)
     done = set(map(str, AuthorGuess.objects.filter(slot__rater=rater).values_list("slot_id", flat=True)))
-    there = {str(pk) for pk in rater.slots.not_erased().values_list("pk", flat=True)}
+    there = {str(pk) for pk in rater.slots.counted().values_list("pk", flat=True)}
     waiting = [name for name in sample if name not in done and name in there]
     if not waiting:
         return None

@@ -59,21 +59,32 @@ def training_side(checkpoint: Checkpoint) -> TrainingSide:
     return side
 
 
-def _add_snapshot(side: TrainingSide, snapshot: Snapshot) -> None:
-    export = snapshot.export
+def patients_trained_on(snapshot: Snapshot) -> set[UUID]:
+    """Patients on the training or validation side of a snapshot."""
     patients = set(snapshot.patients.values_list("pk", flat=True))
-    if export is not None:
-        patients |= set(export.patients.values_list("pk", flat=True))
-    tested: set[UUID] = set()
-    if snapshot.split is not None:
-        tested = set(
-            snapshot.split.members.filter(side=SplitMembership.Side.TEST).values_list("patient", flat=True)
-        )
-    side.patients |= patients - tested
-    if export is None:
-        return
-    side.campaigns.add(export.campaign_id)
-    for question in Question.objects.filter(campaign=export.campaign, picks__isnull=False).distinct():
+    if snapshot.export is not None:
+        patients |= set(snapshot.export.patients.values_list("pk", flat=True))
+    return patients - _tested(snapshot)
+
+
+def _tested(snapshot: Snapshot) -> set[UUID]:
+    if snapshot.split is None:
+        return set()
+    members = snapshot.split.members.filter(side=SplitMembership.Side.TEST)
+    return set(members.values_list("patient", flat=True))
+
+
+def _add_snapshot(side: TrainingSide, snapshot: Snapshot) -> None:
+    tested = _tested(snapshot)
+    side.patients |= patients_trained_on(snapshot)
+    # A snapshot holds picked answers where it names their campaign, whether or not they were also exported.
+    campaigns: set[UUID] = set()
+    if snapshot.campaign_id is not None:
+        campaigns.add(snapshot.campaign_id)
+    if snapshot.export is not None:
+        campaigns.add(snapshot.export.campaign_id)
+    side.campaigns |= campaigns
+    for question in Question.objects.filter(campaign__in=campaigns, picks__isnull=False).distinct():
         if question.patient_id not in tested:
             side.questions.add(question.pk)
             side.wordings.add(normalised_wording(question.turns))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef
+from django.utils.translation import gettext as _
 
 from evaluation.models import Score, Slot, Trial, TrialRater
 from mammo.accounts.models import User
@@ -42,7 +43,7 @@ def rater_progress(rater: TrialRater) -> RaterProgress:
     """Progress of one rater."""
     slots = list(
         Slot.objects.filter(rater=rater)
-        .not_erased()
+        .counted()
         .annotate(scored=Exists(Score.objects.filter(slot=OuterRef("pk"))))
         .order_by("position")
         .values_list("answer__question_id", "sitting", "scored")
@@ -65,6 +66,17 @@ def rater_progress(rater: TrialRater) -> RaterProgress:
 def trial_progress(trial: Trial) -> list[RaterProgress]:
     """Progress of every rater of a trial."""
     return [rater_progress(rater) for rater in trial.raters.select_related("user").order_by("created_at")]
+
+
+def left_pictures_of_questions(trial: Trial) -> list[str]:
+    """Which questions of a frozen trial have lost a picture, as a note; nothing where none has."""
+    left = trial.trial_questions.filter(picture_left_at__isnull=False).order_by("position")
+    positions = ", ".join(map(str, left.values_list("position", flat=True)))
+    said = _(
+        "A picture with text on it was taken out of questions %(positions)s: their forms that were not scored before are "
+        "passed over."
+    )
+    return [said % {"positions": positions}] if positions else []
 
 
 def forms_waiting(user: User) -> int:

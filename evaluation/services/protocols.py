@@ -90,6 +90,21 @@ def protocol_hash(protocol: Protocol) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def require_protocol_unchanged(protocol: Protocol, name: str) -> None:
+    """Let pass what is done under a frozen protocol that still says what it said when it was frozen.
+
+    Args:
+        name: of the trial or reader study that stands on it, for the message.
+
+    Raises:
+        WrongStateError: its rows were changed behind the services (endpoint, margin, alpha, rules, ...).
+    """
+    if protocol_hash(protocol) != protocol.frozen_sha256:
+        raise WrongStateError(
+            _("%(name)s: the frozen protocol was altered; compare it with a backup.") % {"name": name}
+        )
+
+
 def freeze_protocol(protocol: Protocol, *, by_user: User) -> Protocol:
     """Freeze a protocol by hash; freezing twice changes nothing.
 
@@ -146,14 +161,18 @@ def _check_rules(rules: Mapping[str, Any]) -> None:
         raise UserError(_("rules: control_points is %(value)s; give points above zero") % {"value": points})
 
 
-def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: User) -> None:
+def fill_checklist(
+    protocol: Protocol, filled: Mapping[str, str], *, by_user: User, expected_version: int | None = None
+) -> None:
     """Write what no row can fill of a reporting checklist; it may be written after freezing, since it plans nothing.
 
     Args:
         filled: text by item, `<checklist>.<item>`; an empty text takes the item out.
+        expected_version: of the protocol whose items the writer had before them; None does not ask.
 
     Raises:
         NotAllowedError: not a researcher of the site.
+        StaleVersionError: someone wrote in between.
         UserError: an unknown item.
     """
     require_designer(protocol.site, by_user)
@@ -165,7 +184,7 @@ def fill_checklist(protocol: Protocol, filled: Mapping[str, str], *, by_user: Us
         kept = {**row.checklist, **{key: text.strip()[:1000] for key, text in filled.items()}}
         save_versioned(
             row,
-            expected_version=row.version,
+            expected_version=row.version if expected_version is None else expected_version,
             changes={"checklist": {key: text for key, text in kept.items() if text}},
         )
         audit.record("evaluation.checklist_filled", by_user=by_user, on=row, site=row.site, items=len(filled))

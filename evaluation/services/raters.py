@@ -12,7 +12,7 @@ from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.leakage import training_side
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
-from mammo.archive.reporting_doctors import hashes_of
+from mammo.archive.reporting_doctors import hashes_of, is_reported_by
 from mammo.core.errors import NotAllowedError, UserError
 
 
@@ -61,14 +61,11 @@ def wrote_an_answer(trial: Trial, user: User) -> bool:
 
 
 def reported_questions(trial: Trial, user: User) -> set[UUID]:
-    """Trial questions about a study that this person reported: they are left out of the rater's slots."""
+    """Trial questions that are left out of a rater's slots because this person reported a study they show: the
+    question's own, or the earlier one that the design hangs beside it."""
     hashes = hashes_of(user, trial.site)
-    studied = trial.trial_questions.exclude(question__study=None).select_related("question__study")
-    return {
-        row.pk
-        for row in studied
-        if row.question.study is not None and hashes & set(row.question.study.reporting_doctors)
-    }
+    rows = trial.trial_questions.select_related("trial", "question__study", "earlier")
+    return {row.pk for row in rows if is_reported_by(hashes, row.question.study, row.shown_earlier)}
 
 
 def trained_arm_codes(trial: Trial, user: User) -> list[str]:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
@@ -22,12 +22,16 @@ from evaluation.models import (
 )
 from evaluation.services.access import require_designer
 from evaluation.services.leakage import training_side
+from evaluation.services.planned_contrast import reading_contrast_obstacles
+from evaluation.services.protocols import require_protocol_unchanged
+from evaluation.services.shown_studies import fixed_today, hold_pictures, require_all_shown
 from evaluation.services.trials import SEED_LIMIT
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
 from mammo.archive.models import Cohort, Pathology, Study
-from mammo.archive.reporting_doctors import hashes_of
+from mammo.archive.reporting_doctors import hashes_of, is_reported_by
+from mammo.archive.services import earlier_study
 from mammo.core.choices import Laterality, PathologyClass
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.versions import save_versioned
@@ -39,21 +43,28 @@ LEAST_WASHOUT = 28
 SCALES = {"birads": ("1", "2", "3", "4A", "4B", "4C", "5"), "forced_3_4": ("3", "4A", "4B", "4C")}
 
 
+class ReaderStudySettings(TypedDict, total=False):
+    """Settings of a reader study; those that are not given are as the model has them."""
+
+    design: str
+    unit: str
+    reader_sees: str
+    model_sees: str
+    show_earlier: bool
+    scale: str
+    washout_days: int
+    prevalence_statement: str
+    instructions: str
+
+
 def create_reader_study(
     name: str,
     *,
     protocol: Protocol,
     by_user: User,
     checkpoint: Checkpoint,
-    design: str = ReaderStudy.Design.CROSSOVER,
-    unit: str = ReaderStudy.Unit.BREAST,
-    reader_sees: str = ReaderStudy.Sees.IMAGES,
-    model_sees: str = ReaderStudy.Sees.IMAGES,
-    scale: str = "birads",
-    washout_days: int = LEAST_WASHOUT,
-    prevalence_statement: str = "",
-    instructions: str = "",
     seed: int | None = None,
+    **settings: Unpack[ReaderStudySettings],
 ) -> ReaderStudy:
     """Make a draft with the conditions alone and with the model's output, at the protocol's site.
 
@@ -65,50 +76,53 @@ def create_reader_study(
     require_designer(site, by_user)
     if not name.strip() or ReaderStudy.objects.filter(site=site, name=name.strip()).exists():
         raise UserError(_("name: empty, or a reader study of this name exists at this site"))
-    for field, value, known in (
-        ("design", design, ReaderStudy.Design.values),
-        ("unit", unit, ReaderStudy.Unit.values),
-        ("reader_sees", reader_sees, ReaderStudy.Sees.values),
-        ("model_sees", model_sees, ReaderStudy.Sees.values),
-        ("scale", scale, list(SCALES)),
-    ):
-        if value not in known:
-            raise UserError(
-                _("%(field)s: %(value)r is unknown; known: %(known)s")
-                % {"field": field, "value": value, "known": ", ".join(known)}
-            )
-    if design == ReaderStudy.Design.CROSSOVER and washout_days < LEAST_WASHOUT:
-        raise UserError(_("washout_days: at least %(least)s between two readings") % {"least": LEAST_WASHOUT})
+    # What is given of one holds for the other too, unless a design says both.
+    if "reader_sees" in settings:
+        settings.setdefault("model_sees", settings["reader_sees"])
+    elif "model_sees" in settings:
+        settings["reader_sees"] = settings["model_sees"]
+    _check_settings(settings)
+    if "prevalence_statement" in settings:
+        settings["prevalence_statement"] = settings["prevalence_statement"].strip()
+    study = ReaderStudy(
+        site=site,
+        protocol=protocol,
+        name=name.strip(),
+        checkpoint=checkpoint,
+        seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
+        by_user=by_user,
+        is_simulated=site.is_simulated,
+        **settings,
+    )
+    seen = {"reader_sees": study.reader_sees}
+    study.conditions = [
+        {"key": ALONE, "name": "alone", "assisted": False, **seen},
+        {"key": ASSISTED, "name": "with UMiCon", "assisted": True, **seen, "model_sees": study.model_sees},
+    ]
     with transaction.atomic():
-        study = ReaderStudy.objects.create(
-            site=site,
-            protocol=protocol,
-            name=name.strip(),
-            checkpoint=checkpoint,
-            design=design,
-            unit=unit,
-            reader_sees=reader_sees,
-            model_sees=model_sees,
-            scale=scale,
-            washout_days=washout_days,
-            prevalence_statement=prevalence_statement.strip(),
-            instructions=instructions,
-            conditions=[
-                {"key": ALONE, "name": "alone", "assisted": False, "reader_sees": reader_sees},
-                {
-                    "key": ASSISTED,
-                    "name": "with UMiCon",
-                    "assisted": True,
-                    "reader_sees": reader_sees,
-                    "model_sees": model_sees,
-                },
-            ],
-            seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
-            by_user=by_user,
-            is_simulated=site.is_simulated,
-        )
+        study.save(force_insert=True)
         audit.record("evaluation.reader_study_created", by_user=by_user, on=study, site=site)
     return study
+
+
+def _check_settings(settings: ReaderStudySettings) -> None:
+    """Raises UserError, which names the setting, where it has a value that no reader study can have."""
+    given: Mapping[str, Any] = settings
+    for field, known in (
+        ("design", ReaderStudy.Design.values),
+        ("unit", ReaderStudy.Unit.values),
+        ("reader_sees", ReaderStudy.Sees.values),
+        ("model_sees", ReaderStudy.Sees.values),
+        ("scale", list(SCALES)),
+    ):
+        if field in given and given[field] not in known:
+            raise UserError(
+                _("%(field)s: %(value)r is unknown; known: %(known)s")
+                % {"field": field, "value": given[field], "known": ", ".join(known)}
+            )
+    is_crossover = given.get("design", ReaderStudy.Design.CROSSOVER) == ReaderStudy.Design.CROSSOVER
+    if is_crossover and given.get("washout_days", LEAST_WASHOUT) < LEAST_WASHOUT:
+        raise UserError(_("washout_days: at least %(least)s between two readings") % {"least": LEAST_WASHOUT})
 
 
 def locked_reader_study(study: ReaderStudy, *states: str) -> ReaderStudy:
@@ -172,6 +186,7 @@ def add_cases(study: ReaderStudy, studies: Iterable[Study], *, by_user: User) ->
                     _("study %(name)s: its patient is on the training side of the checkpoint")
                     % {"name": mammogram.pk}
                 )
+            earlier = earlier_study(mammogram) if row.show_earlier else None
             units = {"": any(truth.values())} if row.unit == ReaderStudy.Unit.PATIENT else truth
             for side, is_malignant in sorted(units.items()):
                 if row.cases.filter(study=mammogram, laterality=side).exists():
@@ -184,6 +199,7 @@ def add_cases(study: ReaderStudy, studies: Iterable[Study], *, by_user: User) ->
                         laterality=side,
                         truth=is_malignant,
                         position=position,
+                        earlier=earlier,
                     )
                 )
         ReaderStudyCase.objects.bulk_create(made)
@@ -222,6 +238,7 @@ def reader_study_obstacles(study: ReaderStudy) -> list[str]:
     truths = set(study.cases.values_list("truth", flat=True))
     if study.protocol.frozen_at is None:
         found.append(_("The protocol is not frozen."))
+    found += reading_contrast_obstacles(study)
     if truths != {True, False}:
         found.append(_("There have to be malignant and other cases."))
     if not study.readers.exists():
@@ -263,10 +280,14 @@ def freeze_reader_study(study: ReaderStudy, *, by_user: User) -> ReaderStudy:
         found = reader_study_obstacles(row)
         if found:
             raise WrongStateError(f"{row.name}: {' '.join(found)}")
-        cases = list(row.cases.select_related("study").order_by("position"))
+        require_protocol_unchanged(row.protocol, row.name)
+        cases = list(row.cases.select_related("study", "earlier", "reader_study").order_by("position"))
+        shows_report = row.reader_sees == ReaderStudy.Sees.REPORT
+        hold_pictures(study for case in cases for study in (case.study, case.shown_earlier))
         for case in cases:
             case.output = output_of(case, row)
-        ReaderStudyCase.objects.bulk_update(cases, ["output"])
+            case.shown = fixed_today(case.study, case.shown_earlier, shows_report=shows_report)
+        ReaderStudyCase.objects.bulk_update(cases, ["output", "shown"])
         for place, reader in enumerate(row.readers.select_related("user").order_by("created_at", "pk")):
             _deal(row, reader, cases, place)
         digest = reader_study_hash(row)
@@ -276,10 +297,11 @@ def freeze_reader_study(study: ReaderStudy, *, by_user: User) -> ReaderStudy:
 
 
 def reported_cases(study: ReaderStudy, user: User) -> set[UUID]:
-    """Cases whose study this person reported: left out of the reader's slots."""
+    """Cases that are left out of a reader's slots because this person reported a study they show: the case's own, or
+    the earlier one that the design hangs beside it."""
     hashes = hashes_of(user, study.site)
-    rows = study.cases.select_related("study")
-    return {case.pk for case in rows if hashes & set(case.study.reporting_doctors)}
+    rows = study.cases.select_related("reader_study", "study", "earlier")
+    return {case.pk for case in rows if is_reported_by(hashes, case.study, case.shown_earlier)}
 
 
 def _deal(study: ReaderStudy, reader: Reader, cases: list[ReaderStudyCase], place: int) -> None:
@@ -320,13 +342,18 @@ def reader_study_hash(study: ReaderStudy) -> str:
         *("reader_sees", "model_sees", "prevalence_statement", "instructions"),
     )
     slots = ReadingSlot.objects.filter(reader__reader_study=study).order_by("reader", "position")
+    cases = list(study.cases.order_by("position", "pk"))
+    shown = [[case.position, case.shown] for case in cases if case.shown]
     document = {
         "study": {name: getattr(study, name) for name in plain},
+        # Left out where it is not used: hashes from before this setting still hold.
+        **({"earlier": _earlier_of(study)} if study.show_earlier else {}),
+        # Of cases that were frozen before this was kept nothing is said.
+        **({"shown": shown} if shown else {}),
         "checkpoint": study.checkpoint.sha256 if study.checkpoint else None,
         "protocol": study.protocol.frozen_sha256,
         "cases": [
-            [case.position, str(case.study_id), case.laterality, case.truth, case.output]
-            for case in study.cases.order_by("position")
+            [case.position, str(case.study_id), case.laterality, case.truth, case.output] for case in cases
         ],
         "readers": [[str(r.user_id), r.group] for r in study.readers.order_by("pk")],
         "slots": [
@@ -337,11 +364,31 @@ def reader_study_hash(study: ReaderStudy) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def require_study_unchanged(study: ReaderStudy) -> None:
+    """Let a reader study pass whose design, truth, pinned output and protocol are those of its freezing.
+
+    Raises:
+        WrongStateError: one of them was changed behind the services.
+    """
+    if reader_study_hash(study) != study.design_sha256:
+        raise WrongStateError(
+            _("%(name)s: the design no longer has the hash it was frozen with; compare with a backup.")
+            % {"name": study.name}
+        )
+    require_protocol_unchanged(study.protocol, study.name)
+
+
+def _earlier_of(study: ReaderStudy) -> list[list[Any]]:
+    """Which earlier study hangs beside which case."""
+    rows = study.cases.exclude(earlier=None).order_by("position", "pk")
+    return [[case.position, str(case.earlier_id)] for case in rows]
+
+
 def open_reading(study: ReaderStudy, *, by_user: User) -> ReaderStudy:
     """Open a frozen reader study to its readers.
 
     Raises:
-        WrongStateError: it is not frozen, or its design was altered.
+        WrongStateError: it is not frozen, its design was altered, or a report or an image of it was.
     """
     return _step(study, ReaderStudy.State.FROZEN, ReaderStudy.State.READING, "opened", by_user, "")
 
@@ -368,11 +415,9 @@ def _step(study: ReaderStudy, source: str, target: str, kind: str, by_user: User
     require_designer(study.site, by_user)
     with transaction.atomic():
         row = locked_reader_study(study, source)
-        if reader_study_hash(row) != row.design_sha256:
-            raise WrongStateError(
-                _("%(name)s: the design no longer has the hash it was frozen with; compare with a backup.")
-                % {"name": row.name}
-            )
+        require_study_unchanged(row)
+        there = row.cases.filter(study__patient__erased_at__isnull=True)
+        require_all_shown(there, reports=True)
         stamps = {"locked_at": timezone.now()} if kind == "locked" else {}
         _move(row, target, kind, by_user, row.design_sha256, reason, **stamps)
     study.refresh_from_db()

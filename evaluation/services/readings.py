@@ -12,13 +12,14 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from evaluation.models import Reader, ReaderStudy, Reading, ReadingSlot
+from evaluation.models import Reader, ReaderStudy, ReaderStudyEvent, Reading, ReadingSlot
 from evaluation.services.access import require_designer
 from evaluation.services.reader_studies import ASSISTED, SCALES, SIDES, locked_reader_study
+from evaluation.services.shown_studies import require_all_shown
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.choices import Birads
-from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
 LONGEST_SECONDS = 3600.0
 ORDER = {category: place for place, category in enumerate(Birads.values)}
@@ -42,7 +43,8 @@ class Assessment:
 
 
 def next_reading(reader: Reader) -> ReadingSlot | None:
-    """The first slot of the reader's sequence without a final reading; patients who withdrew are passed over."""
+    """The first slot of the reader's sequence without a final reading; passed over are those of patients who withdrew,
+    and of cases of which a picture was taken out."""
     return reader.slots.unread().order_by("position").first()
 
 
@@ -61,20 +63,29 @@ def reading_of(user: User, pk: UUID, *, now: datetime | None = None) -> ReadingS
     """The slot, if this reader may open it now; None is the same for all others.
 
     It is its turn and its day has come; or it was read before, and the case has not come under the other condition yet.
+
+    Raises:
+        WrongStateError: its report or an image of it is not the frozen one.
     """
-    rows = ReadingSlot.objects.of(user).not_erased().filter(pk=pk, reader__consented_at__isnull=False)
-    slot: ReadingSlot | None = rows.select_related(
+    rows = ReadingSlot.objects.of(user).not_erased().pictured().filter(pk=pk)
+    consented = rows.filter(reader__consented_at__isnull=False)
+    slot: ReadingSlot | None = consented.select_related(
         "reader__reader_study__site", "reader__user", "case__study"
     ).first()
-    if slot is None:
+    if slot is None or not _is_open(slot, now or timezone.now()):
         return None
+    require_all_shown([slot.case], reports=True)
+    return slot
+
+
+def _is_open(slot: ReadingSlot, now: datetime) -> bool:
     following = next_reading(slot.reader)
     if following is not None and slot.position > following.position:
-        return None
+        return False
     if slot.readings.exists():
-        return None if _met_again(slot, following) else slot
+        return not _met_again(slot, following)
     opens = opens_at(slot)
-    return slot if opens is None or opens <= (now or timezone.now()) else None
+    return opens is None or opens <= now
 
 
 def _met_again(slot: ReadingSlot, following: ReadingSlot | None) -> bool:
@@ -118,13 +129,18 @@ def record_reading(
     *,
     by_user: User,
     seconds: float = 0.0,
+    expected_revision: int | None = None,
     now: datetime | None = None,
 ) -> Reading:
     """Store a reading; again on the same slot is a new row that replaces the one before.
 
+    Args:
+        expected_revision: of the reading that the reader had before them (0: none); None does not ask.
+
     Raises:
         NotAllowedError: another reader's slot, or one whose turn or day has not come.
         WrongStateError: the study is not open.
+        StaleVersionError: the case was read anew meanwhile; carries the reading that stands.
         UserError: a value that the study's scale does not know.
     """
     with transaction.atomic():
@@ -136,6 +152,7 @@ def record_reading(
             raise NotAllowedError(_("This form is not yours."))
         _check(given, study)
         before = standing_reading(row)
+        _refuse_stale(before, expected_revision)
         made = Reading.objects.create(
             slot=row,
             by_user=by_user,
@@ -154,6 +171,16 @@ def record_reading(
         )
         audit.record("evaluation.read", by_user=by_user, on=row, site=study.site, revision=made.revision)
     return made
+
+
+def _refuse_stale(before: Reading | None, expected_revision: int | None) -> None:
+    revision = before.revision if before is not None else 0
+    if expected_revision is not None and revision != expected_revision:
+        raise StaleVersionError(
+            _("This case was read anew since you opened it: compare the readings and save again."),
+            current=before,
+            current_version=revision,
+        )
 
 
 def _check(given: Assessment, study: ReaderStudy) -> None:
@@ -195,6 +222,14 @@ def withdraw_reader(reader: Reader, reason: str, *, by_user: User) -> None:
             raise WrongStateError(_("This reader withdrew already."))
         reader.withdrawn_at = timezone.now()
         reader.save(update_fields=["withdrawn_at"])
+        ReaderStudyEvent.objects.create(
+            reader_study=row,
+            kind="withdrawn",
+            by_user=by_user,
+            reason=reason.strip(),
+            sha256=row.design_sha256,
+            is_simulated=row.is_simulated,
+        )
         audit.record(
             "evaluation.reader_withdrawn", by_user=by_user, on=reader, site=row.site, reason=reason.strip()
         )
@@ -204,10 +239,20 @@ def reading_progress(study: ReaderStudy) -> list[dict[str, Any]]:
     """Per reader: cases read and all, by period; no reading."""
     found = []
     for reader in study.readers.select_related("user").order_by("created_at"):
-        total = reader.slots.not_erased().count()
+        total = reader.slots.counted().count()
         left = reader.slots.unread().count()
         found.append({"reader": reader, "done": total - left, "total": total})
     return found
+
+
+def left_pictures_of_cases(study: ReaderStudy) -> list[str]:
+    """Which cases of a frozen study have lost a picture, as a note; nothing where none has."""
+    left = study.cases.filter(picture_left_at__isnull=False).order_by("position")
+    positions = ", ".join(map(str, left.values_list("position", flat=True)))
+    said = _(
+        "A picture with text on it was taken out of cases %(positions)s: what was not read before is passed over."
+    )
+    return [said % {"positions": positions}] if positions else []
 
 
 def readings_waiting(user: User) -> int:

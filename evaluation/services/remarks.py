@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from evaluation.models import FormRemark, Score, Slot, Trial
-from evaluation.services.scoring import record_scores
+from evaluation.services.scoring import form_revision, record_scores, stale_form, standing_scores
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
 
@@ -46,23 +46,24 @@ def record_form(
 ) -> list[Score]:
     """Store a whole form, values and remark, or nothing.
 
+    Args:
+        expected_revision: `form_revision` of what the rater had before them; None does not ask.
+
     Returns:
         the new rows of values.
 
     Raises:
-        as `record_scores`; UserError also where the comment is too long, or values were typed in a trial whose
-        input mode is typing (there it is no exception).
+        as `record_scores`; StaleVersionError also where the remark alone is another one; UserError also where the
+        comment is too long, or values were typed in a trial whose input mode is typing (there it is no exception).
     """
     if len(remark.comment) > LONGEST_COMMENT:
         raise UserError(_("comment: longer than %(most)s characters") % {"most": LONGEST_COMMENT})
     with transaction.atomic():
-        made = record_scores(
-            slot,
-            by_user=by_user,
-            values=values,
-            active_seconds=active_seconds,
-            expected_revision=expected_revision,
-        )
+        Slot.objects.select_for_update().get(pk=slot.pk)
+        revision, standing = form_revision(slot), standing_scores(slot)
+        made = record_scores(slot, by_user=by_user, values=values, active_seconds=active_seconds)
+        if expected_revision is not None and revision != expected_revision:
+            raise stale_form(standing, revision)
         _record_remark(slot, remark, by_user)
     return made
 

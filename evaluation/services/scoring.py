@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from evaluation.models import PracticeItem, Score, Slot, Trial, TrialEvent, TrialRater
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.freezing import require_unchanged
+from evaluation.services.shown_studies import require_all_shown
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
@@ -57,7 +58,7 @@ def lock_trial(trial: Trial, *, by_user: User, reason: str = "") -> Trial:
 
 
 def open_forms(trial: Trial) -> int:
-    """Forms without scores, of raters who did not withdraw and patients who did not."""
+    """Forms without scores that can be scored, of raters who did not withdraw."""
     slots = Slot.objects.filter(rater__trial=trial, rater__withdrawn_at__isnull=True)
     return slots.unscored().count()
 
@@ -91,7 +92,7 @@ def _move(
 def next_slot(rater: TrialRater) -> Slot | None:
     """The first form of the rater's sequence that is not scored; None when all are.
 
-    Forms of patients who withdrew are passed over.
+    Forms of patients who withdrew, and of questions of which a picture was taken out, are passed over.
     """
     return rater.slots.unscored().order_by("position").first()
 
@@ -115,15 +116,15 @@ def record_scores(
     Args:
         values: a whole number for each aspect key of the trial.
         active_seconds: time the rater worked on it.
-        expected_revision: highest revision of the form that the caller has seen (0: none); None does not ask.
+        expected_revision: `form_revision` of what the caller has seen; None does not ask.
 
     Returns:
         the new rows; none where nothing changed.
 
     Raises:
         NotAllowedError: the form is another rater's, or the rater withdrew.
-        WrongStateError: the trial is not open for scoring, consent is missing, an earlier form is empty, or the
-            patient withdrew.
+        WrongStateError: the trial is not open for scoring, consent is missing, an earlier form is empty, the patient
+            withdrew, or the archive took out a picture of the question.
         StaleVersionError: the form was scored anew meanwhile; carries the scores that stand.
         UserError: an aspect is missing or unknown, or a value is no whole number within the scale.
     """
@@ -137,7 +138,7 @@ def record_scores(
         check_values(values, set(aspects), trial)
         seconds = _seconds(active_seconds)
         standing = standing_scores(row)
-        _refuse_stale(standing, expected_revision)
+        _refuse_stale(row, standing, expected_revision)
         made = []
         for key, aspect in aspects.items():
             before = standing.get(key)
@@ -161,14 +162,27 @@ def record_scores(
     return made
 
 
-def _refuse_stale(standing: Mapping[str, Score], expected_revision: int | None) -> None:
-    revision = max((score.revision for score in standing.values()), default=0)
+def form_revision(slot: Slot) -> int:
+    """Moves with every save of the form, of a value or its remark: how many rows were ever stored of it; 0 for none.
+
+    A number of each aspect's own would stand still where another aspect was changed more often.
+    """
+    return slot.scores.count() + slot.remarks.count()
+
+
+def _refuse_stale(slot: Slot, standing: Mapping[str, Score], expected_revision: int | None) -> None:
+    revision = form_revision(slot)
     if expected_revision is not None and revision != expected_revision:
-        raise StaleVersionError(
-            _("This form was scored anew since you opened it: compare the values and save again."),
-            current=list(standing.values()),
-            current_version=revision,
-        )
+        raise stale_form(standing, revision)
+
+
+def stale_form(standing: Mapping[str, Score], revision: int) -> StaleVersionError:
+    """The refusal of a form that came second, with the scores that stand."""
+    return StaleVersionError(
+        _("This form was scored anew since you opened it: compare the values and save again."),
+        current=list(standing.values()),
+        current_version=revision,
+    )
 
 
 def _check_turn(slot: Slot, by_user: User) -> None:
@@ -184,6 +198,10 @@ def _check_turn(slot: Slot, by_user: User) -> None:
     if not Slot.objects.not_erased().filter(pk=slot.pk).exists():
         raise WrongStateError(
             _("This patient withdrew: her answers are scored no more. Go on with the next.")
+        )
+    if not Slot.objects.pictured().filter(pk=slot.pk).exists():
+        raise WrongStateError(
+            _("A picture of this question was taken out: it is scored no more. Go on with the next.")
         )
     earlier = rater.slots.unscored().filter(position__lt=slot.position)
     if earlier.exists():
@@ -218,12 +236,14 @@ def _seconds(given: float) -> float:
     return min(float(given), LONGEST_FORM_SECONDS)
 
 
-def open_positions(rater: TrialRater) -> int:
-    """The highest position that the rater may open: the first unscored form, or the last of all."""
-    following = next_slot(rater)
-    if following is not None:
-        return following.position
-    return int(rater.slots.aggregate(last=Max("position"))["last"] or 0)
+def open_positions(rater: TrialRater, ahead: int = 0) -> int:
+    """The highest position that the rater may open: the first unscored form, or the last of all.
+
+    Args:
+        ahead: so many unscored forms behind that one count too.
+    """
+    waiting = rater.slots.unscored().order_by("position").values_list("position", flat=True)[: ahead + 1]
+    return max(waiting, default=int(rater.slots.aggregate(last=Max("position"))["last"] or 0))
 
 
 def form_of(user: User, slot_id: UUID, *, ahead: int = 0) -> Slot | None:
@@ -231,9 +251,13 @@ def form_of(user: User, slot_id: UUID, *, ahead: int = 0) -> Slot | None:
 
     Args:
         ahead: how many forms beyond the open one count too (their images are fetched early, nothing else).
+
+    Raises:
+        WrongStateError: a report or an image of it is not the frozen one.
     """
     slot = (
         Slot.objects.of(user)
+        .pictured()
         .select_related(
             "rater__trial__site",
             "rater__user",
@@ -244,6 +268,7 @@ def form_of(user: User, slot_id: UUID, *, ahead: int = 0) -> Slot | None:
         .filter(pk=slot_id, rater__consented_at__isnull=False)
         .first()
     )
-    if slot is None or slot.position > open_positions(slot.rater) + ahead:
+    if slot is None or slot.position > open_positions(slot.rater, ahead):
         return None
+    require_all_shown([slot.answer.question], reports=True)
     return slot

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
 from django.db.models import Max
@@ -12,15 +12,44 @@ from annotation.models import Campaign, Question
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
 from evaluation.models import Aspect, Protocol, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
+from evaluation.services.cohorts import of_cohort
 from evaluation.services.dialogues import joins_as_dialogue, rounds_of
 from evaluation.services.leakage import is_eligible, refuse_leaks, training_side
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import User
+from mammo.archive.services import earlier_study
+from mammo.core.begun_names import only_one_beginning
 from mammo.core.errors import UserError
 
 # Largest seed that a PositiveBigIntegerField holds on every database.
 SEED_LIMIT = 2**63 - 1
+
+
+class TrialSettings(TypedDict, total=False):
+    """Settings of a trial; those that are not given are as the model has them.
+
+    Attributes:
+        rater_title: what raters see instead of the name.
+        show_earlier: raters, and doctors who answer, see the patient's earlier study beside the question's.
+        input_mode: one way of giving values for all raters.
+        raters_per_answer: None: every rater scores every answer; else whole questions are dealt to that many.
+        repeats, controls: hidden repeats and degraded controls per rater, together at most 5 % of the forms.
+        guesses: answers of which each rater guesses the author after the last form.
+    """
+
+    order: str
+    rater_title: str
+    instructions: str
+    show_report: bool
+    show_earlier: bool
+    sitting_slots: int
+    sitting_minutes: int
+    input_mode: str
+    raters_per_answer: int | None
+    repeats: int
+    controls: int
+    guesses: int
 
 
 def create_trial(
@@ -30,28 +59,13 @@ def create_trial(
     by_user: User,
     aspects: Sequence[AspectDefinition] = DEFAULT_ASPECTS,
     scale: tuple[int, int] = (1, 100),
-    order: str = Trial.Order.INTERLEAVED,
-    rater_title: str = "",
-    instructions: str = "",
-    show_report: bool = False,
-    sitting_slots: int = 40,
-    sitting_minutes: int = 60,
-    input_mode: str = Trial.InputMode.LINE,
-    raters_per_answer: int | None = None,
-    repeats: int = 0,
-    controls: int = 0,
-    guesses: int = 0,
     seed: int | None = None,
     is_simulated: bool = False,
+    **settings: Unpack[TrialSettings],
 ) -> Trial:
     """Make a draft trial with its aspects, at the protocol's site.
 
     Args:
-        rater_title: what raters see instead of the name.
-        input_mode: one way of giving values for all raters.
-        raters_per_answer: None: every rater scores every answer; else whole questions are dealt to that many.
-        repeats, controls: hidden repeats and degraded controls per rater, together at most 5 % of the forms.
-        guesses: answers of which each rater guesses the author after the last form.
         seed: decides what is drawn (questions, blocks of raters); drawn when not given.
 
     Raises:
@@ -61,38 +75,22 @@ def create_trial(
     site = protocol.site
     require_designer(site, by_user)
     _check(name, aspects, scale)
-    check_settings(
-        {
-            "order": order,
-            "sitting_slots": sitting_slots,
-            "sitting_minutes": sitting_minutes,
-            "input_mode": input_mode,
-            "raters_per_answer": raters_per_answer,
-        }
-    )
+    check_settings(settings)
     if Trial.objects.filter(site=site, name=name.strip()).exists():
         raise UserError(_("name: a trial “%(name)s” exists at this site already") % {"name": name})
+    if "rater_title" in settings:
+        settings["rater_title"] = settings["rater_title"].strip()
     with transaction.atomic():
         trial = Trial.objects.create(
             site=site,
             protocol=protocol,
             name=name.strip(),
-            rater_title=rater_title.strip(),
-            order=order,
             scale_min=scale[0],
             scale_max=scale[1],
-            show_report=show_report,
-            instructions=instructions,
             seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
-            sitting_slots=sitting_slots,
-            sitting_minutes=sitting_minutes,
-            input_mode=input_mode,
-            raters_per_answer=raters_per_answer,
-            repeats=repeats,
-            controls=controls,
-            guesses=guesses,
             by_user=by_user,
             is_simulated=is_simulated or site.is_simulated,
+            **settings,
         )
         Aspect.objects.bulk_create(
             [aspect_row(trial, position, aspect) for position, aspect in enumerate(aspects, start=1)]
@@ -149,7 +147,7 @@ def check_settings(values: Mapping[str, Any]) -> None:
 
 
 def trial_by_name(name: str) -> Trial:
-    """Return the trial of this name or id, for the command line.
+    """Return the trial of this name, its only beginning, or id, for the command line.
 
     Raises:
         UserError: there is none, or several sites have one of this name.
@@ -164,12 +162,16 @@ def trial_by_name(name: str) -> Trial:
     by_id = [trial for trial in Trial.objects.select_related("site", "protocol") if str(trial.pk) == name]
     if by_id:
         return by_id[0]
+    begun = only_one_beginning(Trial.objects.select_related("site", "protocol"), name)
+    if begun is not None:
+        return begun
     known = ", ".join(Trial.objects.order_by("name").values_list("name", flat=True)) or "none yet"
     raise UserError(_("trial %(name)r: no such trial; known: %(known)s") % {"name": name, "known": known})
 
 
 def eligible_questions(trial: Trial, campaign: Campaign, *, dialogues: bool = False) -> list[Question]:
-    """Questions of a campaign that could join: not in the trial, not practice, in no arm's training side.
+    """Questions of a campaign that could join: not in the trial, not practice, in no arm's training side, and about no
+    study outside of the protocol's cohort.
 
     Args:
         dialogues: as for `add_questions`.
@@ -186,7 +188,7 @@ def eligible_questions(trial: Trial, campaign: Campaign, *, dialogues: bool = Fa
     )
     return [
         question
-        for question in questions
+        for question in of_cohort(questions, trial.protocol)
         if is_eligible(question, sides, is_dialogue=joins_as_dialogue(question, dialogues=dialogues))
     ]
 
@@ -221,6 +223,8 @@ def add_questions(
             if asked.question.pk in whole:
                 asked.rounds, asked.rounds_sha256 = rounds_of(asked.question)
         added = TrialQuestion.objects.bulk_create(joining)
+        if row.show_earlier:
+            fix_earlier_studies(row)
         counts: dict[str, Any] = {"dialogues": len(whole)} if whole else {}
         audit.record(
             "evaluation.questions_added",
@@ -232,6 +236,15 @@ def add_questions(
             **counts,
         )
     return added
+
+
+def fix_earlier_studies(trial: Trial) -> None:
+    """Write down which earlier study hangs beside each question of a draft: what is imported later moves none."""
+    rows = trial.trial_questions.filter(earlier=None, question__study__isnull=False)
+    for asked in rows.select_related("question__study"):
+        asked.earlier = earlier_study(asked.question.study) if asked.question.study else None
+        if asked.earlier is not None:
+            asked.save(update_fields=["earlier"])
 
 
 def _check_question(trial: Trial, question: Question) -> None:

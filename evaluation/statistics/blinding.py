@@ -6,6 +6,7 @@ answers, "don't know" counting as neither; 1 is unblinded, 0 random guessing, -1
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -14,6 +15,7 @@ from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
 # Characters, not words: the same for Chinese and English.
+SMOOTHING = 0.1
 GRAMS = (2, 4)
 PERMUTATIONS = 99
 
@@ -86,7 +88,8 @@ def style_classifier(
     features = grams.fit_transform(texts)
     folds = min(5, int(groups.max()) + 1)
     fold = groups % folds
-    right = _cross_validated(features, truth, fold, len(labels))
+    held_out = HeldOut(features, fold)
+    right = held_out.right(truth)
     rng = np.random.default_rng(seed)
     as_good = 0
     for _ in range(permutations):
@@ -94,23 +97,39 @@ def style_classifier(
         for group in range(int(groups.max()) + 1):
             places = np.flatnonzero(groups == group)
             shuffled[places] = rng.permutation(truth[places])
-        as_good += _cross_validated(features, shuffled, fold, len(labels)).mean() >= right.mean()
+        as_good += held_out.right(shuffled).mean() >= right.mean()
     interval = _over_questions(right, groups, rng, level)
     method = f"character 2-4-grams, naive Bayes, {folds}-fold over questions; bootstrap of questions"
     accuracy = Estimate(float(right.mean()), interval, method, n=len(texts))
     return StyleResult(accuracy, 1 / len(labels), (1 + as_good) / (1 + permutations), folds)
 
 
-def _cross_validated(features: object, truth: np.ndarray, fold: np.ndarray, count: int) -> FloatArray:
-    """1 where the arm of a held-out text was named rightly, else 0."""
-    from sklearn.naive_bayes import MultinomialNB
+class HeldOut:
+    """Multinomial naive Bayes on texts held out fold by fold, for many labellings of the same texts.
 
-    right = np.zeros(len(truth))
-    for place in np.unique(fold):
-        held = fold == place
-        model = MultinomialNB(alpha=0.1).fit(features[~held], truth[~held])  # type: ignore[index]
-        right[held] = model.predict(features[held]) == truth[held]  # type: ignore[index]
-    return right
+    The same names as sklearn's MultinomialNB, which checks its input anew for each labelling (nine tenths of the
+    time of a thousand fits). Manning, Raghavan & Schuetze (2008), Introduction to Information Retrieval, 13.2.
+    """
+
+    def __init__(self, features: Any, fold: np.ndarray) -> None:
+        self.places = [np.flatnonzero(fold == place) for place in np.unique(fold)]
+        self.parts = []
+        for held in self.places:
+            rest = np.setdiff1d(np.arange(len(fold)), held)
+            self.parts.append((features[held], rest, features[rest]))
+
+    def right(self, truth: np.ndarray) -> FloatArray:
+        """1 where the arm of a held-out text was named rightly, else 0."""
+        right = np.zeros(len(truth))
+        for held, (features, rest, learned) in zip(self.places, self.parts, strict=True):
+            labels = truth[rest]
+            known = np.unique(labels)
+            of_arm = (labels == known[:, None]).astype(float)
+            weights = (learned.T @ of_arm.T).T + SMOOTHING
+            logs = np.log(weights) - np.log(weights.sum(axis=1, keepdims=True))
+            scores = (features @ logs.T) + np.log(of_arm.mean(axis=1))
+            right[held] = known[scores.argmax(axis=1)] == truth[held]
+        return right
 
 
 def _over_questions(

@@ -12,6 +12,7 @@ bootstrap, biased upwards). The unbiased variance of a difference may come out b
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy import stats
@@ -35,6 +36,22 @@ class Moments:
     def covariance(self) -> float:
         """Covariance of the two reader-averaged AUCs (the variance, where both are the same modality)."""
         return float(self.moments @ self.coefficients)
+
+    @property
+    def components(self) -> dict[str, float]:
+        """The same as parts (Barrett, Clarkson & Kupinski 2005; Gallas 2009) by what a product shares: N(egative cases),
+        D(iseased), R(eaders) and both or all of them. Each is divided by the number of what it names."""
+        shared = ("RND", "RD", "RN", "R", "ND", "D", "N", "")
+        of = {frozenset(names): float(value) for names, value in zip(shared, self.moments, strict=True)}
+        named = {"N": "N", "D": "D", "ND": "ND", "R": "R", "NR": "RN", "DR": "RD", "RND": "RND"}
+        return {
+            name: sum(
+                (-1) ** (len(parts) - size) * of[frozenset(kept)]
+                for size in range(len(parts) + 1)
+                for kept in combinations(parts, size)
+            )
+            for name, parts in named.items()
+        }
 
 
 def _products(first: FloatArray, second: FloatArray, truth: BoolArray) -> FloatArray:

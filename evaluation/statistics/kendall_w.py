@@ -7,8 +7,11 @@ from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
 
-def kendall_w(table: FloatArray) -> tuple[Estimate, float, float]:
+def kendall_w(table: FloatArray, *, correct_ties: bool = True) -> tuple[Estimate, float, float]:
     """W of `table` (units, raters) with its chi-squared statistic and p (Kendall & Babington Smith 1939).
+
+    Args:
+        correct_ties: by the ties within each rater; without it W is too low where raters give equal values.
 
     Raises:
         ValueError: fewer than two units or raters, a gap, or raters who give every unit the same value.
@@ -23,9 +26,10 @@ def kendall_w(table: FloatArray) -> tuple[Estimate, float, float]:
     ties = sum(
         float((counts**3 - counts).sum()) for counts in (np.unique(c, return_counts=True)[1] for c in table.T)
     )
-    below = m**2 * (n**3 - n) - m * ties
+    below = m**2 * (n**3 - n) - (m * ties if correct_ties else 0)
     if below <= 0:
         raise ValueError("every rater gives all units the same value: concordance is not defined")
     w = float(12 * ((sums - sums.mean()) ** 2).sum() / below)
     chi2 = m * (n - 1) * w
-    return Estimate(w, None, "Kendall's W, corrected for ties", n=n), chi2, float(stats.chi2.sf(chi2, n - 1))
+    method = f"Kendall's W, {'' if correct_ties else 'not '}corrected for ties"
+    return Estimate(w, None, method, n=n), chi2, float(stats.chi2.sf(chi2, n - 1))

@@ -4,7 +4,10 @@ alpha = 1 - D_o / D_e, Krippendorff (2011), "Computing Krippendorff's alpha-reli
 differences within units, each unit of m values weighted 1 / (m - 1); D_e sums over all pairable values.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
@@ -45,17 +48,60 @@ def coincidences(table: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def alpha(
-    table: FloatArray, *, level: str = "interval", b: int = 0, seed: int = 1, confidence: float = 0.95
+    table: FloatArray,
+    *,
+    level: str = "interval",
+    b: int = 0,
+    seed: int = 1,
+    confidence: float = 0.95,
+    clusters: npt.ArrayLike | None = None,
 ) -> Estimate:
     """Krippendorff's alpha of `table` (units, raters).
 
     Args:
         b: bootstrap replicates over units for a percentile interval; 0 gives none.
+        clusters: (units,) what each unit belongs to, such as its patient; whole clusters are then drawn again.
 
     Raises:
-        ValueError: no unit has two values, or all values are equal (alpha is not defined).
+        ValueError: no unit has two values, all values are equal (alpha is not defined), or there are not as many
+            clusters as units.
     """
-    pairable = table[(~np.isnan(table)).sum(1) > 1]
+    if clusters is not None and len(np.asarray(clusters)) != len(table):
+        raise ValueError("name the cluster of every unit")
+    is_pairable = (~np.isnan(table)).sum(1) > 1
+    pairable = table[is_pairable]
+    values = _distinct(pairable, level)
+    alone = np.arange(len(pairable))
+    whole = _interval(pairable, np.ones((1, len(pairable))), alone)[0] if level == "interval" else None
+    value = float(_value(table, level) if whole is None else whole)
+    name, n = f"Krippendorff's alpha, {level}", len(pairable)
+    if not b:
+        return Estimate(value, None, name, n=n, notes=("no interval: one value per table",))
+    codes = alone if clusters is None else _codes(np.asarray(clusters)[is_pairable])
+    n_clusters = int(codes.max()) + 1
+    if n_clusters < 2:
+        return Estimate(value, None, name, n=n, notes=("one cluster of units: no interval",))
+    share = np.full(n_clusters, 1 / n_clusters)
+    draws = np.random.default_rng(seed).multinomial(n_clusters, share, size=b).astype(np.float64)
+    if level == "interval":
+        replicates = _interval(pairable, draws, codes)
+    else:
+        replicates = _replicates(pairable, values, level, draws[:, codes])
+    kept = replicates[~np.isnan(replicates)]
+    if len(kept) < 2:
+        return Estimate(value, None, name, n=n, notes=("no replicate varies",))
+    lower, upper = np.quantile(kept, [(1 - confidence) / 2, 1 - (1 - confidence) / 2])
+    drawn = "units" if clusters is None else "clusters of units"
+    method = f"{name}; bootstrap of {drawn}, percentile, B = {b}"
+    return Estimate(value, (float(lower), float(upper)), method, confidence, n, float(kept.std(ddof=1)))
+
+
+def _distinct(pairable: FloatArray, level: str) -> FloatArray:
+    """Different values of the units with two or more, sorted.
+
+    Raises:
+        ValueError: alpha is not defined for them, or the level is unknown or asks for too much memory.
+    """
     if not len(pairable):
         raise ValueError("no unit was scored twice: agreement is not defined")
     values = np.unique(pairable[~np.isnan(pairable)])
@@ -65,28 +111,15 @@ def alpha(
         raise ValueError(f"unknown level of measurement {level!r}; known: {', '.join(LEVELS)}")
     if level != "interval" and len(values) * len(pairable) > LARGEST:
         raise ValueError(TOO_MANY.format(values=len(values), units=len(pairable), level=level))
-    value = (
-        _interval(pairable, np.ones((1, len(pairable))))[0] if level == "interval" else _value(table, level)
-    )
-    if not b:
-        note = "no interval: one value per table"
-        return Estimate(value, None, f"Krippendorff's alpha, {level}", n=len(pairable), notes=(note,))
-    rng = np.random.default_rng(seed)
-    share = np.full(len(pairable), 1 / len(pairable))
-    draws = rng.multinomial(len(pairable), share, size=b).astype(np.float64)
-    replicates = (
-        _interval(pairable, draws) if level == "interval" else _replicates(pairable, values, level, draws)
-    )
-    kept = replicates[~np.isnan(replicates)]
-    if not len(kept):
-        return Estimate(
-            value, None, f"Krippendorff's alpha, {level}", n=len(pairable), notes=("no replicate varies",)
-        )
-    lower, upper = np.quantile(kept, [(1 - confidence) / 2, 1 - (1 - confidence) / 2])
-    method = f"Krippendorff's alpha, {level}; bootstrap of units, percentile, B = {b}"
-    return Estimate(
-        float(value), (float(lower), float(upper)), method, confidence, len(pairable), float(kept.std(ddof=1))
-    )
+    return np.asarray(values)
+
+
+def _codes(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """The place of each unit's cluster, in the order in which they come, not of their names: other ids of the same
+    patients give the same interval."""
+    named = clusters.tolist()
+    places = {name: place for place, name in enumerate(dict.fromkeys(named))}
+    return np.array([places[name] for name in named])
 
 
 def _value(table: FloatArray, level: str) -> float:
@@ -99,8 +132,10 @@ def _value(table: FloatArray, level: str) -> float:
     return float(1 - observed / expected)
 
 
-def _interval(pairable: FloatArray, draws: FloatArray) -> FloatArray:
-    """Interval alpha of weighted units, (draws,), from sums of squares alone.
+def _interval(pairable: FloatArray, draws: FloatArray, codes: npt.NDArray[np.intp]) -> FloatArray:
+    """Interval alpha of weighted clusters of units, (draws,), from sums of squares alone.
+
+    `draws` are weights (draws, clusters), `codes` the cluster of each unit (units,).
 
     With m values of mean x in a unit and n values in all, the sums of squared differences over pairs are m times the
     sum of squares within a unit and n times that over all: alpha = 1 - (n - 1) sum_u [m SS_u / (m - 1)] / (n SS).
@@ -109,6 +144,8 @@ def _interval(pairable: FloatArray, draws: FloatArray) -> FloatArray:
     m = (~np.isnan(centred)).sum(axis=1).astype(np.float64)
     sums, squares = np.nansum(centred, axis=1), np.nansum(centred**2, axis=1)
     within = m / (m - 1) * (squares - sums**2 / m)
+    # Every part is a sum over units: sums within clusters first, however many units there are.
+    m, sums, squares, within = (np.bincount(codes, part) for part in (m, sums, squares, within))
     n = draws @ m
     total = draws @ squares - (draws @ sums) ** 2 / n
     with np.errstate(invalid="ignore", divide="ignore"):

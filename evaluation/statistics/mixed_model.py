@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import linalg, optimize, sparse
+from scipy import linalg, optimize, sparse, stats
 
 from evaluation.statistics.crossed import with_adjusted
 from evaluation.statistics.obuchowski_rockette import contrast, estimate
@@ -32,10 +32,23 @@ TOO_LARGE = (
 
 
 @dataclass(frozen=True)
+class FTest:
+    """Attributes:
+    df1, df2: of the numerator, and of the denominator by Satterthwaite's method.
+    """
+
+    f: float
+    df1: int
+    df2: float
+    p: float
+
+
+@dataclass(frozen=True)
 class MixedModel:
     """Attributes:
     means: one per system, in their order; contrasts: all pairs.
     components: variance of each term and of the residual.
+    systems_differ: F test that all systems have one mean.
     criterion: REML deviance at the optimum.
     n: scores used.
     """
@@ -43,13 +56,14 @@ class MixedModel:
     means: list[Estimate]
     contrasts: list[Contrast]
     components: dict[str, float]
+    systems_differ: FTest
     criterion: float
     n: int
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Problem:
+class Problem:
     """Cross products of the model's matrices: X one column per system, Z one per random effect."""
 
     ztz: FloatArray
@@ -65,10 +79,16 @@ class _Problem:
 
 
 @dataclass(frozen=True)
-class _Solution:
-    """What one theta gives: REML deviance terms, coefficients and their unscaled covariance."""
+class Solution:
+    """What one theta gives: deviance terms, coefficients and their unscaled covariance.
+
+    Attributes:
+        log_determinants: of both determinants, as REML has them; `log_random` is that of the random effects alone,
+            as maximum likelihood has it.
+    """
 
     log_determinants: float
+    log_random: float
     residual: float
     coefficients: FloatArray
     unscaled: FloatArray
@@ -85,7 +105,7 @@ def mixed_model(cube: ScoreCube, *, interactions: bool = True, level: float = 0.
         ValueError: fewer than two raters, questions or systems, a system without scores, scores without variation, or
             too many random effects.
     """
-    problem = _problem(cube, TERMS if interactions else SIMPLE)
+    problem = problem_of(cube, TERMS if interactions else SIMPLE)
     k = len(problem.terms)
     found = optimize.minimize(
         lambda theta: _criterion(problem, theta),
@@ -95,7 +115,7 @@ def mixed_model(cube: ScoreCube, *, interactions: bool = True, level: float = 0.
         options={"ftol": 1e-13, "gtol": 1e-7, "maxiter": 500},
     )
     theta = np.where(found.x < 1e-5, 0.0, found.x)
-    solution = _solve(problem, theta)
+    solution = solve(problem, theta)
     p = problem.xtx.shape[0]
     sigma = float(np.sqrt(solution.residual / (problem.n - p)))
     spread = _parameter_covariance(problem, theta, sigma)
@@ -112,13 +132,19 @@ def mixed_model(cube: ScoreCube, *, interactions: bool = True, level: float = 0.
         means,
         with_adjusted(contrasts),
         components | {"residual": sigma**2},
+        fit.test_of(np.eye(p)[1:] - np.eye(p)[0]),
         float(_criterion(problem, theta)),
         problem.n,
         notes,
     )
 
 
-def _problem(cube: ScoreCube, terms: tuple[str, ...]) -> _Problem:
+def problem_of(cube: ScoreCube, terms: tuple[str, ...]) -> Problem:
+    """The model's matrices.
+
+    Raises:
+        ValueError: the design is too small or too large, or the scores do not vary.
+    """
     R, Q, S = cube.values.shape
     if min(R, Q, S) < 2:
         raise ValueError("the mixed model needs two raters, two questions and two systems")
@@ -143,7 +169,7 @@ def _problem(cube: ScoreCube, terms: tuple[str, ...]) -> _Problem:
     y = y - mean
     if float(y @ y) < 1e-12:
         raise ValueError("the scores do not vary: no mixed model")
-    return _Problem(
+    return Problem(
         (z.T @ z).toarray(),
         np.asarray(z.T @ x),
         np.asarray(z.T @ y),
@@ -157,7 +183,8 @@ def _problem(cube: ScoreCube, terms: tuple[str, ...]) -> _Problem:
     )
 
 
-def _solve(problem: _Problem, theta: FloatArray) -> _Solution:
+def solve(problem: Problem, theta: FloatArray) -> Solution:
+    """Coefficients and residual at one theta."""
     scale = theta[problem.term_of_effect]
     a = scale[:, None] * problem.ztz * scale
     a[np.diag_indices_from(a)] += 1.0
@@ -170,23 +197,24 @@ def _solve(problem: _Problem, theta: FloatArray) -> _Solution:
     unscaled = np.linalg.inv(left)
     coefficients = unscaled @ top
     residual = float(problem.yty - cu @ cu - coefficients @ top)
-    logs = 2 * float(np.log(np.diag(lower)).sum()) + float(np.linalg.slogdet(left)[1])
-    return _Solution(logs, max(residual, 1e-300), coefficients, unscaled)
+    log_random = 2 * float(np.log(np.diag(lower)).sum())
+    logs = log_random + float(np.linalg.slogdet(left)[1])
+    return Solution(logs, log_random, max(residual, 1e-300), coefficients, unscaled)
 
 
-def _criterion(problem: _Problem, theta: FloatArray) -> float:
+def _criterion(problem: Problem, theta: FloatArray) -> float:
     """Profiled REML deviance."""
-    found, free = _solve(problem, theta), problem.n - problem.xtx.shape[0]
+    found, free = solve(problem, theta), problem.n - problem.xtx.shape[0]
     return float(found.log_determinants + free * (1 + np.log(2 * np.pi * found.residual / free)))
 
 
-def _deviance(problem: _Problem, point: FloatArray) -> float:
+def _deviance(problem: Problem, point: FloatArray) -> float:
     """REML deviance in (theta, sigma)."""
-    found, free, sigma = _solve(problem, point[:-1]), problem.n - problem.xtx.shape[0], point[-1]
+    found, free, sigma = solve(problem, point[:-1]), problem.n - problem.xtx.shape[0], point[-1]
     return float(found.log_determinants + free * np.log(2 * np.pi * sigma**2) + found.residual / sigma**2)
 
 
-def _parameter_covariance(problem: _Problem, theta: FloatArray, sigma: float) -> FloatArray:
+def _parameter_covariance(problem: Problem, theta: FloatArray, sigma: float) -> FloatArray:
     """Twice the inverse Hessian of the deviance; directions without curvature are left out."""
     point = np.append(theta, sigma)
     steps = np.maximum(np.abs(point), 0.05) * 2e-3
@@ -208,21 +236,40 @@ def _parameter_covariance(problem: _Problem, theta: FloatArray, sigma: float) ->
     return np.asarray(2 * (vectors[:, kept] / values[kept]) @ vectors[:, kept].T)
 
 
-def _gradients(problem: _Problem, theta: FloatArray, sigma: float) -> list[FloatArray]:
+def _gradients(problem: Problem, theta: FloatArray, sigma: float) -> list[FloatArray]:
     """Derivatives of the covariance of the systems' means by each parameter."""
     point = np.append(theta, sigma)
     made = []
     for move in np.diag(np.maximum(np.abs(point), 0.05) * 1e-4):
-        sides = [p[-1] ** 2 * _solve(problem, p[:-1]).unscaled for p in (point + move, point - move)]
+        sides = [p[-1] ** 2 * solve(problem, p[:-1]).unscaled for p in (point + move, point - move)]
         made.append((sides[0] - sides[1]) / (2 * float(move.sum())))
     return made
 
 
+def denominator_df(each: FloatArray) -> float:
+    """Denominator df of the F test of q independent contrasts from the df v_m of their t statistics.
+
+    df2 = 2 E / (E - q), E the sum of v_m / (v_m - 2) (Fai & Cornelius 1996): then F has the mean E / q. Where a v_m is 2
+    or less it has no mean and df2 is 2; equal v_m, and so the one of a single contrast, are kept (both as lmerTest,
+    Kuznetsova et al. 2017).
+
+    Args:
+        each: (q,), above zero; infinite ones add 1 to E.
+    """
+    if np.allclose(each, each[0], rtol=0, atol=1e-8):
+        return float(each.mean())
+    if each.min() <= 2:
+        return 2.0
+    # v / (v - 2) = 1 + 2 / (v - 2): E - q without the digits that E would lose.
+    excess = float(np.sum(2 / (each - 2)))
+    return 2 * (len(each) + excess) / excess
+
+
 @dataclass(frozen=True)
 class _Fit:
-    problem: _Problem
+    problem: Problem
     sigma: float
-    solution: _Solution
+    solution: Solution
     parameters: FloatArray
     gradients: list[FloatArray]
     level: float
@@ -243,3 +290,18 @@ class _Fit:
             is_share=False,
             notes=self.notes,
         )
+
+    def test_of(self, contrasts: FloatArray) -> FTest:
+        """F test that all rows of `contrasts` (q, systems) are zero.
+
+        The contrasts are turned into independent ones, whose own degrees of freedom are put together.
+        """
+        q = len(contrasts)
+        covariance = self.sigma**2 * contrasts @ self.solution.unscaled @ contrasts.T
+        values, vectors = np.linalg.eigh(covariance)
+        parts = [self.estimate(vector @ contrasts) for vector in vectors.T]
+        estimates = vectors.T @ contrasts @ self.solution.coefficients
+        f = float((estimates**2 / values).sum() / q)
+        df2 = denominator_df(np.array([part.df for part in parts]))
+        p = stats.f.sf(f, q, df2) if np.isfinite(df2) else stats.chi2.sf(q * f, q)
+        return FTest(f, q, df2, float(p))

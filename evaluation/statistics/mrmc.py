@@ -211,17 +211,7 @@ def _analyse(
         ReaderResult(study.readers[j], study.modalities[i], _cell_estimate(found, place, choice, study))
         for place, (i, j) in enumerate(layout.cells)
     ]
-    if choice.endpoint == "auc":
-        notes += [
-            SEPARATED.format(reader=r.reader, modality=r.modality)
-            for r in readers
-            if r.estimate.value in (0.0, 1.0)
-        ]
-    notes += [
-        FLAT.format(reader=r.reader, modality=r.modality)
-        for r in readers
-        if r.estimate.se == 0 and r.estimate.value not in (0.0, 1.0)
-    ]
+    notes += _notes_of_readers(readers, choice)
     return MrmcAnalysis(
         choice.endpoint,
         found.method,
@@ -239,6 +229,18 @@ def _analyse(
         _groups(layout, values, covariance, groups, model, choice.level) if groups else None,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _notes_of_readers(readers: list[ReaderResult], choice: _Choice) -> list[str]:
+    """Who separates the classes wholly, and whose figure does not vary."""
+    extreme = (0.0, 1.0)
+    separated = [r for r in readers if choice.endpoint == "auc" and r.estimate.value in extreme]
+    flat = [r for r in readers if r.estimate.se == 0 and r.estimate.value not in extreme]
+    return [
+        note.format(reader=r.reader, modality=r.modality)
+        for note, found in ((SEPARATED, separated), (FLAT, flat))
+        for r in found
+    ]
 
 
 def _square(layout: Layout, values: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray]:

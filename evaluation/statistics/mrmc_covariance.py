@@ -26,9 +26,10 @@ from evaluation.statistics.mrmc_clusters import (
     share_without_patients,
 )
 from evaluation.statistics.mrmc_readings import BoolArray
+from evaluation.statistics.names import READER_ENDPOINTS
 from evaluation.statistics.score_cube import FloatArray
 
-ENDPOINTS = ("auc", "sensitivity", "specificity")
+ENDPOINTS = READER_ENDPOINTS
 COVARIANCES = ("delong", "jackknife", "unbiased")
 # Elements of the kernel held at once.
 CHUNK = 4_000_000

@@ -2,15 +2,17 @@
 
 Scores are drawn with rater, question, rater:system, question:system and residual parts; one pair of systems differs
 by `difference`. The share of runs in which the contrast (or the test against a margin) is significant is the power.
+Several questions of one patient are analysed as the trial does it: patients are the random factor.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluation.statistics.crossed import crossed_contrasts
 from evaluation.statistics.equivalence import equivalence, non_inferiority
 from evaluation.statistics.names import HYPOTHESES as HYPOTHESES
+from evaluation.statistics.names import PATIENT_CORRELATION as PATIENT_CORRELATION
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import ScoreCube
@@ -30,6 +32,52 @@ class ScoreSpread:
     residual: float = 6.7
 
 
+@dataclass(frozen=True)
+class PatientClusters:
+    """Questions clustered in patients: n of them count as n / (1 + (m - 1) rho) (Kish 1965).
+
+    Attributes:
+        per_patient: m, the mean number of questions of a patient; where numbers differ much, their sum of squares over
+            their sum is the safer m.
+        correlation: rho, the correlation within a patient of what is the questions' own in the scores (the parts
+            question, question:system and residual).
+
+    Raises:
+        ValueError: fewer than one question per patient, or a correlation outside of 0 to 1.
+    """
+
+    per_patient: float = 1.0
+    correlation: float = PATIENT_CORRELATION
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.per_patient < float("inf"):
+            raise ValueError(f"{self.per_patient:g} questions per patient: give 1 or more")
+        if not 0 <= self.correlation <= 1:
+            raise ValueError(f"a correlation within patients of {self.correlation:g}: give 0 to 1")
+
+    @property
+    def design_effect(self) -> float:
+        """By how much clustering multiplies the variance that questions bring."""
+        return 1 + (self.per_patient - 1) * self.correlation
+
+    def effective(self, questions: int) -> float:
+        """How many independent questions tell as much."""
+        return questions / self.design_effect
+
+    def patients(self, questions: int) -> float:
+        """How many patients so many questions come from."""
+        return questions / self.per_patient
+
+    def of_patients(self, parts: ScoreSpread) -> ScoreSpread:
+        """The spread of scores averaged over each patient's questions: variance / m times the design effect."""
+        shrunk = float(np.sqrt(self.design_effect / self.per_patient))
+        own = {name: getattr(parts, name) * shrunk for name in ("question", "question_system", "residual")}
+        return replace(parts, **own)
+
+
+INDEPENDENT = PatientClusters(1.0, 0.0)
+
+
 def power_of_scores(
     *,
     raters: int,
@@ -40,6 +88,7 @@ def power_of_scores(
     margin: float | None = None,
     alpha: float = 0.05,
     raters_per_answer: int | None = None,
+    clusters: PatientClusters = INDEPENDENT,
     runs: int = 1000,
     seed: int = 1,
 ) -> Estimate:
@@ -52,16 +101,19 @@ def power_of_scores(
         raters_per_answer: incomplete blocks: each question is scored by this many raters, both systems by the same
             ones. Power is then that of the same number of scores spread over all raters, analysed per question by its
             raters (rater effects cancel within a question).
+        clusters: questions of one patient; whole patients are then scored by the same raters, their questions averaged
+            (the number of patients rounded).
 
     Raises:
-        ValueError: too few raters or questions, or a margin is missing.
+        ValueError: too few raters, questions or patients, or a margin is missing.
     """
-    _check(raters, questions, hypothesis, margin, raters_per_answer)
-    parts = spread or ScoreSpread()
+    check_design(raters, questions, hypothesis, margin, raters_per_answer, clusters)
+    parts = clusters.of_patients(spread or ScoreSpread())
+    patients = max(2, round(clusters.patients(questions)))
     rng = np.random.default_rng(seed)
     hits = 0
     for _ in range(runs):
-        drawn = _draw(rng, raters, questions, difference, parts)
+        drawn = _draw(rng, raters, patients, difference, parts)
         if raters_per_answer is not None and raters_per_answer < raters:
             found = _incomplete(rng, drawn, raters_per_answer)
         else:
@@ -72,11 +124,23 @@ def power_of_scores(
     return Estimate(share.value, share.interval, f"power of {hypothesis}, {runs} simulated trials", n=runs)
 
 
-def _check(
-    raters: int, questions: int, hypothesis: str, margin: float | None, raters_per_answer: int | None
+def check_design(
+    raters: int,
+    questions: int,
+    hypothesis: str,
+    margin: float | None,
+    raters_per_answer: int | None,
+    clusters: PatientClusters = INDEPENDENT,
 ) -> None:
+    """Refuse a design that no power can be computed for.
+
+    Raises:
+        ValueError: too few raters, questions or patients, an unknown hypothesis, or a margin is missing.
+    """
     if raters < 2 or questions < 2:
         raise ValueError("power needs two raters and two questions")
+    if clusters.patients(questions) < 2:
+        raise ValueError("power needs the questions of two patients")
     if hypothesis not in HYPOTHESES:
         raise ValueError(f"unknown hypothesis {hypothesis!r}; known: {', '.join(HYPOTHESES)}")
     if hypothesis != "superiority" and margin is None:

@@ -54,6 +54,22 @@ def jeffreys(x: int, n: int, *, level: float = 0.95) -> Estimate:
     )
 
 
+def add_four(x: int, n: int, *, level: float = 0.95) -> Estimate:
+    """Agresti & Coull's (1998) "add two successes and two failures" interval, cut off at 0 and 1.
+
+    Four cases are added at every level (not z^2, as their other interval has it): the interval is Wald's of
+    (x + 2) of (n + 4), the value stays x / n.
+
+    Raises:
+        ValueError: x is not between 0 and n, or n is 0.
+    """
+    _check(x, n)
+    z = float(stats.norm.isf((1 - level) / 2))
+    p = (x + 2) / (n + 4)
+    half = z * float(np.sqrt(p * (1 - p) / (n + 4)))
+    return Estimate(x / n, (max(0.0, p - half), min(1.0, p + half)), "Agresti-Coull, add four", level, n)
+
+
 def wilson_corrected(x: int, n: int, *, level: float = 0.95) -> Estimate:
     """Wilson's interval with continuity correction (Newcombe 1998, method 4).
 

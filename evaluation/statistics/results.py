@@ -1,6 +1,6 @@
 """What every statistic returns: an estimate with its interval and the name of its method."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scipy import stats
 
@@ -50,6 +50,19 @@ class Contrast:
     p_adjusted: float | None = None
 
 
+def turned(contrast: Contrast) -> Contrast:
+    """The same difference the other way round."""
+    estimate, interval = contrast.estimate, contrast.estimate.interval
+    return Contrast(
+        contrast.second,
+        contrast.first,
+        replace(estimate, value=-estimate.value, interval=(-interval[1], -interval[0]) if interval else None),
+        None if contrast.statistic is None else -contrast.statistic,
+        contrast.p,
+        contrast.p_adjusted,
+    )
+
+
 def t_interval(value: float, se: float, df: float, level: float) -> Interval:
     """Symmetric interval from Student's t with `df` degrees of freedom."""
     half = float(stats.t.isf((1 - level) / 2, df)) * se
@@ -60,7 +73,8 @@ def adjust(p_values: list[float | None], adjustment: str) -> list[float | None]:
     """p values adjusted for several tests; None stays None and does not count.
 
     Args:
-        adjustment: one of ADJUSTMENTS.
+        adjustment: one of ADJUSTMENTS, or hochberg (1988, step-up) or bh (Benjamini and Hochberg 1995, the false
+            discovery rate), which no protocol plans.
 
     Raises:
         ValueError: an unknown adjustment.
@@ -72,6 +86,8 @@ def adjust(p_values: list[float | None], adjustment: str) -> list[float | None]:
     if adjustment == "bonferroni":
         count = sum(p is not None for p in p_values)
         return [None if p is None else min(1.0, p * count) for p in p_values]
+    if adjustment in ("hochberg", "bh"):
+        return _step_up(p_values, is_rate=adjustment == "bh")
     raise ValueError(f"unknown adjustment {adjustment!r}; known: {', '.join(ADJUSTMENTS)}")
 
 
@@ -82,5 +98,16 @@ def holm(p_values: list[float | None]) -> list[float | None]:
     running = 0.0
     for rank, (p, index) in enumerate(known):
         running = max(running, min(1.0, p * (len(known) - rank)))
+        adjusted[index] = running
+    return adjusted
+
+
+def _step_up(p_values: list[float | None], *, is_rate: bool) -> list[float | None]:
+    """From the largest p down: times its rank from above (Hochberg), or times m over its rank (the rate)."""
+    known = sorted(((p, index) for index, p in enumerate(p_values) if p is not None), reverse=True)
+    adjusted: list[float | None] = [None] * len(p_values)
+    running, m = 1.0, len(known)
+    for place, (p, index) in enumerate(known):
+        running = min(running, p * (m / (m - place) if is_rate else place + 1))
         adjusted[index] = running
     return adjusted

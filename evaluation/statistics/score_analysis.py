@@ -1,6 +1,7 @@
 """The default analysis of blinded scores: which method is used when, and the cross-check beside it."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +18,10 @@ CLUSTERED = (
     "({patients} patients, {questions} questions)"
 )
 UNEQUAL = "patients have different numbers of questions: intervals by bootstrap over raters and patients"
-POOLED = "agreement is over all systems together, which differences between systems inflate"
+POOLED = "agreement is over the systems shown together, which differences between systems inflate"
+BEYOND = "the interval reached beyond the scale ({low} to {high}) and is cut off at its end"
+# Of alpha's interval: its percentiles settle earlier than those of the means' own bootstrap.
+ALPHA_REPLICATES = 2_000
 DROPPED = "ICC uses the {used} of {units} answers that every rater scored"
 
 
@@ -25,7 +29,8 @@ DROPPED = "ICC uses the {used} of {units} answers that every rater scored"
 class AspectAnalysis:
     """Means (in the order of the systems), contrasts and agreement of one aspect.
 
-    `check` holds the bootstrap's means where the closed form was used, else it is empty.
+    `check` holds the bootstrap's means where the closed form was used, else it is empty. The interval of `alpha` is of a
+    bootstrap of patients (questions where each has its own), all their answers together.
     """
 
     systems: tuple[str, ...]
@@ -47,6 +52,8 @@ def analyse_aspect(
     seed: int = 1,
     cross_check: bool = True,
     adjustment: str = "holm",
+    scale: tuple[float, float] | None = None,
+    agreement_on: Collection[str] | None = None,
 ) -> AspectAnalysis:
     """Analyse the scores of one aspect with raters and questions (patients) both random.
 
@@ -56,6 +63,9 @@ def analyse_aspect(
     Args:
         cross_check: give the bootstrap's means beside those of the closed form.
         adjustment: of the contrasts' p values, one of `results.ADJUSTMENTS`.
+        scale: ends of the scale; intervals of means that pass one are cut off there, with a note. Differences are not
+            bounded by it and stay.
+        agreement_on: systems on whose answers agreement is taken; all where it is not given.
 
     Raises:
         ValueError: there are no scores, or the adjustment is unknown.
@@ -73,8 +83,20 @@ def analyse_aspect(
         means = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level)
         found = cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level)
         contrasts, check = crossed.with_adjusted(found, adjustment), []
-    icc_a1, icc_ak, alpha, more = _agreement(cube, level)
+    if scale is not None:
+        means, check = ([within_scale(mean, *scale) for mean in of] for of in (means, check))
+    agreed = cube if agreement_on is None else cube.of_systems(agreement_on)
+    icc_a1, icc_ak, alpha, more = _agreement(agreed, level, seed)
     return AspectAnalysis(cube.systems, means, contrasts, check, icc_a1, icc_ak, alpha, (*notes, *more))
+
+
+def within_scale(mean: Estimate, low: float, high: float) -> Estimate:
+    """The mean with its interval cut off at the ends of the scale: Student's t knows no ends. The error stays."""
+    if mean.interval is None or low <= min(mean.interval) <= max(mean.interval) <= high:
+        return mean
+    limits = float(max(mean.interval[0], low)), float(min(mean.interval[1], high))
+    note = BEYOND.format(low=f"{low:g}", high=f"{high:g}")
+    return replace(mean, interval=limits, notes=(*mean.notes, note))
 
 
 def _unit_of_analysis(cube: ScoreCube) -> tuple[ScoreCube | None, tuple[str, ...]]:
@@ -97,7 +119,7 @@ def units_by_raters(cube: ScoreCube) -> FloatArray:
 
 
 def _agreement(
-    cube: ScoreCube, level: float
+    cube: ScoreCube, level: float, seed: int
 ) -> tuple[Estimate | None, Estimate | None, Estimate | None, tuple[str, ...]]:
     table = units_by_raters(cube)
     whole = table[~np.isnan(table).any(1)]
@@ -111,7 +133,8 @@ def _agreement(
     except ValueError as error:
         notes.append(f"ICC: {error}")
     try:
-        alpha = krippendorff.alpha(table, level="interval")
+        clusters = np.repeat(np.asarray(cube.clusters, dtype=str), len(cube.systems))
+        alpha = krippendorff.alpha(table, b=ALPHA_REPLICATES, seed=seed, confidence=level, clusters=clusters)
     except ValueError as error:
         notes.append(f"alpha: {error}")
     return single, average, alpha, tuple(notes)

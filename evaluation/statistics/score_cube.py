@@ -1,7 +1,7 @@
 """Scores as an array raters x questions x systems, from rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,17 @@ class ScoreCube:
     def has_clusters(self) -> bool:
         """Whether any patient has more than one question."""
         return self.n_patients < len(self.questions)
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """What each question belongs to: its patient, or itself."""
+        return self.questions if self.patients is None else self.patients
+
+    def of_systems(self, systems: Collection[str]) -> "ScoreCube":
+        """The scores of these systems alone, in the order of this cube."""
+        places = [place for place, name in enumerate(self.systems) if name in systems]
+        names = tuple(self.systems[place] for place in places)
+        return replace(self, values=self.values[:, :, places], systems=names)
 
     def by_patient(self) -> "ScoreCube | None":
         """Questions averaged within patients; None unless every patient has the same number of questions.

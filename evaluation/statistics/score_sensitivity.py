@@ -12,6 +12,7 @@ from scipy import stats
 from evaluation.statistics import cluster_bootstrap, crossed, intraclass, krippendorff
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Contrast, Estimate
+from evaluation.statistics.score_analysis import ALPHA_REPLICATES
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
 
 CEILING_WARNING = 0.2
@@ -31,8 +32,11 @@ class WithinArm:
     notes: tuple[str, ...] = ()
 
 
-def agreement_within(cube: ScoreCube, *, level: float = 0.95) -> list[WithinArm]:
-    """ICC(A,1), ICC(A,k) and alpha of each system's answers alone (questions are the units)."""
+def agreement_within(cube: ScoreCube, *, level: float = 0.95, seed: int = 1) -> list[WithinArm]:
+    """ICC(A,1), ICC(A,k) and alpha of each system's answers alone (questions are the units).
+
+    The interval of alpha is of a bootstrap of patients, or of questions where each has its own.
+    """
     found = []
     for place, system in enumerate(cube.systems):
         table = cube.values[:, :, place].T
@@ -44,7 +48,9 @@ def agreement_within(cube: ScoreCube, *, level: float = 0.95) -> list[WithinArm]
         except ValueError as error:
             notes.append(f"ICC: {error}")
         try:
-            alpha = krippendorff.alpha(table)
+            alpha = krippendorff.alpha(
+                table, b=ALPHA_REPLICATES, seed=seed, confidence=level, clusters=cube.clusters
+            )
         except ValueError as error:
             notes.append(f"alpha: {error}")
         found.append(WithinArm(system, single, average, alpha, tuple(notes)))

@@ -17,6 +17,7 @@ from evaluation.statistics.score_cube import FloatArray
 EXACT_UP_TO = 50
 SCOPE = "pairs random, raters fixed: holds for these raters only"
 ALL_EQUAL = "all differences are zero: no test"
+TOO_FEW = "{n} pairs reach no interval of {level:.0%}: the limits are the smallest and largest difference"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class SignedRank:
     """Attributes:
     shift: Hodges-Lehmann estimate of first - second with its interval.
     v: sum of the ranks of positive differences.
-    p: two-sided; None where all differences are zero.
+    p: two-sided unless asked otherwise; None where all differences are zero.
     """
 
     first: str
@@ -44,6 +45,7 @@ def signed_rank(
     zeros: str = "wilcox",
     continuity: bool = True,
     exact: bool | None = None,
+    alternative: str = "two-sided",
     level: float = 0.95,
 ) -> SignedRank:
     """Test pairs (n,) against (n,). Differences of means carry rounding that breaks ties: round them before.
@@ -51,6 +53,7 @@ def signed_rank(
     Args:
         zeros: wilcox (dropped) or pratt.
         exact: None decides by ties and n.
+        alternative: two-sided, greater (the first is) or less; the interval is two-sided always.
 
     Raises:
         ValueError: lengths differ, a value is missing, or `zeros` is unknown.
@@ -71,10 +74,12 @@ def signed_rank(
         zero_method=zeros,
         correction=continuity and not by_table,
         method="exact" if by_table else "approx",
+        alternative=alternative,
     )
     v = float(stats.rankdata(np.abs(kept))[kept > 0].sum())
     how = "exact" if by_table else f"normal, {'with' if continuity else 'without'} continuity correction"
-    method = f"Wilcoxon signed rank ({zeros}), {how}"
+    side = "" if alternative == "two-sided" else f", one-sided ({alternative})"
+    method = f"Wilcoxon signed rank ({zeros}), {how}{side}"
     return SignedRank(*names, hodges_lehmann(kept, level=level), v, float(found.pvalue), None, method)
 
 
@@ -83,9 +88,11 @@ def hodges_lehmann(gaps: FloatArray, *, level: float = 0.95) -> Estimate:
     n = len(gaps)
     i, j = np.triu_indices(n)
     walsh = np.sort((gaps[i] + gaps[j]) / 2)
-    place = max(_lower_quantile((1 - level) / 2, n), 1)
+    place = _lower_quantile((1 - level) / 2, n)
+    notes = () if place else (TOO_FEW.format(n=n, level=level),)
+    place = max(place, 1)
     interval = (float(walsh[place - 1]), float(walsh[len(walsh) - place]))
-    return Estimate(float(np.median(walsh)), interval, "Hodges-Lehmann", level, n)
+    return Estimate(float(np.median(walsh)), interval, "Hodges-Lehmann", level, n, notes=notes)
 
 
 def _lower_quantile(p: float, n: int) -> int:

@@ -4,60 +4,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from django import forms
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from evaluation.analysis_form import AnalysisForm
 from evaluation.services.access import ANALYSTS
 from evaluation.views.trials import user_of
 from mammo.core.errors import UserError
 
 LARGEST_FILE = 5_000_000
-KIND_LABELS = {
-    "roc": gettext_lazy("ROC curve of a score"),
-    "mrmc": gettext_lazy("Several readers, several cases"),
-    "scores": gettext_lazy("Scores of raters"),
-    "agreement": gettext_lazy("Agreement of raters"),
-    "proportions": gettext_lazy("Shares from counts"),
-}
-
-
-class AnalysisForm(forms.Form):
-    """The file, the kind, and what the kind asks for."""
-
-    kind = forms.ChoiceField(choices=list(KIND_LABELS.items()), label=gettext_lazy("Analysis"))
-    file = forms.FileField(label=gettext_lazy("CSV file"), widget=forms.FileInput(attrs={"accept": ".csv"}))
-    truth = forms.CharField(
-        required=False,
-        label=gettext_lazy("Column of the truth"),
-        help_text=gettext_lazy("ROC: 0 and 1, or name the positive value below"),
-    )
-    score = forms.CharField(required=False, label=gettext_lazy("Column of the score"))
-    compare = forms.CharField(required=False, label=gettext_lazy("Column of a second score"))
-    cluster = forms.CharField(
-        required=False,
-        label=gettext_lazy("Column of the patient"),
-        help_text=gettext_lazy("where a patient has several rows"),
-    )
-    positive = forms.CharField(required=False, label=gettext_lazy("Positive value of the truth"))
-    threshold = forms.FloatField(required=False, label=gettext_lazy("Threshold"))
-    endpoint = forms.ChoiceField(
-        required=False,
-        choices=[
-            ("", "AUC"),
-            ("sensitivity", gettext_lazy("Sensitivity")),
-            ("specificity", gettext_lazy("Specificity")),
-        ],
-        label=gettext_lazy("Endpoint"),
-    )
-    standalone = forms.CharField(
-        required=False, label=gettext_lazy("Reader or modality that is a system alone")
-    )
-    margin = forms.FloatField(required=False, min_value=0.0001, label=gettext_lazy("Margin"))
 
 
 @login_required
@@ -72,7 +30,7 @@ def analyse(request: HttpRequest) -> HttpResponse:
         try:
             context["result"] = _analysed(form.cleaned_data)
         except UserError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, form.in_words_of_its_fields(str(error)))
     status = 400 if form.errors else 200
     return render(request, "evaluation/analyse.html", context, status=status)
 

@@ -4,7 +4,7 @@ import csv
 import io
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,22 +18,28 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from annotation.models import Campaign, Question
 from annotation.question_table import SUFFIXES, read_question_table
-from evaluation.forms import PowerForm, TrialForm, spec_from, trial_initial
+from evaluation.forms import PowerForm, TrialForm, spec_from, trial_initial, written_aspects
 from evaluation.models import Arm, Trial
 from evaluation.services import drafts
 from evaluation.services.access import DESIGNERS
 from evaluation.services.amendments import amend
 from evaluation.services.arms import (
     ANSWERING_STAGES,
+    FED_TABLES,
     add_human_arm,
     add_system_arm,
     add_written_arm,
     leave_out,
+    set_tables,
 )
+from evaluation.services.cohorts import bound_by, excluded_of
 from evaluation.services.raters import add_rater, remove_rater, withdraw
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
+from evaluation.views.power_of_designs import power_in_words, questions_per_patient
 from evaluation.views.trials import user_of, visible_trial
 from mammo.accounts.models import Membership, Role, User
+from mammo.core.conflicts import both_texts, form_as_text
+from mammo.core.digits import number_in
 from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
 from mammo.core.jsonlines import read_jsonlines
@@ -41,8 +47,6 @@ from modeling.inference.spec_files import read_spec, ready_specs, without_descri
 from modeling.models import Checkpoint
 
 LARGEST_TABLE = 20_000_000
-# A calculation of power on a page answers at once; the command line takes more runs.
-POWER_RUNS = 200
 
 
 def designed_trial(request: HttpRequest, trial_id: UUID) -> Trial:
@@ -85,18 +89,15 @@ def edit_trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     user = user_of(request)
     form = TrialForm(request.POST or None, user=user, trial=row, initial=trial_initial(row))
     if request.method == "POST" and form.is_valid():
-        version = request.POST.get("version", "")
+        data = form.cleaned_data
         try:
             with transaction.atomic():
-                drafts.change_trial(
-                    row,
-                    form.settings(),
-                    by_user=user,
-                    expected_version=int(version) if version.isdecimal() else 0,
-                )
-                drafts.set_aspects(row, form.cleaned_data["aspects"], by_user=user)
-        except StaleVersionError:
-            raise
+                drafts.change_trial(row, form.settings(), by_user=user, expected_version=data["version"])
+                drafts.set_aspects(row, data["aspects"], by_user=user)
+        except StaleVersionError as stale:
+            stored = form_as_text(form, trial_initial(cast("Trial", stale.current)))
+            sent = form_as_text(form, data | {"aspects": written_aspects(data["aspects"])})
+            return both_texts(request, stored=stored, sent=sent)
         except UserError as error:
             form.add_error(None, str(error))
         else:
@@ -126,7 +127,11 @@ def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
             "question__campaign__site", "question__patient"
         ).order_by("position"),
         "campaigns": _campaigns(row),
-        "arms": row.arms.order_by("position"),
+        "cohort": bound_by(row),
+        "arms": [
+            {"arm": arm, "tables": [(number, number in arm.spec.get("tables", [])) for number in FED_TABLES]}
+            for arm in row.arms.select_related("checkpoint__run").order_by("position")
+        ],
         "raters": raters,
         "seniors": seniors.exclude(pk__in=raters.values("user")).order_by("username"),
         "writers": writers.exclude(pk__in=raters.values("user")).order_by("username"),
@@ -139,7 +144,11 @@ def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
             :50
         ],
         "power_form": PowerForm(
-            initial={"raters": raters.count() or 4, "questions": row.trial_questions.count() or 12}
+            initial={
+                "raters": raters.count() or 4,
+                "questions": row.trial_questions.count() or 12,
+                "per_patient": round(questions_per_patient(row), 2),
+            }
         ),
     }
     return render(request, "evaluation/design.html", context)
@@ -168,10 +177,10 @@ def _once_act(request: HttpRequest, trial: Trial, act: Any) -> HttpResponse:
 
 
 def _whole(request: HttpRequest, field: str) -> int:
-    text = request.POST.get(field, "")
-    if not text.isdecimal():
+    number = number_in(request.POST.get(field, ""))
+    if number is None:
         raise UserError(_("%(field)s: give a whole number") % {"field": field})
-    return int(text)
+    return number
 
 
 def _id(request: HttpRequest, field: str) -> UUID:
@@ -190,7 +199,13 @@ def _sample(request: HttpRequest, trial: Trial) -> str:
     else:
         eligible = eligible_questions(trial, campaign, dialogues=dialogues)
         added = add_questions(trial, eligible, by_user=user, dialogues=dialogues)
-    return _("%(count)s questions joined.") % {"count": len(added)}
+    said = _("%(count)s questions joined.") % {"count": len(added)}
+    excluded = excluded_of(trial, campaign)
+    if not excluded:
+        return said
+    return f"{said} " + _("%(count)s of the campaign are about studies outside of the protocol's cohort.") % {
+        "count": excluded
+    }
 
 
 def _uploaded(request: HttpRequest, field: str, suffixes: tuple[str, ...], folder: str) -> Path:
@@ -233,8 +248,7 @@ def _add_system(request: HttpRequest, trial: Trial) -> str:
     posted = request.POST
     name, checkpoint, spec = posted.get("name", ""), None, None
     if posted.get("checkpoint"):
-        rows = Checkpoint.objects.filter(run__site=trial.site).select_related("run__snapshot")
-        checkpoint = get_object_or_404(rows, pk=_id(request, "checkpoint"))
+        checkpoint = _checkpoint(request, trial)
     elif posted.get("ready") in ready_specs():
         ready = read_spec(posted["ready"])
         name = name.strip() or str(ready.get("name", ""))
@@ -245,6 +259,11 @@ def _add_system(request: HttpRequest, trial: Trial) -> str:
     return _("The arm is added.")
 
 
+def _checkpoint(request: HttpRequest, trial: Trial) -> Checkpoint:
+    rows = Checkpoint.objects.filter(run__site=trial.site).select_related("run__snapshot")
+    return get_object_or_404(rows, pk=_id(request, "checkpoint"))
+
+
 def _add_written(request: HttpRequest, trial: Trial) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = _uploaded(request, "answers", (".jsonl", ".csv"), folder)
@@ -252,8 +271,15 @@ def _add_written(request: HttpRequest, trial: Trial) -> str:
     file = request.FILES.get("answers")
     source = (file.name if file is not None else "") or "answers"
     kind = request.POST.get("kind", Arm.Kind.REFERENCE)
+    writer = _checkpoint(request, trial) if request.POST.get("checkpoint") else None
     add_written_arm(
-        trial, request.POST.get("name", ""), rows, by_user=user_of(request), kind=kind, source=source
+        trial,
+        request.POST.get("name", ""),
+        rows,
+        by_user=user_of(request),
+        kind=kind,
+        source=source,
+        checkpoint=writer,
     )
     return _("The arm is added.")
 
@@ -284,6 +310,14 @@ def _leave_out(request: HttpRequest, trial: Trial) -> str:
     return _("The arm is left out; it stays on the record.")
 
 
+def _tables(request: HttpRequest, trial: Trial) -> str:
+    arm = get_object_or_404(trial.arms.select_related("trial__site"), pk=_id(request, "arm"))
+    # 0 is no table: what writes no number is refused with the others.
+    named = [number_in(text) or 0 for text in request.POST.getlist("tables")]
+    set_tables(arm, named, by_user=user_of(request))
+    return _("Saved.")
+
+
 def _add_rater(request: HttpRequest, trial: Trial) -> str:
     people = User.objects.filter(memberships__site=trial.site).distinct()
     for name in request.POST.getlist("people"):
@@ -303,43 +337,8 @@ def _practice(request: HttpRequest, trial: Trial) -> str:
     return _("The practice answer is added.")
 
 
-def _power(request: HttpRequest, trial: Trial) -> str:
-    from evaluation.statistics.power import power_of_scores  # numbers that no other page needs
-
-    form = PowerForm(request.POST)
-    if not form.is_valid():
-        raise UserError("; ".join(f"{name}: {' '.join(map(str, e))}" for name, e in form.errors.items()))
-    data = form.cleaned_data
-    needs_margin = data["hypothesis"] != "superiority"
-    if needs_margin and not data["margin"]:
-        raise UserError(_("margin: give one, in points of the scale"))
-    try:
-        found = power_of_scores(
-            raters=data["raters"],
-            questions=data["questions"],
-            difference=data["difference"],
-            hypothesis=data["hypothesis"],
-            margin=data["margin"] if needs_margin else None,
-            alpha=trial.protocol.alpha,
-            raters_per_answer=trial.raters_per_answer,
-            runs=POWER_RUNS,
-            seed=trial.seed % (2**32),
-        )
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    low, high = found.interval or (float("nan"), float("nan"))
-    return _(
-        "Power for %(difference)s points with %(raters)s raters and %(questions)s questions: %(value)s "
-        "[%(low)s, %(high)s], %(method)s."
-    ) % {
-        "difference": f"{data['difference']:g}",
-        "raters": data["raters"],
-        "questions": data["questions"],
-        "value": f"{found.value:.0%}",
-        "low": f"{low:.0%}",
-        "high": f"{high:.0%}",
-        "method": found.method,
-    }
+def _power(request: HttpRequest, trial: Trial) -> list[str]:
+    return power_in_words(trial, request.POST)
 
 
 ACTS = {
@@ -350,6 +349,7 @@ ACTS = {
     "written": _add_written,
     "human": _add_human,
     "leave-out": _leave_out,
+    "tables": _tables,
     "rater": _add_rater,
     "remove-rater": _remove_rater,
     "practice": _practice,

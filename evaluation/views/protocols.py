@@ -1,12 +1,13 @@
 """Protocols: written before a trial or reader study, frozen by hash, with reporting checklists filled from the rows."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,7 +17,9 @@ from evaluation.reports.checklist_facts import filled
 from evaluation.services.access import ANALYSTS, DESIGNERS
 from evaluation.services.protocols import change_protocol, create_protocol, fill_checklist, freeze_protocol
 from evaluation.views.trials import user_of
-from mammo.core.errors import UserError
+from mammo.core.conflicts import both_texts, form_as_text, lines_of
+from mammo.core.digits import number_in
+from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
 
 
@@ -71,14 +74,12 @@ def edit_protocol(request: HttpRequest, protocol_id: UUID) -> HttpResponse:
         raise Http404
     form = ProtocolForm(request.POST or None, user=user, protocol=row, initial=protocol_initial(row))
     if request.method == "POST" and form.is_valid():
-        version = request.POST.get("version", "")
+        version = form.cleaned_data["version"]
         try:
-            change_protocol(
-                row,
-                form.values(),
-                by_user=user,
-                expected_version=int(version) if version.isdecimal() else 0,
-            )
+            change_protocol(row, form.values(), by_user=user, expected_version=version)
+        except StaleVersionError as stale:
+            stored = form_as_text(form, protocol_initial(cast("Protocol", stale.current)))
+            return both_texts(request, stored=stored, sent=form_as_text(form, form.cleaned_data))
         except UserError as error:
             form.add_error(None, str(error))
         else:
@@ -110,6 +111,18 @@ def protocol(request: HttpRequest, protocol_id: UUID) -> HttpResponse:
     return render(request, "evaluation/protocol.html", context)
 
 
+def _late_checklist(request: HttpRequest, texts: dict[str, str], now: Protocol) -> HttpResponse:
+    """Both texts of the items in which they differ."""
+    stored = {key: str(now.checklist.get(key, "")) for key in texts}
+    differ = [key for key, text in texts.items() if text.strip() != stored[key]]
+    return both_texts(
+        request,
+        stored=lines_of((key, stored[key]) for key in differ),
+        sent=lines_of((key, texts[key]) for key in differ),
+        reload_url=reverse("evaluation:protocol", args=[now.pk]),
+    )
+
+
 @login_required
 @require_POST
 @once
@@ -122,6 +135,10 @@ def protocol_step(request: HttpRequest, protocol_id: UUID) -> HttpResponse:
         messages.success(request, _("Frozen: nothing of the protocol changes from now on."))
     else:
         texts = {key: str(text) for key, text in request.POST.items() if "." in key}
-        fill_checklist(row, texts, by_user=user)
+        version = number_in(request.POST.get("version", "")) or 0
+        try:
+            fill_checklist(row, texts, by_user=user, expected_version=version)
+        except StaleVersionError as stale:
+            return _late_checklist(request, texts, cast("Protocol", stale.current))
         messages.success(request, _("Saved."))
     return redirect("evaluation:protocol", row.pk)

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evaluation.models import Protocol, ReaderStudy
 from evaluation.services import reader_studies as services
 from evaluation.services.access import ANALYSTS, DESIGNERS
-from evaluation.services.readings import reading_progress, withdraw_reader
-from evaluation.views.trials import user_of
+from evaluation.services.amendments import amend_reader_study
+from evaluation.services.readings import left_pictures_of_cases, reading_progress, withdraw_reader
+from evaluation.views.trials import event_label, user_of
 from mammo.accounts.models import Membership, User
 from mammo.archive.models import Cohort
 from mammo.core.errors import UserError
@@ -33,6 +34,13 @@ class ReaderStudyForm(forms.Form):
     design = forms.ChoiceField(choices=ReaderStudy.Design.choices, label=gettext_lazy("Design"))
     unit = forms.ChoiceField(choices=ReaderStudy.Unit.choices, label=gettext_lazy("Unit"))
     reader_sees = forms.ChoiceField(choices=ReaderStudy.Sees.choices, label=gettext_lazy("Readers see"))
+    show_earlier = forms.BooleanField(
+        required=False,
+        label=gettext_lazy("Readers see the patient's earlier study beside the case"),
+        help_text=gettext_lazy(
+            "the model gets the present study only; who reported either study doesn't read the case"
+        ),
+    )
     model_sees = forms.ChoiceField(choices=ReaderStudy.Sees.choices, label=gettext_lazy("The model sees"))
     scale = forms.ChoiceField(
         choices=[
@@ -124,12 +132,16 @@ def reader_study(request: HttpRequest, study_key: UUID) -> HttpResponse:
         "malignant": row.cases.filter(truth=True).count(),
         "progress": progress,
         "unread": sum(item["total"] - item["done"] for item in progress),
+        "notes": left_pictures_of_cases(row),
         "obstacles": services.reader_study_obstacles(row) if is_draft else [],
         "cohorts": Cohort.objects.filter(site=row.site).order_by("name"),
         "people": User.objects.filter(pk__in=held, is_active=True)
         .exclude(pk__in=row.readers.values("user"))
         .order_by("username"),
-        "events": row.events.select_related("by_user").order_by("created_at"),
+        "events": [
+            {"row": event, "label": event_label(event.kind)}
+            for event in row.events.select_related("by_user").order_by("created_at")
+        ],
     }
     return render(request, "evaluation/reader_study.html", context)
 
@@ -160,8 +172,11 @@ def step(request: HttpRequest, study_key: UUID) -> HttpResponse:
     elif act == "withdraw":
         reader = get_object_or_404(row.readers, pk=_id(posted.get("reader")))
         withdraw_reader(reader, posted.get("reason", ""), by_user=user)
+    elif act == "amend":
+        amend_reader_study(row, posted.get("text", ""), by_user=user, reason=posted.get("reason", ""))
+        said = _("The amendment is on record.")
     else:
-        raise UserError(_("do: give cases, readers, freeze, open, lock or withdraw"))
+        raise UserError(_("do: give cases, readers, freeze, open, lock, withdraw or amend"))
     messages.success(request, said)
     return redirect("evaluation:reader-study", row.pk)
 

@@ -1,6 +1,7 @@
 """Reading: a case under one condition, category, likelihood and a mark on the lesion; the truth is nowhere here."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,9 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from annotation.services.study_context import newest_report
 from evaluation.models import Reader, ReaderStudy, Reading, ReadingSlot
-from evaluation.services.judged_work import READING, image_name, images_of_form
+from evaluation.services.judged_work import READING, described_form
 from evaluation.services.reader_studies import SCALES
 from evaluation.services.readings import (
     Assessment,
@@ -27,13 +27,16 @@ from evaluation.services.readings import (
     record_reading,
     standing_reading,
 )
+from evaluation.services.shown_studies import shown_images, shown_report
 from evaluation.views.scoring import opaque_copy
 from evaluation.views.trials import user_of
-from mammo.archive.models import Image
-from mammo.archive.services import judging, viewer_json
+from mammo.archive.services import judging
 from mammo.core.choices import Birads, Laterality
-from mammo.core.errors import UserError
+from mammo.core.conflicts import both_texts, lines_of
+from mammo.core.digits import number_in
+from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
+from mammo.core.page_seconds import counted_so_far, page_seconds
 
 VIEWS = ("RCC", "LCC", "RMLO", "LMLO")
 
@@ -65,7 +68,7 @@ def readings(request: HttpRequest) -> HttpResponse:
             address = reverse("evaluation:read-consent", args=[reader.pk])
         elif following is not None and not waits:
             address = reverse("evaluation:read", args=[following.pk])
-        total = reader.slots.not_erased().count()
+        total = reader.slots.counted().count()
         rows.append(
             {
                 "next": address,
@@ -91,7 +94,7 @@ def conditions(request: HttpRequest, reader_id: UUID) -> HttpResponse:
     study = reader.reader_study
     context = {
         "study": study,
-        "cases": reader.slots.not_erased().values("case").distinct().count(),
+        "cases": reader.slots.counted().values("case").distinct().count(),
         "sequential": study.design == ReaderStudy.Design.SEQUENTIAL,
         "categories": ", ".join(SCALES[study.scale]),
     }
@@ -110,9 +113,15 @@ def read(request: HttpRequest, reading_slot_id: UUID) -> HttpResponse:
             judged = judging(READING, slot.pk, by_user=user_of(request), study=slot.case.study)
             judged(
                 record_reading(
-                    slot, _assessment(request), by_user=user_of(request), seconds=_seconds(request)
+                    slot,
+                    _assessment(request),
+                    by_user=user_of(request),
+                    seconds=page_seconds(request.POST),
+                    expected_revision=number_in(request.POST.get("revision", "")) or 0,
                 )
             )
+        except StaleVersionError as stale:
+            return _came_second(request, slot, cast("Reading | None", stale.current))
         except UserError as error:
             if type(error) is not UserError:
                 raise
@@ -127,11 +136,37 @@ def read(request: HttpRequest, reading_slot_id: UUID) -> HttpResponse:
     return _page(request, slot)
 
 
+def _came_second(request: HttpRequest, slot: ReadingSlot, standing: Reading | None) -> HttpResponse:
+    """The reader's own two readings of the case side by side."""
+    return both_texts(
+        request,
+        stored=_reading_text(_given(standing)),
+        sent=_reading_text(request.POST),
+        reload_url=reverse("evaluation:read", args=[slot.pk]),
+        is_own=True,
+    )
+
+
+def _reading_text(given: Mapping[str, Any]) -> str:
+    """A reading as the page's fields have it, a line each."""
+    named = (
+        ("finding", _("Finding"), Reading.Finding.choices),
+        ("side", _("Side"), Laterality.choices),
+        ("category", _("BI-RADS category"), Birads.choices),
+    )
+    lines: list[tuple[str, Any]] = []
+    for field, name, known in named:
+        value = given.get(field) or ""
+        lines.append((name, dict(known).get(value, value)))
+    place = [str(given.get(f"point_{part}") or "") for part in ("view", "across", "down")]
+    likelihood = (_("Likelihood of malignancy, 0 to 100"), given.get("likelihood"))
+    return lines_of([*lines, (_("Place of the lesion"), " ".join(filter(None, place))), likelihood])
+
+
 def _page(request: HttpRequest, slot: ReadingSlot, *, status: int = 200) -> HttpResponse:
     study = slot.reader.reader_study
     given = request.POST if request.method == "POST" else _given(standing_reading(slot))
     shows_report = study.reader_sees == ReaderStudy.Sees.REPORT
-    report = newest_report(slot.case.study) if shows_report else None
     names = dict(Birads.choices)
     output = slot.case.output if is_assisted(slot) else {}
     sides = dict(Laterality.choices)
@@ -139,7 +174,7 @@ def _page(request: HttpRequest, slot: ReadingSlot, *, status: int = 200) -> Http
         "slot": str(slot.pk),
         "given": given,
         "breast": sides.get(slot.case.laterality, ""),
-        "report": report.blanked if report is not None else "",
+        "report": shown_report(slot.case, slot.case.study, shows_report=shows_report),
         "assisted": is_assisted(slot),
         "output": [
             {"side": sides.get(side, side), "percent": round(100 * value), "value": value}
@@ -151,10 +186,20 @@ def _page(request: HttpRequest, slot: ReadingSlot, *, status: int = 200) -> Http
         "sides": Laterality.choices,
         "views": VIEWS,
         "position": slot.position,
-        "total": slot.reader.slots.not_erased().count(),
+        "total": slot.reader.slots.counted().count(),
         "is_saved": standing_reading(slot) is not None,
+        "seconds": counted_so_far(request),
+        "revision": _revision(request, slot),
     }
     return render(request, "evaluation/read.html", context, status=status)
+
+
+def _revision(request: HttpRequest, slot: ReadingSlot) -> str:
+    """Of the reading that the page was opened on; a page that was refused is still the one that was opened before."""
+    if request.method == "POST":
+        return request.POST.get("revision", "")
+    standing = standing_reading(slot)
+    return str(standing.revision) if standing is not None else "0"
 
 
 def _given(row: Reading | None) -> dict[str, Any]:
@@ -174,8 +219,9 @@ def _given(row: Reading | None) -> dict[str, Any]:
 
 def _assessment(request: HttpRequest) -> Assessment:
     posted = request.POST
-    likelihood = posted.get("likelihood", "")
-    if not likelihood.isascii() or not likelihood.isdecimal():
+    text = posted.get("likelihood", "")
+    likelihood = number_in(text) if text.isascii() else None
+    if likelihood is None:
         raise UserError(_("likelihood: give a whole number from 0 to 100"))
     finding = posted.get("finding", "")
     point = None
@@ -188,14 +234,7 @@ def _assessment(request: HttpRequest) -> Assessment:
             raise UserError(_("point: click on the lesion in one view")) from None
         point = {"view": posted["point_view"], "across": round(across, 4), "down": round(down, 4)}
     side = "N" if finding == Reading.Finding.NONE else posted.get("side", "")
-    return Assessment(posted.get("category", ""), int(likelihood), side, finding, point)
-
-
-def _seconds(request: HttpRequest) -> float:
-    try:
-        return float(request.POST.get("active_seconds") or 0)
-    except ValueError:
-        return 0.0
+    return Assessment(posted.get("category", ""), likelihood, side, finding, point)
 
 
 @login_required
@@ -203,15 +242,11 @@ def _seconds(request: HttpRequest) -> float:
 def read_viewer(request: HttpRequest, reading_slot_id: UUID) -> HttpResponse:
     """The images of a case for the viewer, under names that belong to this reading alone."""
     slot = _slot(request, reading_slot_id)
-    numbers = {image.pk: n for n, image in enumerate(images_of_form(slot.case.study), start=1)}
 
-    def address(image: Image) -> str:
-        return reverse("evaluation:read-image", args=[slot.pk, numbers[image.pk]])
+    def address(number: int) -> str:
+        return reverse("evaluation:read-image", args=[slot.pk, number])
 
-    described = viewer_json(
-        slot.case.study, image_url=address, image_uid=lambda image: image_name(slot, numbers[image.pk])
-    )
-    return JsonResponse(described | {"study": str(slot.pk)})
+    return JsonResponse(described_form(slot, slot.case, slot.case.study, slot.case.shown_earlier, address))
 
 
 @login_required
@@ -219,4 +254,5 @@ def read_viewer(request: HttpRequest, reading_slot_id: UUID) -> HttpResponse:
 def read_image(request: HttpRequest, reading_slot_id: UUID, number: int) -> HttpResponseBase:
     """One viewing copy of a case."""
     slot = _slot(request, reading_slot_id)
-    return opaque_copy(request, images_of_form(slot.case.study), number, f"{slot.pk}-{number}")
+    images = shown_images(slot.case, slot.case.study, slot.case.shown_earlier)
+    return opaque_copy(request, images, number, f"{slot.pk}-{number}")

@@ -19,21 +19,33 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation.models import Question
-from annotation.services.study_context import newest_report
-from evaluation.models import Aspect, AuthorGuess, Slot, Trial, TrialRater
+from evaluation.models import (
+    Aspect,
+    AuthorGuess,
+    FormRemark,
+    PracticeItem,
+    Slot,
+    Trial,
+    TrialQuestion,
+    TrialRater,
+)
 from evaluation.services.dialogues import conversation
 from evaluation.services.guesses import guess_sample, next_guess, record_guess
-from evaluation.services.judged_work import KIND, image_name, images_of_form
+from evaluation.services.judged_work import KIND, described_form
 from evaluation.services.practice import next_practice, record_practice
 from evaluation.services.progress import rater_progress
 from evaluation.services.raters import consent
 from evaluation.services.remarks import Remark, record_form, standing_remark
-from evaluation.services.scoring import form_of, next_slot, standing_scores
+from evaluation.services.scoring import form_of, form_revision, next_slot, standing_scores
+from evaluation.services.shown_studies import shown_images, shown_report
 from evaluation.views.trials import user_of
 from mammo.archive.models import Image, Study
-from mammo.archive.services import judging, viewer_json, viewing_copy_response
-from mammo.core.errors import UserError
+from mammo.archive.services import judging, viewing_copy_response
+from mammo.core.conflicts import both_texts, lines_of
+from mammo.core.digits import number_in
+from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
+from mammo.core.page_seconds import counted_so_far, page_seconds
 
 
 def _raters(request: HttpRequest) -> Any:
@@ -79,7 +91,7 @@ def scoring(request: HttpRequest) -> HttpResponse:
     for rater in _raters(request).order_by("created_at"):
         asks = rater.consented_at is None
         address = reverse("evaluation:consent", args=[rater.pk]) if asks else next_address(rater)
-        last = rater.slots.not_erased().filter(scores__isnull=False).order_by("-position").first()
+        last = rater.slots.not_erased().pictured().filter(scores__isnull=False).order_by("-position").first()
         rows.append(
             {
                 "title": _title(rater.trial),
@@ -147,11 +159,11 @@ def _form_page(request: HttpRequest, slot: Slot, *, status: int = 200, typed: An
     trial = slot.rater.trial
     standing = standing_scores(slot)
     values = {key: str(score.value) for key, score in standing.items()} if typed is None else typed
-    there = slot.rater.slots.not_erased()
+    there = slot.rater.slots.not_erased().pictured()
     before = there.filter(position__lt=slot.position).order_by("-position").first()
     after = there.filter(position__gt=slot.position).order_by("position").first()
     context = (
-        _question_context(slot.answer.question.question, trial)
+        _question_context(slot.answer.question, trial)
         | _said(slot)
         | {
             "slot": str(slot.pk),
@@ -159,6 +171,9 @@ def _form_page(request: HttpRequest, slot: Slot, *, status: int = 200, typed: An
             "aspects": [_aspect(aspect, values.get(aspect.key)) for aspect in _aspects(slot.rater)],
             "remark": _posted_remark(request) if typed is not None else standing_remark(slot) or Remark(),
             "is_saved": bool(standing) and typed is None,
+            "seconds": counted_so_far(request),
+            # A page that was refused is still the one that was opened on an earlier form.
+            "revision": form_revision(slot) if typed is None else request.POST.get("revision", ""),
             "progress": rater_progress(slot.rater),
             "position": slot.position,
             "previous": reverse("evaluation:form", args=[before.pk]) if before else "",
@@ -169,15 +184,15 @@ def _form_page(request: HttpRequest, slot: Slot, *, status: int = 200, typed: An
     return render(request, "evaluation/form.html", context, status=status)
 
 
-def _question_context(question: Question, trial: Trial) -> dict[str, Any]:
+def _question_context(asked: TrialQuestion | PracticeItem, trial: Trial) -> dict[str, Any]:
     """What every page with a question shows of it."""
+    question: Question = asked.question
     study: Study | None = question.study
-    report = newest_report(study) if study is not None and trial.show_report else None
     return {
         "title": _title(trial),
-        "turns": [{"patient": i % 2 == 0, "text": text} for i, text in enumerate(question.turns)],
+        "turns": [{"patient": i % 2 == 0, "text": text} for i, text in enumerate(question.texts)],
         "text_language": "en" if question.language == "en" else "zh-Hans",
-        "report": report.blanked if report is not None else "",
+        "report": shown_report(asked, study, shows_report=trial.show_report),
         "has_images": study is not None,
         "low": trial.scale_min,
         "high": trial.scale_max,
@@ -199,8 +214,9 @@ def _said(slot: Slot) -> dict[str, Any]:
 
 def _image_addresses(slot: Slot) -> str:
     """Addresses of a form's images, for the browser to fetch while the form before it is scored."""
-    study = slot.answer.question.question.study
-    numbers = range(1, study.images.count() + 1) if study is not None else ()
+    asked, study = slot.answer.question, slot.answer.question.question.study
+    own = [image for image in shown_images(asked, study) if image.study_id == study.pk] if study else []
+    numbers = range(1, len(own) + 1)
     return " ".join(reverse("evaluation:form-image", args=[slot.pk, number]) for number in numbers)
 
 
@@ -248,9 +264,12 @@ def save(request: HttpRequest, slot_id: UUID) -> HttpResponse:
             by_user=user_of(request),
             values=values,
             remark=_posted_remark(request),
-            active_seconds=_seconds(request),
+            active_seconds=page_seconds(request.POST),
+            expected_revision=number_in(request.POST.get("revision", "")) or 0,
         )
         judged(made)
+    except StaleVersionError:
+        return _came_second(request, slot, typed)
     except UserError as error:
         if type(error) is not UserError:
             raise
@@ -263,6 +282,27 @@ def save(request: HttpRequest, slot_id: UUID) -> HttpResponse:
     if following is not None and following.sitting != slot.sitting:
         return redirect("evaluation:pause", rater_id=slot.rater_id)
     return _go_on(request, slot.rater)
+
+
+def _came_second(request: HttpRequest, slot: Slot, typed: dict[str, str]) -> HttpResponse:
+    """The rater's own two forms side by side; nothing of anybody else."""
+    stored = {key: str(score.value) for key, score in standing_scores(slot).items()}
+    return both_texts(
+        request,
+        stored=_form_text(slot.rater, stored, standing_remark(slot) or Remark()),
+        sent=_form_text(slot.rater, typed, _posted_remark(request)),
+        reload_url=reverse("evaluation:form", args=[slot.pk]),
+        is_own=True,
+    )
+
+
+def _form_text(rater: TrialRater, values: dict[str, str], remark: Remark | FormRemark) -> str:
+    lines: list[tuple[str, object]] = [
+        (_aspect(aspect, None)["name"], values.get(aspect.key)) for aspect in _aspects(rater)
+    ]
+    lines += [(_("Unsafe: following this answer could harm her"), remark.is_unsafe)]
+    lines += [(_("I know this case"), remark.knows_case), (_("Comment (optional)"), remark.comment)]
+    return lines_of(lines)
 
 
 def _typed(request: HttpRequest, rater: TrialRater) -> dict[str, str]:
@@ -299,12 +339,13 @@ def practice(request: HttpRequest, rater_id: UUID) -> HttpResponse:
             status = 400
         else:
             return redirect(next_address(rater) or "evaluation:scoring")
-    context = _question_context(item.question, rater.trial) | {
+    context = _question_context(item, rater.trial) | {
         "text": item.text,
         # Practice shows no images: it is about the form.
         "has_images": False,
         "aspects": [_aspect(aspect, typed.get(aspect.key)) for aspect in _aspects(rater)],
         "remark": Remark(),
+        "seconds": counted_so_far(request),
         "action": reverse("evaluation:practice", args=[rater.pk]),
         "is_practice": True,
         "progress": rater_progress(rater),
@@ -328,7 +369,7 @@ def guess(request: HttpRequest, rater_id: UUID) -> HttpResponse:
         return _go_on(request, rater)
     sample = guess_sample(rater)
     context = (
-        _question_context(slot.answer.question.question, rater.trial)
+        _question_context(slot.answer.question, rater.trial)
         | _said(slot)
         | {
             "slot": str(slot.pk),
@@ -343,16 +384,10 @@ def guess(request: HttpRequest, rater_id: UUID) -> HttpResponse:
 def _whole(text: str, key: str) -> int:
     if not text:
         raise UserError(_("%(aspect)s: not scored; every aspect needs a value") % {"aspect": key})
-    if not text.isascii() or not text.lstrip("-").isdecimal():
+    size = number_in(text.removeprefix("-")) if text.isascii() else None
+    if size is None:
         raise UserError(_("%(aspect)s: give a whole number") % {"aspect": key})
-    return int(text[:6])
-
-
-def _seconds(request: HttpRequest) -> float:
-    try:
-        return float(request.POST.get("active_seconds") or 0)
-    except ValueError:
-        return 0.0
+    return -size if text.startswith("-") else size
 
 
 @login_required
@@ -360,16 +395,12 @@ def _seconds(request: HttpRequest) -> float:
 def form_viewer(request: HttpRequest, slot_id: UUID) -> HttpResponse:
     """The images of a form for the viewer, under names that belong to the form alone."""
     slot = _form(request, slot_id)
-    study = _study(slot)
-    numbers = {image.pk: number for number, image in enumerate(images_of_form(study), start=1)}
 
-    def address(image: Image) -> str:
-        return reverse("evaluation:form-image", args=[slot.pk, numbers[image.pk]])
+    def address(number: int) -> str:
+        return reverse("evaluation:form-image", args=[slot.pk, number])
 
-    described = viewer_json(
-        study, image_url=address, image_uid=lambda image: image_name(slot, numbers[image.pk])
-    )
-    return JsonResponse(described | {"study": str(slot.pk)})
+    asked = slot.answer.question
+    return JsonResponse(described_form(slot, asked, _study(slot), asked.shown_earlier, address))
 
 
 @login_required
@@ -379,7 +410,8 @@ def form_image(request: HttpRequest, slot_id: UUID, number: int) -> HttpResponse
     slot = form_of(user_of(request), slot_id, ahead=1)
     if slot is None:
         raise Http404
-    return opaque_copy(request, images_of_form(_study(slot)), number, f"{slot.pk}-{number}")
+    images = shown_images(slot.answer.question, _study(slot), slot.answer.question.shown_earlier)
+    return opaque_copy(request, images, number, f"{slot.pk}-{number}")
 
 
 def opaque_copy(request: HttpRequest, images: list[Image], number: int, name: str) -> HttpResponseBase:

@@ -1,6 +1,7 @@
 """Tables as pages: which there are, and each with its intervals, its notes, its files and the rows of every cell."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
@@ -25,7 +26,7 @@ from evaluation.reports.tables import BUILDERS, TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.reports.writers.html_page import html_fragment
 from evaluation.services.access import ANALYSTS
-from evaluation.views.trials import TABULATED, user_of, visible_trial
+from evaluation.views.trials import TABULATED, trial_options, user_of, visible_trial
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
@@ -91,8 +92,7 @@ class TableForm(forms.Form):
         left = [] if number in (4, 9) else ["snapshot"]
         left += ["runs"] if number in (4, 9) else []
         left += [] if number == 7 else ["reader_study", "prevalence"]
-        left += [] if number in (7, 8) else ["threshold"]
-        return left + (["by"] if number == 5 else [])
+        return left + ([] if number in (7, 8) else ["threshold"])
 
     def options(self, user: User) -> TableOptions:
         """The options of the table."""
@@ -226,7 +226,8 @@ def trial_cell_rows(request: HttpRequest, trial_id: UUID, number: int) -> HttpRe
     trial = visible_trial(request, trial_id)
     if number not in TRIAL_TABLES or trial.state not in TABULATED:
         raise Http404
-    built = build_table(number, TableOptions(trial, simulated="simulated" in request.GET))
+    options = replace(trial_options(request, trial), paper=False)
+    built = build_table(number, options)
     return _rows_page(request, built, reverse("evaluation:table-page", args=[trial.pk, number]))
 
 
@@ -262,16 +263,55 @@ def _rows_behind(built: Table, cell: Cell) -> tuple[list[Mapping[str, Any]], int
     return found, len(wanted)
 
 
+Switch = tuple[str, list[tuple[str, str, bool]]]
+
+
+def _switches(trial: Trial, chosen: dict[str, str]) -> list[Switch]:
+    """Groups of links that change one choice and keep the others: (label, [(text, address, is chosen)])."""
+
+    def links(name: str, values: list[tuple[str, str]]) -> list[tuple[str, str, bool]]:
+        return [
+            (
+                text,
+                urlencode({**chosen, name: value} if value else _but(chosen, name)),
+                chosen.get(name, "") == value,
+            )
+            for value, text in values
+        ]
+
+    groups = [
+        (
+            str(_("Scores")),
+            links("simulated", [("", str(_("Real scores only"))), ("1", str(_("With simulated scores")))]),
+        ),
+        (
+            str(_("One row per")),
+            links("by", [("", str(_("Arm"))), *((name, str(STRATUM_NAMES[name])) for name in STRATA)]),
+        ),
+    ]
+    if trial.state == Trial.State.UNBLINDED:
+        values = [("", str(_("Ours"))), ("1", str(_("Ours beside the paper's")))]
+        groups.insert(1, (str(_("Figures")), links("paper", values)))
+    return groups
+
+
+def _but(chosen: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in chosen.items() if key != name}
+
+
 @login_required
 @require_safe
 def table_page(request: HttpRequest, trial_id: UUID, number: int) -> HttpResponse:
-    """One table of a trial; `simulated` takes simulated scores in, `paper` sets the paper's figures beside ours."""
+    """One table of a trial; `simulated` takes simulated scores in, `paper` sets the paper's figures beside ours, `by`
+    gives one row per stratum of the questions."""
     trial = visible_trial(request, trial_id)
     if number not in TRIAL_TABLES or trial.state not in TABULATED:
         raise Http404
-    simulated, paper = "simulated" in request.GET, "paper" in request.GET
-    built = build_table(number, TableOptions(trial, simulated=simulated, paper=paper))
-    choices = "&".join(key for key, chosen in (("simulated=1", simulated), ("paper=1", paper)) if chosen)
+    options = trial_options(request, trial)
+    built = build_table(number, options)
+    said = {"simulated": "1" if options.simulated else "", "paper": "1" if options.paper else ""}
+    chosen = {name: value for name, value in (said | {"by": options.by or ""}).items() if value}
+    choices = urlencode(chosen)
 
     def link(row: Any, column: Any) -> str:
         address = reverse("evaluation:trial-cell-rows", args=[trial.pk, number])
@@ -283,9 +323,7 @@ def table_page(request: HttpRequest, trial_id: UUID, number: int) -> HttpRespons
         "table": built,
         # html_fragment escapes every text it is given.
         "table_html": mark_safe(html_fragment(built, link=link)),  # noqa: S308
-        "simulated": simulated,
-        "paper": paper,
-        "shows_paper": trial.state == Trial.State.UNBLINDED,
+        "switches": _switches(trial, chosen),
         "files": [(kind, FILE_NAMES.get(kind, kind.upper())) for kind in sorted(WRITERS)],
         "choices": choices,
     }

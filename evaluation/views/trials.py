@@ -12,20 +12,24 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from evaluation.answers.screen import CUT
 from evaluation.models import Aspect, Trial
 from evaluation.reports.options import TableOptions
+from evaluation.reports.strata import require_stratum
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.services.access import DESIGNERS
 from evaluation.services.answers import queue_answers, unfinished_job
+from evaluation.services.dealing import shrunk_spacing, spacing_note
 from evaluation.services.freezing import freeze_trial, obstacles
-from evaluation.services.progress import trial_progress
+from evaluation.services.progress import left_pictures_of_questions, trial_progress
 from evaluation.services.protocols import freeze_protocol
 from evaluation.services.scoring import lock_trial, open_forms, open_scoring
 from evaluation.services.screening import screen_trial, settle
 from evaluation.services.unblinding import confirm_unblinding, pending_request, request_unblinding
 from mammo.accounts import audit
 from mammo.accounts.models import User
+from mammo.core.digits import number_in
 from mammo.core.idempotency import once
 
 TABULATED = (Trial.State.LOCKED, Trial.State.UNBLINDED)
@@ -45,6 +49,19 @@ def visible_trial(request: HttpRequest, trial_id: UUID) -> Trial:
     if trial is None:
         raise Http404
     return trial
+
+
+def trial_options(request: HttpRequest, trial: Trial) -> TableOptions:
+    """What an address asks of a trial's table: `simulated`, `paper`, and `by`, one row per stratum of the questions.
+
+    Raises:
+        UserError: there is no such stratum.
+    """
+    asked = request.GET
+    by = asked.get("by") or None
+    if by is not None:
+        require_stratum(by)
+    return TableOptions(trial, simulated="simulated" in asked, paper="paper" in asked, by=by)
 
 
 @login_required
@@ -76,7 +93,9 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
         "questions": row.trial_questions.count(),
         "progress": trial_progress(row),
         "open_forms": open_forms(row) if row.state == Trial.State.SCORING else 0,
-        "obstacles": obstacles(row) if is_draft else [],
+        # They name arms too.
+        "obstacles": obstacles(row) if is_draft and is_designer else [],
+        "spacing": spacing_note(shrunk_spacing(row)) + left_pictures_of_questions(row),
         "hits": screen_trial(row) if is_draft and is_designer else [],
         "answering": unfinished_job(row) if is_draft else None,
         "pending": pending_request(row),
@@ -92,7 +111,8 @@ def aspect_name(aspect: Aspect) -> str:
     return (aspect.name_zh if in_chinese else "") or aspect.name
 
 
-def _events(row: Trial) -> list[dict[str, Any]]:
+def event_label(kind: str) -> str:
+    """An event of a trial or a reader study as printed."""
     labels = {
         "frozen": _("frozen"),
         "opened": _("opened"),
@@ -100,9 +120,14 @@ def _events(row: Trial) -> list[dict[str, Any]]:
         "unblind_requested": _("unblinding asked for"),
         "unblinded": _("unblinded"),
         "amended": _("amended"),
+        "withdrawn": _("a reader withdrew"),
     }
+    return labels.get(kind, kind)
+
+
+def _events(row: Trial) -> list[dict[str, Any]]:
     events = row.events.select_related("by_user").order_by("created_at")
-    return [{"row": event, "label": labels.get(event.kind, event.kind)} for event in events]
+    return [{"row": event, "label": event_label(event.kind)} for event in events]
 
 
 @login_required
@@ -123,12 +148,15 @@ def screen_rule(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """Settle one finding of the screen by a rule for every arm."""
     row = visible_trial(request, trial_id)
     posted = request.POST
+    limit = posted.get("limit", "").strip() if posted.get("action") == CUT else ""
     changed = settle(
         row,
         posted.get("matched", ""),
         posted.get("action", ""),
         posted.get("reason", ""),
         by_user=user_of(request),
+        kind=posted.get("kind", ""),
+        limit=number_in(limit),
     )
     messages.success(request, _("Settled; %(count)s answers changed.") % {"count": changed})
     return redirect("evaluation:trial", trial_id=row.pk)
@@ -190,8 +218,7 @@ def table(request: HttpRequest, trial_id: UUID, number: int, kind: str) -> HttpR
     row = visible_trial(request, trial_id)
     if kind not in WRITERS or number not in TRIAL_TABLES:
         raise Http404
-    options = TableOptions(row, simulated="simulated" in request.GET, paper="paper" in request.GET)
-    content = WRITERS[kind](build_table(number, options))
+    content = WRITERS[kind](build_table(number, trial_options(request, row)))
     with transaction.atomic():
         audit.record(
             "evaluation.table_downloaded",

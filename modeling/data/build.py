@@ -3,9 +3,9 @@
 python -m modeling.data.build REQUEST.json ANSWER.jsonl
 
 REQUEST: {"name", "output": folder, "image": {"height", "width"}, "simulated": bool,
-          "studies": [row of studies.jsonl; each view has "path" in place of "index", may have the archive's
-          "fit" (where the breast is), and, where the copy does not carry one, a "window": {"center", "width",
-          "function"}],
+          "studies": [row of studies.jsonl, with "report_waits" where a report stays out; each view has "path" in
+          place of "index", may have the archive's "fit" (where the breast is), and, where the copy does not
+          carry one, a "window": {"center", "width", "function"}],
           "sft": [row of sft.jsonl]}
 ANSWER: one row {"kind": "snapshot", "path", "content_hash", "counts"}.
 """
@@ -71,6 +71,7 @@ def build(request: Mapping[str, Any]) -> dict[str, Any]:
         studies=rows,
         sft=request.get("sft") or (),
         simulated=bool(request.get("simulated", False)),
+        reports_waiting=sum(bool(study.get("report_waits")) for study in request["studies"]),
     )
     counts = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))["counts"]
     return {"kind": "snapshot", "path": str(folder), "content_hash": digest, "counts": counts}

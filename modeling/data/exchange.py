@@ -83,8 +83,12 @@ class AnswerWriter:
             self.discard()
 
 
-def report_progress(done: int, total: int, message: str, **metrics: float | int | str | None) -> None:
-    """One progress line on standard output; of several processes under torchrun the first alone speaks."""
+def report_progress(done: int, total: int, message: str, **metrics: Any) -> None:
+    """One progress line on standard output; of several processes under torchrun the first alone speaks.
+
+    Args:
+        metrics: values of JSON; numbers and texts are shown beside the progress.
+    """
     if os.environ.get("RANK", "0") != "0":
         return
     line = {"progress": {"done": done, "total": total, "message": message, **metrics}}

@@ -161,14 +161,19 @@ def write_snapshot(
     studies: Iterable[Mapping[str, Any]],
     sft: Iterable[Mapping[str, Any]] = (),
     simulated: bool,
+    reports_waiting: int = 0,
 ) -> str:
     """Write a whole snapshot beside its final place and rename it there; returns the content hash.
 
     `images` gives (H, W) uint8 arrays in the order of the views' indices, one at a time, so that a set
     larger than memory can be written; rows have the shape of studies.jsonl and sft.jsonl. The rows are read
-    back under the reader's own rules before the folder appears, so a snapshot that exists is one that opens.
+    back under the reader's own rules before the folder appears, so a snapshot that exists is one that opens; the
+    manifest also holds its card (`card.card_of`), and counts the reports that stayed out because nobody had
+    confirmed them (`reports_waiting`).
     Raises FileExistsError when the folder is there already, SnapshotError on a bad row or image.
     """
+    from modeling.data.card import card_of  # it reads snapshots
+
     folder = Path(folder)
     if folder.exists():
         raise FileExistsError(f"{folder}: a snapshot is never overwritten; give another folder")
@@ -191,11 +196,11 @@ def write_snapshot(
             "content_hash": digest,
             "image": {"height": image_size[0], "width": image_size[1], "dtype": "uint8"},
             "files": files,
-            "counts": _counts(study_rows, sft_rows, count),
+            "counts": _counts(study_rows, sft_rows, count) | {"reports_waiting": reports_waiting},
             "simulated": simulated,
         }
-        (part / MANIFEST_FILE).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
-        open_snapshot(part, verify=False)
+        _write_manifest(part, manifest)
+        _write_manifest(part, manifest | {"card": card_of(open_snapshot(part, verify=False))})
         sync_folder(part)
         part.replace(folder)
     except BaseException:
@@ -220,6 +225,10 @@ def _counts(
     for split in SPLITS:
         counts[f"studies_{split}"] = sum(row["split"] == split for row in studies)
     return counts
+
+
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
 
 
 def _write_images(path: Path, images: Iterable[Images], shape: tuple[int, int, int]) -> None:

@@ -1,7 +1,7 @@
 """`python -m modeling.inference.answer REQUEST.json ANSWER.jsonl`: answers of systems to patients' questions.
 
 One process answers for several systems and many questions, since loading torch and a model costs more than
-most answers. The request holds systems, questions, n, seed, parameters and distinct; the answer file has one
+most answers. The request holds systems, questions, n, seed, parameters, distinct and most_draws; the answer file has one
 row for each system, question and index, with everything needed to write that row again. A question with
 `following` is a dialogue: the system answers its turns one after the other, each time with its own earlier answers.
 """
@@ -27,6 +27,7 @@ from modeling.data.exchange import (
 )
 from modeling.inference.dialogues import answered_rounds
 from modeling.inference.distinct import repeated
+from modeling.inference.model_folders import licence_of, model_folder
 from modeling.inference.spec_files import KINDS, located, without_description
 from modeling.inference.systems import (
     UNANSWERED,
@@ -38,7 +39,7 @@ from modeling.inference.systems import (
     read_questions,
 )
 
-# Draws after which a question's answers are handed over as they are, marked as not distinct.
+# Draws after which a question's answers are handed over as they are, marked as not distinct (most_draws).
 MOST_ATTEMPTS = 12
 # What the answer file keeps of each answer of a dialogue.
 ROUND_FIELDS = ("text", "raw", "seed", "finish_reason", "prompt_sha256", "seconds", "tokens")
@@ -64,7 +65,9 @@ def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answ
 
     Args:
         spec: {"kind": "transformers|vision_language|mammovlm|file", "path": ...} or {"kind": "openai",
-            "base_url", "model", ...}; its own "parameters" are laid over the request's.
+            "base_url", "model", ...}; its own "parameters" are laid over the request's. `path` of a model is a folder,
+            or the hub name of what `fetch_weights` stored. `cache` "static" gives every step the same shapes, and
+            `compile` true compiles it (on a GPU); both are off when not given.
         parameters: temperature, top_p, max_new_tokens.
     """
     kind = spec.get("kind")
@@ -77,29 +80,35 @@ def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answ
         return EndpointSystem(EndpointSpec.from_mapping(without_description(spec)), chosen)
     if not isinstance(spec.get("path"), str):
         raise BadRequestError(f"spec.path: a system of kind {kind} needs the path of its files")
-    path = located(spec["path"])
     if kind == "file":
         from modeling.inference.answers_file import FileSystem
 
-        return FileSystem(path)
-    from modeling.nn.generation import Sampling
+        return FileSystem(located(spec["path"]))
+    path = model_folder(spec["path"])
+    from modeling.nn.generation import Decoding, Sampling
 
     try:
         sampling = Sampling(**chosen)
     except (TypeError, ValueError) as error:
         raise BadRequestError(f"parameters: {error}") from error
+    try:
+        decoding = Decoding(cache=spec.get("cache", "dynamic"), compile=spec.get("compile", False))
+    except ValueError as error:
+        raise BadRequestError(f"spec: {error}") from error
     if kind == "transformers":
         from modeling.inference.native import TransformersSystem
 
         passes_over = bool(spec.get("pass_over_refused", False))
-        return TransformersSystem(path, sampling, spec.get("batch_size"), pass_over_refused=passes_over)
+        return TransformersSystem(
+            path, sampling, spec.get("batch_size"), pass_over_refused=passes_over, decoding=decoding
+        )
     if kind == "vision_language":
         from modeling.inference.vision_language import VisionLanguageSystem
 
-        return VisionLanguageSystem(path, sampling, spec.get("layout", "each"))
+        return VisionLanguageSystem(path, sampling, spec.get("layout", "each"), decoding=decoding)
     from modeling.inference.mammovlm_system import MammoVLMSystem
 
-    return MammoVLMSystem(path, sampling, spec.get("batch_size"))
+    return MammoVLMSystem(path, sampling, spec.get("batch_size"), decoding=decoding)
 
 
 def write_answers(
@@ -110,12 +119,13 @@ def write_answers(
     n: int,
     seed: int,
     distinct: bool,
+    most_draws: int = MOST_ATTEMPTS,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[WrittenAnswer]:
     """n answers to each question, drawn again while they repeat each other if `distinct`.
 
-    Answers are the same where only greetings, closings and punctuation tell them apart. After MOST_ATTEMPTS
-    draws a repetition is handed over with distinct = False.
+    Answers are the same where only greetings, closings and punctuation tell them apart. After `most_draws`
+    draws of an answer a repetition is handed over with distinct = False; so it is where a further draw brings none.
     """
     draws = [
         Draw(question, index, draw_seed(seed, key, question.id, index, 0))
@@ -130,7 +140,7 @@ def write_answers(
         if draw.question.following
     }
     answers = {(draw.question.id, draw.index): (answer, 1) for draw, answer in zip(draws, first, strict=True)}
-    for attempt in range(1, MOST_ATTEMPTS if distinct and system.can_redraw else 1):
+    for attempt in range(1, most_draws if distinct and system.can_redraw else 1):
         again = [
             Draw(question, index, draw_seed(seed, key, question.id, index, attempt))
             for question in questions
@@ -139,8 +149,12 @@ def write_answers(
         ]
         if not again:
             break
-        for draw, answer in zip(again, system.write(again, lambda rows: None), strict=True):
-            answers[draw.question.id, draw.index] = (answer, attempt + 1)
+        drawn = system.write(again, lambda rows: None)
+        for draw, answer in zip(again, drawn, strict=True):
+            if answer.finish_reason not in UNANSWERED:
+                answers[draw.question.id, draw.index] = (answer, attempt + 1)
+        if all(answer.finish_reason in UNANSWERED for answer in drawn):
+            break
     rows = [row for question in questions for row in _rows_of(question, answers, n)]
     return [replace(row, rounds=dialogues.get((row.question, row.index), ())) for row in rows]
 
@@ -154,23 +168,47 @@ def _rows_of(
         yield WrittenAnswer(question.id, index, answer, attempts, index not in again)
 
 
+class Spending:
+    """What the systems of a run that cost something have cost so far, by their keys."""
+
+    def __init__(self) -> None:
+        self._systems: dict[str, Any] = {}
+
+    def watch(self, key: str, system: AnsweringSystem | None) -> None:
+        """Count what this system spends, if it does."""
+        if hasattr(system, "spent"):
+            self._systems[key] = system
+
+    def told(self) -> dict[str, Any]:
+        """For the line of progress: requests and tokens in all, and `spent` with both for each key."""
+        spent = {key: system.spent for key, system in self._systems.items()}
+        if not spent:
+            return {}
+        total = {name: sum(one[name] for one in spent.values()) for name in ("requests", "tokens")}
+        return {**total, "spent": spent}
+
+
 def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
     """Answer a whole request into the writer."""
     questions = read_questions(request["questions"])
     n, seed = _whole(request, "n", 1), _whole(request, "seed", 0)
+    most_draws = _whole(request, "most_draws", MOST_ATTEMPTS)
     if (n > 1 or request.get("distinct")) and any(question.following for question in questions):
         # Systems read a question once for all its draws, and each draw of a dialogue goes its own way.
         raise BadRequestError("n, distinct: a dialogue is answered once; give n = 1 and leave distinct out")
     systems = _system_specs(request["systems"])
     parameters = dict(request.get("parameters") or {})
     total, done = len(systems) * len(questions) * n, 0
+    spending = Spending()
     for key, spec in systems:
-        report_progress(done, total, f"loading {key}")
+        report_progress(done, total, f"loading {key}", **spending.told())
         try:
             system = build_system(spec, parameters)
+            spending.watch(key, system)
+            licence = licence_of(spec)
 
             def tell(rows: int, before: int = done, key: str = key) -> None:
-                report_progress(before + rows, total, f"answers of {key}")
+                report_progress(before + rows, total, f"answers of {key}", **spending.told())
 
             written = write_answers(
                 system,
@@ -179,14 +217,17 @@ def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
                 n=n,
                 seed=seed,
                 distinct=bool(request.get("distinct", False)),
+                most_draws=most_draws,
                 progress=tell,
             )
         except BadRequestError as error:
+            # What was spent is spent, though no answer comes of it.
+            report_progress(done, total, f"answers of {key}", **spending.told())
             raise BadRequestError(f"system {key}: {error}") from error
         for row in written:
-            writer.write(to_row(key, system.revision, row))
+            writer.write(to_row(key, system.revision, row) | {"licence": licence})
         done += len(written)
-    report_progress(done, total, "done")
+    report_progress(done, total, "done", **spending.told())
 
 
 def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
@@ -220,7 +261,7 @@ def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
 
 def _whole(request: Mapping[str, Any], name: str, default: int) -> int:
     value = request.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < (1 if name == "n" else 0):
+    if isinstance(value, bool) or not isinstance(value, int) or value < (0 if name == "seed" else 1):
         raise BadRequestError(f"{name}: {value!r} is not a whole number that makes sense here")
     return value
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +16,11 @@ from urllib.parse import urlsplit
 import openai
 
 from modeling.data.exchange import BadRequestError
+from modeling.inference.budget import Budget
 from modeling.inference.systems import (
+    OVER_BUDGET,
     REFUSED,
+    UNAVAILABLE,
     Answer,
     Draw,
     Progress,
@@ -25,6 +30,7 @@ from modeling.inference.systems import (
     sha256_of,
 )
 
+log = logging.getLogger(__name__)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 # Forms that some server's tokenizer reads as control tokens even inside a message.
 _CONTROL = re.compile(
@@ -36,6 +42,8 @@ _CONTROL = re.compile(
 # Bad request, too large, unprocessable: said of what was asked (a filter of contents, a limit of length), not of the
 # server or the key.
 OF_ONE_QUESTION = frozenset({400, 413, 422})
+# No other variable of this process is read as a key and sent along.
+KEY_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,90}_API_KEY")
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,10 @@ class EndpointSpec:
     timeout_seconds: float = 120.0
     max_retries: int = 5  # after 408, 409, 429, 5xx and lost connections, with growing pauses
     capabilities: Capabilities = Capabilities()
-    pass_over_refused: bool = False  # a question it refuses gets an empty answer, and the others are asked
+    # A question it refuses gets an empty answer, and the others are asked; once it answers no more, what it has
+    # answered stands.
+    pass_over_refused: bool = False
+    budget: Mapping[str, Any] | None = None  # {"requests", "tokens"} that may be spent; null: without limit
 
     @classmethod
     def from_mapping(cls, spec: Mapping[str, Any]) -> EndpointSpec:
@@ -82,6 +93,10 @@ class EndpointSpec:
         if made.capabilities.image_mode not in ("none", "data_url"):
             raise BadRequestError(
                 f"spec.capabilities.image_mode: {made.capabilities.image_mode!r}, not none or data_url"
+            )
+        if made.api_key_env is not None and not KEY_VARIABLE.fullmatch(str(made.api_key_env)):
+            raise BadRequestError(
+                "spec.api_key_env: name a variable in capitals that ends in _API_KEY; no other secret is sent"
             )
         host = urlsplit(made.base_url).hostname
         if host not in _LOCAL_HOSTS and not made.remote_allowed:
@@ -104,6 +119,10 @@ class EndpointSystem:
             "top_p": float(parameters.get("top_p", 0.95)),
             "max_tokens": int(parameters.get("max_new_tokens", 512)),
         }
+        self.budget = Budget.from_mapping(spec.budget)
+        self._sent = threading.local()
+        self._has_answered = False
+        self._broken_by: SystemUnavailableError | None = None
         # The weights are not ours to hash: the address and the model's name are what is known.
         self.revision = sha256_of({"base_url": spec.base_url, "model": spec.model})
         self.client = openai.OpenAI(
@@ -112,24 +131,62 @@ class EndpointSystem:
             timeout=spec.timeout_seconds,
             max_retries=spec.max_retries,
             # What was approved is this host: a redirect, or a proxy that the environment names, is another one.
-            http_client=openai.DefaultHttpxClient(follow_redirects=False, trust_env=False),
+            http_client=openai.DefaultHttpxClient(
+                follow_redirects=False, trust_env=False, event_hooks={"request": [self._count]}
+            ),
         )
 
+    @property
+    def spent(self) -> dict[str, int]:
+        """Requests (tries after a failure included) and tokens so far."""
+        return self.budget.used
+
+    def _count(self, request: Any) -> None:
+        """One more request of the call that this thread makes."""
+        self._sent.requests = getattr(self._sent, "requests", 0) + 1
+
     def write(self, draws: Sequence[Draw], progress: Progress) -> list[Answer]:
-        """Answers in the order of the draws. Raises SystemUnavailableError when the endpoint gives none."""
+        """Answers in the order of the draws.
+
+        Raises:
+            SystemUnavailableError: the endpoint gives none; with `pass_over_refused` only while it has given none yet.
+        """
         groups = (
             _by_question(draws) if self.spec.capabilities.supports_n else [[i] for i in range(len(draws))]
         )
         answers: dict[int, Answer] = {}
+        if not self._has_answered:
+            self._broken_by = None
         with ThreadPoolExecutor(max_workers=max(1, self.spec.capabilities.max_concurrency)) as pool:
             try:
-                for places, written in pool.map(lambda g: (g, self._group([draws[i] for i in g])), groups):
+                for places, written in pool.map(lambda g: (g, self._kept([draws[i] for i in g])), groups):
                     answers.update(zip(places, written, strict=True))
                     progress(len(answers))
             except BaseException:
+                # A stop, too: who waits for the budget at this moment sends nothing more.
+                stopped = SystemUnavailableError(f"endpoint {self.spec.base_url}: nothing more is sent")
+                self._broken_by = self._broken_by or stopped
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return [answers[i] for i in range(len(draws))]
+
+    def _kept(self, draws: Sequence[Draw]) -> list[Answer]:
+        """As `_group`; where the endpoint answers no more, empty answers, so that those it gave are not lost."""
+        if self._broken_by is None:
+            try:
+                answers = self._group(draws)
+            except SystemUnavailableError as error:
+                self._broken_by = self._broken_by or error
+                if not (self.spec.pass_over_refused and self._has_answered):
+                    raise
+                log.warning("%s; nothing more is sent, what was answered is kept", error)
+            else:
+                self._has_answered |= any(answer.text for answer in answers)
+                return answers
+        return [
+            no_answer(UNAVAILABLE, sha256_of(self._messages(draw.question)), draw.seed, self.parameters)
+            for draw in draws
+        ]
 
     def _group(self, draws: Sequence[Draw]) -> list[Answer]:
         """All draws of one question; a server that ignores n is asked again for what is missing."""
@@ -147,8 +204,13 @@ class EndpointSystem:
         if seed is not None:
             body["seed"] = seed
         started = time.monotonic()
-        reply = self._call(body, draw.question)
+        reply = self._within_budget(body, draw.question, n)
         seconds = time.monotonic() - started
+        if reply is None:
+            return [
+                no_answer(OVER_BUDGET, sha256_of(messages), seed, {**self.parameters, "n": n})
+                for _ in range(n)
+            ]
         if isinstance(reply, RefusedQuestion):
             parameters = {**self.parameters, "n": n, "refused": reply.status}
             return [no_answer(REFUSED, sha256_of(messages), seed, parameters) for _ in range(n)]
@@ -175,17 +237,41 @@ class EndpointSystem:
             for place, choice in enumerate(choices)
         ]
 
-    def _call(self, body: dict[str, Any], question: Question) -> Any:
+    def _within_budget(self, body: dict[str, Any], question: Question, n: int) -> Any:
+        """The reply, or None when the budget does not cover this call: nothing is sent then."""
+        prompt = _characters(body["messages"])
+        most = prompt + n * int(self.parameters["max_tokens"])
+        tries = self.budget.reserve(1 + self.spec.max_retries, most)
+        if not tries:
+            if self.spec.pass_over_refused:
+                return None
+            raise SystemUnavailableError(
+                f"endpoint {self.spec.base_url}, question {question.id}: the budget of its approval is spent; "
+                "ask for an approval with a larger one"
+            )
+        self._sent.requests, reply = 0, None
+        try:
+            if self._broken_by is not None:  # while this call waited for its budget
+                raise self._broken_by
+            reply = self._call(body, question, retries=tries - 1)
+        except SystemUnavailableError as error:
+            self._broken_by = self._broken_by or error  # before those that wait are let go on
+            raise
+        finally:
+            self.budget.settle((tries, most), (self._sent.requests, _tokens(reply, prompt)))
+        return reply
+
+    def _call(self, body: dict[str, Any], question: Question, *, retries: int) -> Any:
         where = f"endpoint {self.spec.base_url}, question {question.id}"
         try:
-            return self.client.chat.completions.create(**body)
+            return self.client.with_options(max_retries=retries).chat.completions.create(**body)
         except openai.AuthenticationError as error:
             raise SystemUnavailableError(
                 f"{where}: the key is refused; check the environment variable {self.spec.api_key_env}"
             ) from error
         except openai.RateLimitError as error:
             raise SystemUnavailableError(
-                f"{where}: still too many requests (429) after {self.spec.max_retries} retries; lower "
+                f"{where}: still too many requests (429) after {retries} retries; lower "
                 "capabilities.max_concurrency or run again later"
             ) from error
         except openai.APITimeoutError as error:
@@ -210,6 +296,26 @@ class EndpointSystem:
             first = next(message for message in messages if message["role"] == "user")
             first["content"] = [*_image_parts(question), {"type": "text", "text": first["content"]}]
         return messages
+
+
+def _characters(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Characters of the texts that are sent: no tokenizer makes more tokens than that of Chinese or English."""
+    parts = [part for message in messages for part in _text_parts(message["content"])]
+    return sum(map(len, parts))
+
+
+def _text_parts(content: Any) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in content if part["type"] == "text"]
+
+
+def _tokens(reply: Any, prompt: int) -> int:
+    """Tokens of a call as the server counts them; where it does not, no fewer than there were."""
+    if reply is None or isinstance(reply, RefusedQuestion):
+        return 0
+    total = int(getattr(getattr(reply, "usage", None), "total_tokens", 0) or 0)
+    return total or prompt + sum(len(choice.message.content or "") for choice in reply.choices or [])
 
 
 def disarm(text: str) -> str:

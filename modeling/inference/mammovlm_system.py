@@ -24,7 +24,7 @@ from modeling.inference.systems import (
     sha256_of,
 )
 from modeling.nn.chat import ChatEncoder
-from modeling.nn.generation import Prompt, Sampling, generate_rows, next_token
+from modeling.nn.generation import AS_USUAL, Decoding, Prompt, Sampling, generate_rows, next_token
 from modeling.nn.language import (
     ModelFolderError,
     check_model_folder,
@@ -45,7 +45,14 @@ class MammoVLMSystem:
 
     can_redraw = True
 
-    def __init__(self, folder: str | Path, sampling: Sampling, batch_size: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        sampling: Sampling,
+        batch_size: int | None = None,
+        *,
+        decoding: Decoding = AS_USUAL,
+    ) -> None:
         try:
             path = check_model_folder(folder)
             model_type = json.loads((path / "config.json").read_text("utf-8")).get("model_type")
@@ -59,7 +66,7 @@ class MammoVLMSystem:
             raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         limit_threads(self.model)
-        self.sampling = sampling
+        self.sampling, self.decoding = sampling, decoding
         self.revision = weights_sha256(path)
         self.batch_size = batch_size or default_batch_size(self.model.language_model)
         self._vectors: dict[tuple[ImageFile, ...], Tensor] = {}
@@ -88,6 +95,7 @@ class MammoVLMSystem:
             on_tokens=None
             if on_text is None
             else lambda ids: bool(on_text(self.encoder.decode(ids), len(ids))),
+            decoding=self.decoding,
         )
         seconds = (time.monotonic() - started) / max(len(draws), 1)
         return [
@@ -99,6 +107,7 @@ class MammoVLMSystem:
                 self.sampling,
                 seconds,
                 images=len(draw.question.images),
+                decoding=self.decoding,
             )
             for draw, prompt, row in zip(draws, prompts, written, strict=True)
         ]

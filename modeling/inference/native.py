@@ -21,7 +21,15 @@ from modeling.inference.systems import (
     sha256_of,
 )
 from modeling.nn.chat import ChatEncoder
-from modeling.nn.generation import Continuation, Prompt, Sampling, generate_rows, next_token
+from modeling.nn.generation import (
+    AS_USUAL,
+    Continuation,
+    Decoding,
+    Prompt,
+    Sampling,
+    generate_rows,
+    next_token,
+)
 from modeling.nn.language import (
     SMALL_MODEL,
     ModelFolderError,
@@ -40,6 +48,7 @@ class TransformersSystem:
         sampling: how tokens are chosen.
         batch_size: rows written at once; by the model's size when not given.
         pass_over_refused: a question that does not fit the model gets an empty answer, and the others are answered.
+        decoding: whether steps have static shapes and are compiled.
     """
 
     can_redraw = True
@@ -51,6 +60,7 @@ class TransformersSystem:
         batch_size: int | None = None,
         *,
         pass_over_refused: bool = False,
+        decoding: Decoding = AS_USUAL,
     ) -> None:
         try:
             self.model = load_language_model(folder)
@@ -59,7 +69,7 @@ class TransformersSystem:
             raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         limit_threads(self.model)
-        self.sampling = sampling
+        self.sampling, self.decoding = sampling, decoding
         self.pass_over_refused = pass_over_refused
         self.revision = weights_sha256(folder)
         self.batch_size = batch_size or default_batch_size(self.model)
@@ -84,6 +94,7 @@ class TransformersSystem:
             pad_id=self.encoder.pad_id,
             batch_size=self.batch_size,
             on_batch=progress,
+            decoding=self.decoding,
         )
         seconds = (time.monotonic() - started) / max(len(fitting), 1)
         rows = dict(zip(fitting, written, strict=True))
@@ -104,7 +115,9 @@ class TransformersSystem:
         prompt_sha256 = sha256_of(list(prompt.input_ids))
         if row is None:
             return no_answer(TOO_LONG, prompt_sha256, draw.seed, sampling_parameters(self.sampling))
-        return to_answer(self.encoder, draw, row, prompt_sha256, self.sampling, seconds)
+        return to_answer(
+            self.encoder, draw, row, prompt_sha256, self.sampling, seconds, decoding=self.decoding
+        )
 
 
 def to_answer(
@@ -115,6 +128,7 @@ def to_answer(
     sampling: Sampling,
     seconds: float,
     images: int = 0,
+    decoding: Decoding = AS_USUAL,
 ) -> Answer:
     """One row of generated ids as an answer; seconds is the row's share of its run's time."""
     return Answer(
@@ -126,7 +140,7 @@ def to_answer(
         seconds=seconds,
         tokens=len(written.ids),
         images=images,
-        parameters=sampling_parameters(sampling),
+        parameters={**sampling_parameters(sampling), **decoding.told()},
     )
 
 

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from modeling.data.exchange import BadRequestError
 
 KINDS = ("transformers", "vision_language", "openai", "mammovlm", "file")
-# Fields for people: what a system is called and what it needs.
-DESCRIPTIVE = ("name", "about")
+# These write no text: they judge malignancy alone (`zero_shot`), and are no arm of a trial.
+JUDGING_KINDS = ("dual_encoder",)
+# Fields for people: what a system is called, what it needs, and its licence.
+DESCRIPTIVE = ("name", "about", "licence")
 MODELS_VARIABLE = "MAMMO_MODELS"
 _FOLDER = Path(__file__).with_name("specs")
+_JUDGING_FOLDER = _FOLDER / "judging"
 
 
 def ready_specs() -> list[str]:
-    """Names of the specs that come with the platform, sorted."""
+    """Names of the specs of answering systems that come with the platform, sorted."""
     return sorted(file.stem for file in _FOLDER.glob("*.json"))
 
 
-def read_spec(name: str | Path) -> dict[str, Any]:
-    """The spec of a JSON file, or a ready one by its name (`llava-1.5`).
+def judging_specs() -> list[str]:
+    """Names of the ready specs of what judges malignancy and writes nothing, sorted."""
+    return sorted(file.stem for file in _JUDGING_FOLDER.glob("*.json"))
+
+
+def read_judging_spec(name: str | Path) -> dict[str, Any]:
+    """As read_spec, for `zero_shot`: any answering system, or a dual encoder.
 
     Raises:
         BadRequestError: no such file or ready spec, no JSON object, or an unknown kind.
+    """
+    if str(name) in judging_specs():
+        name = _JUDGING_FOLDER / f"{name}.json"
+    return read_spec(name, kinds=(*KINDS, *JUDGING_KINDS))
+
+
+def read_spec(name: str | Path, *, kinds: Sequence[str] = KINDS) -> dict[str, Any]:
+    """The spec of a JSON file, or a ready one by its name (`llava-1.5`).
+
+    Raises:
+        BadRequestError: no such file or ready spec, no JSON object, or a kind that is not among `kinds`.
     """
     path = Path(name)
     if str(name) in ready_specs():
@@ -40,8 +59,8 @@ def read_spec(name: str | Path) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise BadRequestError(f"{name}: not JSON ({error})") from None
-    if not isinstance(spec, dict) or spec.get("kind") not in KINDS:
-        raise BadRequestError(f"{name}: give an object whose `kind` is one of {', '.join(KINDS)}")
+    if not isinstance(spec, dict) or spec.get("kind") not in kinds:
+        raise BadRequestError(f"{name}: give an object whose `kind` is one of {', '.join(kinds)}")
     return spec
 
 

@@ -76,9 +76,10 @@ class Answer:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-# Why there is no answer: the endpoint refused this question, or it does not fit the model.
-REFUSED, TOO_LONG = "refused", "too_long"
-UNANSWERED = frozenset({REFUSED, TOO_LONG})
+# Why there is no answer: the endpoint refused this question, it does not fit the model, the budget is spent, or the
+# endpoint answered no more.
+REFUSED, TOO_LONG, OVER_BUDGET, UNAVAILABLE = "refused", "too_long", "budget", "unavailable"
+UNANSWERED = frozenset({REFUSED, TOO_LONG, OVER_BUDGET, UNAVAILABLE})
 
 
 def no_answer(reason: str, prompt_sha256: str, seed: int | None, parameters: Mapping[str, Any]) -> Answer:

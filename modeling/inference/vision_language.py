@@ -29,7 +29,7 @@ from modeling.inference.systems import (
     SystemUnavailableError,
     sha256_of,
 )
-from modeling.nn.generation import Sampling, SeededRows, until_stop
+from modeling.nn.generation import AS_USUAL, Decoding, Sampling, SeededRows, until_stop
 from modeling.nn.language import ModelFolderError, limit_threads, weights_sha256
 from modeling.nn.vision_language import TunedPictures, load_vision_language, question_text, stop_ids
 
@@ -52,7 +52,14 @@ class VisionLanguageSystem:
 
     can_redraw = True
 
-    def __init__(self, folder: str | Path, sampling: Sampling, layout: str = "each") -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        sampling: Sampling,
+        layout: str = "each",
+        *,
+        decoding: Decoding = AS_USUAL,
+    ) -> None:
         if layout not in LAYOUTS:
             raise BadRequestError(f"spec.layout: {layout!r} is not one of {', '.join(LAYOUTS)}")
         try:
@@ -64,7 +71,7 @@ class VisionLanguageSystem:
             raise SystemUnavailableError(str(error)) from error
         self.model = self.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
         limit_threads(self.model)
-        self.sampling = sampling
+        self.sampling, self.decoding = sampling, decoding
         self.layout = layout if self.tuned is None else self.tuned.layout
         self.revision = weights_sha256(folder)
 
@@ -126,6 +133,7 @@ class VisionLanguageSystem:
             pad_token_id=self._stops[0]
             if self.tokenizer.pad_token_id is None
             else self.tokenizer.pad_token_id,
+            **self.decoding.settings(),
         )
         # Every tensor lists its parts question by question, patches too: a repetition along it is a batch.
         repeated = {
@@ -164,6 +172,7 @@ class VisionLanguageSystem:
                 "top_p": self.sampling.top_p,
                 "max_new_tokens": self.sampling.max_new_tokens,
                 "layout": self.layout,
+                **self.decoding.told(),
             },
         )
 

@@ -32,7 +32,9 @@ from modeling.data.exchange import (
     read_request,
     report_progress,
 )
+from modeling.inference.answer import Spending, build_system
 from modeling.inference.images import study_array
+from modeling.inference.judging_questions import ASK_NUMBER, ASK_YES_NO, PARAMETERS, SYSTEM_KEY
 from modeling.inference.systems import (
     AnsweringSystem,
     Draw,
@@ -45,14 +47,7 @@ from modeling.inference.systems import (
 from modeling.nn.language import ModelFolderError
 
 METHODS = ("yes_no", "stated", "similarity", "column")
-ASK_YES_NO = {
-    "zh": "从影像看，这次检查是否可疑恶性（BI-RADS 4类及以上）？请只回答“是”或“否”。",
-    "en": "Do these mammograms look suspicious for malignancy (BI-RADS 4 or higher)? Answer only yes or no.",
-}
-ASK_NUMBER = {
-    "zh": "从影像看，恶性的可能性是百分之几？请只写一个0到100的数字。",
-    "en": "How likely is malignancy, in per cent? Write only one number from 0 to 100.",
-}
+OF_THE_APPROVAL = ("remote_allowed", "budget")
 YES = {"zh": ("是", " 是"), "en": ("yes", "Yes", " yes", " Yes")}
 NO = {"zh": ("否", " 否", "不"), "en": ("no", "No", " no", " No")}
 SENTENCES = (
@@ -211,7 +206,7 @@ def judge_for(spec: Mapping[str, Any], method: str, language: str, parameters: M
     Raises:
         UndefinedError: the system has no chance of malignancy by this method.
     """
-    from modeling.inference.answer import build_system
+    from modeling.inference.model_folders import model_folder
     from modeling.inference.spec_files import located
 
     if method not in METHODS:
@@ -222,14 +217,14 @@ def judge_for(spec: Mapping[str, Any], method: str, language: str, parameters: M
             f"{method}: not defined for a system of kind {kind}; similarity is for dual_encoder alone"
         )
     if kind == "dual_encoder":
-        return Similarity(located(str(spec.get("path"))))
+        return Similarity(model_folder(str(spec.get("path"))))
     if (kind == "file") != (method == "column"):
         raise UndefinedError(
             f"{method}: not defined for a system of kind {kind}; column is for a file of answers alone"
         )
     if kind == "file":
         return Column(located(str(spec.get("path"))))
-    system = build_system(spec, {"temperature": 0.0, "max_new_tokens": 12, **parameters})
+    system = build_system(spec, {**PARAMETERS, **parameters})
     return YesNo(system, language) if method == "yes_no" else Stated(system, language)
 
 
@@ -262,10 +257,16 @@ def _write(
     sides: Mapping[str, str],
     spec: Mapping[str, Any],
 ) -> None:
-    began, without = time.monotonic(), 0
+    began, without, spending = time.monotonic(), 0, Spending()
+    spending.watch(SYSTEM_KEY, getattr(judge, "system", None))
     for done, (study, images) in enumerate(studies.items(), start=1):
-        chance = judge.chances({study: images})[study]
-        report_progress(done, len(studies), judge.method)
+        try:
+            chance = judge.chances({study: images})[study]
+        except BadRequestError:
+            # What was spent is spent, though no chance comes of it.
+            report_progress(done - 1, len(studies), judge.method, **spending.told())
+            raise
+        report_progress(done, len(studies), judge.method, **spending.told())
         if chance is None:
             without += 1
             continue
@@ -279,7 +280,8 @@ def _write(
         "without_a_chance": without,
         "seconds_per_study": (time.monotonic() - began) / max(len(studies), 1),
     }
-    digest = sha256_of(dict(spec))
+    # An approval opens the way out to the same system, whatever may be spent under it.
+    digest = sha256_of({name: value for name, value in spec.items() if name not in OF_THE_APPROVAL})
     writer.write(
         {"kind": "checkpoint", "path": str(spec.get("path") or ""), "sha256": digest, "metrics": figures}
     )

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from annotation.models import TrainingExport
+from annotation.models import Campaign, TrainingExport
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Patient, Split, Study
 from mammo.core.choices import Laterality
@@ -59,7 +59,18 @@ class Snapshot(TimedModel):
     export = models.ForeignKey(
         TrainingExport, null=True, blank=True, on_delete=models.PROTECT, related_name="snapshots"
     )
+    campaign = models.ForeignKey(
+        Campaign,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="snapshots",
+        help_text="whose picked answers are in it",
+    )
     patients = models.ManyToManyField(Patient, related_name="snapshots", blank=True)
+    text_seen_at = models.DateTimeField(
+        null=True, help_text="a picture in it was found to show burned-in text; its files are destroyed"
+    )
     job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="+")
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)

@@ -14,12 +14,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from transformers import (
+    CompileConfig,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
     StoppingCriteria,
     StoppingCriteriaList,
 )
+
+# Tokens to whose multiple prompts are filled up for a static cache.
+STATIC_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,54 @@ class Sampling:
             raise ValueError(f"top_p must lie above 0 and not above 1, not {self.top_p}")
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the steps are computed, which changes no token but for the last bits of its chances.
+
+    A static cache has its final length from the first step on, so that every step has the same shapes; prompts are
+    filled up to whole blocks, so that the next batch has them too. Only then can a step be compiled (one CUDA graph in
+    place of hundreds of launches); transformers compiles on accelerators alone, on the processor steps stay as they are.
+    """
+
+    cache: Literal["dynamic", "static"] = "dynamic"
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cache not in ("dynamic", "static"):
+            raise ValueError(f"cache must be dynamic or static, not {self.cache!r}")
+        if not isinstance(self.compile, bool):
+            raise ValueError(f"compile must be true or false, not {self.compile!r}")
+        if self.compile and self.cache != "static":
+            raise ValueError(
+                "compile needs cache static: the shapes of a growing cache change with every step"
+            )
+
+    @property
+    def block(self) -> int:
+        """Prompts are filled up to a multiple of so many tokens."""
+        return STATIC_BLOCK if self.cache == "static" else 1
+
+    def settings(self) -> dict[str, Any]:
+        """Fields of a GenerationConfig."""
+        if self.cache == "dynamic":
+            return {}
+        compiled = {"compile_config": compiling()} if self.compile else {}
+        return {"cache_implementation": "static", "disable_compile": not self.compile, **compiled}
+
+    def told(self) -> dict[str, Any]:
+        """What an answer reports of it: nothing of what is not asked for."""
+        found: dict[str, Any] = {"cache": self.cache} if self.cache != "dynamic" else {}
+        return found | ({"compile": True} if self.compile else {})
+
+
+def compiling() -> CompileConfig:
+    """How a step is compiled: into CUDA graphs (mode reduce-overhead)."""
+    return CompileConfig()
+
+
+AS_USUAL = Decoding()
 
 
 @dataclass(frozen=True)
@@ -117,6 +169,7 @@ def generate_rows(
     batch_size: int = 64,
     on_batch: Callable[[int], None] = lambda rows: None,
     on_tokens: Callable[[list[int]], bool] | None = None,
+    decoding: Decoding = AS_USUAL,
 ) -> list[Continuation]:
     """Continue every prompt; the result is in the order of the prompts and does not depend on the batches.
 
@@ -127,6 +180,7 @@ def generate_rows(
         batch_size: rows in one batch.
         on_batch: told the number of finished rows after each batch.
         on_tokens: for a single prompt: given the ids written so far after each step; True ends the answer.
+        decoding: how the steps are computed.
     """
     if on_tokens is not None and len(prompts) != 1:
         raise ValueError(f"on_tokens: follows one prompt, {len(prompts)} are given")
@@ -134,7 +188,8 @@ def generate_rows(
     by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i].input_ids))
     for start in range(0, len(by_length), batch_size):
         rows = by_length[start : start + batch_size]
-        written = _generate_batch(model, [prompts[i] for i in rows], sampling, stop_ids, pad_id, on_tokens)
+        batch = [prompts[i] for i in rows]
+        written = _generate_batch(model, batch, sampling, stop_ids, pad_id, on_tokens, decoding)
         done.update(zip(rows, written, strict=True))
         on_batch(len(done))
     return [done[i] for i in range(len(prompts))]
@@ -155,8 +210,9 @@ def _generate_batch(
     stop_ids: Sequence[int],
     pad_id: int,
     on_tokens: Callable[[list[int]], bool] | None = None,
+    decoding: Decoding = AS_USUAL,
 ) -> list[Continuation]:
-    inputs = _left_padded(prompts, pad_id, model.device)
+    inputs = _left_padded(prompts, pad_id, model.device, decoding.block)
     processors = LogitsProcessorList()
     if sampling.temperature > 0:
         processors.append(SeededRows([prompt.seed for prompt in prompts], sampling))
@@ -167,6 +223,7 @@ def _generate_batch(
         max_new_tokens=sampling.max_new_tokens,
         eos_token_id=list(stop_ids),
         pad_token_id=pad_id,
+        **decoding.settings(),
     )
     criteria = StoppingCriteriaList()
     if on_tokens is not None:
@@ -182,8 +239,10 @@ def _generate_batch(
     ]
 
 
-def _left_padded(prompts: Sequence[Prompt], pad_id: int, device: torch.device) -> dict[str, Tensor]:
-    longest = max(len(prompt.input_ids) for prompt in prompts)
+def _left_padded(
+    prompts: Sequence[Prompt], pad_id: int, device: torch.device, block: int = 1
+) -> dict[str, Tensor]:
+    longest = -(-max(len(prompt.input_ids) for prompt in prompts) // block) * block
     ids = torch.full((len(prompts), longest), pad_id)
     mask = torch.zeros_like(ids)
     for row, prompt in enumerate(prompts):

@@ -31,6 +31,7 @@ from transformers import (
     PreTrainedConfig,
     PreTrainedModel,
 )
+from transformers.masking_utils import create_masks_for_generate
 
 from modeling.nn.density_selector import DENSITIES
 from modeling.nn.umicon import UMiConWithExperts
@@ -331,6 +332,15 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
             inputs.pop("visual_vectors", None)
             inputs.pop("view_mask", None)
         return inputs
+
+    def create_masks_for_generate(self, **given: Any) -> Any:
+        """The attention mask (B, 1, T, cache) of a step with a static cache, as the language model wants it.
+
+        The outer configuration names no kind of attention; made from it the mask would be none at all, and the filler
+        before a shorter prompt would be read.
+        """
+        make = getattr(self.language_model, "create_masks_for_generate", create_masks_for_generate)
+        return make(**{**given, "config": self.language_model.config})
 
     @property
     def dtype(self) -> torch.dtype:

@@ -13,8 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from annotation.services.access import require_researcher
+from annotation.services.endpoint_budgets import count_use
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
+from mammo.core.code_version import code_version
 from mammo.core.errors import UserError, WrongStateError
 from mammo.jobs import services as jobs
 from mammo.jobs.models import Job
@@ -66,52 +68,64 @@ def start_run(
         UserError: unknown stage or field, or something that the stage needs is missing.
     """
     spec = stage_spec(stage)
-    site = site or (snapshot.site if snapshot is not None else None)
-    if site is None:
-        raise UserError(_("site: missing; a run without a snapshot needs one"))
+    site = _site_of(spec, site, snapshot, corpus)
     require_researcher(site, by_user)
     _check_inputs(spec, snapshot, corpus)
     checked = _checked_config(spec, config or {})
     init = _init(spec, starts_from, language_model)
     refuse_to_train_on(snapshot, _all_named(starts_from, init))
-    simulated = (
-        is_simulated or bool(snapshot and snapshot.is_simulated) or any(c.is_simulated for c in starts_from)
-    )
+    learned_from = [row for row in (snapshot, *starts_from) if row is not None]
     with transaction.atomic():
         run = Run.objects.create(
-            site=site,
-            name=name,
-            stage=spec.stage,
-            variant=variant,
-            config=checked,
-            seed=seed,
-            snapshot=snapshot,
-            code_version=metadata.version("mammovlm-platform"),
-            environment={**_environment(), GPUS: gpus},
-            by_user=by_user,
-            is_simulated=simulated,
-        )
+            site=site, name=name, stage=spec.stage, variant=variant, config=checked, seed=seed, snapshot=snapshot,
+            code_version=code_version(), environment={**_environment(), GPUS: gpus},
+            by_user=by_user, is_simulated=is_simulated or any(row.is_simulated for row in learned_from),
+        )  # fmt: skip
         run.starts_from.set(starts_from)
-        run.job = jobs.submit(
-            spec.job_kind,
-            by_user=by_user,
-            site=site,
-            about=run,
-            title=gettext_lazy("Training: %(stage)s"),
-            title_values={"stage": name or spec.stage.label},
-            parameters={
-                "run": str(run.pk),
-                "init": init,
-                "corpus": str(Path(corpus).absolute()) if corpus else None,
-            },
-            gpus=gpus,
-            is_simulated=simulated,
-        )
-        run.save(update_fields=["job"])
-        audit.record(
-            "modeling.run_started", by_user=by_user, on=run, site=site, stage=spec.stage.value, seed=seed
-        )
+        _queue(run, spec, init=init, corpus=corpus, gpus=gpus)
     return run
+
+
+def _queue(
+    run: Run, spec: StageSpec, *, init: Mapping[str, str], corpus: Path | str | None, gpus: int
+) -> None:
+    """The job of a run that was just made, in the same transaction."""
+    run.job = jobs.submit(
+        spec.job_kind,
+        by_user=run.by_user,
+        site=run.site,
+        about=run,
+        title=gettext_lazy("Training: %(stage)s"),
+        title_values={"stage": run.name or spec.stage.label},
+        parameters={
+            "run": str(run.pk),
+            "init": init,
+            "corpus": str(Path(corpus).absolute()) if corpus else None,
+        },
+        gpus=gpus,
+        is_simulated=run.is_simulated,
+    )
+    run.save(update_fields=["job"])
+    audit.record(
+        "modeling.run_started",
+        by_user=run.by_user,
+        on=run,
+        site=run.site,
+        stage=spec.stage.value,
+        seed=run.seed,
+    )
+
+
+def _site_of(
+    spec: StageSpec, site: Site | None, snapshot: Snapshot | None, corpus: Path | str | None
+) -> Site:
+    """The run's site: the one that is named, else the snapshot's."""
+    if site is not None:
+        return site
+    _check_inputs(spec, snapshot, corpus)  # a missing snapshot is the cause: it would have named the site
+    if snapshot is None:
+        raise UserError(_("site: missing; a run without a snapshot needs one"))
+    return snapshot.site
 
 
 def may_repeat(run: Run, user: User) -> bool:
@@ -267,8 +281,9 @@ def build_request(job: Job) -> dict[str, Any]:
 
 
 def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Store checkpoints, curves and predictions; called inside the transaction that ends the job."""
+    """Store checkpoints, curves, predictions and what an endpoint cost; called in the transaction that ends the job."""
     run = Run.objects.get(pk=job.parameters["run"])
+    count_use(job)
     counts = store_results(run, rows)
     audit.record("modeling.run_finished", by_user=job.by_user, on=run, site=run.site, counts=counts)
     return counts

@@ -17,7 +17,11 @@ from annotation.services.study_context import image_requests, newest_report
 from annotation.services.training_samples import TrainingSample, training_samples
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
+from mammo.archive.held_files import destroy_folder
+from mammo.archive.label_sources import FIELDS
 from mammo.archive.models import Patient, Split, Study
+from mammo.archive.picture_holders import a_picture_left
+from mammo.archive.report_readings import waits_for_a_person
 from mammo.core.choices import PathologyClass
 from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
@@ -44,7 +48,8 @@ def create_snapshot(
     """Queue the freezing of a training set; `content_hash` is filled when the job has succeeded.
 
     Holds every study of the split's patients with its standard views, strictly blanked report, labels and
-    pathology; with a campaign, its picked answers too.
+    pathology; with a campaign, its picked answers too. A report that waits for a data manager (its reading is
+    doubtful, or a name may be left in it) stays out, with the labels read from it; the manifest counts them.
 
     Args:
         height, width: size in pixels that images are brought to (aspect kept, padded).
@@ -57,6 +62,51 @@ def create_snapshot(
             no picked answer or a patient outside the split.
     """
     require_researcher(site, by_user)
+    _check_new(name, site, height, width)
+    studies = _studies_there(split, site)
+    samples = training_samples(campaign, split) if campaign is not None else []
+    simulated = split.is_simulated or site.is_simulated or studies.filter(is_simulated=True).exists()
+    with transaction.atomic():
+        snapshot = Snapshot.objects.create(
+            site=site,
+            name=name,
+            split=split,
+            export=export,
+            campaign=campaign,
+            by_user=by_user,
+            is_simulated=simulated or any(sample.is_simulated for sample in samples),
+        )
+        # Also those who asked without having a study here: their words are in it.
+        asked = [sample.question.patient_id for sample in samples if sample.question.patient_id]
+        snapshot.patients.set(Patient.objects.filter(Q(pk__in=studies.values("patient")) | Q(pk__in=asked)))
+        parameters = {"height": height, "width": width, "campaign": str(campaign.pk) if campaign else None}
+        snapshot.job = _submit(snapshot, parameters, by_user)
+        snapshot.save(update_fields=["job"])
+        audit.record("modeling.snapshot_queued", by_user=by_user, on=snapshot, site=site, split=split.name)
+    return snapshot
+
+
+def _submit(snapshot: Snapshot, parameters: dict[str, Any], by_user: User | None) -> Job:
+    return jobs.submit(
+        JOB_KIND,
+        by_user=by_user,
+        site=snapshot.site,
+        about=snapshot,
+        title=gettext_lazy("Snapshot %(name)s"),
+        title_values={"name": snapshot.name},
+        parameters={"snapshot": str(snapshot.pk)} | parameters,
+        is_simulated=snapshot.is_simulated,
+    )
+
+
+def _studies_there(split: Split, site: Site) -> Any:
+    studies = _studies(split, site)
+    if not studies.exists():
+        raise UserError(_("split “%(name)s”: none of its patients has a study here") % {"name": split.name})
+    return studies
+
+
+def _check_new(name: str, site: Site, height: int, width: int) -> None:
     if Snapshot.objects.filter(site=site, name=name).exists():
         raise UserError(
             _("snapshot “%(name)s” exists already; snapshots never change, choose another name")
@@ -67,41 +117,6 @@ def create_snapshot(
             _("image size %(height)s x %(width)s: give at least %(least)s pixels each way")
             % {"height": height, "width": width, "least": SMALLEST_SIDE}
         )
-    studies = _studies(split, site)
-    if not studies.exists():
-        raise UserError(_("split “%(name)s”: none of its patients has a study here") % {"name": split.name})
-    samples = training_samples(campaign, split) if campaign is not None else []
-    simulated = split.is_simulated or site.is_simulated or studies.filter(is_simulated=True).exists()
-    with transaction.atomic():
-        snapshot = Snapshot.objects.create(
-            site=site,
-            name=name,
-            split=split,
-            export=export,
-            by_user=by_user,
-            is_simulated=simulated or any(sample.is_simulated for sample in samples),
-        )
-        # Also those who asked without having a study here: their words are in it.
-        asked = [sample.question.patient_id for sample in samples if sample.question.patient_id]
-        snapshot.patients.set(Patient.objects.filter(Q(pk__in=studies.values("patient")) | Q(pk__in=asked)))
-        snapshot.job = jobs.submit(
-            JOB_KIND,
-            by_user=by_user,
-            site=site,
-            about=snapshot,
-            title=gettext_lazy("Snapshot %(name)s"),
-            title_values={"name": name},
-            parameters={
-                "snapshot": str(snapshot.pk),
-                "height": height,
-                "width": width,
-                "campaign": str(campaign.pk) if campaign is not None else None,
-            },
-            is_simulated=snapshot.is_simulated,
-        )
-        snapshot.save(update_fields=["job"])
-        audit.record("modeling.snapshot_queued", by_user=by_user, on=snapshot, site=site, split=split.name)
-    return snapshot
 
 
 def snapshot_by_name(name: str, *, site: Site | None = None) -> Snapshot:
@@ -137,12 +152,17 @@ def build_request(job: Job) -> dict[str, Any]:
     return {
         "name": snapshot.name,
         # Each attempt writes a folder of its own: what a killed one left never stands in the way.
-        "output": str(Path(settings.MAMMO_HOME) / "snapshots" / f"{snapshot.pk}" / str(job.attempt)),
+        "output": str(folder_of_attempts(snapshot) / str(job.attempt)),
         "image": {"height": job.parameters["height"], "width": job.parameters["width"]},
         "simulated": snapshot.is_simulated,
         "studies": [_study_row(study, sides[study.patient_id]) for study in studies.order_by("pk")],
         "sft": [_sft_row(sample) for sample in samples],
     }
+
+
+def folder_of_attempts(snapshot: Snapshot) -> Path:
+    """Where the attempts to write this training set lie."""
+    return Path(settings.MAMMO_HOME) / "snapshots" / str(snapshot.pk)
 
 
 def _studies(split: Split, site: Site) -> Any:
@@ -153,19 +173,23 @@ def _studies(split: Split, site: Site) -> Any:
 
 
 def _study_row(study: Study, side: str) -> dict[str, Any]:
+    """A row of studies.jsonl; of a report that waits for a data manager neither text nor labels are in it."""
     report = newest_report(study)
+    waits = report is not None and waits_for_a_person(report)
+    labels = {
+        name: getattr(study, name) or None
+        for name in FIELDS
+        if not (waits and study.label_sources.get(name) == "report")
+    }
     return {
         "study": str(study.pk),
         "patient": str(study.patient_id),
         "split": side,
-        "density": study.density or None,
+        "density": labels.get("density"),
         "age": study.age,
-        "birads": {
-            "left": study.birads_left or None,
-            "right": study.birads_right or None,
-            "overall": study.birads_overall or None,
-        },
-        "report": str(report.blanked_strict) if report else "",
+        "birads": {part: labels.get(f"birads_{part}") for part in ("left", "right", "overall")},
+        "report": str(report.blanked_strict) if report and not waits else "",
+        "report_waits": waits,
         "language": "en" if report and report.language == "en" else "zh",
         "views": image_requests(study),
         "pathology": _worst_per_breast(study),
@@ -200,19 +224,34 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Note where the frozen set lies and its hash; called inside the transaction that ends the job.
 
     Raises:
-        UserError: the answer holds no snapshot, or the snapshot is frozen already.
+        UserError: the answer holds no snapshot, the snapshot is frozen already, or while it was written a patient in it
+            has withdrawn or a picture was taken out of the archive; then what was written is destroyed.
     """
     answer = next((row for row in rows if row.get("kind") == "snapshot"), None)
     if answer is None:
         raise UserError(_("job %(job)s: its answer names no snapshot") % {"job": job.pk})
+    snapshot = Snapshot.objects.get(pk=job.parameters["snapshot"])
+    begun = job.started_at or job.created_at
+    if snapshot.patients.filter(erased_at__gt=begun).exists():
+        destroy_folder(str(folder_of_attempts(snapshot)))
+        raise UserError(
+            _("snapshot %(snapshot)s: a patient in it withdrew while it was written; freeze a new one")
+            % {"snapshot": snapshot.name}
+        )
+    if a_picture_left(snapshot.patients.values_list("pk", flat=True), begun):
+        destroy_folder(str(folder_of_attempts(snapshot)))
+        raise UserError(
+            _(
+                "snapshot %(snapshot)s: a picture with text was taken out while it was written; freeze it again"
+            )
+            % {"snapshot": snapshot.name}
+        )
     manifest = json.loads((Path(answer["path"]) / "manifest.json").read_text("utf-8"))
     frozen = Snapshot.objects.filter(pk=job.parameters["snapshot"], content_hash="").update(
         folder=answer["path"], content_hash=answer["content_hash"], manifest=manifest
     )
     if frozen != 1:
-        raise UserError(
-            _("snapshot %(snapshot)s is frozen already") % {"snapshot": job.parameters["snapshot"]}
-        )
+        raise UserError(_("snapshot %(snapshot)s is frozen already") % {"snapshot": snapshot.pk})
     audit.record(
         "modeling.snapshot_frozen",
         by_user=job.by_user,

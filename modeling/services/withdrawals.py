@@ -1,6 +1,7 @@
-"""Patients who withdrew: nothing more is trained on a training set that holds one, and no weights that learned from
-her are started from or handed on. Answering with such weights inside the house goes on: what a study has begun can be
-ended, and the record of her withdrawal names the weights (`modeling.holders`) so that people decide about them."""
+"""Patients who withdrew, and pictures found to show burned-in text: nothing more is trained on a training set that
+holds one, and no weights that learned from it are started from or handed on. Answering with such weights inside the
+house goes on: what a study has begun can be ended, and the record of the withdrawal or of the look at the picture names
+the weights (`modeling.holders`) so that people decide about them."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -13,7 +14,8 @@ from modeling.models import Checkpoint, Run, Snapshot
 
 
 def refuse_to_train_on(snapshot: Snapshot | None, checkpoints: Iterable[Checkpoint]) -> None:
-    """Let a run begin only where no patient of its training set, or of what its weights learned from, withdrew.
+    """Let a run begin only where no patient of its training set, or of what its weights learned from, withdrew, and no
+    picture in either shows burned-in text.
 
     Raises:
         WrongStateError: it names the training set and the mend.
@@ -25,37 +27,63 @@ def refuse_to_train_on(snapshot: Snapshot | None, checkpoints: Iterable[Checkpoi
             )
             % {"name": snapshot.name}
         )
-    for checkpoint in checkpoints:
-        learned_from = first_snapshot_of_withdrawn(checkpoint.run)
-        if learned_from is not None:
-            raise WrongStateError(
-                _(
-                    "checkpoint %(checkpoint)s: it learned from snapshot %(name)s, of which a patient has withdrawn; "
-                    "freeze a new one and train its stages again"
-                )
-                % {"checkpoint": checkpoint, "name": learned_from.name}
+    if snapshot is not None and _holds_a_picture_with_text(snapshot):
+        raise WrongStateError(
+            _(
+                "snapshot %(name)s: a picture in it shows burned-in text, so its files were destroyed and nothing is "
+                "trained on it any more; freeze a new one"
             )
+            % {"name": snapshot.name}
+        )
+    for checkpoint in checkpoints:
+        _refuse_to_start_from(checkpoint)
+
+
+def _refuse_to_start_from(checkpoint: Checkpoint) -> None:
+    learned_from = first_unfit_snapshot(checkpoint.run)
+    if learned_from is None:
+        return
+    said = (
+        _(
+            "checkpoint %(checkpoint)s: it learned from snapshot %(name)s, of which a patient has withdrawn; "
+            "freeze a new one and train its stages again"
+        )
+        if _holds_a_withdrawn_patient(learned_from)
+        else _(
+            "checkpoint %(checkpoint)s: it learned from snapshot %(name)s, of which a picture shows burned-in text; "
+            "freeze a new one and train its stages again"
+        )
+    )
+    raise WrongStateError(said % {"checkpoint": checkpoint, "name": learned_from.name})
 
 
 def refuse_to_hand_on(run: Run) -> None:
-    """Let weights leave only where no patient that they, or what they started from, learned from has withdrawn.
+    """Let weights leave only where no patient that they, or what they started from, learned from has withdrawn, and no
+    picture of theirs shows burned-in text.
 
     Raises:
         WrongStateError: it names the training set and the mend.
     """
-    learned_from = first_snapshot_of_withdrawn(run)
-    if learned_from is not None:
-        raise WrongStateError(
-            _(
-                "these weights learned from snapshot %(name)s, of which a patient has withdrawn, so they can't be "
-                "handed on; freeze a new one and train again"
-            )
-            % {"name": learned_from.name}
+    learned_from = first_unfit_snapshot(run)
+    if learned_from is None:
+        return
+    said = (
+        _(
+            "these weights learned from snapshot %(name)s, of which a patient has withdrawn, so they can't be "
+            "handed on; freeze a new one and train again"
         )
+        if _holds_a_withdrawn_patient(learned_from)
+        else _(
+            "these weights learned from snapshot %(name)s, of which a picture shows burned-in text, so they can't be "
+            "handed on; freeze a new one and train again"
+        )
+    )
+    raise WrongStateError(said % {"name": learned_from.name})
 
 
-def first_snapshot_of_withdrawn(run: Run) -> Snapshot | None:
-    """The oldest training set with a withdrawn patient that the run's weights stand on, also through earlier runs."""
+def first_unfit_snapshot(run: Run) -> Snapshot | None:
+    """The oldest training set with a withdrawn patient or a picture with text that the run's weights stand on, also
+    through earlier runs."""
     seen: dict[UUID, Run] = {}
     waiting = [run]
     while waiting:
@@ -63,7 +91,8 @@ def first_snapshot_of_withdrawn(run: Run) -> Snapshot | None:
         if current.pk not in seen:
             seen[current.pk] = current
             waiting += [checkpoint.run for checkpoint in checkpoints_under(current)]
-    held = Snapshot.objects.filter(runs__in=seen, patients__erased_at__isnull=False)
+    unfit = Q(patients__erased_at__isnull=False) | Q(text_seen_at__isnull=False)
+    held = Snapshot.objects.filter(unfit, runs__in=seen)
     return held.order_by("created_at").first()
 
 
@@ -77,3 +106,7 @@ def checkpoints_under(run: Run) -> list[Checkpoint]:
 
 def _holds_a_withdrawn_patient(snapshot: Snapshot) -> bool:
     return snapshot.patients.filter(erased_at__isnull=False).exists()
+
+
+def _holds_a_picture_with_text(snapshot: Snapshot) -> bool:
+    return Snapshot.objects.filter(pk=snapshot.pk, text_seen_at__isnull=False).exists()

@@ -32,6 +32,7 @@ from modeling.nn.language import (
     weights_sha256,
 )
 from modeling.nn.mammovlm import MammoVLM
+from modeling.nn.processor import MammoVLMProcessor
 from modeling.training.config import PreferencesConfig
 from modeling.training.dialogues import SeenDialogue, SeenDialogues
 from modeling.training.sft import (
@@ -150,7 +151,8 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
         objective=objective(config),
     )
     whole = finish_tuning(tuned)
-    digest = save_language_model(request.weights, whole, encoder.tokenizer)
+    processor = MammoVLMProcessor.of(whole, encoder.tokenizer)
+    digest = save_language_model(request.weights, whole, processor)
     figures, predictions = measure(
         whole, encoder, snapshot, vectors,
         dialogues=lambda samples: encode_dialogues(encoder, whole, snapshot, samples, vectors),

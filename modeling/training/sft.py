@@ -31,6 +31,7 @@ from modeling.nn.language import (
     weights_sha256,
 )
 from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
+from modeling.nn.processor import MammoVLMProcessor
 from modeling.nn.visual_token import ensure_visual_token
 from modeling.training.config import SftConfig
 from modeling.training.dialogues import SeenDialogue, SeenDialogues
@@ -71,7 +72,7 @@ def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
     untuned = figures_of(model)[0] if config.measure_untuned else {}
     plant_in(encoded["train"], encoder, request.output, config.planted, seed=request.seed)
     tuned, metrics = tune(request, model, encoded["train"], validation=encoded["validation"])
-    digest = save_language_model(request.weights, tuned, encoder.tokenizer)
+    digest = save_language_model(request.weights, tuned, MammoVLMProcessor.of(tuned, encoder.tokenizer))
     figures, predictions = figures_of(tuned)
     figures |= {f"untuned_{name}": value for name, value in untuned.items() if name != "split"}
     for row in (*metrics, *predictions):

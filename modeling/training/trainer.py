@@ -104,36 +104,13 @@ class StageTrainer(Trainer):
         # Sum of the steps' losses since they were last logged, and the step of that logging.
         self._losses = torch.zeros((), dtype=torch.float64)
         self._logged_at = 0
-        gpu = torch.cuda.is_available()
         # Trainer asks it of models of transformers alone.
         recomputes_itself = hasattr(model, "activation_checkpointing_enable")
         if config.gradient_checkpointing and not recomputes_itself:
             recompute_activations(model)
         super().__init__(
             model=model,
-            args=TrainingArguments(
-                output_dir=str(output / CHECKPOINTS_FOLDER),
-                per_device_train_batch_size=config.batch_size,
-                gradient_accumulation_steps=config.gradient_accumulation,
-                num_train_epochs=config.epochs,
-                learning_rate=config.learning_rate,
-                weight_decay=config.weight_decay,
-                max_grad_norm=config.max_gradient_norm,
-                bf16=gpu and config.precision == "bfloat16",
-                use_cpu=not gpu,
-                seed=seed,
-                logging_strategy="epoch",
-                save_strategy="no",
-                save_total_limit=None,  # `rotate` keeps the best too
-                remove_unused_columns=False,
-                label_names=[],
-                disable_tqdm=True,
-                report_to=[],
-                ddp_find_unused_parameters=True,
-                activation_checkpointing=config.gradient_checkpointing and recomputes_itself,
-                **sharding_arguments(model, config.sharding),
-                **(arguments or {}),
-            ),
+            args=_arguments(model, config, output, seed, recomputes_itself, arguments),
             train_dataset=_AsDataset(samples),
             data_collator=collate,
             callbacks=[callback],
@@ -291,6 +268,41 @@ class _AsDataset(Dataset[Any]):
         return self.samples[key]
 
 
+def _arguments(
+    model: nn.Module,
+    config: StageConfig,
+    output: Path,
+    seed: int,
+    recomputes_itself: bool,
+    more: Mapping[str, Any] | None,
+) -> TrainingArguments:
+    """What a stage's setting says, in Trainer's terms; `more` has the last word."""
+    gpu = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(output / CHECKPOINTS_FOLDER),
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_gradient_norm,
+        bf16=gpu and config.precision == "bfloat16",
+        use_cpu=not gpu,
+        seed=seed,
+        logging_strategy="epoch",
+        save_strategy="no",
+        save_total_limit=None,  # `rotate` keeps the best too
+        remove_unused_columns=False,
+        label_names=[],
+        disable_tqdm=True,
+        report_to=[],
+        ddp_find_unused_parameters=True,
+        activation_checkpointing=config.gradient_checkpointing and recomputes_itself,
+        **sharding_arguments(model, config.sharding),
+        **(more or {}),
+    )
+
+
 def parameter_groups(model: nn.Module | None, learning_rate: float) -> list[dict[str, Any]]:
     """The model's own groups, or one group of everything that needs a gradient."""
     if model is None:
@@ -331,12 +343,11 @@ def run_training(
     """
     if len(samples) == 0:
         raise ValueError(f"{stage}: no training sample in the snapshot's train split")
-    found = prepare_folder(
-        output, {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}, resume
-    )
+    stands_on = {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}
+    found = prepare_folder(output, stands_on, resume)
     _limit_threads(model)
-    first = rank() == 0
-    callback = StageCallback(stage, stop=stop, config=config, curves=CurveFiles(output) if first else None)
+    curves = CurveFiles(output) if rank() == 0 else None
+    callback = StageCallback(stage, stop=stop, config=config, curves=curves)
     trainer = StageTrainer(
         model=model, config=config, samples=samples, collate=collate, output=output, seed=seed,
         callback=callback, validation=validation, each_step=each_step,
@@ -345,24 +356,21 @@ def run_training(
     if validation is not None and len(validation):
         callback.validate = trainer.validation_loss
     elif config.keep == "best" or config.early_stopping_epochs is not None:
-        raise ValueError(
-            f"{stage}: no sample in the snapshot's validation split to choose the best weights by"
-        )
+        raise ValueError(f"{stage}: no sample in the validation split to choose the best weights by")
     if found is not None:
         trainer.remember_losses(found)
     skeleton = skeleton_of(model) if trainer.is_fsdp_enabled else None
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
     if callback.stopped:
         raise Stopped
-    if config.keep == "best" and trainer.state.best_global_step is not None:
-        trainer._load_from_checkpoint(
-            str(output / CHECKPOINTS_FOLDER / f"{PREFIX}{trainer.state.best_global_step}")
-        )
+    best = trainer.state.best_global_step
+    if config.keep == "best" and best is not None:
+        trainer._load_from_checkpoint(str(output / CHECKPOINTS_FOLDER / f"{PREFIX}{best}"))
     if skeleton is not None:
         gather_whole(model, skeleton)
     wait_for_all()
     leave()
-    if not first:
+    if curves is None:
         raise OtherRank
     return callback.metrics
 

@@ -309,8 +309,7 @@ def _density_probe(
     tokenizer: PreTrainedTokenizerBase,
     request: StageRequest[UmiconSupervisedConfig],
 ) -> float | None:
-    known = request.snapshot.in_split("train")
-    unseen = [study for study in request.snapshot.studies if study.split != "train"]
+    known, unseen = (request.snapshot.in_split(split) for split in ("train", "validation"))
     if not unseen:
         return None
     encoded = [

@@ -123,10 +123,13 @@ class UnsupervisedObjective(nn.Module):
 
 
 def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter) -> None:
-    """Train, watch for collapse, save experts and UMiCon, and measure them on held-out patients."""
+    """Train, watch for collapse, save experts and UMiCon, and measure them on the validation patients.
+
+    Nothing of this stage reports on the test patients, so nothing here reads them.
+    """
     config, snapshot = request.config, request.snapshot
     model, tokenizer = build_model(request)
-    held_out = [study for study in snapshot.studies if study.split != "train"]
+    held_out = snapshot.in_split("validation")
     start = _spread(model, tokenizer, request)
     metrics = run_training(
         stage="umicon_unsupervised",
@@ -179,8 +182,8 @@ def _spread(
     tokenizer: PreTrainedTokenizerBase,
     request: StageRequest[UmiconUnsupervisedConfig],
 ) -> Spread | None:
-    """Spread over held-out patients, one study each; None when there are fewer than two."""
-    first = {study.patient: study for study in request.snapshot.studies if study.split != "train"}
+    """Spread over the validation patients, one study each; None when there are fewer than two."""
+    first = {study.patient: study for study in request.snapshot.in_split("validation")}
     if len(first) < 2:
         return None
     encoded = encode_studies(model, tokenizer, request.snapshot, list(first.values()), config=request.config)

@@ -31,6 +31,7 @@ State = ConsultationTurn.State
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@once
 def consultation_list(request: HttpRequest) -> HttpResponse:
     """One's own consultations, beginning one, and the protocols under which that may be done."""
     user = user_of(request)

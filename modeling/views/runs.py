@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,6 +16,7 @@ from mammo.accounts.models import User
 from mammo.core.idempotency import once
 from mammo.jobs.logs import read_log
 from mammo.jobs.models import Job
+from mammo.jobs.waiting import outlook_of
 from modeling.comparing import side_by_side
 from modeling.curves import curves_of, latest_curves
 from modeling.models import Run, Snapshot
@@ -64,6 +66,7 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     context = {
         "run": run,
         "sees_job": sees_job,
+        "outlook": _outlook(request, run),
         "log": read_log(run.job, by_user=user_of(request), lines=LOG_LINES)
         if run.job is not None and run.job.log_is_readable_by(user_of(request))
         else None,
@@ -82,11 +85,16 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 
 
 def _state_alone(request: HttpRequest, run: Run, *, sees_job: bool) -> HttpResponse:
-    response = render(request, "modeling/_run_state.html", {"run": run, "sees_job": sees_job})
+    context = {"run": run, "sees_job": sees_job, "outlook": _outlook(request, run)}
+    response = render(request, "modeling/_run_state.html", context)
     if run.job is None or run.job.is_ended:
         # Curves and checkpoints have come: the page is read anew.
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+def _outlook(request: HttpRequest, run: Run) -> str:
+    return outlook_of(run.job, user=user_of(request), now=timezone.now()) if run.job is not None else ""
 
 
 @login_required

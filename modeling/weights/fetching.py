@@ -21,10 +21,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.fetched_note import NOTE, read_note
 from modeling.data.snapshot import file_sha256, sync_folder
 from modeling.weights import choosing, converting
 from modeling.weights.choosing import RefusedError, Weights
-from modeling.weights.sources import NOTE, Listing, Source, checked, read_note
+from modeling.weights.sources import Listing, Source, checked
 
 Say = Callable[[str], None]
 

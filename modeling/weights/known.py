@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from modeling.data.exchange import BadRequestError
+from modeling.inference.model_folders import HUB_NAME
 from modeling.inference.spec_files import MODELS_VARIABLE, read_spec, ready_specs
 
 _FILE = Path(__file__).with_name("known.json")
-_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +58,7 @@ def find_weights(name: str) -> Known:
     for each in known.values():
         if each.repository == name:
             return each
-    if not _REPOSITORY.fullmatch(name):
+    if not HUB_NAME.fullmatch(name):
         raise BadRequestError(f"{name}: no known name; give owner/name or one of: {', '.join(known)}")
     return Known(name=name, repository=name, folder=name.split("/")[1])
 

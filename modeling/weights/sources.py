@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import re
 import shutil
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import huggingface_hub
@@ -23,9 +22,9 @@ from huggingface_hub.utils import logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.fetched_note import NOTE, read_note
 from modeling.weights.choosing import RefusedError
 
-NOTE = "fetched.json"
 _BLOCK = 1 << 20
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
@@ -204,15 +203,6 @@ class Folder:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.folder / name, target)
         return target
-
-
-def read_note(folder: Path) -> dict[str, Any]:
-    """What was written beside fetched weights; empty where nothing readable was."""
-    try:
-        note = json.loads((folder / NOTE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) and isinstance(note.get("files"), dict) else {}
 
 
 def checked(path: Path, listed: Listed) -> str:

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 from annotation import api as annotation
 from annotation import api_rooms as annotation_rooms
 from annotation import api_viewsets as annotation_work
+from annotation import api_wordings as annotation_wordings
 from evaluation import api as evaluation
 from evaluation import api_design as evaluation_design
 from evaluation import api_studies as evaluation_studies
@@ -25,6 +26,7 @@ for prefix, viewset in (
     ("jobs", jobs.JobViewSet),
     ("campaigns", annotation_work.CampaignViewSet),
     ("questions", annotation_work.QuestionViewSet),
+    ("wordings", annotation_wordings.WordingViewSet),
     ("proposals", annotation.ProposalViewSet),
     ("corrections", annotation.CorrectionViewSet),
     ("picks", annotation.PickViewSet),

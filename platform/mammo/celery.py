@@ -9,11 +9,14 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
+from mammo.core import folder_transport
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
 
 QUEUES = ("cpu", "gpu")
 # The filesystem transport has no host, and kombu says so at each start.
 logging.getLogger("kombu.connection").setLevel(logging.ERROR)
+folder_transport.register()
 
 app = Celery("mammo")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -4,6 +4,7 @@ MAMMO_HOME names the folder where the embedded default keeps everything. A produ
 BROKER_URL, MAMMO_SECRET_KEY and MAMMO_HOSTS; what is missing there stops the start with one clear line.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from mammo.core import dark_ground
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -70,15 +73,25 @@ def _secret_key() -> str:
                 f"MAMMO_HOME={MAMMO_HOME}: no folder can be made there ({error.strerror})"
             ) from None
         fresh = path.with_name(f".secret_key.{os.getpid()}")
-        fresh.write_text(secrets.token_urlsafe(60))
-        fresh.chmod(0o600)
         try:
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(60))
             os.link(fresh, path)
         except FileExistsError:
-            pass
+            pass  # another process was first
+        except OSError as error:
+            raise SystemExit(
+                f"MAMMO_HOME={MAMMO_HOME}: nothing can be written there ({error.strerror})"
+            ) from None
         finally:
-            fresh.unlink()
-    return path.read_text()
+            with contextlib.suppress(OSError):
+                fresh.unlink()
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise SystemExit(
+            f"{path}: can't be read ({error.strerror}); run as the account that owns it"
+        ) from None
 
 
 SECRET_KEY = _secret_key()
@@ -154,6 +167,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "mammo.core.context.navigation",
+                "mammo.accounts.session_limits.for_pages",
             ],
         },
     },
@@ -201,6 +215,10 @@ MAMMO_SECOND_FACTOR_ROLES = env.list(
 )
 MFA_ADAPTER = "mammo.accounts.adapter.SealedMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "mammo.accounts.single_use.SingleUseAuthenticateForm",
+    "reauthenticate": "mammo.accounts.single_use.SingleUseReauthenticateForm",
+}
 MFA_TOTP_TOLERANCE = 1  # a phone's clock half a minute off
 ACCOUNT_ADAPTER = "mammo.accounts.adapter.ClosedAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
@@ -211,7 +229,13 @@ ACCOUNT_SESSION_REMEMBER = False
 # Passwords are counted by axes below, in the database; allauth's own counts guard the codes of the second step.
 # A hospital's people share one address.
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "120/m/ip,10/5m/key"}
+AXES_HANDLER = "mammo.accounts.lockout.SignInHandler"
+AXES_USERNAME_CALLABLE = "mammo.accounts.lockout.counted_name"
 AXES_FAILURE_LIMIT = 8
+# Of one name from all addresses together; then only addresses from which the account signed in lately are served.
+MAMMO_NAME_FAILURE_LIMIT = 30
+# What is refused is not counted: one address can't use up what a name is allowed, nor prolong a lock.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
@@ -246,7 +270,7 @@ CONTENT_SECURITY_POLICY = {
         "worker-src": ["'self'"],
         "connect-src": ["'self'"],
         "img-src": ["'self'", "data:", "blob:"],
-        "style-src": ["'self'"],
+        "style-src": ["'self'", dark_ground.SOURCE],
         "style-src-attr": ["'unsafe-inline'"],  # the viewer's drawing of measurements sets style attributes
         "font-src": ["'self'"],
         "form-action": ["'self'"],

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views.generic import TemplateView
 
+from mammo.accounts.recovery_codes import download_recovery_codes
 from mammo.core.views import home, home_progress
 
 
@@ -19,6 +20,10 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("accounts/", include("mammo.accounts.urls")),
     path("accounts/", include("allauth.account.urls")),
+    # allauth's own page, put on record; the address and its name stay.
+    path(
+        "accounts/2fa/recovery-codes/download/", download_recovery_codes, name="mfa_download_recovery_codes"
+    ),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/", include("mammo.api_urls")),

@@ -26,12 +26,14 @@ KINDS = {
     "table_id": "table", "fetch_id": "fetch", "cohort_id": "cohort", "split_id": "split", "report_id": "report",
     "user_id": "account", "flag_id": "flag", "phrase_id": "phrase", "approval_id": "approval",
     "protocol_id": "protocol", "asked_id": "asked", "reader_id": "reader", "reading_slot_id": "reading_slot",
-    "study_key": "reader_study", "data_export_id": "data_export",
+    "study_key": "reader_study", "data_export_id": "data_export", "sample_id": "sample",
+    "snapshot_id": "snapshot",
 }  # fmt: skip
 API_KINDS = {
     "uploads": "upload", "skips": "skip", "flags": "flag", "phrases": "phrase", "news": "news",
     "endpoints": "approval",
     "sites": "site", "studies": "study", "images": "image", "imports": "batch", "jobs": "job",
+    "wordings": "question",
     "campaigns": "campaign", "questions": "question", "proposals": "proposal", "corrections": "correction",
     "picks": "pick", "exports": "export", "snapshots": "snapshot", "runs": "run", "checkpoints": "checkpoint",
     "protocols": "protocol", "reader-studies": "reader_study",
@@ -41,8 +43,10 @@ API_KINDS = {
 OF_A_STATE = {
     "jobs:retry": "failed_job",
     "api:jobs-retry": "failed_job",
+    "api:questions-opened-answers": "chosen",
     "api:questions-adjudicate": "disputed",
     "api:questions-return-adjudicated": "disputed",
+    "api:questions-adjudication-draft": "disputed",
     "annotation:adjudicate": "disputed",
     "annotation:adjudicate-submit": "disputed",
     "annotation:adjudicate-draft": "disputed",
@@ -59,9 +63,11 @@ IN_FORM = {
     "archive:cohort-save": ("site_code", "site"),
     "archive:split-create": ("site_code", "site"),
     "archive:table-send": ("site_code", "site"),
+    "archive:picture-check-draw": ("site_code", "site"),
     "archive:assign-doctor": ("site_code", "site"),
     "archive:request-erasure": ("pseudonym", "pseudonym"),
     "annotation:wordings-confirm": ("site_code", "site"),
+    "jobs:seen": ("job", "job"),
 }
 IN_QUERY = {
     "archive:upload-piece": ("site_code", "site"),

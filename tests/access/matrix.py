@@ -18,7 +18,7 @@ PEOPLE = {
 }  # fmt: skip
 # Objects that belong to a person: a colleague's is asked for too.
 PERSONAL = {
-    "campaign", "question", "corrected", "disputed", "proposal", "correction", "pick", "job", "export",
+    "campaign", "question", "corrected", "chosen", "disputed", "proposal", "correction", "pick", "job", "export",
     "consultation", "turn", "upload", "rater", "slot", "score", "token", "asked", "reader", "reading_slot",
 }  # fmt: skip
 HEADER = ("address", "method", "object", *PEOPLE.values())

@@ -35,6 +35,7 @@ from evaluation.services.readings import next_reading
 from evaluation.services.scoring import lock_trial, next_slot, open_scoring, record_scores
 from mammo.accounts.models import Site, User
 from mammo.archive import storage
+from mammo.archive.cohorts import write_cohort
 from mammo.archive.models import (
     Backup,
     Cohort,
@@ -44,7 +45,10 @@ from mammo.archive.models import (
     PacsFetch,
     PacsService,
     Patient,
+    PictureSample,
+    SampledPicture,
     Split,
+    Study,
     TableUpload,
 )
 from mammo.archive.tables import Row
@@ -104,6 +108,7 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
             campaign=campaign.pk,
             question=open_.pk,
             corrected=corrected.pk,
+            chosen=picked.pk,
             proposal=Proposal.objects.filter(question=open_)[0].pk,
             correction=correction.pk,
             pick=Pick.objects.get(question=picked).pk,
@@ -132,12 +137,12 @@ def furnish(site: Site, people: dict[str, User]) -> Objects:
         "study": study.pk, "image": study.images.all()[0].pk, "trial": trial.pk, "arm": arm.pk,
         "snapshot": snapshot.pk, "run": run.pk, "batch": batch.pk, "item": item.pk,
         **_incoming(site, people.get("dana") or rita),
+        "sample": _sampled(site, study, people.get("dana") or rita).pk,
         "checkpoint": Checkpoint.objects.create(run=run, folder="none", sha256="d" * 64).pk,
     }  # fmt: skip
     objects.own.update(shared)
     _add_consultations(objects, site, sena, sol, rita)
-    cohort = Cohort.objects.create(site=site, name="all", by_user=rita)
-    cohort.studies.add(study)
+    cohort = write_cohort(Cohort(site=site, name="all", by_user=rita), [study.pk])
     split = Split.objects.create(site=site, name=f"{site.code} split", purpose="sft", by_user=rita)
     objects.own.update(cohort=cohort.pk, split=split.pk, report=study.reports.all()[0].pk)
     leaving = Patient.objects.create(
@@ -231,6 +236,13 @@ def _quarantined(site: Site, batch: ImportBatch) -> ImportItem:
         sha256=hashlib.sha256(data).hexdigest(),
         quarantine_file=storage.store_original(data, site.key_id),
     )
+
+
+def _sampled(site: Site, study: Study, keeper: User) -> PictureSample:
+    """A sample of which one picture waits for a look."""
+    sample = PictureSample.objects.create(site=site, by_user=keeper, population=4, seed=1)
+    SampledPicture.objects.create(sample=sample, image_key=study.images.all()[0].pk, position=1)
+    return sample
 
 
 def _incoming(site: Site, keeper: User) -> dict[str, Any]:

@@ -1,17 +1,27 @@
 """The second factor: demanded of those who see raw data or change what others rely on, before anything else."""
 
 import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.totp.internal import auth as app_codes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.test import Client
 
+from mammo.accounts.adapter import SealedMFAAdapter
 from mammo.accounts.models import AuditEvent, User
 from mammo.accounts.services import create_account, remove_second_factors
+from mammo.accounts.single_use import is_used_up
 
 pytestmark = [pytest.mark.django_db, pytest.mark.real_sign_in]
 PASSWORD = "correct horse battery"
@@ -20,9 +30,21 @@ INDEX, ACTIVATE = "/accounts/2fa/", "/accounts/2fa/totp/activate/"
 
 @pytest.fixture(autouse=True)
 def _fresh_limits() -> None:
-    from django.core.cache import cache
-
     cache.clear()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves on the clock by which codes are judged, which stands still otherwise, and empties the cache, in which
+    allauth remembers them."""
+    now = [time.time() // 30 * 30 + 5]
+    monkeypatch.setattr(app_codes, "time", SimpleNamespace(time=lambda: now[0]))
+
+    def move(seconds: float) -> None:
+        now[0] += seconds
+        cache.clear()
+
+    return move
 
 
 def sign_in(client: Client, name: str, password: str = PASSWORD) -> Any:
@@ -31,7 +53,7 @@ def sign_in(client: Client, name: str, password: str = PASSWORD) -> Any:
 
 def code_of(secret: str) -> str:
     """What an app with this secret shows now."""
-    return format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time()))))
+    return format_hotp_value(hotp_value(secret, int(app_codes.time.time()) // 30))
 
 
 def set_up_app(client: Client) -> str:
@@ -87,9 +109,12 @@ def test_a_superuser_needs_one(client: Client, db: None) -> None:
     assert client.get("/admin/").headers["Location"] == INDEX
 
 
-def test_signing_in_with_an_app_asks_for_its_code(client: Client, dana: User) -> None:
+def test_signing_in_with_an_app_asks_for_its_code(
+    client: Client, dana: User, later: Callable[[float], None]
+) -> None:
     sign_in(client, "dana")
     secret = set_up_app(client)
+    later(31)
     client.post("/accounts/logout/")
     answer = sign_in(client, "dana")
     assert answer.headers["Location"].startswith("/accounts/2fa/authenticate/")
@@ -105,15 +130,111 @@ def test_signing_in_with_an_app_asks_for_its_code(client: Client, dana: User) ->
     assert AuditEvent.objects.filter(action="accounts.signed_in").last().details["second_factor"] == "totp"  # type: ignore[union-attr]
 
 
-def test_a_code_is_good_once(client: Client, dana: User) -> None:
+def test_codes_are_not_guessed_without_limit(
+    client: Client, dana: User, later: Callable[[float], None]
+) -> None:
+    """Ten wrong codes, over several sign-ins and addresses, and the right one is refused too; allauth's own limit of
+    five would not be ours."""
     sign_in(client, "dana")
     secret = set_up_app(client)
+    later(60)
+    for number in range(10):
+        guesser = Client(REMOTE_ADDR=f"198.51.100.{number}")
+        sign_in(guesser, "dana")
+        answer = guesser.post("/accounts/2fa/authenticate/", {"code": f"{number:06d}"})
+        assert "Incorrect code" in answer.content.decode(), number
+    assert actions().count("accounts.second_factor_failed") == 10
+    guesser = Client(REMOTE_ADDR="203.0.113.9")
+    sign_in(guesser, "dana")
+    answer = guesser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    assert "Too many failed login attempts" in answer.content.decode()
+    assert guesser.get("/accounts/session/").status_code == 401
+    assert actions().count("accounts.second_factor_failed") == 10, "it was not even compared"
+    later(60)  # also empties the counts, as five minutes do
+    sign_in(guesser, "dana")
+    guesser.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    assert guesser.get("/accounts/session/").status_code == 200
+
+
+def shown(client: Client, code: str) -> int:
+    """Sign in anew as Dana with this code; how the session answers then."""
+    client.post("/accounts/logout/")
+    sign_in(client, "dana")
+    client.post("/accounts/2fa/authenticate/", {"code": code})
+    return client.get("/accounts/session/").status_code
+
+
+def test_a_code_is_good_once(client: Client, dana: User, later: Callable[[float], None]) -> None:
+    """Also in another process (an empty cache), and in the half minute after, in which an unused one is accepted."""
+    sign_in(client, "dana")
+    secret = set_up_app(client)
+    later(60)
+    unused = code_of(secret)
+    later(30)
+    assert shown(client, unused) == 200, "a phone that is half a minute late"
+    later(60)
     code = code_of(secret)
-    for expected in (200, 401):
-        client.post("/accounts/logout/")
-        sign_in(client, "dana")
-        client.post("/accounts/2fa/authenticate/", {"code": code})
-        assert client.get("/accounts/session/").status_code == expected
+    assert shown(client, code) == 200
+    assert shown(client, code) == 401
+    later(0)
+    assert shown(client, code) == 401, "another process"
+    later(31)
+    assert shown(client, code) == 401, "31 seconds later"
+    assert shown(client, code_of(secret)) == 200
+
+
+def test_the_code_that_set_an_app_up_opens_nothing_more(
+    client: Client, dana: User, later: Callable[[float], None]
+) -> None:
+    sign_in(client, "dana")
+    code = code_of(set_up_app(client))
+    later(31)
+    assert shown(client, code) == 401
+
+
+def test_a_code_before_the_newest_used_one_is_refused(
+    client: Client, dana: User, later: Callable[[float], None]
+) -> None:
+    sign_in(client, "dana")
+    secret = set_up_app(client)
+    later(60)
+    earlier = code_of(secret)
+    later(31)
+    assert shown(client, code_of(secret)) == 200
+    assert shown(client, earlier) == 401
+
+
+def test_a_used_code_does_not_open_a_page_that_asks_once_more(
+    client: Client, dana: User, later: Callable[[float], None]
+) -> None:
+    sign_in(client, "dana")
+    secret = set_up_app(client)
+    later(31)
+    code = code_of(secret)
+    assert shown(client, code) == 200
+    later(31)
+    again = {"code": code, "next": "/jobs/"}
+    assert client.post("/accounts/2fa/reauthenticate/", again).status_code == 200, (
+        "refused: the form once more"
+    )
+    assert client.post("/accounts/2fa/reauthenticate/", again | {"code": code_of(secret)}).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_that_show_one_code_at_once_one_is_let_in(dana: User) -> None:
+    secret = generate_totp_secret()
+    TOTP.activate(dana, secret)
+    code, start = code_of(secret), Barrier(8)
+
+    def show(_: int) -> bool:
+        start.wait()
+        try:
+            return not is_used_up(dana, code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(show, range(8))) == 1
 
 
 def test_a_recovery_code_opens_once(client: Client, dana: User) -> None:
@@ -162,8 +283,6 @@ def test_secrets_are_not_readable_in_the_database(client: Client, dana: User) ->
     stored = str(list(Authenticator.objects.values_list("data", flat=True)))
     assert secret not in stored
     row = Authenticator.objects.get(user=dana, type="totp")
-    from mammo.accounts.adapter import SealedMFAAdapter
-
     assert SealedMFAAdapter().decrypt(row.data["secret"]) == secret
 
 

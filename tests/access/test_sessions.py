@@ -205,6 +205,47 @@ def test_the_clocks_are_read_from_the_environment() -> None:
     assert done.stdout.split() == ["15.0", str(8 * 3600)], done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"MAMMO_DEMO": "1"}, "MAMMO_DEMO: demo sign-ins are never allowed with MAMMO_PRODUCTION=1"),
+        ({"signins.json": "{}"}, "MAMMO_DEMO: demo sign-ins are never allowed with MAMMO_PRODUCTION=1"),
+        ({"MAMMO_SECRET_KEY": ""}, "MAMMO_SECRET_KEY is not set; give a long random string"),
+    ],
+    ids=["asked for", "left in the home", "no secret key"],
+)
+@pytest.mark.parametrize(
+    "start", [("manage.py", "check"), ("-c", "import mammo.asgi")], ids=["command", "web"]
+)
+def test_production_does_not_start_with_demo_sign_ins_or_without_a_secret_key(
+    tmp_path: Path, given: dict[str, str], says: str, start: tuple[str, ...]
+) -> None:
+    variables = {name: value for name, value in given.items() if name.isupper()}
+    if signins := given.get("signins.json"):
+        (tmp_path / "demo").mkdir()
+        (tmp_path / "demo" / "signins.json").write_text(signins)
+    done = subprocess.run(
+        [sys.executable, *start], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env=production(MAMMO_HOME=str(tmp_path), PYTHONPATH="platform", **variables),
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert not (tmp_path / "secret_key").exists(), "none is made up"
+
+
+@pytest.mark.slow
+def test_the_demo_refuses_to_run_in_production(tmp_path: Path) -> None:
+    # A size that the demo refuses as well: without its own refusal nothing is built here either.
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--serve", "0", "--studies", "1", "--patients", "1"], cwd=ROOT,
+        env=production(MAMMO_HOME=str(tmp_path)), capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "MAMMO_PRODUCTION is set: the demo makes accounts with public passwords" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "db.sqlite3").exists()
+
+
 def test_time_is_what_ends_a_session(client: Client, june: User, settings: Any) -> None:
     """With real time, no clock put back."""
     settings.MAMMO_SESSION_IDLE_MINUTES_OTHERS = 2 / MINUTE

@@ -1,6 +1,9 @@
 """The session ends while somebody works: they sign in over the page, and nothing they typed is lost."""
 
+import time
+
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
@@ -8,11 +11,22 @@ from annotation.models import Draft, Pick, Question
 from mammo.accounts.models import User
 from tests.access.test_second_factor import code_of
 from tests.annotation.conftest import campaign, corrected, question, study  # noqa: F401
-from tests.annotation.test_browser import ready, saved, sign_in
+from tests.annotation.pages import ready, saved, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct horse battery"
 TYPED = "您的乳腺密度为C类，建议一年后复查。这些字不能丢。"
+
+
+HOURS = 3600
+
+
+def put_clock(name: str, seconds_ago: float) -> None:
+    """Let the clock `opened` or `seen` of every session have started so many seconds ago."""
+    for key in Session.objects.values_list("session_key", flat=True):
+        store = SessionStore(key)
+        store[f"mammo_{name}"] = time.time() - seconds_ago
+        store.save()
 
 
 def type_password(page: Page, name: str) -> None:
@@ -23,6 +37,7 @@ def type_password(page: Page, name: str) -> None:
     dialog.locator("[data-sign-in-here] button").first.click()
 
 
+@pytest.mark.both_databases
 def test_a_junior_types_on_and_signs_in_over_the_page(
     page: Page,
     live_server: object,
@@ -78,6 +93,62 @@ def test_a_senior_picks_over_the_end_of_a_session(
     type_password(page, "sena")
     page.wait_for_url("**/annotation/pick/")
     assert Pick.objects.get().reason == "理由不能丢"
+
+
+def test_before_a_working_day_is_over_the_page_warns_and_a_junior_signs_in_over_it(
+    page: Page,
+    live_server: object,
+    question: Question,  # noqa: F811
+    june: User,
+) -> None:
+    address = f"/annotation/correct/{question.pk}/"
+    sign_in(page, live_server.url, june, address)  # type: ignore[attr-defined]
+    ready(page)
+    warning = page.locator("#session-end")
+    expect(warning).to_be_hidden()
+    put_clock("opened", 12 * HOURS - 250)
+    page.reload()
+    ready(page)
+    expect(warning).to_be_visible()
+    assert warning.locator("time").inner_text()
+    page.locator("textarea").first.fill(TYPED)
+    warning.locator("[data-stay]").click()
+    type_password(page, "june")
+    expect(page.locator("#sign-in-again")).to_be_hidden()
+    expect(warning).to_be_hidden()
+    assert page.locator("textarea").first.input_value() == TYPED
+    page.locator("textarea").first.press_sequentially("还有。")
+    expect(saved(page)).to_contain_text("Saved")
+    assert "还有。" in str(Draft.objects.get().content)
+    (key,) = Session.objects.values_list("session_key", flat=True)
+    assert time.time() - SessionStore(key)["mammo_opened"] < HOURS, "a new working day"
+    assert page.evaluate("window.violations") == []
+
+
+def test_an_idle_page_warns_and_an_act_keeps_the_session(
+    page: Page,
+    live_server: object,
+    june: User,
+) -> None:
+    page.clock.install()
+    sign_in(page, live_server.url, june, "/annotation/correct/")  # type: ignore[attr-defined]
+    page.wait_for_url("**/annotation/correct/")
+    warning = page.locator("#session-end")
+    put_clock("seen", 2 * HOURS - 250)
+    page.clock.fast_forward((2 * HOURS - 250) * 1000)
+    expect(warning).to_be_visible()
+    # Work in another window moved the end meanwhile: nothing is said any more.
+    put_clock("seen", 0)
+    page.clock.fast_forward(60_000)
+    expect(warning).to_be_hidden()
+    put_clock("seen", 2 * HOURS - 200)
+    page.clock.fast_forward((2 * HOURS - 200) * 1000)
+    expect(warning).to_be_visible()
+    warning.locator("[data-stay]").click()
+    expect(warning).to_be_hidden()
+    expect(page.locator("#sign-in-again")).to_be_hidden()
+    (key,) = Session.objects.values_list("session_key", flat=True)
+    assert time.time() - SessionStore(key)["mammo_seen"] < 60
 
 
 @pytest.mark.real_sign_in

@@ -18,6 +18,8 @@ STARTS = {
     "up": ["manage.py", "up", "--no-web"],
     "web": ["-c", "import mammo.asgi"],
     "worker": ["-m", "celery", "-A", "mammo", "worker", "-Q", "cpu", "-c", "1", "-l", "error"],
+    "receive": ["manage.py", "receive", "--port", "0"],
+    "reap": ["manage.py", "reap"],
 }
 
 
@@ -75,6 +77,7 @@ def broken(request: pytest.FixtureRequest, whole: Path) -> Iterator[Path]:
         connection.execute(written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", STARTS)
 def test_it_ends_and_names_the_trigger_and_the_mend(broken: Path, start: str) -> None:
     ended = run(broken, STARTS[start])

@@ -1,12 +1,6 @@
-"""Many people (or one impatient one) writing to one row at once, through the pages; counts what came of it.
-
-On PostgreSQL the test calls `storm` itself. SQLite in memory has no second writer, so there
-`python -m tests.access.writers QUESTION ACCOUNT` runs it on a copy of the database in MAMMO_HOME.
-"""
+"""Many people (or one impatient one) writing to one row at once, through the pages; counts what came of it."""
 
 import json
-import os
-import sys
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -97,12 +91,3 @@ def storm(question_key: str, account: str) -> dict[str, Any]:
         "retry": list(again),
         "rows_after_retry": Correction.objects.filter(proposal__question=question).count(),
     }
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, "platform")
-    os.environ["DJANGO_SETTINGS_MODULE"] = "mammo.settings"
-    import django
-
-    django.setup()
-    print(json.dumps(storm(sys.argv[1], sys.argv[2])))

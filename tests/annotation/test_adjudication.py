@@ -6,50 +6,12 @@ import pytest
 
 from annotation.models import Campaign, Correction, Notification, Pick, PickEdit, Question
 from annotation.services.adjudication import adjudicate
-from annotation.services.campaigns import add_member, create_campaign, open_campaign
+from annotation.services.campaigns import add_member
 from annotation.services.picks import pick, return_to_juniors, write_answer
 from annotation.services.training_samples import deciding_pick
 from mammo.accounts.models import User
-from mammo.accounts.services import create_account
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.annotation import scene
-
-
-@pytest.fixture
-def ada(site: object) -> User:
-    """The senior who adjudicates."""
-    return create_account(
-        "ada", password="correct horse battery", display_name="Ada", roles={"senior": [site]}, by_user=None
-    )
-
-
-@pytest.fixture
-def disputed(rita: User, june: User, sena: User, sol: User, ada: User) -> Question:
-    """A question for which Sena and Sol picked different answers."""
-    site = rita.sites_as("researcher").get()
-    campaign = create_campaign(
-        "Two",
-        site=site,
-        by_user=rita,
-        proposer={"kind": "transformers", "path": "/models/tiny"},
-        senior_overlap=2,
-        adjudication=True,
-        seed=3,
-    )
-    for person, purpose in ((june, "correct"), (sena, "pick"), (sol, "pick")):
-        add_member(campaign, person, purpose, by_user=rita)
-    with pytest.raises(WrongStateError, match="Adjudicate"):
-        open_campaign(campaign, by_user=rita)
-    add_member(campaign, ada, "adjudicate", by_user=rita)
-    add_member(campaign, sena, "adjudicate", by_user=rita)
-    open_campaign(campaign, by_user=rita)
-    (question,) = scene.proposed(campaign, 1)
-    scene.settle(question, june)
-    first, second, _third = Correction.objects.candidates(question)
-    pick(question, by_user=sena, correction=first.pk)
-    pick(question, by_user=sol, correction=second.pk, text=second.text + "。")
-    question.refresh_from_db()
-    return question
 
 
 def test_a_third_senior_decides_and_only_that_counts(disputed: Question, ada: User, sol: User) -> None:

@@ -1,68 +1,16 @@
 """Correcting and picking in a real browser, by keyboard, at 1280 wide."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from annotation.models import Correction, Draft, Pick, Question
 from mammo.accounts.models import User
 from tests.annotation import scene
+from tests.annotation.pages import fits, ready, saved, say_no_change, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def narrow(page: Page) -> Page:
-    """A laptop's page, 1280 x 800."""
-    page.set_viewport_size({"width": 1280, "height": 800})
-    return page
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Callable[[Page, str], None]:
-    """Takes a screenshot; into MAMMO_SCREENSHOTS where that is set."""
-    folder = Path(os.environ.get("MAMMO_SCREENSHOTS", tmp_path))
-
-    def take(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
-
-    return take
-
-
-def sign_in(page: Page, url: str, person: User, to: str) -> None:
-    """Sign in and go to a page."""
-    page.goto(f"{url}/accounts/login/?next={to}")
-    page.fill("[name=login]", person.username)
-    page.fill("[name=password]", PASSWORD)
-    page.click("main form button")
-
-
-def fits(page: Page) -> bool:
-    """Whether nothing needs horizontal scrolling."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
-
-
-def saved(page: Page) -> Locator:
-    """The place that says whether what is typed is saved."""
-    return page.locator("[data-save-state][role=status]")
-
-
-def ready(page: Page) -> None:
-    """Wait until all pictures are shown."""
-    page.wait_for_selector("mammo-viewer[data-ready='1']", timeout=60_000)
-
-
-def say_no_change(page: Page) -> None:
-    """Of all three answers, by keys: once more where the first press only showed the answer."""
-    for place in range(3):
-        page.keyboard.press(f"Shift+Digit{place + 1}")
-        if not page.locator("[data-no-change]").nth(place).is_checked():
-            page.keyboard.press(f"Shift+Digit{place + 1}")
 
 
 def test_a_junior_corrects_and_a_senior_picks(
@@ -160,6 +108,7 @@ def test_the_enter_of_an_input_method_neither_sends_nor_fires(
     assert not Correction.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_two_tabs_show_both_texts_and_lose_neither(
     narrow: Page,
     browser: Browser,
@@ -195,13 +144,21 @@ def test_two_tabs_show_both_texts_and_lose_neither(
         assert "text-" not in kept
 
 
-def test_a_double_click_sends_once(narrow: Page, live_server: object, question: Question, june: User) -> None:
+@pytest.mark.both_databases
+def test_a_double_click_and_the_back_button_send_once(
+    narrow: Page, live_server: object, question: Question, june: User
+) -> None:
     page = narrow
     sign_in(page, live_server.url, june, f"/annotation/correct/{question.pk}/")  # type: ignore[attr-defined]
     ready(page)
     say_no_change(page)
     page.locator("[data-submit]").dblclick()
     page.wait_for_url("**/annotation/correct/")
+    # Back to the page that was sent: it says so, and offers nothing to be sent a second time.
+    page.go_back()
+    page.wait_for_url(f"**/annotation/correct/{question.pk}/")
+    expect(page.locator("main")).to_contain_text("What you sent in")
+    expect(page.locator("[data-submit]")).to_have_count(0)
     assert Correction.objects.count() == 3
     assert set(Correction.objects.values_list("revision", flat=True)) == {1}
 

@@ -4,39 +4,20 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from annotation.models import Campaign, Correction, Draft, Pick, Question, Return
-from annotation.services.campaigns import add_member
-from annotation.services.picks import pick
 from mammo.accounts.models import User
-from mammo.accounts.services import create_account
-from tests.annotation import scene
-from tests.annotation.test_browser import PASSWORD, narrow, saved, sign_in  # noqa: F401 (fixtures)
-from tests.annotation.test_browser_work import plain  # noqa: F401 (a fixture)
+from tests.annotation.pages import at_work, open_none, saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WRITTEN = "请六个月后复查超声，如有不适请随时就诊。"
 
 
-@pytest.fixture
-def waiting(plain: Campaign, june: User) -> Question:  # noqa: F811
-    """A question without a study that waits for a senior."""
-    (question,) = scene.proposed(plain, 1)
-    scene.settle(question, june)
-    return question
-
-
-def open_none(page: Page) -> None:
-    """Open the part for “None is acceptable”."""
-    page.locator("details.return > summary").click()
-
-
 def test_an_own_answer_that_is_refused_stays_and_is_saved(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     waiting: Question,
     sena: User,
 ) -> None:
-    page = narrow
-    sign_in(page, live_server.url, sena, f"/annotation/pick/{waiting.pk}/")  # type: ignore[attr-defined]
+    page = at_work(narrow, live_server, sena, "pick", waiting)
     open_none(page)
     copied = Correction.objects.candidates(waiting)[0].text
     page.fill("#written", copied)
@@ -60,13 +41,12 @@ def test_an_own_answer_that_is_refused_stays_and_is_saved(
 
 
 def test_an_answer_sent_to_a_closed_campaign_is_not_lost(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     waiting: Question,
     sena: User,
 ) -> None:
-    page = narrow
-    sign_in(page, live_server.url, sena, f"/annotation/pick/{waiting.pk}/")  # type: ignore[attr-defined]
+    page = at_work(narrow, live_server, sena, "pick", waiting)
     open_none(page)
     page.fill("#written", WRITTEN)
     page.fill("#written_reason", "都漏了超声")
@@ -80,14 +60,12 @@ def test_an_answer_sent_to_a_closed_campaign_is_not_lost(
 
 
 def test_enter_beside_the_choice_sends_no_judgement(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     waiting: Question,
     sena: User,
 ) -> None:
-    page = narrow
-    sign_in(page, live_server.url, sena, f"/annotation/pick/{waiting.pk}/")  # type: ignore[attr-defined]
-    page.wait_for_load_state()
+    page = at_work(narrow, live_server, sena, "pick", waiting)
     page.keyboard.press("1")
     open_none(page)
     page.fill("#written_reason", "没写完的理由")
@@ -103,42 +81,23 @@ def test_enter_beside_the_choice_sends_no_judgement(
 
 
 def test_pictures_still_loading_hold_back_every_button(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     corrected: Question,
     sena: User,
 ) -> None:
     page = narrow
     page.route("**/images/**", lambda route: None)
-    sign_in(page, live_server.url, sena, f"/annotation/pick/{corrected.pk}/")  # type: ignore[attr-defined]
+    at_work(page, live_server, sena, "pick", corrected)
     open_none(page)
     for name in ("Pick and go on", "Send back", "Send in my answer"):
         expect(page.get_by_role("button", name=name)).to_be_disabled()
 
 
 def test_an_adjudicators_words_are_saved_and_the_question_can_be_left(
-    narrow: Page,  # noqa: F811
-    live_server: object,
-    rita: User,
-    june: User,
-    sena: User,
-    sol: User,
+    narrow: Page, live_server: object, disputed: Question, ada: User
 ) -> None:
-    campaign = scene.open_campaign_of(rita, [june], [sena, sol], senior_overlap=2)
-    Campaign.objects.filter(pk=campaign.pk).update(adjudication=True)
-    campaign.refresh_from_db()
-    ada = create_account(
-        "ada", password=PASSWORD, display_name="Ada", roles={"senior": [campaign.site]}, by_user=None
-    )
-    add_member(campaign, ada, "adjudicate", by_user=rita)
-    (question,) = scene.proposed(campaign, 1)
-    scene.settle(question, june)
-    first, second, _third = Correction.objects.candidates(question)
-    pick(question, by_user=sena, correction=first.pk)
-    pick(question, by_user=sol, correction=second.pk)
-    page = narrow
-    sign_in(page, live_server.url, ada, f"/annotation/adjudicate/{question.pk}/")  # type: ignore[attr-defined]
-    page.wait_for_load_state()
+    page = at_work(narrow, live_server, ada, "adjudicate", disputed)
     page.keyboard.press("2")
     page.fill("#reason", "复查时间写对了")
     expect(saved(page)).to_contain_text("Saved")

@@ -1,29 +1,41 @@
 """In a real browser: the tools of correcting, an input method while picking, and a whole campaign with five people."""
 
 import csv
+import hashlib
 import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from django.conf import settings
+from django.utils import timezone
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from annotation.models import Campaign, Correction, Lease, Pick, Question, TrainingExport
-from annotation.services import campaign_settings, export, leases, phrases
+from annotation.models import Campaign, Correction, Draft, Lease, Pick, Proposal, Question, TrainingExport
+from annotation.services import campaign_settings, export, leases, phrases, proposals
 from annotation.services.assignments import reassign
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, Site, User
 from tests.annotation import scene
-from tests.annotation.test_browser import fits, narrow, picture, ready, saved, sign_in  # noqa: F401 (fixtures)
+from tests.annotation.pages import at_work, fits, ready, saved, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture
-def plain(rita: User, june: User, jack: User, sena: User, sol: User) -> Campaign:
-    """An open campaign whose questions need no study."""
-    return scene.open_campaign_of(rita, [june, jack], [sena, sol])
-
-
+MAKE_GLM = """
+import sys
+from modeling.nn.language import save_language_model
+from tests.modeling.small_models import small_language_model, small_tokenizer
+tokenizer = small_tokenizer()
+save_language_model(sys.argv[1], small_language_model(tokenizer), tokenizer)
+"""
+# Of the sixty questions: about a study with four pictures, dialogues, and answers that a junior rewrites.
+WITH_STUDY, DIALOGUES, EDITED = 6, 3, 6
 SHARED = (
     "您的乳腺密度为C类。建议一年后复查。",
     "密度为C类,属于不均匀致密。建议一年后复查。",
@@ -32,12 +44,12 @@ SHARED = (
 
 
 def test_the_tools_of_correcting(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     plain: Campaign,
     june: User,
     rita: User,
-    picture: Callable[[Page, str], None],  # noqa: F811
+    picture: Callable[[Page, str], None],
 ) -> None:
     page = narrow
     campaign_settings.change_guideline(
@@ -74,6 +86,19 @@ def test_the_tools_of_correcting(
     cards.nth(first).locator(f"[data-copy-from='{holder}']").click()
     assert area.input_value() == cards.nth(holder).locator("textarea").first.input_value()
     expect(cards.nth(first).locator(".warned[data-kind=diagnosis]")).to_have_count(0)
+    # The session ends while she types: she signs in again elsewhere, the page stands, and what she typed is saved.
+    page.context.clear_cookies(name="sessionid")
+    area.fill("会话结束时写的话。")
+    expect(page.locator("#sign-in-again")).to_be_visible()
+    assert area.input_value() == "会话结束时写的话。"
+    other_tab = page.context.new_page()
+    sign_in(other_tab, live_server.url, june, "/annotation/news/")  # type: ignore[attr-defined]
+    other_tab.wait_for_url("**/annotation/news/")
+    other_tab.close()
+    page.keyboard.press("Escape")
+    area.fill("您的乳腺密度为C类。会话结束后接着写。")
+    expect(saved(page)).to_contain_text("Saved")
+    assert "会话结束后接着写" in str(Draft.objects.get().content)
     # The guideline opens by its key, names its edition, and its headings can be cited.
     page.keyboard.press("Escape")
     page.keyboard.press("l")
@@ -83,33 +108,47 @@ def test_the_tools_of_correcting(
     picture(page, "correct_tools")
     page.keyboard.press("l")
     cards.nth(first).locator(".tag input").first.check()
-    cards.nth(first).locator("select[name^=cite]").select_option("g-复查时间")
+    _cite_by_error(cards.nth(first))
     expect(saved(page)).to_contain_text("Saved")
     page.keyboard.press("Control+Enter")
     page.wait_for_url("**/annotation/correct/")
-    row = Correction.objects.get(citations__wrong_fact="g-复查时间")
+    row = Correction.objects.get(citations={"wrong_fact": "g-复查时间", "language": "g-用语"})
     assert (row.guideline_version, row.no_change) == (1, False)
     assert page.evaluate("window.violations") == []
 
 
-def _at_a_pick(page: Page, url: str, campaign: Campaign, june: User, sena: User) -> Question:
+def _cite_by_error(card: Locator) -> None:
+    """Two errors cite a heading each; one that is no longer tagged cites none."""
+    tagged = card.locator(".tag input")
+    headings = card.locator("select[name^=cite]")
+    expect(headings.locator("visible=true")).to_have_count(1)
+    headings.first.select_option("g-复查时间")
+    # A second error cites a heading of its own; one that is no longer tagged cites none.
+    for place in (4, 6):
+        tagged.nth(place).check()
+    headings.nth(4).select_option("g-用语")
+    headings.nth(6).select_option("g-用语")
+    tagged.nth(6).uncheck()
+    expect(headings.locator("visible=true")).to_have_count(2)
+
+
+def _at_a_pick(page: Page, live_server: object, campaign: Campaign, june: User, sena: User) -> Question:
     """A senior before three corrected answers."""
     (question,) = scene.proposed(campaign, 1)
     scene.settle(question, june)
-    sign_in(page, url, sena, f"/annotation/pick/{question.pk}/")
-    page.wait_for_load_state()  # the page's keys are a module
+    at_work(page, live_server, sena, "pick", question)
     return question
 
 
 def test_an_input_method_neither_picks_nor_sends(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     plain: Campaign,
     june: User,
     sena: User,
 ) -> None:
     page = narrow
-    _at_a_pick(page, live_server.url, plain, june, sena)  # type: ignore[attr-defined]
+    _at_a_pick(page, live_server, plain, june, sena)
     page.keyboard.press("2")
     expect(page.locator("[data-candidate] input[type=radio]").nth(1)).to_be_checked()
     page.keyboard.press("e")
@@ -137,7 +176,7 @@ def test_an_input_method_neither_picks_nor_sends(
 
 
 def test_an_answer_out_of_view_is_shown_before_a_pick_is_sent(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     plain: Campaign,
     june: User,
@@ -145,7 +184,7 @@ def test_an_answer_out_of_view_is_shown_before_a_pick_is_sent(
 ) -> None:
     page = narrow
     page.set_viewport_size({"width": 1280, "height": 400})
-    question = _at_a_pick(page, live_server.url, plain, june, sena)  # type: ignore[attr-defined]
+    question = _at_a_pick(page, live_server, plain, june, sena)
     page.keyboard.press("1")
     expect(page.locator("[data-candidate] input[type=radio]").first).to_be_checked()
     note = page.locator("[data-unseen-note]")
@@ -163,7 +202,7 @@ def test_an_answer_out_of_view_is_shown_before_a_pick_is_sent(
 
 
 def test_a_seat_that_went_to_somebody_else_loses_no_word(
-    narrow: Page,  # noqa: F811
+    narrow: Page,
     live_server: object,
     plain: Campaign,
     june: User,
@@ -176,9 +215,11 @@ def test_a_seat_that_went_to_somebody_else_loses_no_word(
     areas = page.locator("[data-answer] textarea[name^=text]")
     areas.first.fill("我写了很久的回答。")
     expect(saved(page)).to_contain_text("Saved")
-    Lease.objects.filter(question=question).update(expires_at=None)
-    reassign(Question.objects.get(pk=question.pk), june, jack, "correct", by_user=rita)
+    # Her half hour lapses and Jack takes the question: she goes on typing, is told, and nothing is lost.
+    Lease.objects.filter(question=question).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert leases.next_question(by_user=jack, purpose="correct") == question
     areas.first.fill("我写了很久的回答，又加了一句。")
+    expect(page.locator("#seat-note")).to_contain_text("Somebody else works on this question now")
     expect(saved(page)).to_contain_text("Saved")
     for place in (1, 2):
         page.locator("[data-no-change]").nth(place).check()
@@ -186,14 +227,22 @@ def test_a_seat_that_went_to_somebody_else_loses_no_word(
     expect(page.locator("#conflict")).to_contain_text("Someone else works on this question")
     assert areas.first.input_value() == "我写了很久的回答，又加了一句。"
     assert not Correction.objects.exists()
-    assert leases.next_question(by_user=jack, purpose="correct") == question
+    # A researcher gives it back to her: her text stands on the page, and she sends it in.
+    Lease.objects.filter(question=question).update(expires_at=None)
+    reassign(Question.objects.get(pk=question.pk), jack, june, "correct", by_user=rita)
+    page.goto(page.url)
+    expect(areas.first).to_have_value("我写了很久的回答，又加了一句。")
+    expect(page.locator("#seat-note")).to_be_empty()
+    page.locator("[data-submit]").click()
+    page.wait_for_url("**/annotation/correct/")
+    assert Correction.objects.filter(by_user=june).count() == 3
 
 
 @pytest.mark.slow
 def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     browser: Browser,
     live_server: object,
-    site: object,
+    site: Site,
     rita: User,
     june: User,
     jack: User,
@@ -218,7 +267,11 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     desk = pages[rita]
     desk.goto(f"{url}/annotation/campaigns/new/")
     desk.fill("[name=name]", "六十问")
-    desk.fill("[name=proposer_place]", "/models/glm")
+    glm = tmp_path / "models" / "glm"
+    small_glm(glm)
+    desk.fill("[name=proposer_place]", str(glm))
+    desk.fill("[name=seed]", "7")
+    desk.fill("[name=max_new_tokens]", "12")
     desk.click("main form .btn-primary")
     desk.wait_for_url("**/people/")
     for person, purpose in ((june, "correct"), (jack, "correct"), (sena, "pick"), (sol, "pick")):
@@ -226,10 +279,7 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
         desk.click(f"form:has(#add-{purpose}) button")
         expect(desk.locator("#messages")).to_contain_text(str(person))
     table = tmp_path / "questions.csv"
-    with table.open("w", newline="", encoding="utf-8") as handle:
-        rows = csv.writer(handle)
-        rows.writerow(["text", "source", "consent"])
-        rows.writerows([f"第{number}个问题，要复查吗？", "门诊", f"IC-{number}"] for number in range(1, 61))
+    write_sixty(table, site)
     campaign = Campaign.objects.get()
     desk.goto(f"{url}/annotation/campaigns/{campaign.pk}/questions/")
     desk.set_input_files("[name=table]", table)
@@ -240,11 +290,12 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     desk.click("text=Open the campaign")
     expect(desk.locator("#messages")).to_contain_text("open")
     _confirm_wordings(browser, url, dana)
-    campaign.refresh_from_db()
-    scene.propose(campaign, list(Question.objects.order_by("position")))
+    _ask_for_proposals(desk, url, run_child, glm)
     _work(pages, {june: "correct", jack: "correct"})
     assert Question.objects.filter(stage="corrected").count() == 60
     assert Correction.objects.count() == 180
+    # Of each person every tenth question, one answer rewritten.
+    assert Correction.objects.filter(no_change=False, edit_distance__gt=0).count() == EDITED
     _work(pages, {sena: "pick", sol: "pick"})
     assert Question.objects.filter(stage="picked").count() == 60
     assert set(Pick.objects.values_list("by_user__username", flat=True)) == {"sena", "sol"}
@@ -254,11 +305,72 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     desk.wait_for_url("**/campaigns/*/")
     run_child(export.JOB_KIND)
     made = TrainingExport.objects.get()
-    assert made.counts["samples"] == 60
-    lineage = (Path(made.folder) / "lineage.jsonl").read_text("utf-8").splitlines()
-    assert {json.loads(line)["consent"] for line in lineage} == {f"IC-{number}" for number in range(1, 61)}
+    assert (made.counts["samples"], made.counts["images"]) == (60, 4 * WITH_STUDY)
+    desk.reload()
+    with desk.expect_download() as carried:
+        desk.click("form[action$='/download/'] button")
+    _holds_sixty(Path(carried.value.path()), made)
     for one in pages.values():
         one.context.close()
+
+
+def write_sixty(table: Path, site: Site) -> None:
+    """A table of sixty questions: the first about a study each, the last dialogues of three turns."""
+    for number in range(1, WITH_STUDY + 1):
+        scene.patient_with_study(site, f"P{number}", f"A{number}")
+    with table.open("w", newline="", encoding="utf-8") as handle:
+        rows = csv.writer(handle)
+        rows.writerow(["turns", "source", "consent", "patient", "accession"])
+        for number in range(1, 61):
+            turns = [f"第{number}个问题，要复查吗？"]
+            if number > 60 - DIALOGUES:
+                turns += ["建议一年后复查。", f"第{number}个问题，那半年呢？"]
+            whose = [f"P{number}", f"A{number}"] if number <= WITH_STUDY else ["", ""]
+            rows.writerow([json.dumps(turns, ensure_ascii=False), "门诊", f"IC-{number}", *whose])
+
+
+def small_glm(folder: Path) -> None:
+    """A folder with a real GlmForCausalLM of random weights (torch stays out of the tests' process)."""
+    paths = os.pathsep.join(str(settings.BASE_DIR / part) for part in ("", "platform"))
+    subprocess.run(
+        [sys.executable, "-c", MAKE_GLM, str(folder)],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=True,
+        timeout=300,
+    )
+
+
+def _ask_for_proposals(desk: Page, url: str, run_child: Callable[[str], None], glm: Path) -> None:
+    """The researcher presses the button, and the job that it queued runs as its worker runs it."""
+    desk.goto(f"{url}/annotation/campaigns/")
+    desk.get_by_role("button", name="Ask for proposals").click()
+    expect(desk.locator("#messages")).to_contain_text("Proposals are being made")
+    run_child(proposals.JOB_KIND)
+    desk.reload()
+    expect(desk.get_by_role("button", name="Ask for proposals")).to_have_count(0)
+    weights = hashlib.sha256((glm / "model.safetensors").read_bytes()).hexdigest()
+    assert set(Proposal.objects.values_list("system_kind", "revision")) == {("transformers", weights)}
+    assert Proposal.objects.count() == 180
+    assert Question.objects.filter(stage="proposed").count() == 60
+
+
+def _holds_sixty(carried: Path, made: TrainingExport) -> None:
+    """The file that was carried away is the set on record, with every question, as its own manifest says."""
+    with zipfile.ZipFile(carried) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(files["manifest.json"])
+    assert (manifest["content_hash"], manifest["export"]) == (made.content_hash, made.export_id)
+    assert {name: hashlib.sha256(files[name]).hexdigest() for name in manifest["files"]} == manifest["files"]
+    lineage = [json.loads(line) for line in files["lineage.jsonl"].decode().splitlines()]
+    assert {row["consent"] for row in lineage} == {f"IC-{number}" for number in range(1, 61)}
+    samples = [
+        json.loads(line) for name in files if name.startswith("sft_") for line in files[name].splitlines()
+    ]
+    assert Counter(len(row["messages"]) for row in samples) == {2: 60 - DIALOGUES, 4: DIALOGUES}
+    assert Counter(len(row["images"]) for row in samples) == {0: 60 - WITH_STUDY, 4: WITH_STUDY}
+    assert sum(name.endswith(".png") for name in files) == 4 * WITH_STUDY
+    assert AuditEvent.objects.filter(action="annotation.export_downloaded").count() == 1
 
 
 def _confirm_wordings(browser: Browser, url: str, dana: User) -> None:
@@ -280,13 +392,21 @@ def _work(pages: dict[User, Page], work: dict[User, str]) -> None:
         pages[person].goto(pages[person].url)
         pages[person].click(f"main form[action$='/annotation/{purpose}/next/'] button")
         pages[person].wait_for_url(lambda url, purpose=purpose: not url.endswith(f"/annotation/{purpose}/"))
-    going = set(work)
+    going, turns = set(work), Counter[User]()
     while going:
         for person in list(going):
             page = pages[person]
             number = page.url
+            turns[person] += 1
+            if page.locator("mammo-viewer").count():
+                ready(page)
             if work[person] == "correct":
-                for place in range(3):
+                edits = turns[person] % 10 == 0
+                if edits:
+                    page.locator("[data-answer] textarea[name^=text]").first.fill(
+                        f"第{turns[person]}题：半年后复查。"
+                    )
+                for place in range(int(edits), 3):
                     page.locator("[data-no-change]").nth(place).check()
             else:
                 page.keyboard.press("1")

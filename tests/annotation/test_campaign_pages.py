@@ -1,39 +1,32 @@
 """A researcher's pages: a campaign made, filled, watched and exported without the command line."""
 
-import json
 import re
 import uuid
-from collections.abc import Callable
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from annotation.models import (
     Campaign,
     CampaignMember,
     Comment,
     Correction,
-    EndpointApproval,
     Flag,
     Lease,
     Notification,
     Phrase,
     PracticeResult,
     Question,
-    QuestionUpload,
     Skip,
-    TabletLink,
-    TrainingExport,
 )
-from annotation.services import export
-from annotation.services.picks import pick
+from annotation.services.picks import pick, return_to_juniors
 from annotation.services.practice import PracticeAnswer, add_item
-from mammo.accounts.models import AuditEvent, User
-from mammo.jobs import services as jobs
-from mammo.jobs.models import Job
+from annotation.services.remarks import flag, settle_flag
+from annotation.services.skips import lift, skip
+from annotation.services.withdrawals import withdraw
+from annotation.statistics import timeline
+from mammo.accounts.models import User
 from tests.annotation import scene
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -78,6 +71,10 @@ def form_of(site: object, **changes: object) -> dict[str, object]:
         "proposer_place": "/models/glm",
         "proposer_context": "fields",
         "temperature": "0.8",
+        "top_p": "0.9",
+        "max_new_tokens": "256",
+        "most_draws": "5",
+        "seed": "",
         "overlap": "1",
         "senior_overlap": "1",
         "allow_small_edit": "on",
@@ -90,17 +87,24 @@ def test_a_campaign_is_made_filled_and_opened_on_pages(
 ) -> None:
     client = signed_in(rita)
     assert client.get(reverse("annotation:campaign-create")).status_code == 200
-    made = client.post(reverse("annotation:campaign-create"), form_of(site))
+    refused = client.post(reverse("annotation:campaign-create"), form_of(site, top_p="1.5"))
+    assert refused.status_code == 400
+    made = client.post(reverse("annotation:campaign-create"), form_of(site, seed="41"))
     campaign = Campaign.objects.get()
     assert made.url == reverse("annotation:campaign-people", args=[campaign.pk])
-    assert (campaign.state, campaign.proposer["path"], campaign.parameters) == (
-        "draft",
-        "/models/glm",
-        {"temperature": 0.8},
-    )
+    assert (campaign.state, campaign.proposer["path"], campaign.seed) == ("draft", "/models/glm", 41)
+    drawn = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 256, "most_draws": 5}
+    assert campaign.parameters == drawn
+    settings = reverse("annotation:campaign-settings", args=[campaign.pk])
+    sent = form_of(site, version=campaign.version, most_draws="7", seed="42")
+    assert client.post(settings, sent).status_code == 302
+    campaign.refresh_from_db()
+    assert (campaign.parameters, campaign.seed) == ({**drawn, "most_draws": 7}, 42)
+    shown = client.get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
+    assert "<code>most_draws</code> 7" in shown
     people = reverse("annotation:campaign-people", args=[campaign.pk])
     for person, purpose in ((june, "correct"), (sena, "pick")):
-        client.post(people, {"do": "add", "user": str(person.pk), "purpose": purpose})
+        client.post(people, {"do": "add", "user": str(person.pk), "purpose": purpose} | key())
     assert CampaignMember.objects.count() == 2
     client.post(reverse("annotation:campaign-move", args=[campaign.pk]), {**key(), "to": "open"})
     campaign.refresh_from_db()
@@ -140,6 +144,14 @@ def test_another_kind_of_proposer_takes_nothing_of_the_earlier_one_along(
         "base_url": "https://llm.example.org/v1",
         "model": "glm-4",
         "name": "glm-4",
+        "timeout_seconds": 120,
+        "max_retries": 5,
+        "capabilities": {
+            "supports_n": False,
+            "supports_seed": False,
+            "image_mode": "none",
+            "max_concurrency": 1,
+        },
     }
 
 
@@ -227,81 +239,6 @@ def test_instructions_and_guideline_are_versioned_and_shown_safely(
     assert "要点" in stale.content.decode()
 
 
-def test_a_table_is_looked_at_before_it_is_taken_in(campaign: Campaign, rita: User, june: User) -> None:
-    client = signed_in(rita)
-    table = "text,source,consent,date\n我的乳腺密度高吗？,门诊,IC-7,2026-10-01\nIs it serious?,ward,,\n"
-    file = SimpleUploadedFile("问题.csv", table.encode())
-    read = client.post(reverse("annotation:question-table", args=[campaign.pk]), {**key(), "table": file})
-    upload = QuestionUpload.objects.get()
-    assert read.url == reverse("annotation:upload", args=[upload.pk])
-    assert not Question.objects.exists()
-    assert "我的乳腺密度高吗" in client.get(read.url).content.decode()
-    assert signed_in(june).get(read.url).status_code == 404
-    client.post(read.url, {**key(), "do": "confirm"})
-    assert not QuestionUpload.objects.exists()
-    assert [
-        (q.language, q.consent_reference, str(q.asked_on)) for q in Question.objects.order_by("position")
-    ] == [
-        ("zh", "IC-7", "2026-10-01"),
-        ("en", "", "None"),
-    ]
-
-
-def test_a_bad_table_names_its_row_and_leaves_nothing(campaign: Campaign, rita: User) -> None:
-    file = SimpleUploadedFile("q.csv", b"text,source\n,ward\n")
-    answer = signed_in(rita).post(
-        reverse("annotation:question-table", args=[campaign.pk]), {**key(), "table": file}
-    )
-    assert answer.status_code == 400
-    assert "q.csv, row 2" in answer.content.decode()
-    assert not QuestionUpload.objects.exists()
-
-
-def test_a_typed_question_is_cleaned_and_taken_in(campaign: Campaign, rita: User) -> None:
-    url = reverse("annotation:question-typed", args=[campaign.pk])
-    sent = {**key(), "text": "我的手机是13812345678，要复查吗？", "source": "电话", "consent": "IC-9"}
-    assert signed_in(rita).post(url, sent).status_code == 302
-    question = Question.objects.get()
-    assert "13812345678" not in question.turns[0]
-    assert question.source == "电话"
-
-
-def test_a_patient_asks_once_on_a_tablet_and_sees_no_ai_text(campaign: Campaign, rita: User) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(consent_text={"zh": "我同意医院使用我的问题。"})
-    scene.proposed(campaign, 1)
-    client = signed_in(rita)
-    page = client.post(reverse("annotation:question-invite", args=[campaign.pk]), {"language": "zh"})
-    address = re.search(r"/annotation/ask/[\w-]+/", page.content.decode())
-    assert address is not None
-    assert "<svg" in page.content.decode()
-    token = address[0].split("/")[-2]
-    assert not TabletLink.objects.filter(token_sha256__contains=token[:10]).exists()
-    tablet = Client()
-    shown = tablet.get(address[0]).content.decode()
-    assert "我同意医院使用我的问题。" in shown
-    assert "交出我的问题" in shown or "Hand in" in shown
-    for text in scene.ANSWERS:
-        assert text not in shown
-    refused = tablet.post(address[0], {"text": "要复查吗？"})
-    assert refused.status_code == 400
-    assert "要复查吗" in refused.content.decode()
-    assert tablet.post(address[0], {"text": "要复查吗？", "agrees": "on"}).status_code == 200
-    assert tablet.get(address[0]).status_code == 404
-    question = Question.objects.get(source="tablet")
-    assert question.consent_reference.startswith("tablet ")
-    assert question.asked_on == timezone.localdate()
-    assert TabletLink.objects.get().question == question
-
-
-def test_a_lapsed_link_is_no_page(campaign: Campaign, rita: User) -> None:
-    Campaign.objects.filter(pk=campaign.pk).update(consent_text={"en": "I agree."})
-    page = signed_in(rita).post(reverse("annotation:question-invite", args=[campaign.pk]), {"language": "en"})
-    address = re.search(r"/annotation/ask/[\w-]+/", page.content.decode())
-    assert address is not None
-    TabletLink.objects.update(expires_at=timezone.now())
-    assert Client().get(address[0]).status_code == 404
-
-
 def test_progress_quality_stuck_and_timeline_show_what_happened(
     settled: Question, rita: User, june: User, otto: User
 ) -> None:
@@ -324,6 +261,44 @@ def test_progress_quality_stuck_and_timeline_show_what_happened(
     assert signed_in(june).get(reverse("annotation:timeline", args=[settled.pk])).status_code == 404
     client.post(reverse("annotation:flag-settle", args=[Flag.objects.get().pk]), {"settlement": "已改写"})
     assert Flag.objects.get().settlement == "已改写"
+
+
+def test_a_return_stands_on_the_timeline_between_the_rounds(
+    campaign: Campaign, rita: User, june: User, sena: User
+) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    return_to_juniors(question, by_user=sena, reason="侧别写反了", reason_codes=["wrong"])
+    question.refresh_from_db()
+    scene.settle(question, june)
+    events = [(event.kind, str(event.title)) for event in timeline.timeline(question) if event.kind != "seen"]
+    assert [kind for kind, _title in events] == [
+        *("asked", "proposed", "proposed", "proposed", "corrected", "corrected", "corrected"),
+        *("returned", "corrected", "corrected", "corrected"),
+    ]
+    (back,) = [event for event in timeline.timeline(question) if event.kind == "returned"]
+    assert (back.by_user, back.text) == (sena, "侧别写反了")
+    assert str(back.title) == "Sent back to be corrected, end of round 1"
+    body = signed_in(rita).get(reverse("annotation:timeline", args=[question.pk])).content.decode()
+    assert body.index("侧别写反了") < body.rindex("round 2")
+
+
+def test_what_became_of_flags_and_skips_and_being_taken_out_stand_on_the_timeline(
+    campaign: Campaign, rita: User, june: User
+) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    settle_flag(flag(question, by_user=june, kind="unclear", note="看不懂"), "问过患者", by_user=rita)
+    lift(skip(question, by_user=june, purpose="correct", code="known"), by_user=rita)
+    withdraw(question, "重复的问题", by_user=rita)
+    asides = ("flagged", "settled", "skipped", "lifted", "remark", "withdrawn")
+    events = {event.kind: event for event in timeline.timeline(question) if event.kind in asides}
+    assert tuple(events) == asides
+    assert (events["settled"].by_user, events["settled"].text) == (rita, "问过患者")
+    assert (events["lifted"].by_user, events["withdrawn"].by_user) == (rita, rita)
+    assert "June" in str(events["lifted"].title)
+    body = signed_in(rita).get(reverse("annotation:timeline", args=[question.pk])).content.decode()
+    for said in ("Flag settled", "问过患者", "Taken out of the campaign", "重复的问题"):
+        assert said in body
 
 
 def test_everything_opens_after_the_choice_and_nothing_before(
@@ -415,77 +390,26 @@ def test_practice_comes_first_and_its_first_result_is_kept(
     page = client.get(url).content.decode()
     assert "左乳有结节。" in page
     assert "右乳有结节。" not in page
-    done = client.post(url, {"item": str(item.pk), "tags-0": ["wrong_side"], "tags-1": ["other"]})
+    (own_key,) = re.findall(r'name="idempotency_key" value="([^"]+)"', page)
+    sent = {"idempotency_key": own_key, "item": str(item.pk), "tags-0": ["wrong_side"], "tags-1": ["other"]}
+    done = client.post(url, sent)
     feedback = client.get(done.url).content.decode()
     assert "右乳有结节。" in feedback
+    again = client.post(url, sent)
+    assert (again.status_code, again.headers["Location"]) == (302, done.url), "a second click"
     row = PracticeResult.objects.get()
     assert (row.right, row.possible) == (1, 2)
-    assert client.post(url, {"item": str(item.pk)}).status_code == 409
+    assert client.post(url, {**key(), "item": str(item.pk)}).status_code == 409
     assert client.get(reverse("annotation:correct", args=[question.pk])).status_code == 200
+    progress = signed_in(rita).get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
+    assert re.findall(r"<li>(\w+) \(.*?: (.*?)</li>", progress) == [
+        ("Jack", "0 examples, 0 of 0 right"),
+        ("June", "1 examples, 1 of 2 right"),
+        ("Sena", "0 examples, 0 of 0 right"),
+        ("Sol", "0 examples, 0 of 0 right"),
+    ]
     with pytest.raises(Exception, match="frozen"):
         add_item(campaign, by_user=rita, question="又一个？", answers=answers, best=0, language="zh")
-
-
-def test_an_endpoint_is_approved_by_somebody_else_and_every_question_sent_is_on_record(
-    rita: User, june: User, sena: User, dana: User
-) -> None:
-    campaign = scene.open_campaign_of(rita, [june], [sena])
-    Campaign.objects.filter(pk=campaign.pk).update(
-        proposer={"kind": "openai", "base_url": "https://llm.example.org:8443/v1", "model": "m"}
-    )
-    scene.ask(campaign, scene.plain_row("要复查吗？"))
-    client = signed_in(rita)
-    propose = reverse("annotation:propose", args=[campaign.pk])
-    refused = client.post(propose, key())
-    assert refused.status_code == 400
-    assert "no approval stands" in refused.content.decode()
-    asked = {
-        "site": str(campaign.site_id),
-        "host": "llm.example.org:8443",
-        "country": "cn",
-        "reason": "合同 2026-1",
-        "expires_on": timezone.localdate().isoformat(),
-    }
-    assert client.post(reverse("annotation:endpoints"), asked).status_code == 302
-    row = EndpointApproval.objects.get()
-    decide = reverse("annotation:endpoint-decide", args=[row.pk])
-    assert client.post(decide, {"do": "approve"}).status_code == 404
-    assert signed_in(dana).post(decide, {"do": "approve"}).status_code == 302
-    assert client.post(propose, key()).status_code == 302
-    job = jobs.claim(Job.objects.get().pk, "worker")
-    assert job is not None
-    from annotation.services.proposals import build_request
-
-    request = build_request(job)
-    assert request["systems"][0]["spec"]["remote_allowed"] is True
-    sent = row.transmissions.get()
-    assert (sent.characters, sent.images) == (len("要复查吗？"), 0)
-    assert "要复查吗" not in json.dumps(list(row.transmissions.values()), default=str, ensure_ascii=False)
-    signed_in(dana).post(decide, {"do": "revoke"})
-    with pytest.raises(Exception, match="no approval stands"):
-        build_request(job)
-
-
-def test_a_training_set_is_written_by_a_job_with_a_stable_id(
-    settled: Question, rita: User, run_child: Callable[..., None]
-) -> None:
-    client, campaign = signed_in(rita), settled.campaign
-    url = reverse("annotation:campaign-export", args=[campaign.pk])
-    for _ in range(2):
-        sent = {**key(), "format": "parquet", "preferences": "on", "images": "packed"}
-        assert client.post(url, sent).status_code == 302
-        assert client.post(url, {**sent, **key()}).status_code == 409, "the same set is being written"
-        run_child(export.JOB_KIND)
-    first, second = TrainingExport.objects.order_by("created_at")
-    assert (first.export_id, first.content_hash) == (second.export_id, second.content_hash)
-    assert first.pk != second.pk
-    assert first.counts["samples"] == 1
-    page = client.get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
-    assert first.export_id in page
-    answer = client.post(reverse("annotation:export-download", args=[first.pk]))
-    assert b"".join(answer.streaming_content)[:2] == b"PK"
-    assert AuditEvent.objects.filter(action="annotation.export_downloaded").exists()
-    assert client.post(url, {**key(), "format": "trl", "images": "packed"}).status_code == 400
 
 
 def test_a_persons_hours_are_a_file_without_formulas(settled: Question, june: User) -> None:

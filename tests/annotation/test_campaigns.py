@@ -107,3 +107,11 @@ def test_before_it_the_proposer_may_change(campaign: Campaign, rita: User) -> No
     campaign.refresh_from_db()
     assert campaign.proposer == FILE
     assert campaign.parameters == {"temperature": 0.2}
+    for wrong, named in (
+        ({"temperatur": 1}, "temperatur is unknown; known: temperature, top_p, max_new_tokens, most_draws"),
+        ({"top_p": 0}, "top_p: give a number from 0 to 1"),
+        ({"max_new_tokens": 1.5}, "max_new_tokens: give a whole number"),
+        ({"most_draws": 51}, "most_draws: give a whole number from 1 to 50"),
+    ):
+        with pytest.raises(UserError, match=named):
+            change_proposer(campaign, by_user=rita, proposer=FILE, parameters=wrong)

@@ -2,22 +2,28 @@
 
 import dataclasses
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.urls import reverse
+from django.utils import timezone
 
 from annotation.models import Campaign, Correction, Draft, Lease, Proposal, Question
+from annotation.opened import opened_cards
+from annotation.presentation import candidate_cards
 from annotation.services import leases
 from annotation.services.campaigns import change_instructions, close_campaign
 from annotation.services.collisions import TakenError
 from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.services.drafts import save_draft
-from annotation.services.picks import return_to_juniors
+from annotation.services.picks import pick, return_to_juniors
 from annotation.services.shown_orders import shown_order
 from mammo.accounts.models import AuditEvent, User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.annotation import scene
+from tests.annotation.test_views import signed_in
 
 
 def test_three_settled_proposals_move_the_question_on(question: Question, june: User) -> None:
@@ -136,6 +142,33 @@ def test_no_revision_once_a_senior_has_seen_the_texts(corrected: Question, june:
     )
     with pytest.raises(WrongStateError, match="begun to choose"):
         submit_corrections(corrected, by_user=june, items=scene.items_for(corrected))
+
+
+def test_no_revision_while_a_senior_holds_the_question(corrected: Question, june: User, sena: User) -> None:
+    leases.hold(corrected, by_user=sena, purpose="pick")
+    with pytest.raises(WrongStateError, match="has this question now"):
+        submit_corrections(corrected, by_user=june, items=scene.items_for(corrected))
+    Lease.objects.filter(user=sena).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert submit_corrections(corrected, by_user=june, items=with_item(corrected, text="完全改写。"))
+
+
+def test_a_revision_that_met_the_first_opening_leaves_the_page_whole(
+    corrected: Question, june: User, sena: User
+) -> None:
+    seen = [row.pk for row in Correction.objects.candidates(corrected)]
+    submit_corrections(corrected, by_user=june, items=with_item(corrected, text="完全改写。"))
+    shown_order(corrected, seen, user=sena, purpose="pick")
+    client, address = signed_in(sena), reverse("annotation:pick", args=[corrected.pk])
+    page = client.get(address)
+    assert page.status_code == 200
+    assert "完全改写。" in page.content.decode()
+    cards = candidate_cards(corrected, sena)
+    standing = Correction.objects.candidates(corrected)
+    assert [card.letter for card in cards] == ["A", "B", "C"]
+    assert {card.id for card in cards} == {row.pk for row in standing}
+    pick(corrected, by_user=sena, correction=standing[0].pk)
+    corrected.refresh_from_db()
+    assert [card.text for card in opened_cards(corrected, sena)] == [card.text for card in cards]
 
 
 def test_the_database_refuses_to_change_a_correction(corrected: Question) -> None:

@@ -9,17 +9,20 @@ from django.utils import timezone
 
 from annotation.models import Campaign, CampaignMember, Comment, Draft, Lease, Notification, Question, Skip
 from annotation.services import leases
-from annotation.services.assignments import assign, reassign, set_pool, share_out, unassign
+from annotation.services.assignments import assign, reassign, share_out, unassign
 from annotation.services.campaign_settings import change_settings
 from annotation.services.campaigns import remove_member
 from annotation.services.drafts import save_draft
+from annotation.services.pools import set_pool
 from annotation.services.practice import PracticeAnswer, add_item
 from annotation.services.remarks import comment
 from annotation.services.skips import lift, skip
+from annotation.statistics.progress import by_person
 from mammo.accounts.models import User
 from mammo.accounts.services import grant_role
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.annotation import scene
+from tests.annotation.test_views import signed_in
 
 
 @pytest.fixture
@@ -162,6 +165,12 @@ def test_a_member_who_leaves_frees_what_they_held_and_keeps_what_they_did(
     assert not Question.objects.waiting_for(june, "correct").exists()
     assert leases.next_question(by_user=jack, purpose="correct") == second
     assert Lease.objects.filter(question=first, user=june).exists()
+    counted = {row.user: (row.corrected, row.held) for row in by_person(campaign)}
+    assert counted[june] == (1, 0)
+    page = signed_in(rita).get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
+    assert f'<th scope="row">{june}' in page
+    told = signed_in(rita).get(f"/api/v1/campaigns/{campaign.pk}/progress/").json()["people"]
+    assert {row["user"]: row["corrected"] for row in told}["june"] == 1
 
 
 def test_a_lease_renewed_by_activity_does_not_lapse(campaign: Campaign, june: User, jack: User) -> None:

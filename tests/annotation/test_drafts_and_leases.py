@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotation.models import Campaign, Draft, Lease, Question
@@ -53,6 +55,13 @@ def test_what_was_sent_takes_no_more_drafts(question: Question, june: User) -> N
 def test_a_draft_of_enormous_size_is_refused(question: Question, june: User) -> None:
     with pytest.raises(UserError, match="too large"):
         save(question, june, "x" * 200_000, 0)
+
+
+def test_a_save_reads_the_texts_of_the_question_for_its_seat_alone(question: Question, june: User) -> None:
+    save(question, june, "一", 0)
+    with CaptureQueriesContext(connection) as asked:
+        save(question, june, "二", 1)
+    assert len([query for query in asked if '"annotation_question"."turns"' in query["sql"]]) == 1
 
 
 def test_three_chinese_answers_of_the_greatest_length_are_kept(question: Question, june: User) -> None:

@@ -12,8 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotation.exporting.pictures import windowed
-from annotation.models import Campaign, Correction, Question, TrainingExport
+from annotation.models import Campaign, Correction, Question, StatedFacts, TrainingExport
 from annotation.services import export as exporting
+from annotation.services import proposals
 from annotation.services.export import campaign_split, export_training
 from annotation.services.picks import pick
 from annotation.services.splits import create_split
@@ -91,6 +92,8 @@ def test_llamafactory_files_keep_the_formats_rules(done: Campaign, rita: User, t
     assert len(supervised) == export.counts["samples"] == 14
     assert len(pairs) == export.counts["pairs"] == 28
     assert all(pair["chosen"] != pair["rejected"] for pair in pairs)
+    card = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "not learned (train with `mask_history: true`, else they are): 1\n" in card
     assert sorted({len(row["images"]) for row in supervised}) == [0, 4]
     assert all(row["messages"][-1]["content"] == f"{scene.ANSWERS[0]}（已核对0）" for row in supervised)
 
@@ -181,10 +184,11 @@ def test_the_window_follows_the_standard(function: str, values: dict[int, int]) 
 def test_trl_rows_have_typed_parts(done: Campaign, rita: User, tmp_path: Path) -> None:
     export_training(done, tmp_path / "out", format="trl", by_user=rita, preferences=True)
     for row in lines(tmp_path / "out" / "sft_train.jsonl"):
-        parts = row["messages"][0]["content"]
+        parts = row["prompt"][0]["content"]
         assert [part["type"] for part in parts] == ["image"] * len(row["images"]) + ["text"]
         assert "<image>" not in parts[-1]["text"]
-        assert row["messages"][-1]["role"] == "assistant"
+        assert row["prompt"][-1]["role"] == "user"
+        assert [message["role"] for message in row["completion"]] == ["assistant"]
     pair = lines(tmp_path / "out" / "dpo_train.jsonl")[0]
     assert pair["prompt"][-1]["role"] == "user"
     assert pair["chosen"] != pair["rejected"]
@@ -199,6 +203,10 @@ def check_swift(folder: Path, kind: str) -> list[dict[str, Any]]:
     found = [row for path in sorted(folder.glob(f"{kind}_*.jsonl")) for row in lines(path)]
     for row in found:
         assert set(row) == {"messages", "images", *(["rejected_response"] if kind == "dpo" else [])}
+        # `loss: false`: an earlier answer of the conversation is read, not learned. The last says it in every row.
+        assert row["messages"][-1]["loss"] is True
+        kept = [message.pop("loss", True) for message in row["messages"]]
+        assert kept == [place % 2 == 0 or place == len(kept) - 1 for place in range(len(kept))]
         assert all(set(message) == {"role", "content"} for message in row["messages"])
         roles = [message["role"] for message in row["messages"]]
         assert roles == ["user", "assistant"] * (len(roles) // 2)
@@ -226,6 +234,10 @@ def test_swift_files_keep_the_formats_rules(done: Campaign, rita: User, tmp_path
 def test_the_data_card_counts_and_names_what_is_in_the_set(
     done: Campaign, rita: User, tmp_path: Path
 ) -> None:
+    # Thirteen of the fourteen are about a study.
+    for number, row in enumerate(StatedFacts.objects.filter(pick__isnull=False)):
+        row.said = {"density": "C" if number else "D", "right": "4"}  # hers: C, right 4A
+        row.save()
     export = export_training(done, tmp_path / "out", format="swift", by_user=rita, preferences=True)
     card = (tmp_path / "out" / "README.md").read_text("utf-8").splitlines()
     sides = {
@@ -238,9 +250,12 @@ def test_the_data_card_counts_and_names_what_is_in_the_set(
         "- Pairs: 28",
         "- Languages: Chinese 14",
         "- Proposed by: tiny GLM (bbbbbbbbbbbb) 14",
+        "- Licence of the proposing model: tiny GLM: not stated",
         "- The proposer saw: Question only 14",
         "- Corrected by 1 junior, picked by 1 senior radiologists",
         "- Licence: none is granted by this file; the hospital's data agreement applies",
+        "- Facts that answers state about density and BI-RADS, supported by the study's labels: 25 of 26 (96.2 %)",
+        "- Samples with earlier answers, which are to be read and not learned (they stand with `loss: false`): 1",
         "- Picked but left out of this set: none",
     ):
         assert line in card, line
@@ -248,11 +263,30 @@ def test_the_data_card_counts_and_names_what_is_in_the_set(
     assert not any(name in text for name in ("June", "Sena", "Rita", "P001", "P101"))
 
 
+def test_the_data_card_names_the_licence_that_the_answering_module_found(
+    campaign: Campaign, june: User, sena: User, rita: User, tmp_path: Path
+) -> None:
+    questions = scene.ask(campaign)
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    found = [row | {"licence": "glm-4"} for row in scene.answer_rows(questions[0])]
+    proposals.ingest(job, found)
+    questions[0].refresh_from_db()
+    scene.settle(questions[0], june)
+    pick(questions[0], by_user=sena, correction=Correction.objects.candidates(questions[0])[0].pk)
+    export_training(campaign, tmp_path / "out", format="trl", by_user=rita)
+    assert "- Licence of the proposing model: tiny GLM: glm-4" in (tmp_path / "out" / "README.md").read_text(
+        "utf-8"
+    )
+    (lineage,) = lines(tmp_path / "out" / "lineage.jsonl")
+    assert lineage["parameters"]["licence"] == "glm-4"
+
+
 def test_parquet_reads_back(done: Campaign, rita: User, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
     export_training(done, tmp_path / "out", format="parquet", by_user=rita)
     rows = parquet.read_table(tmp_path / "out" / "sft_train.parquet").to_pylist()
-    assert rows[0]["messages"][-1]["content"][0]["text"] == f"{scene.ANSWERS[0]}（已核对0）"
+    assert rows[0]["completion"][0]["content"][0]["text"] == f"{scene.ANSWERS[0]}（已核对0）"
 
 
 def test_without_pyarrow_parquet_says_what_to_install(

@@ -18,21 +18,25 @@ from tests.annotation import scene
 LOAD = """
 import json, os, sys
 from datasets import Image, List, load_dataset
-folder, name, packed = sys.argv[1:]
-kind = "parquet" if name.endswith(".parquet") else "json"
-rows = load_dataset(kind, data_files=os.path.join(folder, name), split="train", cache_dir=folder + "-cache")
-os.chdir(folder)
-if kind == "parquet" or "trl" in folder:
-    rows = rows.cast_column("images", List(Image()))
-    sizes = [image.size for image in rows[0]["images"]]
-else:
-    sizes = len(rows[0]["images"])
-print(json.dumps({"rows": len(rows), "columns": sorted(rows.column_names), "images": sizes}))
+folder, = sys.argv[1:]
+found = {}
+for name in sorted(os.listdir(folder)):
+    if not name.startswith(("sft_", "dpo_", "lineage")):
+        continue
+    kind = "parquet" if name.endswith(".parquet") else "json"
+    rows = load_dataset(kind, data_files=os.path.join(folder, name), split="train", cache_dir=folder + "-cache")
+    sizes = []
+    if "images" in rows.column_names:
+        os.chdir(folder)
+        cast = rows.cast_column("images", List(Image()))
+        sizes = sorted([list(image.size) for image in row["images"]] for row in cast)[-1]
+    found[name] = {"rows": len(rows), "columns": sorted(rows.column_names), "images": sizes}
+print(json.dumps(found))
 """
 STEP = """
 import json, os, sys, warnings
 warnings.filterwarnings("ignore")
-folder = sys.argv[1]
+folder, pictured = sys.argv[1], sys.argv[2] == "pictured"
 from datasets import load_dataset
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GlmConfig, GlmForCausalLM, PreTrainedTokenizerFast
@@ -52,8 +56,8 @@ def model():
 
 
 def flat(row):
-    # A text model takes plain strings: typed parts are joined, the questions here have no pictures.
-    for name in ("messages", "prompt", "chosen", "rejected"):
+    # docs/annotation.md: a language model reads no pictures, so of typed parts its texts are taken.
+    for name in ("prompt", "completion", "chosen", "rejected"):
         if name in row:
             joined = [(m["role"], "".join(part.get("text") or "" for part in m["content"])) for m in row[name]]
             row[name] = [{"role": role, "content": text} for role, text in joined]
@@ -65,10 +69,15 @@ common = dict(output_dir=folder + "-out", max_steps=1, per_device_train_batch_si
 found = {}
 for kind, trainer, config in (("sft", SFTTrainer, SFTConfig), ("dpo", DPOTrainer, DPOConfig)):
     rows = load_dataset("json", data_files=os.path.join(folder, kind + "_train.jsonl"), split="train",
-                        cache_dir=folder + "-cache").remove_columns("images").map(flat)
+                        cache_dir=folder + "-cache")
+    if pictured:
+        rows = rows.remove_columns("images").map(flat)
     # Without a folder to load it from again, the reference model is handed over.
     extra = {"ref_model": model()} if kind == "dpo" else {}
     made = trainer(model=model(), args=config(**common), train_dataset=rows, processing_class=tokenizer, **extra)
+    if kind == "sft":
+        labels = [row[row != -100].tolist() for batch in made.get_train_dataloader() for row in batch["labels"]]
+        found["learned"] = ["".join(tokenizer.convert_ids_to_tokens(row)) for row in labels]
     found[kind] = made.train().training_loss
 print(json.dumps(found))
 """
@@ -106,38 +115,78 @@ def run(program: str, *arguments: str) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("format_name", "images", "name"),
+    ("format_name", "images"),
     [
-        ("trl", "reference", "sft_train.jsonl"),
-        ("llamafactory", "reference", "sft_train.jsonl"),
-        ("swift", "reference", "dpo_train.jsonl"),
-        ("parquet", "packed", "dpo_train.parquet"),
+        ("trl", "reference"),
+        ("llamafactory", "reference"),
+        ("swift", "reference"),
+        ("parquet", "reference"),
+        ("parquet", "packed"),
     ],
 )
-def test_datasets_loads_it(
-    done: Campaign, rita: User, tmp_path: Path, format_name: str, images: str, name: str
+def test_datasets_loads_every_file(
+    done: Campaign, rita: User, tmp_path: Path, format_name: str, images: str
 ) -> None:
     pytest.importorskip("datasets", reason="the package datasets is not installed (make setup)")
     folder = tmp_path / format_name
     made = export_training(done, folder, format=format_name, by_user=rita, preferences=True, images=images)
-    found = run(LOAD, str(folder), name, images)
-    wanted = made.counts["train"] * (2 if name.startswith("dpo") else 1)
-    assert found["rows"] == wanted
-    assert "images" in found["columns"]  # type: ignore[operator]
-    if images == "packed":
-        assert not (folder / "images").exists()
-        assert found["images"] == [[30, 40]] * 4
-    elif format_name == "trl":
-        assert found["images"] == [[30, 40]] * 4
+    found = run(LOAD, str(folder))
+    written = {path.name for path in folder.iterdir() if path.suffix in (".jsonl", ".parquet")}
+    assert set(found) == written
+    assert found.pop("lineage.jsonl")["rows"] == made.counts["samples"] == 12  # type: ignore[index]
+    # Two rejected answers to each picked one.
+    wanted = {"sft": 1, "dpo": 2}
+    assert (
+        {name: row["rows"] for name, row in found.items()}
+        == {  # type: ignore[index]
+            name: made.counts[name.partition(".")[0][4:]] * wanted[name[:3]] for name in found
+        }
+    )
+    assert (folder / "images").exists() == (images == "reference")
+    pictures = [row["images"] for row in found.values() if row["images"]]  # type: ignore[index]
+    assert pictures
+    assert all(sizes == [[30, 40]] * 4 for sizes in pictures)
+
+
+@pytest.fixture
+def text_only(rita: User, june: User, sena: User) -> Campaign:
+    """A campaign of picked answers to questions of two rounds without a study."""
+    campaign = scene.open_campaign_of(rita, [june], [sena], name="Texts")
+    turns = [(f"第{n}题？", "是钙盐沉积。", "那呢？") for n in range(8)]
+    rows = [scene.plain_row("", n + 2, turns=said) for n, said in enumerate(turns)]
+    questions = scene.ask(campaign, *rows)
+    scene.propose(campaign, questions)
+    for question in questions:
+        scene.settle(question, june)
+        pick(question, by_user=sena, correction=Correction.objects.candidates(question)[0].pk)
+    return campaign
 
 
 @pytest.mark.slow
-def test_trl_takes_one_step_of_sft_and_of_dpo_on_a_tiny_glm(
+def test_trl_takes_the_rows_of_a_set_without_pictures_as_they_are(
+    text_only: Campaign, rita: User, tmp_path: Path
+) -> None:
+    pytest.importorskip("datasets", reason="the package datasets is not installed (make setup)")
+    folder = tmp_path / "trl"
+    export_training(text_only, folder, format="trl", by_user=rita, preferences=True)
+    losses = run(STEP, str(folder), "plain")
+    # Of a conversation the picked answer alone, without the question and the answer before it.
+    for said in losses.pop("learned"):  # type: ignore[attr-defined]
+        assert "乳腺密度为" in said
+        assert "题" not in said
+        assert "钙盐" not in said
+    assert set(losses) == {"sft", "dpo"}
+    assert all(0 < float(loss) < 20 for loss in losses.values())  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_trl_takes_one_step_on_a_set_with_pictures_once_a_language_models_texts_are_taken(
     done: Campaign, rita: User, tmp_path: Path
 ) -> None:
     pytest.importorskip("datasets", reason="the package datasets is not installed (make setup)")
     folder = tmp_path / "trl"
     export_training(done, folder, format="trl", by_user=rita, preferences=True)
-    losses = run(STEP, str(folder))
+    losses = run(STEP, str(folder), "pictured")
+    losses.pop("learned")
     assert set(losses) == {"sft", "dpo"}
     assert all(0 < float(loss) < 20 for loss in losses.values())  # type: ignore[arg-type]

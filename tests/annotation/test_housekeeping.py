@@ -10,9 +10,9 @@ from django.utils import timezone
 from annotation.forms import KIND_LABELS
 from annotation.models import Campaign, Correction, Question, QuestionUpload, StatedFacts
 from annotation.services import stated_facts, uploads
-from annotation.services.campaigns import PROPOSER_KINDS
 from annotation.services.picks import pick
-from annotation.statistics import quality, support
+from annotation.services.proposer_specs import PROPOSER_KINDS
+from annotation.statistics import pick_rates, quality, support
 from mammo.accounts.models import AuditEvent, User
 from mammo.jobs import chores, reaper
 from tests.annotation import scene
@@ -90,7 +90,8 @@ def test_the_page_of_quality_reads_no_text(
     for figure in (
         quality.by_system,
         quality.distance_by_tag,
-        quality.picks_by_place,
+        pick_rates.by_index,
+        pick_rates.by_place,
         quality.junior_agreement,
         quality.senior_agreement,
         support.support_of_proposals,

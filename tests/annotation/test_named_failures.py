@@ -51,7 +51,7 @@ def test_label_studio_4190_a_lapsed_lock_never_keeps_a_queue_empty(
 
 
 def test_cvat_7996_a_draft_outlives_lease_reassignment_and_return(
-    light: Campaign, june: User, jack: User, rita: User
+    light: Campaign, june: User, jack: User, sena: User, rita: User
 ) -> None:
     (question,) = scene.proposed(light, 1)
     assign(question, june, "correct", by_user=rita)
@@ -67,6 +67,39 @@ def test_cvat_7996_a_draft_outlives_lease_reassignment_and_return(
     reassign(question, june, jack, "correct", by_user=rita)
     assert Draft.objects.get(user=june).content == {"items": {"a": "三小时的工作"}}
     assert Lease.objects.get().user == jack
+    scene.settle(question, jack)
+    return_to_juniors(question, by_user=sena, reason="没有说明复查时间")
+    assert Draft.objects.get(user=june).content == {"items": {"a": "三小时的工作"}}
+
+
+def test_cvat_7996_small_edits_of_a_senior_outlive_the_return_by_another(
+    rita: User, june: User, sena: User, sol: User
+) -> None:
+    campaign = scene.open_campaign_of(rita, [june], [sena, sol], senior_overlap=2)
+    (question,) = scene.proposed(campaign, 1)
+    scene.settle(question, june)
+    client = Client()
+    client.force_login(sol)
+    page = reverse("annotation:pick", args=[question.pk])
+    assert client.get(page).status_code == 200
+    first, *others = Correction.objects.candidates(question)
+    edited = f"{first.text}（三小时的工作）"
+    texts = {f"text-{first.pk}": edited, **{f"text-{row.pk}": row.text for row in others}}
+    draft = reverse("annotation:pick-draft", args=[question.pk])
+    assert client.post(draft, {"draft_version": "0", **texts}, HTTP_HX_REQUEST="true").status_code == 200
+    assert "What you had edited" not in client.get(page).content.decode()
+    return_to_juniors(question, by_user=sena, reason="没有说明复查时间")
+    question.refresh_from_db()
+    scene.settle(question, june)
+    # The new round has other answers: each save of its page brings their texts alone.
+    texts = {f"text-{row.pk}": row.text for row in Correction.objects.candidates(question)}
+    for version in ("1", "2"):
+        shown = client.get(page).content.decode()
+        assert "What you had edited" in shown
+        assert edited in shown
+        sent = {"draft_version": version, "reason": f"第{version}次", **texts}
+        assert client.post(draft, sent, HTTP_HX_REQUEST="true").status_code == 200
+    assert Draft.objects.get(user=sol).content["earlier"] == [edited]
 
 
 def test_rse_grand_challenge_4289_half_saved_is_never_counted_as_done(light: Campaign, june: User) -> None:

@@ -9,6 +9,7 @@ from django.utils import translation
 from annotation.models import Campaign, Proposal, Question
 from annotation.services import proposals
 from annotation.services.campaigns import change_proposer, close_campaign, create_campaign
+from annotation.services.corrections import CorrectionItem, submit_corrections
 from annotation.statistics import progress
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
@@ -26,8 +27,27 @@ def test_proposals_carry_their_provenance(campaign: Campaign) -> None:
     first = found[0]
     assert (first.system, first.system_kind, first.revision) == ("tiny GLM", "transformers", "b" * 64)
     assert (first.seed, first.prompt_sha256, first.context) == (1000, "a" * 64, "none")
-    assert first.parameters == {"temperature": 0.9}
+    assert first.parameters == {"temperature": 0.9, "most_draws": 12, "draws": 1}
     assert first.raw.endswith("<|user|>")
+
+
+def test_control_characters_of_a_model_stay_in_its_raw_answer(campaign: Campaign, june: User) -> None:
+    (question,) = scene.ask(campaign)
+    scene.propose(
+        campaign, [question], ("\x00密度\x1b为C类。\r\n\x07", "\x85第二个。\x7f", "\u3000第三个。\r")
+    )
+    rows = list(Proposal.objects.current(question))
+    assert [row.text for row in rows] == ["密度为C类。", "第二个。", "第三个。"]
+    assert str(rows[0].raw).startswith("\x00密度\x1b为C类。")
+    unchanged = [CorrectionItem(proposal=row.pk, text=row.text, no_change=True) for row in rows]
+    submit_corrections(question, by_user=june, items=unchanged)
+
+
+def test_control_characters_alone_are_no_answer(campaign: Campaign) -> None:
+    (question,) = scene.ask(campaign)
+    scene.propose(campaign, [question], ("一。", "二。", "\x00\x1b"))
+    assert question.stage == Question.Stage.NEW
+    assert not Proposal.objects.exists()
 
 
 def test_asking_twice_gives_one_job(campaign: Campaign) -> None:
@@ -58,6 +78,16 @@ def test_too_few_answers_leave_the_question_waiting(campaign: Campaign) -> None:
     assert counts["incomplete"] == 1
     assert question.stage == Question.Stage.NEW
     assert not Proposal.objects.exists()
+
+
+def test_an_answer_that_could_not_be_made_distinct_is_stored_as_such(campaign: Campaign) -> None:
+    (question,) = scene.ask(campaign)
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    first, second, third = scene.answer_rows(question)
+    proposals.ingest(job, [first, second, {**third, "text": first["text"], "distinct": False}])
+    stored = Proposal.objects.current(question).values_list("index", "is_distinct")
+    assert dict(stored) == {0: True, 1: True, 2: False}
 
 
 def test_an_answer_to_another_campaigns_question_is_refused(
@@ -98,11 +128,17 @@ def test_the_proposer_reads_what_the_campaign_says(
     assert slots == (["RCC", "LCC", "RMLO", "LMLO"] if context == "images" else [])
 
 
-def test_the_request_names_system_number_and_seed(campaign: Campaign) -> None:
+def test_the_request_names_system_number_parameters_and_seed(campaign: Campaign, rita: User) -> None:
+    parameters = {"temperature": 0.7, "top_p": 0.8, "max_new_tokens": 99, "most_draws": 4}
+    change_proposer(campaign, by_user=rita, proposer=campaign.proposer, parameters=parameters)
     scene.ask(campaign)
     job = proposals.queue_proposals(campaign, by_user=None)
     assert job is not None
     request = proposals.build_request(job)
+    assert request["parameters"] == {"temperature": 0.7, "top_p": 0.8, "max_new_tokens": 99}
+    assert request["most_draws"] == 4
+    with pytest.raises(WrongStateError, match="Proposals are being made"):
+        change_proposer(campaign, by_user=rita, proposer=campaign.proposer)
     assert request["systems"] == [
         {
             "key": "proposer",

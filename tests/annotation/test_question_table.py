@@ -1,12 +1,13 @@
 """Tables of questions: what is taken and what is refused, by name."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from annotation.question_table import language_of, read_question_table
+from annotation.question_table import QuestionRow, language_of, read_question_table
 from mammo.core.errors import UserError
 
 HEADER = "patient,accession,language,turns,source,consent\n"
@@ -26,19 +27,21 @@ def test_csv_with_several_turns(tmp_path: Path) -> None:
 
 
 def test_jsonl_with_text(tmp_path: Path) -> None:
-    line = {"text": "What is density?", "source": "tablet"}
+    line = {"text": "What is density?", "source": "tablet", "pool": " night "}
     (found,) = read_question_table(written(tmp_path, json.dumps(line) + "\n", "q.jsonl"))
     assert found.turns == ("What is density?",)
+    assert found.pool == "night"
+    assert QuestionRow.from_json(json.loads(json.dumps(asdict(found)))) == found
     assert (found.language, found.patient, found.accession) == ("en", "", "")
 
 
 def test_xlsx_keeps_numbers_as_text(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    book.active.append(["patient", "accession", "text", "source"])
-    book.active.append([1001, 77, "什么是钙化？", "ward"])
+    book.active.append(["patient", "accession", "text", "source", "pool"])
+    book.active.append([1001, 77, "什么是钙化？", "ward", "夜班"])
     book.save(tmp_path / "q.xlsx")
     (found,) = read_question_table(tmp_path / "q.xlsx")
-    assert (found.patient, found.accession, found.language) == ("1001", "77", "zh")
+    assert (found.patient, found.accession, found.language, found.pool) == ("1001", "77", "zh", "夜班")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,7 @@ def test_xlsx_keeps_numbers_as_text(tmp_path: Path) -> None:
         ("text,source\n,ward\n", "row 2: the question is empty"),
         ("text,source\nx,\n", "row 2: source is empty"),
         ("text,language,source\nx,fr,ward\n", "row 2: language 'fr'"),
+        (f"text,source,pool\nx,ward,{'p' * 41}\n", "row 2: pool is longer than 40"),
         ("text,source\nx,ward,extra\n", "line 2: more cells"),
         ('turns,source\n"[""a"", ""b""]",ward\n', "row 2: 2 turns"),
         ("turns,source\nnot json,ward\n", "row 2: turns is not a JSON list"),
@@ -72,6 +76,11 @@ def test_a_missing_file_and_an_unknown_kind_are_refused(tmp_path: Path) -> None:
         read_question_table(written(tmp_path, "x", "q.txt"))
     with pytest.raises(UserError, match="not a readable XLSX"):
         read_question_table(written(tmp_path, "x", "q.xlsx"))
+
+
+def test_a_trials_table_knows_no_pool(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown column 'pool'"):
+        read_question_table(written(tmp_path, "text,source,pool\nx,ward,night\n"), dialogues=True)
 
 
 def test_chinese_with_english_terms_is_chinese() -> None:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from annotation.text_safety import StudyFacts, WarningKind, kinds_of, warnings_in
 
@@ -33,6 +34,25 @@ def test_sentences_get_their_warnings_and_no_other(language: str) -> None:
         if row["language"] == language and (kinds := found(row)) != sorted(row["kinds"])
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "right breast BI-RADS 1 · left breast BI-RADS 2 · overall BI-RADS 2"),
+        ("zh-hans", "右乳 BI-RADS 1 · 左乳 BI-RADS 2 · 总体 BI-RADS 2"),
+    ],
+)
+@pytest.mark.parametrize("answer", ["您的结果是BI-RADS 1类。", "Your mammogram is BI-RADS 1."])
+def test_a_category_of_one_side_for_the_whole_is_warned_about_with_the_sides(
+    answer: str, language: str, said: str
+) -> None:
+    facts = StudyFacts(birads_right="1", birads_left="2", birads_overall="2")
+    with translation.override(language):
+        (warned,) = warnings_in(answer, facts)
+        assert said in warned.message
+    assert warned.kind == WarningKind.CATEGORY
+    assert "BI-RADS 1" in warned.words
 
 
 def test_the_documents_name_the_size_of_the_list() -> None:

@@ -9,12 +9,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Campaign, Correction, Draft, Lease, Pick, Question
+from annotation.models import Campaign, CampaignMember, Correction, Draft, Lease, Pick, Question
+from annotation.presentation import candidate_cards
 from annotation.services import leases
+from annotation.services.assignments import unassign
+from annotation.services.campaigns import remove_member
 from annotation.services.collisions import TakenError
 from annotation.services.corrections import submit_corrections
 from annotation.services.drafts import save_draft
 from annotation.services.picks import pick
+from annotation.services.pools import set_question_pool
 from mammo.accounts.models import User
 from mammo.core.errors import WrongStateError
 from tests.annotation import scene
@@ -81,12 +85,77 @@ def test_two_juniors_on_one_question_get_both_texts(lapsed: Question, june: User
     assert set(Correction.objects.values_list("by_user__username", flat=True)) == {"jack"}
 
 
+def test_whose_half_hour_is_over_is_told_and_can_take_the_question_up_again(
+    lapsed: Question, june: User, jack: User
+) -> None:
+    kept = send(lapsed, june, OURS, "draft")
+    assert kept.status_code == 200
+    assert "Somebody else works on this question now" in kept.content.decode()
+    mine, url = browser(june), reverse("annotation:correct", args=[lapsed.pk])
+    opened = mine.get(url)
+    assert opened.status_code == 409
+    assert "What you wrote is kept as your draft" in opened.content.decode()
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))  # Jack's half hour
+    assert mine.post(reverse("annotation:correct-next")).headers["Location"] == url
+    assert OURS in mine.get(url).content.decode()
+    again = send(lapsed, june, f"{OURS}又一句。", "draft", version=1)
+    assert "Somebody else works" not in again.content.decode()
+    assert send(lapsed, june, f"{OURS}又一句。", version=2).status_code == 204
+    assert set(Correction.objects.values_list("by_user__username", flat=True)) == {"june"}
+
+
 def test_what_she_saved_before_is_still_hers(lapsed: Question, june: User, jack: User) -> None:
-    save_draft(lapsed, by_user=june, purpose="correct", content={"items": {}}, expected_version=0)
+    url = reverse("annotation:correct", args=[lapsed.pk])
+    assert send(lapsed, june, OURS, "draft").status_code == 200
+    kept = Draft.objects.get(user=june).content
+    held = browser(june).get(url)
+    assert held.status_code == 409
     scene.settle(lapsed, jack)
+    for page in (held, browser(june).get(url)):
+        body = page.content.decode()
+        assert "What you had written" in body
+        assert OURS in body
+    assert "What you had written" not in browser(jack).get(url).content.decode()
     with pytest.raises(TakenError, match="finished"):
         save_draft(lapsed, by_user=june, purpose="correct", content={"items": {"x": 1}}, expected_version=1)
-    assert Draft.objects.get(user=june).content == {"items": {}}
+    assert Draft.objects.get(user=june).content == kept
+
+
+def test_who_was_taken_out_while_typing_is_told_so(lapsed: Question, jack: User, rita: User) -> None:
+    page = browser(jack).get(reverse("annotation:correct", args=[lapsed.pk])).content.decode()
+    assert 'data-text-gone="Not saved: you no longer work on this question.' in page
+    assert send(lapsed, jack, THEIRS, "draft").status_code == 200
+    remove_member(CampaignMember.objects.get(user=jack), by_user=rita)
+    assert send(lapsed, jack, f"{THEIRS}又一句。", "draft", version=1).status_code == 404
+    assert THEIRS in str(Draft.objects.get(user=jack).content)
+
+
+def test_who_types_in_a_question_that_went_to_another_pool_is_told_so(
+    lapsed: Question, june: User, jack: User, rita: User
+) -> None:
+    assert send(lapsed, june, OURS, "draft").status_code == 200
+    unassign(lapsed, jack, "correct", by_user=rita)
+    set_question_pool(Question.objects.get(pk=lapsed.pk), "north wing", by_user=rita)
+    assert send(lapsed, june, f"{OURS}又一句。", "draft", version=1).status_code == 404
+    assert OURS in str(Draft.objects.get(user=june).content)
+
+
+def test_what_a_senior_had_written_is_hers_when_another_one_chose(
+    waiting: Question, sena: User, sol: User
+) -> None:
+    first, *_others = Correction.objects.candidates(waiting)
+    url = reverse("annotation:pick", args=[waiting.pk])
+    assert browser(sena).get(url).status_code == 200
+    typed = {"draft_version": "0", "correction": str(first.pk), "written": OURS}
+    saved = browser(sena).post(reverse("annotation:pick-draft", args=[waiting.pk]), typed)
+    assert saved.status_code == 200
+    Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    pick(waiting, by_user=sol, correction=first.pk)
+    page = browser(sena).get(url).content.decode()
+    assert "What you had written" in page
+    assert OURS in page
+    letter = next(card.letter for card in candidate_cards(waiting, sena) if card.id == first.pk)
+    assert f"Chosen: {letter}" in page
 
 
 def test_two_seniors_on_one_question_get_both_texts(

@@ -12,7 +12,9 @@ from annotation.models import Campaign, Question, QuestionUpload
 from annotation.services.uploads import confirm_upload, discard_upload, open_upload, read_upload
 from mammo.accounts.models import AuditEvent, Membership, Site, User
 from mammo.accounts.services import create_account
+from mammo.archive.services import erase_patient, request_erasure
 from mammo.core.errors import NotAllowedError, WrongStateError
+from tests.annotation.scene import patient_with_study
 
 WORDS = "我是张三，要复查吗？"
 
@@ -112,3 +114,19 @@ def test_the_interface_lists_a_table_to_the_same_people(upload: QuestionUpload, 
     for role in ("researcher", "admin", "junior", "auditor"):
         other = person(campaign.site, f"an-{role}", role)
         assert not QuestionUpload.objects.visible_to(other).exists(), role
+
+
+def test_an_erasure_drops_her_rows_of_tables_that_wait(campaign: Campaign, rita: User, site: Site) -> None:
+    """By her number, or by that of her study alone; a table of hers alone goes whole."""
+    hers = patient_with_study(site).patient
+    rows = "patient,accession,text,source\n"
+    mixed = rows + "P001,,hers 1,ward\n,A001,hers 2,ward\nP002,,not hers,ward\n,,nobody's,ward\n"
+    uploads = [
+        read_upload(campaign, SimpleUploadedFile("q.csv", table.encode()), by_user=rita)
+        for table in (mixed, rows + "P001,A001,hers 3,ward\n", rows + "P003,,not hers either,ward\n")
+    ]
+    dana, adam = person(site, "dana", "data_manager"), person(site, "adam", "admin")
+    erasure = erase_patient(request_erasure(hers, reason="withdrew", by_user=dana), by_user=adam)
+    assert erasure.destroyed["question_rows"] == 3
+    kept = {upload.pk: [row["turns"] for row in upload.rows] for upload in QuestionUpload.objects.all()}
+    assert kept == {uploads[0].pk: [["not hers"], ["nobody's"]], uploads[2].pk: [["not hers either"]]}

@@ -1,11 +1,14 @@
 """Pages: who sees what, one row per wish, and 409 with both texts."""
 
+import re
 import uuid
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotation.models import Campaign, Correction, Draft, Lease, Pick, Question, Return
 from mammo.accounts.models import User
@@ -56,12 +59,30 @@ def test_next_leads_to_the_held_question_and_then_to_nothing(
 
 
 def test_the_page_shows_the_case_and_every_proposal(question: Question, june: User) -> None:
+    study = question.study
+    assert study is not None
+    study.date, study.symptom, study.history = date(2026, 3, 9), "右乳肿块", "母亲患乳腺癌"
+    study.save()
+    earlier = scene.patient_with_study(study.site, "P001", "A000", density="B")
+    earlier.date = date(2025, 2, 1)
+    earlier.save()
     body = signed_in(june).get(reverse("annotation:correct", args=[question.pk])).content.decode()
     for text in (*scene.ANSWERS, "52", "体检", "右乳结节，BI-RADS 4A类，建议活检。"):
         assert text in body
     assert "张三" not in body
     assert reverse("archive:viewer", args=[question.study_id]) in body
     assert "tiny GLM" not in body
+    strip = body.split('<dl class="facts"')[1].split("</dl>")[0]
+    assert dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", strip)) == {
+        "Age": "52",
+        "Density": "C",
+        "BI-RADS right": "4A",
+        "BI-RADS left": "2",
+        "Prior": "2025-02-01: B, right 4A, left 2",
+        "Symptom": "右乳肿块",
+        "Indication": "体检",
+        "History": "母亲患乳腺癌",
+    }
 
 
 def test_unknown_and_forbidden_questions_are_the_same_404(
@@ -275,3 +296,56 @@ def test_a_worklist_counts_what_it_shows(rita: User, june: User, sena: User) -> 
     client.post(reverse("annotation:correct-next"))
     shown = client.get(reverse("annotation:correct-list")).context
     assert (len(shown["mine"]), len(shown["waiting"]), shown["waiting_count"]) == (1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("language", "nothing", "saved"),
+    [("en", "Nothing to save yet", "Saved"), ("zh-hans", "尚无需要保存的内容", "已保存")],
+)
+def test_whether_anything_is_saved_is_said_before_and_after_the_first_draft(
+    corrected: Question, sena: User, language: str, nothing: str, saved: str
+) -> None:
+    client, url = signed_in(sena), reverse("annotation:pick", args=[corrected.pk])
+    client.cookies["django_language"] = language
+    state = re.compile(r"<span data-save-state[^>]*>([^<]*)</span>")
+    assert state.findall(client.get(url).content.decode()) == [nothing]
+    client.post(reverse("annotation:pick-draft", args=[corrected.pk]), pick_form(corrected), **HTMX)
+    at = timezone.localtime(Draft.objects.get().updated_at)
+    (said,) = state.findall(client.get(url).content.decode())
+    assert said == f"{saved} {at:%H:%M}"
+    Draft.objects.update(updated_at=at - timedelta(days=2))
+    (said,) = state.findall(client.get(url).content.decode())
+    assert said == f"{saved} {at - timedelta(days=2):%Y-%m-%d %H:%M}"
+
+
+def test_the_seconds_that_pages_counted_are_kept(question: Question, june: User, sena: User) -> None:
+    sent = form_of(question, active_seconds="90")
+    signed_in(june).post(reverse("annotation:correct-submit", args=[question.pk]), sent, **HTMX)
+    assert [row.active_seconds for row in Correction.objects.all()] == [30, 30, 30]
+    question.refresh_from_db()
+    sent = pick_form(question, active_seconds="41")
+    signed_in(sena).post(reverse("annotation:pick-submit", args=[question.pk]), sent, **HTMX)
+    assert Pick.objects.get().active_seconds == 41
+
+
+@pytest.mark.parametrize("counted", ["-5", "nan", "soon", "1e999", ""])
+def test_seconds_that_no_page_counts_are_none(question: Question, june: User, counted: str) -> None:
+    sent = form_of(question, active_seconds=counted)
+    signed_in(june).post(reverse("annotation:correct-submit", args=[question.pk]), sent, **HTMX)
+    assert {row.active_seconds for row in Correction.objects.all()} == {0}
+
+
+def test_safety_warnings_open_only_after_the_pick(question: Question, june: User, sena: User) -> None:
+    sent = form_of(question)
+    first = next(name for name in sent if name.startswith("text-"))
+    sent[first] = "您得了乳腺癌。"
+    signed_in(june).post(reverse("annotation:correct-submit", args=[question.pk]), sent, **HTMX)
+    assert Correction.objects.filter(warnings=["diagnosis"]).count() == 1
+    question.refresh_from_db()
+    client, url = signed_in(sena), reverse("annotation:pick", args=[question.pk])
+    warning, before = "states a diagnosis that images alone", client.get(url).content.decode()
+    assert "您得了乳腺癌。" in before
+    assert warning not in before
+    assert "warned" not in before
+    client.post(reverse("annotation:pick-submit", args=[question.pk]), pick_form(question), **HTMX)
+    assert warning in client.get(url).content.decode()

@@ -7,18 +7,22 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from annotation.holders import forget
 from annotation.models import Campaign, Comment, Correction, Draft, Flag, Lease, Question
 from annotation.services import leases
 from annotation.services.corrections import CorrectionItem, submit_corrections
-from annotation.services.drafts import save_draft
 from annotation.services.export import export_training, queue_export
 from annotation.services.picks import pick
 from annotation.services.remarks import flag, settle_flag
 from annotation.services.withdrawals import withdraw
 from mammo.accounts.models import AuditEvent, User
+from mammo.archive.models import Patient, Study
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from tests.annotation import scene
+from tests.annotation.test_two_people import send
+from tests.annotation.test_views import signed_in
 
 
 @pytest.fixture
@@ -61,13 +65,54 @@ def test_a_withdrawn_question_waits_for_nobody_and_is_in_no_training_set(
 def test_taking_out_frees_the_seat_and_keeps_the_draft(campaign: Campaign, june: User, rita: User) -> None:
     (question,) = scene.proposed(campaign, 1)
     leases.hold(question, by_user=june, purpose="correct")
-    save_draft(question, by_user=june, purpose="correct", content={"items": {}}, expected_version=0)
+    assert send(question, june, "请半年后复查。", "draft").status_code == 200
     withdraw(question, "同意书有疑问", by_user=rita)
     assert not Lease.objects.exists()
     assert Draft.objects.filter(user=june).exists()
     assert leases.next_question(by_user=june, purpose="correct") is None
     with pytest.raises(WrongStateError):
         scene.settle(question, june)
+    page = signed_in(june).get(reverse("annotation:correct", args=[question.pk])).content.decode()
+    assert "What you had written" in page
+    assert "请半年后复查。" in page
+
+
+def test_what_is_typed_when_it_is_taken_out_is_kept(campaign: Campaign, june: User, rita: User) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    assert send(question, june, "请半年后复查。", "draft").status_code == 200
+    withdraw(question, "同意书有疑问", by_user=rita)
+    refused = send(question, june, "请一年后复查。", "draft", version=1)
+    assert refused.status_code == 409
+    assert "What you wrote is kept as your draft" in refused.content.decode()
+    assert "请一年后复查。" in str(Draft.objects.get(user=june).content)
+    assert not Lease.objects.exists()
+
+
+def test_the_interface_keeps_it_too(campaign: Campaign, june: User, rita: User) -> None:
+    (question,) = scene.proposed(campaign, 1)
+    withdraw(question, "同意书有疑问", by_user=rita)
+    proposal = question.proposals.earliest("index")
+    items = {str(proposal.pk): {"text": "请半年后复查。"}}
+    refused = signed_in(june).post(
+        f"/api/v1/questions/{question.pk}/correct/draft/",
+        {"version": 0, "items": items},
+        "application/json",
+        HTTP_IDEMPOTENCY_KEY=str(uuid.uuid4()),
+    )
+    assert refused.status_code == 409, refused.content
+    assert "请半年后复查。" in str(Draft.objects.get(user=june).content)
+
+
+def test_nothing_is_kept_any_more_of_a_patient_who_withdrew(
+    campaign: Campaign, study: Study, june: User
+) -> None:
+    (question,) = scene.ask(campaign)
+    scene.propose(campaign, [question])
+    assert send(question, june, "请半年后复查。", "draft").status_code == 200
+    forget(study.patient)
+    Patient.objects.update(erased_at=timezone.now())
+    assert send(question, june, "请一年后复查。", "draft").status_code == 409
+    assert not Draft.objects.exists()
 
 
 def test_only_a_researcher_takes_out_and_says_why(campaign: Campaign, june: User, rita: User) -> None:

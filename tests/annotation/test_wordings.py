@@ -68,6 +68,16 @@ def test_what_cleaning_missed_is_mended_by_the_person(question: Question, keeper
         correct_wording(question, ["又一次"], expected_version=1, by_user=keeper)
 
 
+@pytest.mark.parametrize("version", ["", "²", pytest.param("9" * 5000, id="5000 digits")])
+def test_a_version_that_no_page_sends_is_refused(
+    question: Question, keeper: User, client: Client, version: str
+) -> None:
+    client.force_login(keeper)
+    sent = {"turn": ["我的密度是多少？"], "version": version, "idempotency_key": str(uuid.uuid4())}
+    assert client.post(f"/annotation/wordings/{question.pk}/", sent).status_code == 400
+    assert Question.objects.get().cleaned_by is None
+
+
 def test_a_wording_that_changed_since_it_was_read_confirms_nothing(
     campaign: Campaign, question: Question, keeper: User
 ) -> None:

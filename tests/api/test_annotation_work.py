@@ -15,6 +15,7 @@ from annotation.models import (
     Campaign,
     Comment,
     Correction,
+    Draft,
     EndpointApproval,
     Flag,
     Notification,
@@ -26,6 +27,8 @@ from annotation.models import (
     TabletLink,
     TrainingExport,
 )
+from annotation.services.campaigns import change_instructions
+from annotation.services.withdrawals import withdraw
 from mammo.accounts.models import AuditEvent, User
 from tests.annotation import scene
 from tests.annotation.conftest import run_child  # noqa: F401  (a fixture)
@@ -80,12 +83,20 @@ def test_a_campaign_goes_from_a_table_to_a_training_set(
     june: User,
     jack: User,
     sena: User,
+    dana: User,
     caller: Caller,
     run_child: Any,  # noqa: F811
 ) -> None:
-    row = new_campaign(desk, site, due_on="2099-01-31")
+    row = new_campaign(desk, site, due_on="2099-01-31", parameters={"top_p": 0.9, "most_draws": 3}, seed=11)
     at = f"campaigns/{row['id']}"
-    settings = made(desk, f"{at}/settings", {"version": row["version"], "overlap": 1, "rank_all": False}, 200)
+    design = made(desk, f"{at}/proposer", {"proposer": SPEC, "seed": 12}, 200)
+    assert (design["parameters"], design["seed"]) == ({"top_p": 0.9, "most_draws": 3}, 12)
+    for wrong in ({"most_draws": 0}, {"warmth": 1}, {"top_p": 0}):
+        refused = post(desk, f"{at}/proposer", {"proposer": SPEC, "parameters": wrong})
+        assert refused.status_code == 400, wrong
+        assert next(iter(wrong)) in refused.content.decode()
+    version = desk.get(f"{V1}/{at}/settings/").json()["version"]
+    settings = made(desk, f"{at}/settings", {"version": version, "overlap": 1, "rank_all": False}, 200)
     texts = made(
         desk,
         f"{at}/texts/guideline",
@@ -101,18 +112,37 @@ def test_a_campaign_goes_from_a_table_to_a_training_set(
     upload = made(desk, f"{at}/uploads", {"name": "questions.csv", "content": table})
     assert upload["count"] == 3
     assert made(desk, f"uploads/{upload['id']}/confirm")["counts"]["imported"] == 3
-    one = {"turns": ["第一句？", "回答。", "再问一句？"], "source": "letter"}
-    assert made(desk, f"{at}/questions", one)["turns"] == [], "nobody has read the cleaned wording yet"
+    one = {"turns": ["第一句？", "回答。", "再问一句？"], "source": "letter", "pool": "night"}
+    asked = made(desk, f"{at}/questions", one)
+    assert asked["turns"] == [], "nobody has read the cleaned wording yet"
+    assert desk.get(f"{V1}/questions/{asked['id']}/holders/").json()["pool"] == "night"
+    assert made(desk, f"questions/{asked['id']}/pool", {"pool": ""}, 200)["pool"] == ""
     assert post(desk, f"{at}/questions", one).json()["code"] == "wrong_state", "the same question twice"
     assert made(desk, f"{at}/move", {"to": "open"}, 200)["state"] == "open"
     campaign = Campaign.objects.get(pk=row["id"])
     assert post(desk, f"{at}/propose").status_code == 409, "nobody has read the cleaned wordings yet"
-    scene.confirm_all(campaign)
+    keeper = caller(dana)
+    unread = keeper.get(f"{V1}/wordings/", {"campaign": row["id"], "is_unconfirmed": "true"}).json()[
+        "results"
+    ]
+    assert sorted(len(one["turns"]) for one in unread) == [1, 1, 1, 3]
+    mended, *others = unread
+    new = {"turns": [f"{turn}（已改）" for turn in mended["turns"]], "version": mended["version"]}
+    assert made(keeper, f"wordings/{mended['id']}/correct", new, 200)["confirmed_by"] == "dana"
+    seen = [{"question": one["id"], "version": one["version"]} for one in others]
+    body = {"site": site.code, "wordings": seen}
+    assert post(desk, "wordings/confirm", body).status_code == 404
+    stale = [*seen, {"question": mended["id"], "version": mended["version"]}]
+    assert post(keeper, "wordings/confirm", {**body, "wordings": stale}).status_code == 409
+    assert made(keeper, "wordings/confirm", body, 200) == {"confirmed": 3}
     assert made(desk, f"{at}/propose")["kind"] == "annotation.propose"
     scene.propose(campaign, list(campaign.questions.order_by("position")))
     shares = made(desk, f"{at}/share-out", {"purpose": "correct", "people": ["june"], "most": 2}, 200)
     assert shares == {"assigned": {"june": 2}}
     _correct_and_pick_all(caller(june), caller(sena), campaign)
+    refused = post(desk, f"{at}/exports", {"format": "trl", "images": "packed"})
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["images"])
+    assert "--" not in refused.content.decode()
     assert made(desk, f"{at}/exports", {"format": "trl", "preferences": True})["kind"] == "annotation.export"
     run_child("annotation.export")
     export = TrainingExport.objects.get()
@@ -125,7 +155,11 @@ def test_a_campaign_goes_from_a_table_to_a_training_set(
     assert {one["user"]: one["picked"] for one in progress["people"]}["sena"] == 4
     quality = desk.get(f"{V1}/{at}/quality/").json()
     assert quality["systems"][0]["proposals"] == 12
-    assert sum(quality["picks_by_place"].values()) == 4
+    assert quality["systems"][0]["repeated"] == 0
+    for rates in (quality["picks_by_index"], quality["picks_by_place"]):
+        assert [rate["position"] for rate in rates] == [1, 2, 3]
+        assert sum(rate["picked"] for rate in rates) == 4
+        assert all(rate["low"] <= rate["share"] == rate["picked"] / 4 <= rate["high"] for rate in rates)
     history = desk.get(f"{V1}/questions/{campaign.questions.first().pk}/history/").json()["events"]  # type: ignore[union-attr]
     assert {"asked", "proposed", "corrected", "picked"} <= {event["kind"] for event in history}
 
@@ -166,6 +200,21 @@ def test_a_draft_is_kept_and_never_overwritten(spring: Campaign, june: User, cal
     page = Client()
     page.force_login(june)
     assert "第一稿" in page.get(f"/annotation/correct/{question.pk}/").content.decode()
+
+
+def test_a_repeated_draft_of_a_withdrawn_question_is_answered_as_the_first(
+    spring: Campaign, rita: User, june: User, caller: Caller
+) -> None:
+    client, question, key = caller(june), spring.questions.get(), uuid.uuid4()
+    at = f"questions/{question.pk}/correct/draft"
+    item = str(question.proposals.first().pk)  # type: ignore[union-attr]
+    withdraw(question, "拼写", by_user=rita)
+    body = {"version": 0, "items": {item: {"text": "第一稿"}}}
+    first, second = (post(client, at, body, key) for _repeated in range(2))
+    assert (first.status_code, first.json()) == (second.status_code, second.json())
+    assert first.status_code == 409
+    assert "kept as your draft" in first.content.decode()
+    assert Draft.objects.get(question=question).content["items"][item]["text"] == "第一稿"
 
 
 def test_what_another_person_wrote_comes_back_with_409(
@@ -212,7 +261,7 @@ def test_a_question_goes_from_hand_to_hand(spring: Campaign, june: User, jack: U
     assert made(desk, at, {"purpose": "correct", "to": "june"}, 200)["holders"][0]["user"] == "june"
     moved = made(desk, at, {"purpose": "correct", "from": "june", "to": "jack"}, 200)["holders"]
     assert [(one["user"], one["expires_at"]) for one in moved] == [("jack", None)]
-    assert made(desk, at, {"purpose": "correct", "from": "jack"}, 200) == {"holders": []}
+    assert made(desk, at, {"purpose": "correct", "from": "jack"}, 200)["holders"] == []
     assert post(desk, at, {"purpose": "correct"}).status_code == 400
 
 
@@ -240,6 +289,12 @@ def test_two_seniors_differ_and_a_third_decides(
     assert {one["is_written"] for one in task["disputed"]} == {True, False}
     assert "sol" not in str(task)
     chosen = next(one["id"] for one in task["disputed"] if one["is_written"])
+    draft = {"version": 0, "chosen": chosen, "reason": "更完整"}
+    assert made(client, f"{where}/adjudicate/draft", draft, 200)["version"] == 1
+    older = draft | {"reason": "更短"}
+    assert post(client, f"{where}/adjudicate/draft", older).status_code == 409, "an older page"
+    assert made(client, f"{where}/adjudicate/draft", draft, 200)["version"] == 1, "the same words again"
+    assert client.get(f"{V1}/{where}/adjudicate/draft/").json()["content"]["reason"] == "更完整"
     made(client, f"{where}/adjudicate", {"chosen": chosen, "reason": "更完整"})
     question.refresh_from_db()
     assert question.stage == Question.Stage.PICKED
@@ -254,6 +309,10 @@ def test_none_acceptable_goes_back(spring: Campaign, june: User, sena: User, cal
     assert (back["stage"], back["round"]) == ("proposed", 2)
     waiting = caller(june).get(f"{V1}/questions/", {"is_returned": "true"}).json()["results"]
     assert [row["id"] for row in waiting] == [str(question.pk)]
+    task = caller(june).get(f"{V1}/questions/{question.pk}/correct/").json()
+    reason = {"round": 1, "reason_codes": ["incomplete"], "reason": "没有说明复查时间"}
+    assert task["returns"] == [reason]
+    assert "sena" not in str(task).lower()
 
 
 def test_practice_comes_first_and_shows_its_solution_afterwards(
@@ -261,7 +320,7 @@ def test_practice_comes_first_and_shows_its_solution_afterwards(
 ) -> None:
     row = new_campaign(desk, site, practice_required=True)
     at = f"campaigns/{row['id']}"
-    for name, purpose in (("june", "correct"), ("sena", "pick")):
+    for name, purpose in (("june", "correct"), ("sena", "pick"), ("sena", "adjudicate")):
         made(desk, f"{at}/members", {"user": name, "purpose": purpose}, 200)
     answers = [
         {"text": "肯定不是癌。", "tags": ["unsafe_advice"], "reference": "需要活检。"},
@@ -274,13 +333,25 @@ def test_practice_comes_first_and_shows_its_solution_afterwards(
     shown = junior.get(f"{V1}/{at}/practise/correct/").json()
     assert shown["example"]["answers"] == ["肯定不是癌。", "请活检。"]
     assert "unsafe_advice" not in str(shown)
-    sent = {"item": shown["example"]["id"], "tags": {"0": ["unsafe_advice"]}}
+    nowhere = "9" * 5000
+    sent = {
+        "item": shown["example"]["id"],
+        "tags": {"0": ["unsafe_advice"], nowhere: ["language"]},
+        "texts": {nowhere: "x"},
+    }
     done = made(junior, f"{at}/practise/correct", sent)
     assert (done["right"], done["possible"], done["expected"]["best"]) == (2, 2, 1)
     assert post(junior, f"{at}/practise/correct", sent).status_code == 409, "the first try stands"
     assert senior.get(f"{V1}/{at}/practise/pick/").json()["example"]["answers"][0] == "需要活检。"
     assert post(junior, f"{at}/practice", item).status_code == 404
     assert post(desk, f"{at}/practice", item).status_code == 409
+    practice = desk.get(f"{V1}/{at}/practice/").json()
+    assert [one["question"] for one in practice["items"]] == ["是癌吗？"]
+    scores = {(one["user"], one["purpose"]): one for one in practice["scores"]}
+    assert set(scores) == {("june", "correct"), ("sena", "pick")}
+    assert [scores["june", "correct"][name] for name in ("done", "right", "possible")] == [1, 2, 2]
+    assert [scores["sena", "pick"][name] for name in ("done", "right", "possible")] == [0, 0, 0]
+    assert junior.get(f"{V1}/{at}/practice/").status_code == 404
 
 
 def test_an_endpoint_is_approved_by_another_person(
@@ -288,12 +359,31 @@ def test_an_endpoint_is_approved_by_another_person(
 ) -> None:
     later = (timezone.localdate() + timedelta(days=30)).isoformat()
     asked = {"site": site.code, "host": "llm.example.org", "country": "CN", "reason": "contract 7"}
-    row = made(desk, "endpoints", asked | {"expires_on": later})
+    assert post(desk, "endpoints", asked | {"expires_on": later, "most_tokens": 0}).status_code == 400
+    row = made(desk, "endpoints", asked | {"expires_on": later, "most_requests": 900})
     assert row["state"] == "asked"
+    budget = ("most_requests", "most_tokens", "spent_requests", "spent_tokens")
+    assert [row[name] for name in budget] == [900, None, 0, 0]
     assert post(desk, f"endpoints/{row['id']}/decide", {"do": "approve"}).status_code == 404
     assert made(caller(dana), f"endpoints/{row['id']}/decide", {"do": "approve"}, 200)["decided_by"] == "dana"
     assert made(desk, f"endpoints/{row['id']}/decide", {"do": "revoke"}, 200)["state"] == "revoked"
     assert EndpointApproval.objects.get().state == "revoked"
+
+
+def test_a_question_is_taken_out_of_its_campaign_once_and_by_its_researchers_alone(
+    spring: Campaign, june: User, otto: User, caller: Caller, desk: Client
+) -> None:
+    question, key = spring.questions.get(), uuid.uuid4()
+    path = f"questions/{question.pk}/withdraw"
+    for person in (june, otto):
+        assert post(caller(person), path, {"reason": "x"}).status_code == 404
+    assert post(desk, path, {"reason": " "}).status_code == 400
+    for _time in range(2):
+        assert post(desk, path, {"reason": "不属于本研究"}, key).json()["stage"] == "withdrawn"
+    assert post(desk, path, {"reason": "again"}).json()["code"] == "wrong_state"
+    assert Comment.objects.get(question=question).text == "不属于本研究"
+    assert AuditEvent.objects.filter(action="annotation.withdrawn").count() == 1
+    assert post(caller(june), "questions/next", {"purpose": "correct"}).json() == {"question": None}
 
 
 def test_an_invitation_is_told_once_and_a_table_can_be_thrown_away(desk: Client, site: Any) -> None:
@@ -333,4 +423,30 @@ def test_only_researchers_run_a_campaign(
             assert client.get(f"{V1}/{at}/{path}/").status_code == 404, path
     without = caller(spring.by_user, "read:annotation")
     assert post(without, f"{at}/move", {"to": "closed"}).json()["code"] == "missing_scope"
-    assert desk.get(f"{V1}/{at}/stuck/").json() == {"stuck": []}
+    assert desk.get(f"{V1}/{at}/stuck/").json() == {"stuck": [], "total": 0}
+
+
+def test_seconds_of_a_draft_and_the_instructions_that_were_shown_are_kept(
+    spring: Campaign, rita: User, june: User, caller: Caller
+) -> None:
+    client, question = caller(june), spring.questions.get()
+    numbers = []
+    for text in ("建议要写明时间。", "建议要写明时间和方法。"):
+        spring.refresh_from_db()
+        numbers.append(
+            change_instructions(spring, text, by_user=rita, expected_version=spring.version).number
+        )
+    at = f"questions/{question.pk}/correct"
+    keys = [str(pk) for pk in question.proposals.values_list("pk", flat=True)]
+    draft = {"version": 0, "items": {keys[0]: {"text": "第一稿"}}, "active_seconds": 40}
+    assert made(client, f"{at}/draft", draft, 200)["content"]["active_seconds"] == 40
+    task = client.get(f"{V1}/{at}/").json()
+    body = {
+        "items": [{"proposal": item["proposal"], "text": "核对过了。"} for item in task["items"]],
+        "revision": task["revision"],
+        "instruction_version": numbers[0],
+    }
+    refused = post(client, at, body | {"instruction_version": 9})
+    assert (refused.status_code, "instruction_version" in refused.content.decode()) == (400, True)
+    assert {row["text"] for row in made(client, at, body)} == {"核对过了。"}
+    assert {row.instruction_version for row in Correction.objects.all()} == {numbers[0]}

@@ -13,6 +13,7 @@ from evaluation.services.protocols import protocol_hash
 from evaluation.services.raters import consent
 from evaluation.services.trials import create_trial
 from mammo.accounts.models import AuditEvent, User
+from mammo.archive.cohorts import write_cohort
 from mammo.archive.models import Cohort
 from mammo.jobs import services as jobs
 from tests.api.conftest import Caller
@@ -47,7 +48,14 @@ def test_a_trial_goes_from_its_protocol_to_the_unblinded_table(
     protocol = made(
         client, "protocols", {"site": site.code, "title": "By program", "ethics_approval": "EC 1"}
     )
+    plan = {"version": protocol["version"], "title": "Mended", "alpha": 0.025}
+    mended = made(client, f"protocols/{protocol['id']}/change", plan)
+    assert (mended["title"], mended["alpha"], mended["ethics_approval"]) == ("Mended", 0.025, "EC 1")
+    assert send(client, f"protocols/{protocol['id']}/change", plan).status_code == 409
+    assert send(analyst, f"protocols/{protocol['id']}/change", plan).status_code == 404
     made(client, f"protocols/{protocol['id']}/freeze")
+    plan["version"] = client.get(f"{V1}/protocols/{protocol['id']}/").json()["version"]
+    assert "frozen" in send(client, f"protocols/{protocol['id']}/change", plan).json()["detail"]
     key, body = uuid.uuid4(), {"protocol": protocol["id"], "name": "By program", "order": "side_by_side"}
     trial = send(client, "trials", body, key).json()
     assert send(client, "trials", body, key).json()["id"] == trial["id"]
@@ -61,7 +69,7 @@ def test_a_trial_goes_from_its_protocol_to_the_unblinded_table(
     assert made(client, f"{at}/questions", {"campaign": str(campaign.pk)})["questions"] == 4
     for name in ("Ours", "Theirs"):
         rows = [{"question": str(n), "text": f"建议每年复查。（{name[0]}{n}）"} for n in range(1, 5)]
-        made(client, f"{at}/arms", {"name": name, "kind": "system", "answers": rows})
+        made(client, f"{at}/arms", {"name": name, "kind": "system", "answers": rows, "tables": [1, 3]})
     assert "authors" in send(client, f"{at}/arms", {"name": "Doctors", "kind": "human"}).json()["detail"]
     design = client.get(f"{V1}/{at}/design/").json()
     assert (design["arms"], design["unanswered"], design["obstacles"]) == (2, 0, ["There are no raters."])
@@ -78,6 +86,10 @@ def test_a_trial_goes_from_its_protocol_to_the_unblinded_table(
     assert {(one["done"], one["total"]) for one in done} == {(8, 8)}
     assert made(client, f"{at}/steps", {"step": "lock", "reason": "all forms"})["state"] == "locked"
     codes = {row["label"] for row in client.get(f"{V1}/{at}/tables/1/").json()["rows"]}
+    by_language = client.get(f"{V1}/{at}/tables/3/?by=language").json()["rows"]
+    assert {row["label"] for row in by_language} == {f"{code} · language zh" for code in codes}
+    assert client.get(f"{V1}/{at}/tables/3/?by=colour").status_code == 400
+    assert client.get(f"{V1}/{at}/tables/2/").status_code == 400
     assert codes == set(Arm.objects.filter(trial=row).values_list("code", flat=True))
     made(client, f"{at}/steps", {"step": "request_unblinding", "reason": "analysis done"})
     assert send(client, f"{at}/steps", {"step": "confirm_unblinding"}).status_code in (403, 409)
@@ -108,8 +120,7 @@ def test_a_reader_study_is_designed_and_opened(rita: User, june: User, sena: Use
     client, site = caller(rita), rita.sites_as("researcher").get()
     checkpoint = reading_scene.checkpoint_of(site)
     proven = reading_scene.proven_studies(site, checkpoint, 4)
-    cohort = Cohort.objects.create(site=site, name="Proven", by_user=rita)
-    cohort.studies.set(proven)
+    cohort = write_cohort(Cohort(site=site, name="Proven", by_user=rita), [study.pk for study in proven])
     body = {
         "protocol": str(scene.frozen_protocol(rita).pk),
         "checkpoint": str(checkpoint.pk),

@@ -50,7 +50,10 @@ def test_a_junior_corrects_through_the_interface(question: Question, june: User,
     waiting = client.get(f"{V1}/questions/", {"waiting_for": "correct"}).json()["results"]
     assert [row["id"] for row in waiting] == [str(question.pk)]
     task = client.get(f"{V1}/questions/{question.pk}/correct/").json()
-    assert set(task) == {"question", "study", "report", "items", "revision", "draft_version"}
+    told = {
+        "question", "study", "prior", "report", "report_waits", "items", "returns", "revision", "draft_version",
+    }  # fmt: skip
+    assert (set(task), task["returns"]) == (told, [])
     assert {*task["items"][0]} == {"letter", "proposal", "proposed", "text", "no_change", "error_tags"}
     assert "GLM" not in str(task)
     stored = send(client, f"questions/{question.pk}/correct", {"items": settled(task), "revision": 0})
@@ -131,6 +134,35 @@ def test_a_senior_picks_what_they_did_not_correct(
     assert Pick.objects.get().by_user == sena
     late = send(client, f"questions/{question.pk}/pick", body)
     assert (late.status_code, late.json()["code"]) == (409, "wrong_state")
+
+
+def test_what_was_hidden_opens_after_ones_own_choice_and_to_nobody_else(
+    question: Question, june: User, sena: User, sol: User, rita: User, otto: User, caller: Caller
+) -> None:
+    scene.settle(question, june)
+    address = f"{V1}/questions/{question.pk}/opened/"
+    client = caller(sena)
+    closed = client.get(address)
+    assert (closed.status_code, closed.json()["code"]) == (409, "wrong_state")
+    assert "GLM" not in closed.content.decode()
+    shown = client.get(f"{V1}/questions/{question.pk}/pick/").json()["candidates"]
+    chosen = shown[1]["correction"]
+    assert send(client, f"questions/{question.pk}/pick", {"correction": chosen}).status_code == 201
+    answers = client.get(address).json()["answers"]
+    assert [(one["letter"], one["text"]) for one in answers] == [
+        (one["letter"], one["text"]) for one in shown
+    ]
+    assert [one["is_picked"] for one in answers] == [False, True, False]
+    rows = {row.text: row for row in Correction.objects.select_related("proposal")}
+    assert {(one["text"], one["proposed"], one["no_change"]) for one in answers} == {
+        (text, row.proposal.text, row.no_change) for text, row in rows.items()
+    }
+    assert {tuple(one["tags"]) for one in answers if not one["no_change"]} == {("Wrong fact",)}
+    assert {one["system"] for one in answers} == {"tiny GLM"}
+    assert "june" not in str(answers).lower()
+    assert caller(sol).get(address).status_code == 409, "who did not choose reads no origin"
+    for person in (june, rita, otto):
+        assert caller(person).get(address).status_code == 404
 
 
 def test_tasks_of_others_do_not_exist(

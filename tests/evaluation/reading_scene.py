@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.models import ReaderStudy
+from evaluation.models import Reader, ReaderStudy
 from evaluation.services import reader_studies as services
 from evaluation.services.readings import consent_to_read
 from mammo.accounts.models import Site, User
@@ -52,7 +52,7 @@ def draft_study(rita: User, readers: Sequence[User], count: int = 8, **settings:
     checkpoint = checkpoint_of(site, name)
     study = services.create_reader_study(
         name,
-        protocol=scene.frozen_protocol(rita),
+        protocol=scene.frozen_protocol(rita, **settings.pop("protocol", {})),
         by_user=rita,
         checkpoint=checkpoint,
         seed=3,
@@ -67,8 +67,22 @@ def draft_study(rita: User, readers: Sequence[User], count: int = 8, **settings:
 def open_study(rita: User, readers: Sequence[User], count: int = 8, **settings: Any) -> ReaderStudy:
     """A reader study that is open; every reader has agreed to its conditions."""
     study = draft_study(rita, readers, count, **settings)
+    opened(study, rita)
+    return ReaderStudy.objects.get(pk=study.pk)
+
+
+def resealed(study: ReaderStudy, **changes: Any) -> ReaderStudy:
+    """The study as if it had been frozen with what its rows say now, and with these changes."""
+    ReaderStudy.objects.filter(pk=study.pk).update(**changes)
+    changed = ReaderStudy.objects.get(pk=study.pk)
+    ReaderStudy.objects.filter(pk=study.pk).update(design_sha256=services.reader_study_hash(changed))
+    return ReaderStudy.objects.get(pk=study.pk)
+
+
+def opened(study: ReaderStudy, rita: User) -> Reader:
+    """The draft, frozen and open; every reader has agreed to its conditions. Returns the first reader."""
     services.freeze_reader_study(study, by_user=rita)
     services.open_reading(study, by_user=rita)
     for reader in study.readers.select_related("user"):
         consent_to_read(reader, by_user=reader.user)
-    return ReaderStudy.objects.get(pk=study.pk)
+    return study.readers.order_by("created_at").first()

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from evaluation.services.scoring import next_slot, open_scoring, record_scores
 from evaluation.services.trials import add_questions, create_trial
 from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
+from mammo.archive.cohorts import write_cohort
 from mammo.archive.dicom.viewing_copy import write_viewing_copy
-from mammo.archive.models import Image, Patient, Study
+from mammo.archive.models import Image, Patient, Report, Study
 from mammo.archive.pseudonyms import installation
 from mammo.core.keys import key_store
 from mammo.jobs import services as jobs
@@ -43,7 +45,7 @@ def person(site: Site, name: str, role: str = "senior", **account: Any) -> User:
 
 
 def patient_with_study(site: Site, number: str, accession: str) -> Study:
-    """A patient with a study of four views; the images of a test share one copy per view, 40 x 30 pixels."""
+    """A patient with a study of four views."""
     keys = installation()
     patient = Patient.objects.create(
         site=site,
@@ -51,12 +53,28 @@ def patient_with_study(site: Site, number: str, accession: str) -> Study:
         pseudonym=keys.pseudonym(site.code, number),
         key_id=key_store().create(),
     )
+    return study_of(patient, accession)
+
+
+def earlier_of(study: Study, days: int = 365) -> Study:
+    """A study of the same patient, so many days before."""
+    study.date = study.date or date(2021, 5, 4)
+    study.save(update_fields=["date"])
+    earlier = study_of(study.patient, f"before {study.pk}")
+    earlier.date = study.date - timedelta(days=days)
+    earlier.save(update_fields=["date"])
+    return earlier
+
+
+def study_of(patient: Patient, accession: str) -> Study:
+    """A study of four views of a patient; the images of a test share one copy per view, 40 x 30 pixels."""
+    site = patient.site
     study = Study.objects.create(
         site=site,
         patient=patient,
         study_uid=f"2.25.{uuid.uuid4().int}",
         study_uid_hash=uuid.uuid4().hex,
-        accession_hash=keys.accession_hash(site.code, accession),
+        accession_hash=installation().accession_hash(site.code, accession),
         density="C",
     )
     for laterality, view in (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")):
@@ -78,6 +96,20 @@ def patient_with_study(site: Site, number: str, accession: str) -> Study:
             procedure_version="test",
         )
     return study
+
+
+def report_of(study: Study, blanked: str = "Dense breasts, a mass on the left.", **fields: Any) -> Report:
+    """A report of a study, as the import stores it; `replaces` hangs it before another."""
+    return Report.objects.create(
+        study=study,
+        language="en",
+        original=f"{blanked} BI-RADS 4.",
+        cleaned=f"{blanked} BI-RADS 4.",
+        blanked=blanked,
+        blanked_strict=blanked,
+        sha256=uuid.uuid4().hex,
+        **fields,
+    )
 
 
 def _viewing_copy(laterality: str, view: str) -> str:
@@ -107,18 +139,27 @@ def questions_of(rita: User, people: Sequence[User], count: int = 9) -> list[Que
 
 
 def frozen_protocol(rita: User, **fields: Any) -> Protocol:
-    """A protocol of north, frozen."""
+    """A protocol of north, frozen; a cohort that is not saved yet is saved without a study."""
     fields = {"ethics_approval": "EC-2026-1"} | fields
+    if fields.get("cohort") is not None and fields["cohort"]._state.adding:
+        write_cohort(fields["cohort"], ())
     site = rita.sites_as("researcher").get()
     protocol = create_protocol("Blinded scoring", site=site, by_user=rita, **fields)
     return freeze_protocol(protocol, by_user=rita)
 
 
 def draft_trial(rita: User, questions: Sequence[Question], author: User, **settings_of: Any) -> Trial:
-    """A draft with questions and three arms: two systems and a junior doctor; `protocol` holds fields of it."""
+    """A draft with questions and three arms: two systems and a junior doctor; `protocol` holds fields of it.
+
+    A cohort there that is not saved yet is saved with the questions' studies, without those at the positions `outside`.
+    """
+    fields, outside = settings_of.pop("protocol", {}), settings_of.pop("outside", ())
+    if fields.get("cohort") is not None and fields["cohort"]._state.adding:
+        inside = [row for place, row in enumerate(questions, 1) if place not in outside]
+        write_cohort(fields["cohort"], [row.study_id for row in inside if row.study_id is not None])
     trial = create_trial(
         settings_of.pop("name", "First trial"),
-        protocol=frozen_protocol(rita, **settings_of.pop("protocol", {})),
+        protocol=frozen_protocol(rita, **fields),
         by_user=rita,
         seed=5,
         **settings_of,

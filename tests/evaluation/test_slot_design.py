@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.slot_design import INTERLEAVED, SIDE_BY_SIDE, keyed_random, plan_slots, williams
+from evaluation.slot_design import (
+    INTERLEAVED,
+    SIDE_BY_SIDE,
+    deal_arm_orders,
+    keyed_random,
+    neighbour_spread,
+    plan_slots,
+    williams,
+)
 
 
 def by_question(slots: list) -> dict[str, list]:
@@ -71,6 +79,41 @@ def test_neighbours_are_balanced_when_questions_fill_whole_designs() -> None:
         (a.arm, b.arm) for group in by_question(slots).values() for a, b in itertools.pairwise(group)
     )
     assert set(followers.values()) == {6}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    loads=st.one_of(
+        st.lists(st.integers(1, 50), min_size=1, max_size=14),
+        st.tuples(st.integers(1, 50), st.integers(1, 14)).map(lambda both: [both[0]] * both[1]),
+    ),
+    n_arms=st.integers(2, 15),
+    seed=st.integers(0, 2**62),
+)
+def test_neighbours_are_balanced_over_all_raters_and_places_within_each(
+    loads: list[int], n_arms: int, seed: int
+) -> None:
+    dealt = deal_arm_orders(loads, n_arms, random.Random(seed))
+    assert [len(orders) for orders in dealt] == loads
+    for orders in dealt:
+        assert all(sorted(order) == list(range(n_arms)) for order in orders)
+        for place in range(n_arms):
+            counts = Counter(order[place] for order in orders)
+            assert max(counts.values()) - min(counts.get(arm, 0) for arm in range(n_arms)) <= 1
+    spread = neighbour_spread([order for orders in dealt for order in orders], range(n_arms))
+    rows, designs = sum(loads), len(williams(n_arms))
+    assert spread <= (1 if n_arms % 2 == 0 else 3)
+    if n_arms % 2 == 0 and rows % designs == 0:
+        assert spread == 0
+
+
+@pytest.mark.parametrize("n_arms", range(2, 16))
+def test_the_usual_sizes_leave_neighbours_one_apart_at_most(n_arms: int) -> None:
+    for raters, questions in ((12, 48), (12, 38), (8, 38), (4, 12)):
+        dealt = deal_arm_orders([questions] * raters, n_arms, keyed_random(1, str(n_arms)))
+        # Rows of each square one by one for every rater would leave up to 17 (15 arms, 12 raters, 48 questions).
+        spread = neighbour_spread([order for orders in dealt for order in orders], range(n_arms))
+        assert spread <= (1 if n_arms % 2 == 0 else 2)
 
 
 def test_arms_stand_at_every_place_by_chance_over_many_raters() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from annotation.exporting.writing import IMAGES
+from annotation.exporting.writing import IMAGES, goes_together
 from annotation.services.campaigns import campaign_by_name
 from annotation.services.export import FORMATS, export_training
 from mammo.accounts.services import site_by_code
@@ -37,6 +37,10 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         site = site_by_code(options["site"]) if options["site"] else None
+        if not goes_together(options["format"], options["images"]):
+            raise UserError(
+                "--images packed: only Parquet holds pictures in its rows; choose --format parquet, or leave it out"
+            )
         campaign = campaign_by_name(options["campaign"], site=site)
         export = export_training(
             campaign,

@@ -22,6 +22,8 @@ const answers = [...form.querySelectorAll("[data-answer]")].map((card) => ({
   settled: card.querySelector("[data-settled]"),
   tags: [...card.querySelectorAll("[data-tags] input")],
   applyAll: card.querySelector("[data-apply-all]"),
+  restore: card.querySelector("[data-restore]"),
+  judged: card.querySelector("[data-judged]"),
 }));
 
 const plain = (text) => text.replaceAll("\r\n", "\n").trim();
@@ -39,11 +41,24 @@ function refresh(answer) {
   answer.settled.textContent = answer.settled.dataset[`text${state[0].toUpperCase()}${state.slice(1)}`];
   answer.text.readOnly = answer.noChange.checked;
   answer.noChange.disabled = isChanged;
-  for (const tag of answer.tags) tag.disabled = answer.noChange.checked;
+  for (const tag of answer.tags) {
+    tag.disabled = answer.noChange.checked;
+    // Each error that is tagged may cite a heading of its own.
+    const cite = answer.card.querySelector(`[data-cite="${tag.value}"]`);
+    if (cite) cite.hidden = !tag.checked;
+  }
   answer.place.hidden = !isChanged;
+  answer.restore.hidden = !isChanged;
+  // Asked once, when the first change is made: who closes it is not asked again.
+  if (state === "changed" && !answer.judged.dataset.asked) {
+    answer.judged.open = true;
+    answer.judged.dataset.asked = "1";
+  }
   if (isChanged) show(answer.place, difference(plain(answer.proposed), plain(answer.text.value), form.lang || "zh"));
   for (const one of answers) one.applyAll.hidden = !othersThatChange(one).length;
-  form.querySelector("[data-still-open]").hidden = answers.every((one) => stateOf(one) !== "open");
+  const open = answers.filter((one) => stateOf(one) === "open");
+  form.querySelector("[data-still-open]").hidden = !open.length;
+  form.querySelector("[data-open-letters]").textContent = open.map((one) => one.card.dataset.letter).join(", ");
 }
 
 // Other texts that still hold a sentence which this one replaced.
@@ -80,11 +95,12 @@ function changed(element) {
 
 for (const answer of answers) {
   answer.text.addEventListener("input", () => refresh(answer));
+  for (const tag of answer.tags) tag.addEventListener("input", () => refresh(answer));
   answer.noChange.addEventListener("input", () => {
     if (answer.noChange.checked) for (const tag of answer.tags) tag.checked = false;
     refresh(answer);
   });
-  answer.card.querySelector("[data-restore]").addEventListener("click", () => {
+  answer.restore.addEventListener("click", () => {
     answer.text.value = answer.proposed;
     changed(answer.text);
     answer.text.focus();

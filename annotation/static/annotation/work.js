@@ -83,19 +83,54 @@ export function countActiveSeconds(form) {
   }, 1000);
 }
 
+// The hour at which a draft was saved before this page was opened, by this machine's clock as all later ones.
+function sayWhenSaved(place) {
+  if (!place) return;
+  const at = new Date(place.dataset.savedAt);
+  const hour = { hour: "2-digit", minute: "2-digit" };
+  const isToday = at.toDateString() === new Date().toDateString();
+  const told = at.toLocaleString(document.documentElement.lang, isToday ? hour : { dateStyle: "short", timeStyle: "short" });
+  place.textContent = `${document.body.dataset.textSaved} ${told}`;
+}
+
+// By its own name and count the server knows what this very page saved last, even where its answer was lost on the
+// way: that is no other page's text.
+function nameSaves(form, draft) {
+  const drawn = crypto.getRandomValues(new Uint8Array(16));
+  const page = [...drawn].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  let number = 0;
+  form.addEventListener("htmx:configRequest", ({ target, detail }) => {
+    detail.parameters.draft_page = page;
+    if (target === draft) detail.parameters.draft_number = ++number;
+  });
+}
+
+// What a person put into the form, without what the page counts or renews on its own.
+function contents(form) {
+  const own = new Set(["csrfmiddlewaretoken", "active_seconds", "draft_version"]);
+  return JSON.stringify([...new FormData(form)].filter(([name]) => !own.has(name)));
+}
+
 // Drafts and the sending (by the form, or by one of its [data-sends] buttons) wait for each other (hx-sync), so that
 // the version a page sends is the stored one. No draft follows the sending, and none a 409 of its own: the page is
 // then older than what is stored, and trying again would only interrupt. After a refusal the page is saved once
-// more: what it says of saving is then true again.
+// more: what it says of saving is then true again. Where the answer to the sending was lost, the same contents may
+// stand as sent already: no draft of them follows, they are sent again by the same button.
 export function guardDrafts(form) {
+  sayWhenSaved(form.querySelector("[data-saved-at]"));
   const draft = form.querySelector("[data-draft]");
+  let sent = null;
+  let lost = null;
   const isSending = (target) => target === form || target.matches("[data-sends]");
+  nameSaves(form, draft);
   draft.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 409) draft.dataset.stale = "1";
   });
   form.addEventListener("htmx:beforeRequest", (event) => {
-    if (isSending(event.target)) form.dataset.sending = "1";
-    else if (draft.dataset.stale || form.dataset.sending) {
+    if (isSending(event.target)) {
+      form.dataset.sending = "1";
+      sent = contents(form);
+    } else if (draft.dataset.stale || form.dataset.sending || contents(form) === lost) {
       event.preventDefault();
       event.stopPropagation(); // nothing is being saved, so the page must not say so
     }
@@ -103,6 +138,7 @@ export function guardDrafts(form) {
   form.addEventListener("htmx:afterRequest", (event) => {
     if (!isSending(event.target) || event.detail.successful) return;
     delete form.dataset.sending;
+    lost = event.detail.xhr.status === 0 ? sent : null;
     if ([400, 409].includes(event.detail.xhr.status)) draft.dispatchEvent(new CustomEvent("refused"));
   });
 }

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from evaluation.models import Arm, Trial
-from evaluation.services.answers import DEFAULT_PARAMETERS, MODULE, queue_answers
+from evaluation.services.answers import DEFAULT_PARAMETERS, MODULE, queue_answers, system_spec
 from evaluation.services.arms import add_system_arm
 from evaluation.services.trials import trial_by_name
 from mammo.accounts.models import User
@@ -23,6 +23,7 @@ from mammo.jobs.models import JobState
 from mammo.jobs.runner import run_here
 from modeling.data.exchange import BadRequestError
 from modeling.inference import spec_files
+from modeling.models import Checkpoint
 
 EXIT_BAD_REQUEST = 2
 
@@ -46,6 +47,11 @@ class Command(BaseCommand):
             help=f"the answering system: a file, or a ready spec ({', '.join(spec_files.ready_specs())})",
         )
         parser.add_argument("--name", help="trial: name of the arm (by default `name` in the spec)")
+        parser.add_argument(
+            "--checkpoint",
+            metavar="SHA256",
+            help="trial: the checkpoint that wrote a file of answers (kind file), by the beginning of its sha256 or id",
+        )
         parser.add_argument("--by", metavar="USERNAME", help="trial: researcher in whose name this is done")
         parser.add_argument(
             "--wait", action="store_true", help="trial: run the job here instead of queueing it"
@@ -71,14 +77,23 @@ class Command(BaseCommand):
         user = _researcher(trial, options["by"])
         name = options["name"] or spec.get("name") or ""
         given = spec_files.without_description(spec)
+        writer = _writer(trial, options["checkpoint"])
+        if writer is not None and given.get("kind") != "file":
+            raise UserError("--checkpoint: names who wrote a file of answers; this spec is of another kind")
         arm = next(
-            (a for a in trial.arms.filter(kind=Arm.Kind.SYSTEM) if name in ("", a.name) and a.spec == given),
+            (
+                a
+                for a in trial.arms.filter(kind=Arm.Kind.SYSTEM)
+                if name in ("", a.name)
+                and given in (a.spec, system_spec(a))
+                and writer in (None, a.checkpoint)
+            ),
             None,
         )
         if arm is None:
             if not name:
                 raise UserError("--name: no arm of the trial has this spec yet; name the new one")
-            arm = add_system_arm(trial, name, by_user=user, spec=given)
+            arm = add_system_arm(trial, name, by_user=user, spec=given, checkpoint=writer)
         job = queue_answers(trial, by_user=user, arms=[arm])
         if job is None:
             self.say(f"{arm.name}: has answered every question already", **options)
@@ -142,6 +157,19 @@ def _researcher(trial: Trial, username: str | None) -> User:
     if user is None:
         raise UserError(f"--by {username}: no such account")
     return user
+
+
+def _writer(trial: Trial, name: str | None) -> Checkpoint | None:
+    """The site's checkpoint whose sha256 or id begins so."""
+    if name is None:
+        return None
+    rows = Checkpoint.objects.filter(run__site=trial.site).select_related("run__snapshot")
+    found = [row for row in rows if name and (row.sha256.startswith(name) or str(row.pk).startswith(name))]
+    if len(found) != 1:
+        raise UserError(
+            f"--checkpoint {name}: {len(found)} checkpoints of the trial's site begin so; name one"
+        )
+    return found[0]
 
 
 def _file_question(path: Path, number: int, row: dict[str, Any]) -> dict[str, Any]:

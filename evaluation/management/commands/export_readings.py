@@ -13,13 +13,16 @@ from evaluation.services.exports import export_for_command
 from mammo.accounts import audit
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
-from mammo.core.jsonlines import write_atomically
+from mammo.core.jsonlines import write_together
 
 
 class Command(BaseCommand):
     """Export readings."""
 
-    help = "Export the readings of a locked reader study: readings.csv, a file for iMRMC, and R's call of MRMCaov."
+    help = (
+        "Export the readings of a locked reader study: what study_report --from makes its report of again, a file for "
+        "iMRMC, and R's call of MRMCaov."
+    )
     example = "python manage.py export_readings --request 0b2f6c1e-6d1b-4f0e-9a55-0d3f8f3f8a11 export/"
 
     def arguments(self, parser: CommandParser) -> None:
@@ -51,26 +54,17 @@ class Command(BaseCommand):
     def _written(
         self, folder: Path, study: ReaderStudy, request: DataExport | None, options: dict[str, Any]
     ) -> dict[str, Any]:
-        from evaluation.reports.reader_readings import study_readings
-        from evaluation.reports.study.reader_files import MRMCAOV_SNIPPET, imrmc_file, mrmcaov_file
+        from evaluation.reports.study.reader_data import from_reader_study, to_files
 
-        found = study_readings(study, simulated=request.simulated if request else options["simulated"])
-        if not found:
-            raise UserError(f"{study.name}: there are no readings; simulated ones count with --simulated")
-        files = {
-            "readings.csv": mrmcaov_file(found),
-            "readings.imrmc": imrmc_file(study.name, found),
-            "mrmcaov.R": MRMCAOV_SNIPPET.encode(),
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_atomically(folder / name, content)
+        data = from_reader_study(study, simulated=request.simulated if request else options["simulated"])
+        files = to_files(data)
+        write_together({folder / name: content for name, content in files.items()})
         audit.record(
             "evaluation.readings.exported",
             by_user=None,
             on=study,
             reason=request.reason if request else options["reason"],
-            readings=len(found),
+            readings=len(data.found),
             files=sorted(files),
         )
         print(f"written: {folder}", file=sys.stderr)

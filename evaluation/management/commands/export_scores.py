@@ -12,7 +12,7 @@ from evaluation.services.trials import trial_by_name
 from mammo.accounts import audit
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
-from mammo.core.jsonlines import write_atomically
+from mammo.core.jsonlines import write_together
 
 
 class Command(BaseCommand):
@@ -67,6 +67,4 @@ class Command(BaseCommand):
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        write_atomically(folder / name, content)
+    write_together({folder / name: content for name, content in files.items()})

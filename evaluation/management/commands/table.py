@@ -15,8 +15,9 @@ from evaluation.reports.writers import TEXT_FORMATS, WRITERS
 from evaluation.reports.writers.comma_separated import write_sources
 from evaluation.services.trials import trial_by_name
 from mammo.core.command import Command as BaseCommand
+from mammo.core.digits import number_in
 from mammo.core.errors import UserError
-from mammo.core.jsonlines import write_atomically
+from mammo.core.jsonlines import write_together
 
 # The table of answers flagged as unsafe stands beside the paper's ten and has no number there.
 UNSAFE = "unsafe"
@@ -68,16 +69,16 @@ class Command(BaseCommand):
         if out is None and kind not in TEXT_FORMATS and not options["json"]:
             raise UserError(f"--format {kind}: not for a terminal; name a file with --out")
         table = self._table(**options)
-        files: list[str] = []
+        written: dict[Path, bytes] = {}
         if out is not None:
-            write_atomically(out, WRITERS[kind](table))
-            files.append(str(out))
+            written[out] = WRITERS[kind](table)
             companion = companion or out.with_name(f"{out.stem}_rows.csv")
         elif not options["json"]:
             self.stdout.write(WRITERS[kind](table).decode("utf-8-sig"))
         if companion is not None:
-            write_atomically(companion, write_sources(table.sources))
-            files.append(str(companion))
+            written[companion] = write_sources(table.sources)
+        write_together(written)  # never a table beside another one's rows
+        files = [str(path) for path in written]
         for path in files:
             print(f"written: {path}", file=sys.stderr)
         if files:
@@ -95,12 +96,12 @@ class Command(BaseCommand):
         return unsafe_table(trial_by_name(options["trial"]), simulated=options["simulated"])
 
     def _table(self, **options: Any) -> Table:
-        number = options["number"]
-        if number == UNSAFE:
+        if options["number"] == UNSAFE:
             return self._unsafe(**options)
-        if not str(number).isdecimal():
-            raise UserError(f"table {number}: give the number of a table, such as 1")
-        require_builder(int(number))  # a table that there is not is told before a trial that there is not
+        number = number_in(str(options["number"]))
+        if number is None:
+            raise UserError(f"table {options['number'][:20]}: give the number of a table, such as 1")
+        require_builder(number)  # a table that there is not is told before a trial that there is not
         trial = trial_by_name(options["trial"]) if options["trial"] else None
         if options["by"]:
             require_stratum(options["by"])
@@ -119,4 +120,4 @@ class Command(BaseCommand):
             threshold=options["threshold"],
             prevalence=options["prevalence"],
         )
-        return build_table(int(number), chosen)
+        return build_table(number, chosen)

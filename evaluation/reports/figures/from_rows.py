@@ -9,15 +9,17 @@ from matplotlib.figure import Figure
 from evaluation.models import Trial
 from evaluation.reports.figures import plots
 from evaluation.reports.options import TableOptions
+from evaluation.reports.plan import AnalysisPlan, read_plan
 from evaluation.reports.predictions import Judged
 from evaluation.reports.rates import area_of
 from evaluation.reports.reader_readings import CaseReading, study_readings
+from evaluation.reports.study.compared import analysed, with_authors
 from evaluation.reports.study.data import StudyData, from_trial
+from evaluation.reports.study.repeats import repeated_scores
 from evaluation.reports.tables.table_7 import classifiers
 from evaluation.statistics.bland_altman import bland_altman
 from evaluation.statistics.calibration import calibration
 from evaluation.statistics.fourfold import fourfold
-from evaluation.statistics.score_analysis import analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
 from mammo.core.errors import UserError
 
@@ -51,7 +53,7 @@ def build_figure(kind: str, options: TableOptions, *, aspect: str | None = None)
 
 
 def _of_trial(kind: str, trial: Trial, aspect: str | None, *, simulated: bool) -> Figure:
-    data = from_trial(trial, simulated=simulated)
+    data = from_trial(trial, simulated=simulated, scores_alone=True)
     cubes = data.cubes()
     if not cubes:
         raise UserError(_("the study holds no scores; simulated ones count with --simulated"))
@@ -62,31 +64,38 @@ def _of_trial(kind: str, trial: Trial, aspect: str | None, *, simulated: bool) -
         )
     key = aspect or next(iter(cubes))
     low, high = (float(limit) for limit in data.facts["scale"])
-    seed = int(data.facts["seed"]) % (2**32)
+    plan = read_plan(data.facts)
     drawn: dict[str, Callable[[], Figure]] = {
-        "radar": lambda: _radar(data, cubes, seed, low, high),
-        "forest": lambda: plots.forest(analyse_aspect(cubes[key], seed=seed, cross_check=False).contrasts),
+        "radar": lambda: _radar(data, plan, cubes),
+        "forest": lambda: _forest(data, plan, cubes[key]),
         "distributions": lambda: plots.distributions(cubes[key], {}, low=low, high=high),
         "agreement": lambda: plots.agreement_map(cubes[key]),
-        "repeats": lambda: _repeats(data),
+        "repeats": lambda: _repeats(data, plan, key),
     }
     return drawn[kind]()
 
 
-def _radar(data: StudyData, cubes: dict[str, ScoreCube], seed: int, low: float, high: float) -> Figure:
+def _forest(data: StudyData, plan: AnalysisPlan, cube: ScoreCube) -> Figure:
+    """The report's contrasts: at the protocol's level, adjusted as it says, with its margin and authors as random."""
+    found = with_authors(data, plan, cube, analysed(data, plan, cube, cross_check=False))
+    return plots.forest(found.contrasts, margin=plan.endpoint.margin if plan.endpoint is not None else None)
+
+
+def _radar(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube]) -> Figure:
     if len(cubes) < 3:
         raise UserError(_("figure radar: needs three aspects or more"))
-    found = [analyse_aspect(cube, seed=seed, cross_check=False) for cube in cubes.values()]
+    low, high = (float(limit) for limit in data.facts["scale"])
+    found = [analysed(data, plan, cube, cross_check=False) for cube in cubes.values()]
     names = {aspect["key"]: aspect["name"] for aspect in data.aspects}
     means = {system: [f.means[f.systems.index(system)] for f in found] for system in found[0].systems}
     return plots.radar(means, [names[key] for key in cubes], low=low, high=high)
 
 
-def _repeats(data: StudyData) -> Figure:
-    if len(data.repeats) < 2:
+def _repeats(data: StudyData, plan: AnalysisPlan, key: str) -> Figure:
+    first, second = repeated_scores(data, key)
+    if len(first) < 2:
         raise UserError(_("figure repeats: the trial has fewer than two hidden repeats"))
-    first, second = (np.array([float(row[name]) for row in data.repeats]) for name in ("first", "second"))
-    return plots.repeats(first, second, bland_altman(first, second))
+    return plots.repeats(first, second, bland_altman(first, second, level=plan.level))
 
 
 def _judged(options: TableOptions) -> list[Judged]:

@@ -5,10 +5,9 @@ import zipfile
 from collections.abc import Mapping
 
 from evaluation.models import DataExport
-from evaluation.reports.reader_readings import study_readings
 from evaluation.reports.study.data import from_trial
 from evaluation.reports.study.raw_export import export_files
-from evaluation.reports.study.reader_files import MRMCAOV_SNIPPET, imrmc_file, mrmcaov_file
+from evaluation.reports.study.reader_data import from_reader_study, to_files
 
 # ZIP files begin their time here: the same rows give the same bytes.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -19,19 +18,13 @@ def export_archive(row: DataExport) -> bytes:
 
     Raises:
         WrongStateError: the trial or reader study is not locked, or its design was altered.
+        UserError: the reader study holds no reading.
     """
     if row.trial is not None:
         return zipped(export_files(from_trial(row.trial, simulated=row.simulated)))
     if row.reader_study is None:
         raise ValueError("an export is of a trial or of a reader study")
-    found = study_readings(row.reader_study, simulated=row.simulated)
-    return zipped(
-        {
-            "readings.csv": mrmcaov_file(found),
-            "readings.imrmc": imrmc_file(row.reader_study.name, found),
-            "mrmcaov.R": MRMCAOV_SNIPPET.encode(),
-        }
-    )
+    return zipped(to_files(from_reader_study(row.reader_study, simulated=row.simulated)))
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

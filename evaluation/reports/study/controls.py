@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Section
+from evaluation.reports.study.planned import rule_of
 
 # Points below the whole answer from which a control counts as passed, where the protocol gives none.
 POINTS = 1.0
@@ -19,8 +20,7 @@ POINTS = 1.0
 
 def control_section(data: StudyData) -> Section:
     """Per rater: controls against whole answers, failed ones by the protocol's rule, forms known or typed."""
-    rules: Mapping[str, Any] = data.facts.get("rules") or {}
-    points = float(rules.get("control_points") or POINTS)
+    points = control_points(data)
     header = [
         *(_("Rater"), _("Controls"), _("Whole answers, mean"), _("Controls, mean"), _("Difference")),
         *(_("Failed"), _("Forms"), _("Case known"), _("Values typed")),
@@ -39,11 +39,23 @@ def control_section(data: StudyData) -> Section:
         )
         % {"points": f"{points:g}"},
         _("Rule of the protocol for failed controls: %(rule)s.")
-        % {"rule": str(rules.get("failed_controls") or _("not given")).rstrip(".。")},
+        % {"rule": rule_of(data.facts, "failed_controls")},
     ]
     return Section(
         _("Hidden controls, known cases and typed values"), texts, [Grid(_("By rater"), header, rows)]
     )
+
+
+def control_points(data: StudyData) -> float:
+    """Points below the whole answer from which a control counts as passed: the protocol's, or one."""
+    rules: Mapping[str, Any] = data.facts.get("rules") or {}
+    return float(rules.get("control_points") or POINTS)
+
+
+def failed_raters(data: StudyData) -> list[str]:
+    """Pseudonyms of raters with a failed control, in order."""
+    points = control_points(data)
+    return sorted({str(row["rater"]) for row in data.controls if _fails(row, points)})
 
 
 def _fails(row: Mapping[str, Any], points: float) -> bool:

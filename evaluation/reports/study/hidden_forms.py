@@ -9,6 +9,24 @@ from evaluation.models import FormRemark, Score, Slot, Trial
 from evaluation.reports.trial_scores import erased_questions
 
 
+def seconds_of(slots: Collection[str]) -> dict[str, float]:
+    """Active seconds of each form, by slot: all visits together in which a value of it was saved.
+
+    The rows of a visit bear the same seconds and each aspect once; so a row of other seconds, or of an aspect that the
+    visit has already, begins the next one.
+    """
+    total: dict[str, float] = {}
+    rows = Score.objects.filter(slot__pk__in=slots).order_by("slot", "created_at")
+    current: tuple[str, float] | None = None
+    saved: set[Any] = set()
+    for slot, aspect, seconds in rows.values_list("slot_id", "aspect_id", "active_seconds"):
+        if (str(slot), seconds) != current or aspect in saved:
+            current, saved = (str(slot), seconds), set()
+            total[str(slot)] = total.get(str(slot), 0.0) + seconds
+        saved.add(aspect)
+    return total
+
+
 def marks_of(slots: Collection[str]) -> dict[str, tuple[bool, bool]]:
     """(case known, values typed) of the forms with a remark, by slot id."""
     rows = FormRemark.objects.filter(slot__pk__in=slots, replaced_by__isnull=True)
@@ -18,7 +36,7 @@ def marks_of(slots: Collection[str]) -> dict[str, tuple[bool, bool]]:
 
 
 def scored_repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -> list[dict[str, Any]]:
-    """First and second score of every answer that a rater met twice."""
+    """First and second score of every answer that a rater met twice, a row per aspect; `form` numbers the answers."""
     rows = Score.objects.standing().filter(
         slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind__in=("scored", "repeat")
     )
@@ -29,10 +47,17 @@ def scored_repeats(trial: Trial, names: Mapping[str, str], *, simulated: bool) -
     by_place: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     for rater, answer, aspect, position, value, _kind in rows.values_list(*fields):
         by_place.setdefault((str(rater), str(answer), aspect), []).append((position, value))
+    twice = {place: sorted(met) for place, met in sorted(by_place.items()) if len(met) == 2}
+    forms = {form: f"F{n:03d}" for n, form in enumerate(dict.fromkeys(place[:2] for place in twice), start=1)}
     return [
-        {"rater": names.get(rater, "R00"), "aspect": aspect, "first": pair[0][1], "second": pair[1][1]}
-        for (rater, _answer, aspect), met in sorted(by_place.items())
-        if len(pair := sorted(met)) == 2
+        {
+            "rater": names.get(rater, "R00"),
+            "form": forms[rater, answer],
+            "aspect": aspect,
+            "first": pair[0][1],
+            "second": pair[1][1],
+        }
+        for (rater, answer, aspect), pair in twice.items()
     ]
 
 

@@ -1,7 +1,11 @@
 """Parts that a study report consists of, and how its numbers are written."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from matplotlib.figure import Figure
+
+from evaluation.reports.figures.canvas import to_bytes
 from evaluation.statistics.results import Estimate
 
 
@@ -16,12 +20,23 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: file name without ending, caption, and the figure in both forms."""
+    """A figure: file name without ending, caption, and the figure in both forms, drawn when they are asked for."""
 
     name: str
     caption: str
-    svg: bytes
-    png: bytes
+    figure: Figure
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The drawing of the page and of the figure's own file."""
+        return to_bytes(self.figure, "svg")
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture of the PDF and of the figure's own file."""
+        # Drawing moves a figure's parts: always in this order, so that equal data give equal bytes.
+        _ = self.svg
+        return to_bytes(self.figure, "png")
 
 
 @dataclass(frozen=True)

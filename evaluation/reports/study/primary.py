@@ -1,7 +1,6 @@
 """The primary endpoint of a protocol: one hypothesis at the protocol's alpha, told before everything else."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext as _
 
@@ -10,8 +9,9 @@ from evaluation.models import Trial
 from evaluation.reports.plan import AnalysisPlan
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Section, p_text, shown
+from evaluation.reports.wording import sentences
 from evaluation.statistics.equivalence import MarginTest, equivalence, non_inferiority
-from evaluation.statistics.results import Contrast
+from evaluation.statistics.results import Contrast, turned
 from evaluation.statistics.score_analysis import AspectAnalysis
 
 
@@ -30,7 +30,7 @@ def primary_endpoint(data: StudyData, plan: AnalysisPlan, analyses: Mapping[str,
         notes.append(_("The protocol names no primary contrast: every test of this report is secondary."))
         return Section(title, notes)
     found = analyses.get(endpoint.measure)
-    contrast = _planned(endpoint, found) if found is not None else None
+    contrast = planned_contrast(endpoint, found.contrasts) if found is not None else None
     if contrast is None:
         notes.append(
             _("The planned contrast (%(measure)s, %(first)s − %(second)s) is not among the scores analysed.")
@@ -41,40 +41,36 @@ def primary_endpoint(data: StudyData, plan: AnalysisPlan, analyses: Mapping[str,
         _("One hypothesis at alpha %(alpha)s, so its p value is not adjusted; everything else is secondary.")
         % {"alpha": f"{plan.alpha:g}"}
     )
-    rows = _rows(data, plan, endpoint, contrast)
+    notes += sentences(contrast.estimate.notes)
+    rows = rows_of_test([_("Aspect"), data.aspect_name(endpoint.measure)], plan, endpoint, contrast)
     return Section(title, notes, [Grid(_("The planned contrast"), [_("Item"), _("Value")], rows)])
 
 
-def _planned(endpoint: Endpoint, found: AspectAnalysis) -> Contrast | None:
-    """The contrast in the direction that was planned."""
-    for contrast in found.contrasts:
+def planned_contrast(endpoint: Endpoint, contrasts: Iterable[Contrast]) -> Contrast | None:
+    """The contrast in the direction that was planned; None where it is not among these."""
+    for contrast in contrasts:
         if (contrast.first, contrast.second) == (endpoint.first, endpoint.second):
             return contrast
         if (contrast.second, contrast.first) == (endpoint.first, endpoint.second):
-            return _turned(contrast)
+            return turned(contrast)
     return None
 
 
-def _turned(contrast: Contrast) -> Contrast:
-    estimate, interval = contrast.estimate, contrast.estimate.interval
-    return Contrast(
-        contrast.second,
-        contrast.first,
-        replace(estimate, value=-estimate.value, interval=(-interval[1], -interval[0]) if interval else None),
-        None if contrast.statistic is None else -contrast.statistic,
-        contrast.p,
-        contrast.p_adjusted,
-    )
+def rows_of_test(
+    measure: list[str], plan: AnalysisPlan, endpoint: Endpoint, contrast: Contrast, digits: int = 2
+) -> list[list[str]]:
+    """The planned hypothesis, its difference and its one test, as rows of names and values.
 
-
-def _rows(data: StudyData, plan: AnalysisPlan, endpoint: Endpoint, contrast: Contrast) -> list[list[str]]:
+    Args:
+        measure: the row that names what was measured.
+    """
     estimate = contrast.estimate
     rows = [
-        [_("Aspect"), data.aspect_name(endpoint.measure)],
+        measure,
         [_("Contrast"), f"{contrast.first} − {contrast.second}"],
         [_("Hypothesis"), hypothesis_name(endpoint.hypothesis)],
         [_("Alpha"), f"{plan.alpha:g}"],
-        [_("Difference [%(level)s CI]") % {"level": plan.level_name}, shown(estimate, 2)],
+        [_("Difference [%(level)s CI]") % {"level": plan.level_name}, shown(estimate, digits)],
     ]
     if endpoint.hypothesis == "superiority":
         is_shown = contrast.p is not None and contrast.p < plan.alpha and estimate.value > 0
@@ -86,7 +82,7 @@ def _rows(data: StudyData, plan: AnalysisPlan, endpoint: Endpoint, contrast: Con
         [_("Margin"), f"{test.margin:g}"],
         [
             _("Interval that decides (%(level)s)") % {"level": f"{100 * (1 - 2 * test.alpha):.6g}%"},
-            f"[{low:.2f}, {high:.2f}]" if test.interval else "–",
+            f"[{low:.{digits}f}, {high:.{digits}f}]" if test.interval else "–",
         ],
         [_("p (one-sided at %(alpha)s)") % {"alpha": f"{test.alpha:g}"}, p_text(test.p)],
         [_("Shown"), _("yes") if test.is_shown else _("no")],

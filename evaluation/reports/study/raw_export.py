@@ -2,11 +2,13 @@
 
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import xlsxwriter
 
 from evaluation.reports.study.data import COLUMNS, StudyData, to_folder
+from evaluation.reports.study.snippets import SNIPPETS, python_snippet, r_snippet
 from evaluation.reports.writers.flat import safe_text
 from evaluation.reports.writers.spreadsheet import CREATED, OPTIONS
 
@@ -19,40 +21,18 @@ CODEBOOK: dict[str, str] = {
     "score": "the standing score, on the trial's scale",
     "position": "place in the rater's sequence, 1 on",
     "sitting": "number of the sitting, 1 on",
-    "seconds": "active seconds on the form (all aspects together)",
+    "seconds": (
+        "active seconds on the form (all aspects together) until its standing scores were stored: where it was opened "
+        "again for a change, the sum of the visits in which a value was saved; a visit that was left without saving, "
+        "or that changed no value, counts nothing"
+    ),
     "simulated": "1 where the score is marked as simulated: not a result",
     "known": "1 where the rater said to have met the case outside the trial",
     "typed": "1 where the values of the form were typed although the trial has lines",
 }
 
+UNSAFE = "in flags.csv, a row for each scored form: 1 where the rater flagged the answer as unsafe"
 CONTROL_COLUMNS = ("rater", "question", "arm", "whole", "control")
-
-R_SNIPPET = """# Table 1 from scores.csv: means by arm and aspect, and the contrasts of the interaction model.
-scores <- read.csv("scores.csv", fileEncoding = "UTF-8-BOM", stringsAsFactors = TRUE)
-aggregate(score ~ arm + aspect, scores, mean)
-library(lmerTest); library(emmeans)
-one <- subset(scores, aspect == levels(scores$aspect)[1])
-fit <- lmer(score ~ arm + (1 | rater) + (1 | question) + (1 | rater:arm) + (1 | question:arm), one)
-emmeans(fit, pairwise ~ arm, lmer.df = "satterthwaite", adjust = "holm")
-"""
-
-PYTHON_SNIPPET = '''"""Table 1 from scores.csv: means by arm and aspect, intervals by two-way cluster bootstrap."""
-import numpy as np
-import pandas as pd
-
-scores = pd.read_csv("scores.csv", encoding="utf-8-sig")
-print(scores.pivot_table(values="score", index="arm", columns="aspect", aggfunc="mean").round(1))
-
-rng = np.random.default_rng(1)
-for (aspect, arm), part in scores.groupby(["aspect", "arm"]):
-    grid = part.pivot_table(values="score", index="rater", columns="patient", aggfunc=["sum", "count"]).fillna(0)
-    total, count = grid["sum"].to_numpy(), grid["count"].to_numpy()
-    raters, patients = total.shape
-    w = rng.multinomial(raters, np.full(raters, 1 / raters), 10_000)
-    v = rng.multinomial(patients, np.full(patients, 1 / patients), 10_000)
-    means = np.einsum("br,bc,rc->b", w, v, total) / np.einsum("br,bc,rc->b", w, v, count)
-    print(aspect, arm, np.quantile(means, [0.025, 0.975]).round(1))
-'''
 
 
 def export_files(data: StudyData) -> dict[str, bytes]:
@@ -60,20 +40,22 @@ def export_files(data: StudyData) -> dict[str, bytes]:
     files = to_folder(data) | {
         "codebook.csv": _codebook(data),
         "controls.csv": _controls(data),
-        "table1.R": R_SNIPPET.encode(),
-        "table1.py": PYTHON_SNIPPET.encode(),
-        "scores.xlsx": _workbook(data),
+        "table1.R": r_snippet(data).encode(),
+        "table1.py": python_snippet(data).encode(),
+        "scores.xlsx": workbook("scores", data.scores, {n: CODEBOOK[n] for n in COLUMNS}, SNIPPETS),
     }
-    parquet = _parquet(data)
+    parquet = parquet_of(data.scores, COLUMNS)
     return files | ({"scores.parquet": parquet} if parquet is not None else {})
 
 
 def _codebook(data: StudyData) -> bytes:
     lines = ["\ufeffcolumn,meaning"]
     lines += [f'{name},"{CODEBOOK[name]}"' for name in COLUMNS]
+    lines += [f'unsafe,"{UNSAFE}"'] if data.flags is not None else []
     lines += [
         f'aspect {row["key"]},"{safe_text(row["name"]).replace(chr(34), chr(39))}"' for row in data.aspects
     ]
+    lines += [f'{name},"{meaning}"' for name, meaning in SNIPPETS.items()]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -86,20 +68,27 @@ def _controls(data: StudyData) -> bytes:
     return ("\ufeff" + text.getvalue()).encode()
 
 
-def _workbook(data: StudyData) -> bytes:
+def workbook(
+    title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], more: Mapping[str, str]
+) -> bytes:
+    """An XLSX file: a sheet of rows, and one that says what each column means.
+
+    Args:
+        columns: name and meaning, in order; more: further lines of the second sheet.
+    """
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, OPTIONS)
-    book.set_properties({"title": "scores", "created": CREATED})
-    sheet = book.add_worksheet("scores")
-    for place, name in enumerate(COLUMNS):
+    book.set_properties({"title": title, "created": CREATED})
+    sheet = book.add_worksheet(title)
+    for place, name in enumerate(columns):
         sheet.write_string(0, place, name)
-    for line, row in enumerate(data.scores, start=1):
-        for place, name in enumerate(COLUMNS):
+    for line, row in enumerate(rows, start=1):
+        for place, name in enumerate(columns):
             _write(sheet, line, place, row[name])
     notes = book.add_worksheet("codebook")
-    for line, name in enumerate(COLUMNS):
+    for line, (name, meaning) in enumerate({**columns, **more}.items()):
         notes.write_string(line, 0, name)
-        notes.write_string(line, 1, CODEBOOK[name])
+        notes.write_string(line, 1, meaning)
     book.close()
     return stream.getvalue()
 
@@ -107,11 +96,11 @@ def _workbook(data: StudyData) -> bytes:
 def _write(sheet: Any, line: int, place: int, value: Any) -> None:
     if isinstance(value, str):
         sheet.write_string(line, place, safe_text(value))
-    else:
+    elif value is not None:
         sheet.write_number(line, place, value)
 
 
-def _parquet(data: StudyData) -> bytes | None:
+def parquet_of(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> bytes | None:
     """Parquet where pyarrow is installed (the extra `export`); else there is no such file."""
     try:
         import pyarrow as pa  # type: ignore[import-untyped,unused-ignore]
@@ -119,5 +108,5 @@ def _parquet(data: StudyData) -> bytes | None:
     except ImportError:
         return None
     stream = io.BytesIO()
-    pq.write_table(pa.table({name: [row[name] for row in data.scores] for name in COLUMNS}), stream)
+    pq.write_table(pa.table({name: [row[name] for row in rows] for name in columns}), stream)
     return stream.getvalue()

@@ -24,12 +24,17 @@ def imrmc_file(name: str, readings: Sequence[CaseReading]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
+def patient_numbers(readings: Sequence[CaseReading]) -> dict[str, str]:
+    """P001 on by patient, in order of appearance: their ids stay in the database."""
+    return {p: f"P{i:03d}" for i, p in enumerate(dict.fromkeys(r.patient for r in readings), start=1)}
+
+
 def mrmcaov_file(readings: Sequence[CaseReading]) -> bytes:
     """A long CSV for `mrmc(empirical_auc(truth, rating), …)`; `analyse mrmc` reads the same file.
 
     Patients are numbered: their ids stay in the database.
     """
-    number = {p: f"P{i:03d}" for i, p in enumerate(dict.fromkeys(r.patient for r in readings), start=1)}
+    number = patient_numbers(readings)
     lines = ["reader,modality,case,truth,rating,patient"]
     lines += [
         f"{r.reader},{r.condition},{r.case},{int(r.truth)},{r.likelihood:g},{number[r.patient]}"

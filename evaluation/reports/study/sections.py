@@ -1,29 +1,40 @@
 """A study report as sections of plain parts; renderers make HTML and PDF of them."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 from django.utils import translation
 from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
-from evaluation.reports.authors import author_notes
-from evaluation.reports.figures.canvas import families, to_bytes
+from evaluation.reports.authors import author_notes, fixed_author_notes
+from evaluation.reports.figures.canvas import families
 from evaluation.reports.figures.flow import FlowStep, flow_diagram
-from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar, repeats
+from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar
 from evaluation.reports.plan import AnalysisPlan, read_plan
+from evaluation.reports.study.blinding import leak_section, unsafe_section
+from evaluation.reports.study.compared import analysed, seed_of, with_authors
 from evaluation.reports.study.controls import control_section
-from evaluation.reports.study.data import LEFT_OUT, StudyData
+from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
+from evaluation.reports.study.planned import NOT_ALWAYS, planned_in_words, rules_in_words
 from evaluation.reports.study.primary import hypothesis_name, primary_endpoint
-from evaluation.reports.study.sensitivity import adjusted_p, sensitivity_analyses, trained_raters_section
+from evaluation.reports.study.repeats import repeats_of
+from evaluation.reports.study.sensitivity import (
+    adjusted_p,
+    failed_raters_section,
+    sensitivity_analyses,
+    trained_raters_section,
+)
+from evaluation.reports.study.steps import STEPS
 from evaluation.reports.versions import versions
 from evaluation.reports.wording import in_words, sentences
-from evaluation.statistics.bland_altman import bland_altman
+from evaluation.services.dealing import spacing_note
 from evaluation.statistics.equivalence import equivalence, non_inferiority
 from evaluation.statistics.power import HYPOTHESES
 from evaluation.statistics.results import Contrast
-from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
+from evaluation.statistics.score_analysis import ALPHA_REPLICATES, AspectAnalysis
 from evaluation.statistics.score_cube import ScoreCube
 from evaluation.statistics.score_sensitivity import (
     agreement_within,
@@ -48,20 +59,20 @@ def sections(data: StudyData) -> list[Section]:
     cubes = data.cubes()
     if not cubes:
         raise UserError(_("the study holds no scores; simulated ones count with --simulated"))
-    seed = int(data.facts["seed"]) % (2**32)
-    plan = read_plan(data.facts)
-    analyses = {
-        key: analyse_aspect(cube, level=plan.level, seed=seed, cross_check=True, adjustment=plan.adjustment)
-        for key, cube in cubes.items()
-    }
+    seed, plan = seed_of(data), read_plan(data.facts)
+    analyses = {key: analysed(data, plan, cube, cross_check=True) for key, cube in cubes.items()}
+    compared = {key: with_authors(data, plan, cubes[key], found) for key, found in analyses.items()}
     return [
         _design(data),
         _flow(data),
-        primary_endpoint(data, plan, analyses),
+        primary_endpoint(data, plan, compared),
         _means(data, plan, cubes, analyses),
-        _differences(data, plan, analyses),
-        _agreement(data, cubes, analyses),
+        _differences(data, plan, compared),
+        _agreement(data, plan, cubes, analyses),
+        *unsafe_section(data),
+        *leak_section(data),
         control_section(data),
+        *failed_raters_section(data, plan, cubes, analyses, seed),
         sensitivity_analyses(data, plan, cubes, seed),
         *trained_raters_section(data, plan, cubes, analyses, seed),
         _methods(data, plan, analyses),
@@ -72,11 +83,21 @@ def _design(data: StudyData) -> Section:
     facts = data.facts
     names = (
         ("protocol", _("Protocol")),
+        ("protocol_authors", _("Authors of the protocol")),
         ("ethics_approval", _("Ethics approval")),
+        ("consent_basis", _("Consent basis")),
         ("registry_number", _("Registry number")),
+        ("cohort", _("Cohort")),
+        ("exclusions", _("Exclusions")),
         ("raters", _("Raters")),
         ("questions", _("Questions")),
+        ("dialogues", _("Dialogues among the questions")),
         ("patients", _("Patients")),
+        ("raters_per_answer", _("Raters per answer")),
+        ("repeats", _("Hidden repeats per rater")),
+        ("controls", _("Degraded controls per rater")),
+        ("guesses", _("Guesses of the author per rater")),
+        ("sittings", _("A sitting")),
         ("scale", _("Scale")),
         ("order", _("Order of the answers")),
         ("report_shown", _("Report shown to raters")),
@@ -87,14 +108,17 @@ def _design(data: StudyData) -> Section:
         ("design_sha256", _("Hash of the frozen design")),
         ("protocol_sha256", _("Hash of the frozen protocol")),
     )
-    facts = facts | {"primary_endpoint": _endpoint(facts.get("primary_endpoint"))}
-    rows = [[label, _fact(facts.get(key))] for key, label in names]
-    if facts.get("dialogues"):
-        said = _("%(count)s, every turn answered by each arm and the whole scored") % {
-            "count": facts["dialogues"]
-        }
-        rows.insert(5, [_("Dialogues among the questions"), said])
+    facts = facts | planned_in_words(facts) | {"primary_endpoint": _endpoint(facts.get("primary_endpoint"))}
+    rows = [[label, fact(facts.get(key))] for key, label in names if key in facts or key not in NOT_ALWAYS]
+    if facts.get("earlier_shown"):
+        rows.append(
+            [_("Earlier study beside the present one"), _("shown to raters and to doctors who answer")]
+        )
     rows.append([_("Arms"), ", ".join(arm["label"] for arm in data.arms)])
+    if facts.get("checkpoints"):
+        rows.append(
+            [_("Checkpoints"), "; ".join(f"{arm}: {said}" for arm, said in facts["checkpoints"].items())]
+        )
     rows.append([_("Aspects"), ", ".join(aspect["name"] for aspect in data.aspects)])
     grids = [Grid(_("Design, as frozen before the first judgement"), [_("Item"), _("Value")], rows)]
     if data.events:
@@ -104,7 +128,7 @@ def _design(data: StudyData) -> Section:
         ]
         header = [_("Time (UTC)"), _("Event"), _("Reason"), _("Hash")]
         grids.append(Grid(_("What happened, with amendments and deviations"), header, events))
-    return Section(_("Design"), grids=grids)
+    return Section(_("Design"), spacing_note(facts.get("spacing")), grids)
 
 
 EVENTS = {
@@ -114,6 +138,7 @@ EVENTS = {
     "unblind_requested": gettext_noop("unblinding requested"),
     "unblinded": gettext_noop("unblinded"),
     "amended": gettext_noop("amended"),
+    "withdrawn": gettext_noop("a reader withdrew"),
 }
 
 
@@ -137,7 +162,8 @@ def _endpoint(value: object) -> dict[str, object] | object:
     return {names.get(key, key): kinds.get(str(item), item) for key, item in value.items()}
 
 
-def _fact(value: object) -> str:
+def fact(value: object) -> str:
+    """A value of the design as printed."""
     if value in ("", None, {}, []):
         return _("not given")
     if isinstance(value, bool):
@@ -152,7 +178,7 @@ def _fact(value: object) -> str:
 def flow_steps(data: StudyData) -> list[FlowStep]:
     """Boxes of the diagram; where nothing was left out there is no box."""
     steps = [
-        FlowStep(_(str(step["what"])), int(step["count"]), str(step["what"]) in LEFT_OUT)
+        FlowStep(_(str(step["what"])), int(step["count"]), STEPS.get(str(step["what"]), False))
         for step in data.flow
     ]
     return [step for step in steps if step.count or not step.is_left_out]
@@ -163,15 +189,17 @@ def _flow(data: StudyData) -> Section:
     # Where no font has Chinese letters, a figure can't show them.
     with translation.override(get_language() if len(families()) > 1 else "en"):
         figure = flow_diagram(flow_steps(data))
+    grids = [Grid(_("From the design to the analysis"), [_("Step"), _("Count")], rows)]
+    left_out = data.facts.get("left_out_arms") or []
+    if left_out:
+        later = _("told after unblinding")
+        reasons = [[arm["label"] or later, arm["reason"] or later] for arm in left_out]
+        grids.append(Grid(_("Arms run and left out"), [_("Arm"), _("Reason")], reasons))
     return Section(
         _("Flow of questions, answers and scores"),
-        grids=[Grid(_("From the design to the analysis"), [_("Step"), _("Count")], rows)],
-        pictures=[_picture("flow", _("Flow from the design to the analysis."), figure)],
+        grids=grids,
+        pictures=[Picture("flow", _("Flow from the design to the analysis."), figure)],
     )
-
-
-def _picture(name: str, caption: str, figure: object) -> Picture:
-    return Picture(name, caption, to_bytes(figure, "svg"), to_bytes(figure, "png"))  # type: ignore[arg-type]
 
 
 def _means(
@@ -190,11 +218,11 @@ def _means(
     if len(names) > 2:
         means = {arm: [f.means[f.systems.index(arm)] for f in analyses.values()] for arm in arms}
         pictures.append(
-            _picture("radar", _("Mean scores by aspect."), radar(means, names, low=low, high=high))
+            Picture("radar", _("Mean scores by aspect."), radar(means, names, low=low, high=high))
         )
     first = next(iter(cubes))
     pictures.append(
-        _picture(
+        Picture(
             "distributions",
             _("Scores of every arm, %(aspect)s.") % {"aspect": data.aspect_name(first)},
             distributions(cubes[first], {}, low=low, high=high),
@@ -204,7 +232,9 @@ def _means(
         "level": plan.level_name,
         "n": len(data.scores),
     }
-    return Section(_("Mean scores"), [], [Grid(caption, [_("Arm"), *names], rows)], pictures)
+    texts = list(fixed_author_notes(data.facts.get("authors") or {}))
+    texts += sentences(dict.fromkeys(n for f in analyses.values() for mean in f.means for n in mean.notes))
+    return Section(_("Mean scores"), texts, [Grid(caption, [_("Arm"), *names], rows)], pictures)
 
 
 def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
@@ -224,7 +254,7 @@ def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, Aspect
             ]
         grids.append(Grid(data.aspect_name(key), header, rows))
         caption = _("Differences of the arms, %(aspect)s.") % {"aspect": data.aspect_name(key)}
-        pictures.append(_picture(f"forest_{key}", caption, forest(found.contrasts, margin=margin)))
+        pictures.append(Picture(f"forest_{key}", caption, forest(found.contrasts, margin=margin)))
     texts = [
         _("Raters and questions (patients) are both random: differences hold for others like them."),
         _(
@@ -233,6 +263,9 @@ def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, Aspect
         % {"adjustment": plan.adjustment_name},
     ]
     texts += author_notes(data.facts.get("authors") or {})
+    texts += sentences(
+        dict.fromkeys(n for f in analyses.values() for c in f.contrasts for n in c.estimate.notes)
+    )
     return Section(_("Differences between arms (secondary)"), texts, grids, pictures)
 
 
@@ -253,37 +286,47 @@ def _margin_cells(contrast: Contrast, margin: float, alpha: float) -> list[str]:
     return [f"{_('yes') if test.is_shown else _('no')} ({p_text(test.p)})" for test in tests]
 
 
-def _agreement(data: StudyData, cubes: dict[str, ScoreCube], analyses: dict[str, AspectAnalysis]) -> Section:
+def _agreement(
+    data: StudyData,
+    plan: AnalysisPlan,
+    cubes: dict[str, ScoreCube],
+    analyses: dict[str, AspectAnalysis],
+) -> Section:
     header = [_("Aspect"), "ICC(A,1)", "ICC(A,k)", "alpha", _("ICC(A,1) within arms")]
-    rows = []
+    rows, of_arms = [], []
     for key, found in analyses.items():
-        within = [arm.icc_a1.value for arm in agreement_within(cubes[key]) if arm.icc_a1 is not None]
+        arms = agreement_within(cubes[key], level=plan.level, seed=seed_of(data))
+        within = [arm.icc_a1.value for arm in arms if arm.icc_a1 is not None]
         mean = f"{np.mean(within):.2f}" if within else "–"
         rows.append(
             [data.aspect_name(key), *(shown(e, 2) for e in (found.icc_a1, found.icc_ak, found.alpha)), mean]
         )
+        of_arms.append([data.aspect_name(key), *(shown(arm.alpha, 2) for arm in arms)])
     first = next(iter(cubes))
-    pictures = [_picture("agreement", _("Correlation of every two raters."), agreement_map(cubes[first]))]
+    pictures = [Picture("agreement", _("Correlation of every two raters."), agreement_map(cubes[first]))]
+    said, grids, plotted = repeats_of(data, plan)
+    clustered = any(cube.has_clusters for cube in cubes.values())
     paragraphs = [
-        _("Agreement over all arms is inflated by differences between arms; within arms it is not.")
+        _("Agreement over all arms is inflated by differences between arms; within arms it is not."),
+        _("Intervals of alpha: %(level)s, bootstrap over %(units)s, percentiles of %(b)s replicates.")
+        % {
+            "level": plan.level_name,
+            "units": _("patients") if clustered else _("questions"),
+            "b": ALPHA_REPLICATES,
+        },
+        *said,
     ]
-    if len(data.repeats) > 1:
-        first_scores, second_scores = (
-            np.array([float(row[name]) for row in data.repeats]) for name in ("first", "second")
-        )
-        limits = bland_altman(first_scores, second_scores)
-        pictures.append(
-            _picture(
-                "repeats",
-                _("Hidden repeats: difference against mean."),
-                repeats(first_scores, second_scores, limits),
-            )
-        )
-        paragraphs.append(
-            _("%(n)s hidden repeats: mean difference %(bias)s, repeatability %(r).1f points.")
-            % {"n": len(first_scores), "bias": shown(limits.bias), "r": limits.repeatability}
-        )
-    return Section(_("Agreement of the raters"), paragraphs, [Grid(_("Agreement"), header, rows)], pictures)
+    by_arm = [_("Aspect"), *(arm["label"] for arm in data.arms)]
+    return Section(
+        _("Agreement of the raters"),
+        paragraphs,
+        [
+            Grid(_("Agreement over all arms"), header, rows),
+            Grid(_("Krippendorff's alpha within arms"), by_arm, of_arms),
+            *grids,
+        ],
+        [*pictures, *plotted],
+    )
 
 
 def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
@@ -300,8 +343,10 @@ def _methods(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnal
             "adjustment": plan.adjustment_name,
         },
         *sentences(notes),
+        *rules_in_words(data.facts, data.flow),
         _("Data: scores.csv, sha256 %(hash)s. Software: %(software)s.")
         % {"hash": data.sha256, "software": data.facts["software"]},
+        *(f"{name}, sha256 {sha256(raw).hexdigest()}." for name, raw in data.beside().items()),
         _("The same report comes from the exported folder on another machine: study_report --from FOLDER."),
         _("Research software under an approved protocol; not a medical device."),
     ]

@@ -1,13 +1,17 @@
 """Analyses that ask whether the main one depends on a choice: ranks, z-scores, and who rated."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext as _
 
+from evaluation.models import Trial
+from evaluation.reports.authors import fixed_author_notes
 from evaluation.reports.plan import AnalysisPlan
+from evaluation.reports.study.controls import failed_raters
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Section, p_text, shown
-from evaluation.reports.trained_raters import both_ways
+from evaluation.reports.study.primary import planned_contrast
+from evaluation.reports.trained_raters import BothWays, both_ways
 from evaluation.statistics.score_analysis import AspectAnalysis
 from evaluation.statistics.score_cube import ScoreCube
 from evaluation.statistics.score_sensitivity import ceiling_shares, contrasts_on, ranked, standardised
@@ -40,7 +44,8 @@ def sensitivity_analyses(
         ]
         if rows:
             grids.append(Grid(data.aspect_name(key), header, rows))
-    return Section(_("Sensitivity analyses"), warnings, grids)
+    fixed = fixed_author_notes(data.facts.get("authors") or {})
+    return Section(_("Sensitivity analyses"), [*warnings, *fixed], grids)
 
 
 def trained_raters_section(
@@ -55,31 +60,95 @@ def trained_raters_section(
     if not trained:
         return []
     title = _("With and without raters of training sets")
-    texts = [
-        _("%(count)s raters picked or corrected for the training set of an arm (%(raters)s).")
-        % {"count": len(trained), "raters": ", ".join(trained)}
-    ]
+    text = _("%(count)s raters picked or corrected for the training set of an arm (%(raters)s).") % {
+        "count": len(trained),
+        "raters": ", ".join(trained),
+    }
+    return [_without(data, plan, cubes, analyses, trained, seed, title, text)]
+
+
+def failed_raters_section(
+    data: StudyData,
+    plan: AnalysisPlan,
+    cubes: Mapping[str, ScoreCube],
+    analyses: Mapping[str, AspectAnalysis],
+    seed: int,
+) -> list[Section]:
+    """Every contrast with and without raters who failed a control; nothing where no control was scored."""
+    if not data.controls:
+        return []
+    title, failed = _("With and without raters who failed controls"), failed_raters(data)
+    tested = {str(row["rater"]) for row in data.controls}
+    if not failed:
+        text = _("None of the %(tested)s raters with controls failed one: nobody is left out.")
+        return [Section(title, [text % {"tested": len(tested)}])]
+    text = _("%(count)s of the %(tested)s raters with controls failed one or more (%(raters)s).") % {
+        "count": len(failed),
+        "tested": len(tested),
+        "raters": ", ".join(failed),
+    }
+    return [_without(data, plan, cubes, analyses, failed, seed, title, text)]
+
+
+def _without(
+    data: StudyData,
+    plan: AnalysisPlan,
+    cubes: Mapping[str, ScoreCube],
+    analyses: Mapping[str, AspectAnalysis],
+    raters: Collection[str],
+    seed: int,
+    title: str,
+    text: str,
+) -> Section:
+    """The section of some raters: who they are, and every contrast with and without them."""
+    texts = [text, *fixed_author_notes(data.facts.get("authors") or {})]
+    grids = _with_and_without(data, plan, cubes, analyses, raters, seed)
+    if grids is None:
+        return Section(title, [*texts, _("Too few other raters are left for an analysis without them.")])
+    return Section(title, texts, grids)
+
+
+def _with_and_without(
+    data: StudyData,
+    plan: AnalysisPlan,
+    cubes: Mapping[str, ScoreCube],
+    analyses: Mapping[str, AspectAnalysis],
+    raters: Collection[str],
+    seed: int,
+) -> list[Grid] | None:
+    """The planned contrast both ways, once it may be named, then every contrast, a grid per aspect; None where fewer
+    than two other raters are left."""
     estimate = _("Estimate [%(level)s CI]") % {"level": plan.level_name}
     header = [
         _("Difference"),
         *(f"{who}: {what}" for who in (_("all"), _("without them")) for what in (estimate, _("p"))),
     ]
-    grids = []
+    grids: list[Grid] = []
     for key, cube in cubes.items():
-        pairs = both_ways(cube, analyses[key].contrasts, trained, plan, seed)
+        pairs = both_ways(cube, analyses[key].contrasts, raters, plan, seed)
         if pairs is None:
-            texts.append(_("Too few other raters are left for an analysis without them."))
-            return [Section(title, texts)]
-        rows = [
-            [
-                f"{pair.with_all.first} − {pair.with_all.second}",
-                *(
-                    text
-                    for contrast in (pair.with_all, pair.without)
-                    for text in (shown(contrast.estimate, 2), p_text(contrast.p))
-                ),
-            ]
-            for pair in pairs
-        ]
-        grids.append(Grid(data.aspect_name(key), header, rows))
-    return [Section(title, texts, grids)]
+            return None
+        grids.append(Grid(data.aspect_name(key), header, [_row(pair) for pair in pairs]))
+        planned = _planned(data, plan, key, pairs)
+        if planned is not None:
+            caption = f"{_('The planned contrast')}: {data.aspect_name(key)}"
+            grids.insert(0, Grid(caption, header, [_row(planned)]))
+    return grids
+
+
+def _row(pair: BothWays) -> list[str]:
+    both = (pair.with_all, pair.without)
+    texts = (text for one in both for text in (shown(one.estimate, 2), p_text(one.p)))
+    return [f"{pair.with_all.first} − {pair.with_all.second}", *texts]
+
+
+def _planned(data: StudyData, plan: AnalysisPlan, key: str, pairs: Collection[BothWays]) -> BothWays | None:
+    """The protocol's contrast; None in other aspects, and before unblinding, when it would tell arms from codes."""
+    endpoint = plan.endpoint
+    if endpoint is None or not endpoint.first or endpoint.measure != key:
+        return None
+    if data.facts.get("state") != Trial.State.UNBLINDED:
+        return None
+    with_all = planned_contrast(endpoint, [pair.with_all for pair in pairs])
+    without = planned_contrast(endpoint, [pair.without for pair in pairs])
+    return BothWays(with_all, without) if with_all is not None and without is not None else None

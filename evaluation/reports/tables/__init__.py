@@ -44,7 +44,12 @@ def build_table(number: int, options: TableOptions) -> Table:
             _("table %(number)s: not computed from a trial; leave the trial out") % {"number": number}
         )
     table: Table = import_module(module).build(options)
-    if options.by == "finding":
-        rule = _("The type of finding is read from the words of the newest report; the weightiest stands.")
-        table = replace(table, notes=[*table.notes, rule])
-    return table
+    rules = {
+        "finding": _(
+            "The type of finding is read from the words of the newest report; the weightiest stands."
+        ),
+        # Questions have a language of their own; a study has that of what was written about it.
+        "language": "" if number in TRIAL_TABLES else _("A study's language is that of its newest report."),
+    }
+    rule = rules.get(options.by or "")
+    return replace(table, notes=[*table.notes, rule]) if rule else table

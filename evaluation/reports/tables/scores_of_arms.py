@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import Arm, Aspect, Trial
 from evaluation.reports import paper_tables
-from evaluation.reports.authors import author_notes, authors_of_arms
+from evaluation.reports.authors import author_notes, authors_of_arms, checkpoint_notes, checkpoints_of_arms
+from evaluation.reports.left_pictures import note_of_forms
 from evaluation.reports.options import TableOptions
 from evaluation.reports.paper import table_1_figures
 from evaluation.reports.plan import plan_of
@@ -23,8 +24,9 @@ from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.trained_raters import both_ways
 from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_labels, trial_scores
 from evaluation.reports.wording import in_words, sentences
+from evaluation.services.dealing import shrunk_spacing, spacing_note
 from evaluation.statistics.results import Estimate
-from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
+from evaluation.statistics.score_analysis import ALPHA_REPLICATES, AspectAnalysis, analyse_aspect
 from evaluation.statistics.score_cube import ScoreCube
 from mammo.core.errors import UserError
 
@@ -52,7 +54,9 @@ def build_scores(number: int, options: TableOptions) -> Table:
     every: dict[str, AspectAnalysis] = {}
     for stratum, cubes in strata.items():
         analyses = {
-            key: _analysed(trial, cube) for key, cube in cubes.items() if not np.isnan(cube.values).all()
+            key: _analysed(trial, cube, arms)
+            for key, cube in cubes.items()
+            if not np.isnan(cube.values).all()
         }
         every |= {key if stratum is None else f"{key}, {stratum}": found for key, found in analyses.items()}
         if analyses:
@@ -80,20 +84,28 @@ def build_scores(number: int, options: TableOptions) -> Table:
         rows=rows,
         method=_method(every),
         version=software_version(),
-        notes=_notes(scores, every, options),
+        notes=_notes(scores, every, options, arms),
         is_simulated=scores.is_simulated,
         sources=_of_arms(scores.sources, cells),
     )
 
 
-def _analysed(trial: Trial, cube: ScoreCube) -> AspectAnalysis:
-    """Means and contrasts at the level and with the adjustment that the protocol plans.
+def _analysed(trial: Trial, cube: ScoreCube, arms: Sequence[tuple[str, str]]) -> AspectAnalysis:
+    """Means and contrasts at the level and with the adjustment that the protocol plans; agreement on these arms alone.
 
     The seed of the bootstrap hangs on the design: the same rows give the same table.
     """
     plan = plan_of(trial.protocol)
     seed = analysis_seed(trial)
-    return analyse_aspect(cube, level=plan.level, seed=seed, cross_check=False, adjustment=plan.adjustment)
+    return analyse_aspect(
+        cube,
+        level=plan.level,
+        seed=seed,
+        cross_check=False,
+        adjustment=plan.adjustment,
+        scale=(trial.scale_min, trial.scale_max),
+        agreement_on=[arm for arm, _label in arms],
+    )
 
 
 def _arms_of(number: int, trial: Trial) -> list[tuple[str, str]]:
@@ -273,8 +285,13 @@ def _notes_of_means(analyses: dict[str, AspectAnalysis]) -> list[str]:
     return sentences(f"{in_words(note)} ({', '.join(keys)})" for note, keys in holding.items())
 
 
-def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: TableOptions) -> list[str]:
-    trial, notes = scores.trial, []
+def _notes(
+    scores: TrialScores,
+    analyses: dict[str, AspectAnalysis],
+    options: TableOptions,
+    arms: Sequence[tuple[str, str]],
+) -> list[str]:
+    trial, notes, shown = scores.trial, [], {label for _arm, label in arms}
     if scores.left_out["simulated"]:
         notes.append(
             _("%(count)s scores are marked as simulated and left out; --simulated takes them in.")
@@ -292,19 +309,45 @@ def _notes(scores: TrialScores, analyses: dict[str, AspectAnalysis], options: Ta
             _("%(count)s scores of patients who withdrew are left out.")
             % {"count": scores.left_out["erased"]}
         )
+    notes += note_of_forms(scores.left_pictures)
     if trial.state != Trial.State.UNBLINDED:
         notes.append(_("The trial is not unblinded: arms stand under their codes."))
         if options.paper:
             notes.append(_("The paper's figures are shown after unblinding only."))
+    notes += spacing_note(shrunk_spacing(trial))
     notes += author_notes(authors_of_arms(trial, dict(arm_labels(trial))))
+    if analyses:  # a table without a score names nothing that wrote one
+        named = checkpoints_of_arms(trial).items()
+        notes += checkpoint_notes({label: said for label, said in named if label in shown})
     notes += _without_trained(scores, analyses)
     notes += _notes_of_means(analyses)
     general = dict.fromkeys(note for analysis in analyses.values() for note in analysis.notes)
-    agreement = [
-        f"{key} {analysis.icc_a1.value:.2f}/{analysis.alpha.value:.2f}"
+    return [*notes, *_agreement(scores, analyses, arms), *sentences(general)]
+
+
+def _agreement(
+    scores: TrialScores, analyses: dict[str, AspectAnalysis], arms: Sequence[tuple[str, str]]
+) -> list[str]:
+    """How far raters agree on the answers of the arms of the table, with alpha's interval, as one sentence."""
+    values = [
+        f"{key} {analysis.icc_a1.value:.2f}/{Cell(analysis.alpha, digits=2).shown}"
         for key, analysis in analyses.items()
         if analysis.icc_a1 is not None and analysis.alpha is not None
     ]
-    if agreement:
-        notes.append(_("ICC(A,1)/Krippendorff's alpha: %(values)s.") % {"values": ", ".join(agreement)})
-    return [*notes, *sentences(general)]
+    if not values:
+        return []
+    clustered = any(cube.has_clusters for cube in scores.cubes.values())
+    return [
+        _(
+            "Agreement on the answers of the %(count)s arms of this table (%(arms)s), ICC(A,1)/Krippendorff's alpha "
+            "[%(level)s CI, bootstrap over %(units)s, B = %(b)s]: %(values)s."
+        )
+        % {
+            "count": len(arms),
+            "arms": ", ".join(label for _arm, label in arms),
+            "level": plan_of(scores.trial.protocol).level_name,
+            "units": _("patients") if clustered else _("questions"),
+            "b": ALPHA_REPLICATES,
+            "values": ", ".join(values),
+        }
+    ]

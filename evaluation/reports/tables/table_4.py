@@ -143,7 +143,7 @@ def _rows(people: list[Biopsied], categories: list[str], by: str | None, stratum
 
 
 def _count(members: list[Biopsied]) -> Cell:
-    sources = tuple(pk for person in members for pk in person.pathology)
+    sources = tuple(person.patient for person in members)
     return Cell(Estimate(float(len(members)), None, "count", n=len(members)), digits=0, sources=sources)
 
 

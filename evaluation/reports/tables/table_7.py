@@ -1,7 +1,7 @@
 """Table 7: classifiers and readers on biopsy-proven cases, with AUC and rates."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from evaluation.models import ReaderStudyCase
 from evaluation.reports import paper_tables
 from evaluation.reports.case_sets import cases_read, judged_on_cases, other_cases, verification_note
+from evaluation.reports.left_pictures import note_of_readings
 from evaluation.reports.options import TableOptions
+from evaluation.reports.plan import AnalysisPlan, plan_of
 from evaluation.reports.predictions import (
     Judged,
     Unit,
@@ -22,12 +24,7 @@ from evaluation.reports.predictions import (
     units_of,
 )
 from evaluation.reports.rates import RATES, RowFigures, cluster_note, put_area, put_rates
-from evaluation.reports.reader_readings import (
-    CaseReading,
-    condition_names,
-    readings_of_erased,
-    study_readings,
-)
+from evaluation.reports.reader_readings import CaseReading, Readers, readers_of
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.validators import rates_fit
@@ -45,6 +42,16 @@ STAGES = ("classifier", "umicon_supervised")
 METHOD = "image"
 
 
+@dataclass
+class _Parts:
+    """What the table is put together from."""
+
+    rows: list[tuple[str, RowFigures]] = field(default_factory=list)
+    sources: list[Mapping[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    simulated: bool = False
+
+
 def build(options: TableOptions) -> Table:
     """Classifiers of runs and readers of a reader study, under the same columns.
 
@@ -52,47 +59,72 @@ def build(options: TableOptions) -> Table:
         UserError: neither a reader study nor a run with predictions of biopsied breasts is there.
         WrongStateError: the reader study is not locked.
     """
-    rows: list[tuple[str, RowFigures]] = []
-    sources: list[Mapping[str, Any]] = []
-    notes: list[str] = []
-    simulated = False
-    found = study_readings(options.reader_study, simulated=options.simulated) if options.reader_study else []
-    cases = cases_read(options.reader_study, {r.case for r in found}) if options.reader_study else []
+    study = options.reader_study
+    readers = readers_of(study, simulated=options.simulated) if study is not None else None
+    cases = cases_read(study, {r.case for r in readers.found}) if study is not None and readers else []
     breasts: set[Breast] = {(case.study_id, case.laterality) for case in cases}
-    if options.reader_study is None or options.runs:
+    parts = _Parts()
+    if study is None or options.runs:
         for judged, side in _classifiers_beside(cases, options):
-            rows += [_classifier_row(part, options) for part in by_stratum(judged, options.by)]
-            sources += judged.sources()
-            notes += [*side_note([side]), *judged.notes]
-            simulated |= any(unit.is_simulated for unit in judged.units)
+            parts.rows += [_classifier_row(part, options) for part in by_stratum(judged, options.by)]
+            parts.sources += judged.sources()
+            parts.notes += [*side_note([side]), *judged.notes]
+            parts.simulated |= any(unit.is_simulated for unit in judged.units)
             if not cases or judged.notes:
                 breasts |= {(unit.study, unit.laterality) for unit in judged.units}
-    if options.reader_study is not None:
-        rows += _reader_rows(found, options)
-        sources += [reading.source() for reading in found]
-        gone = readings_of_erased(options.reader_study, simulated=options.simulated)
-        notes += (
-            [_("%(count)s readings of patients who withdrew are left out.") % {"count": gone}] if gone else []
-        )
-        notes += _mrmc_notes(found, options)
-        notes += _where_the_model_was(found, options)
-        simulated |= any(reading.is_simulated for reading in found)
-    if not rows:
+    if readers is not None:
+        plan = plan_of(study.protocol) if study is not None else AnalysisPlan()
+        _add_readers(parts, readers, options, plan)
+    if not parts.rows:
         raise UserError(_("table 7: there is nothing to tabulate; name --reader-study or --run"))
-    notes += cluster_note(row for _key, row in rows)
-    notes += [warning for _key, row in rows for warning in row.warnings]
-    notes += _paper_notes() if options.paper else []
+    return _table(parts, readers, options, tissue_and_follow_up(breasts))
+
+
+def table_of_readers(readers: Readers, verified: tuple[int, int], plan: AnalysisPlan) -> Table:
+    """The rows of the readers alone, from readings that may come from an export.
+
+    Args:
+        verified: cases with a tissue result, and with a negative follow-up alone.
+        plan: of the study's protocol: the test between conditions is given at its level.
+    """
+    parts, options = _Parts(), TableOptions()
+    _add_readers(parts, readers, options, plan)
+    return _table(parts, readers, options, verified)
+
+
+def _add_readers(parts: _Parts, readers: Readers, options: TableOptions, plan: AnalysisPlan) -> None:
+    parts.rows += _reader_rows(readers, options)
+    parts.sources += [reading.source() for reading in readers.found]
+    if readers.erased:
+        parts.notes.append(
+            _("%(count)s readings of patients who withdrew are left out.") % {"count": readers.erased}
+        )
+    parts.notes += note_of_readings(readers.left_pictures)
+    parts.notes += _mrmc_notes(readers, plan)
+    parts.notes += where_the_model_was(readers.found, readers.names)
+    parts.simulated |= any(reading.is_simulated for reading in readers.found)
+
+
+def _table(parts: _Parts, readers: Readers | None, options: TableOptions, verified: tuple[int, int]) -> Table:
+    notes = [
+        *parts.notes,
+        *cluster_note(row for _key, row in parts.rows),
+        *(warning for _key, row in parts.rows for warning in row.warnings),
+        *(_paper_notes() if options.paper else []),
+        *([_paper_readers_note()] if options.paper and readers is not None and _paper_rows(readers) else []),
+        verification_note(*verified),
+    ]
     return Table(
         number=NUMBER,
-        caption=_caption(rows, found, options, simulated, breasts),
+        caption=_caption(parts, readers, options, verified),
         stub=_("Method"),
         columns=_columns(options),
-        rows=[Row(key, row.label, row.cells) for key, row in rows],
-        method=_method(rows),
+        rows=[Row(key, row.label, row.cells) for key, row in parts.rows],
+        method=_method(parts.rows),
         version=software_version(),
-        notes=list(dict.fromkeys([*notes, verification_note(breasts)])),
-        is_simulated=simulated,
-        sources=sources,
+        notes=list(dict.fromkeys(notes)),
+        is_simulated=parts.simulated,
+        sources=parts.sources,
     )
 
 
@@ -150,8 +182,8 @@ def _classifier_row(judged: Judged, options: TableOptions) -> tuple[str, RowFigu
     return judged.key, figures
 
 
-def _reader_rows(found: list[CaseReading], options: TableOptions) -> list[tuple[str, RowFigures]]:
-    names = condition_names(options.reader_study) if options.reader_study else {}
+def _reader_rows(readers: Readers, options: TableOptions) -> list[tuple[str, RowFigures]]:
+    found, names, beside = readers.found, readers.names, _paper_rows(readers)
     strata = of_studies((r.study for r in found), options.by) if options.by else {}
     rows = []
     groups: dict[tuple[str, str, str | None], list[CaseReading]] = {}
@@ -162,8 +194,34 @@ def _reader_rows(found: list[CaseReading], options: TableOptions) -> list[tuple[
         group = f" ({readings_here[0].group})" if readings_here[0].group else ""
         label = labelled(f"{reader}{group}, {names.get(condition, condition)}", options.by, stratum)
         key = f"{reader}:{condition}" + (f":{stratum}" if stratum else "")
-        rows.append((key, _reader_row(label, readings_here, options)))
+        figures = _reader_row(label, readings_here, options)
+        _put_paper(figures, beside.get((reader, condition)), options)
+        rows.append((key, figures))
     return rows
+
+
+# The paper's doctors by group; an assisted row has the same letter with its model.
+PAPER_READERS = {"junior": ("a", "b"), "senior": ("c", "d")}
+PAPER_ASSISTED = "umicon"
+
+
+def _paper_rows(readers: Readers) -> dict[tuple[str, str], str]:
+    """Key of the paper's row that stands beside each of ours, by reader and condition.
+
+    The first two juniors and seniors of ours stand beside A and B, C and D; of a study of two conditions one is
+    `alone`. Other readers and conditions have none.
+    """
+    groups = {reading.reader: reading.group for reading in readers.found}
+    conditions = {reading.condition for reading in readers.found}
+    assisted = {"alone": "", **dict.fromkeys(conditions - {"alone"}, PAPER_ASSISTED)}
+    if len(conditions) > 2:
+        return {}
+    made: dict[tuple[str, str], str] = {}
+    for group, letters in PAPER_READERS.items():
+        own = sorted(reader for reader, of in groups.items() if of == group)
+        for reader, letter in zip(own, letters, strict=False):
+            made |= {(reader, condition): letter + assisted[condition] for condition in conditions}
+    return made
 
 
 def _reader_row(label: str, found: list[CaseReading], options: TableOptions) -> RowFigures:
@@ -177,31 +235,31 @@ def _reader_row(label: str, found: list[CaseReading], options: TableOptions) -> 
     return figures
 
 
-def _mrmc_notes(found: list[CaseReading], options: TableOptions) -> list[str]:
-    """Difference between conditions over readers and cases, in words."""
-    if len({reading.condition for reading in found}) < 2:
+def _mrmc_notes(readers: Readers, plan: AnalysisPlan) -> list[str]:
+    """Difference between conditions over readers and cases at the protocol's level, in words."""
+    if len({reading.condition for reading in readers.found}) < 2:
         return []
     try:
-        analysis = analyse_mrmc(readings(reading.row() for reading in found))
+        analysis = analyse_mrmc(readings(reading.row() for reading in readers.found), level=plan.level)
     except ValueError as error:
         return [_("Multi-reader analysis: %(error)s.") % {"error": error}]
-    names = condition_names(options.reader_study) if options.reader_study else {}
-    return [*_differences(analysis, names), *sentences(analysis.notes)]
+    return [*_differences(analysis, readers.names, plan), *sentences(analysis.notes)]
 
 
-def _differences(analysis: MrmcAnalysis, names: dict[str, str]) -> list[str]:
+def _differences(analysis: MrmcAnalysis, names: dict[str, str], plan: AnalysisPlan) -> list[str]:
     made = []
     for contrast in analysis.main.differences:
         low, high = contrast.estimate.interval or (float("nan"), float("nan"))
         made.append(
             _(
-                "Mean AUC, %(first)s - %(second)s: %(value).3f [%(low).3f, %(high).3f], p = %(p)s "
+                "Mean AUC, %(first)s - %(second)s: %(value).3f [%(level)s CI %(low).3f, %(high).3f], p = %(p)s "
                 "(%(model)s, %(covariance)s covariance, Hillis' degrees of freedom)."
             )
             % {
                 "first": names.get(contrast.first, contrast.first),
                 "second": names.get(contrast.second, contrast.second),
                 "value": contrast.estimate.value,
+                "level": plan.level_name,
                 "low": low,
                 "high": high,
                 "p": "–" if contrast.p is None else f"{contrast.p:.3g}",
@@ -212,9 +270,8 @@ def _differences(analysis: MrmcAnalysis, names: dict[str, str]) -> list[str]:
     return made
 
 
-def _where_the_model_was(found: list[CaseReading], options: TableOptions) -> list[str]:
+def where_the_model_was(found: list[CaseReading], names: Mapping[str, str]) -> list[str]:
     """Share of right decisions by condition, where the model's output was right and where it was wrong."""
-    names = condition_names(options.reader_study) if options.reader_study else {}
     notes = []
     for is_right, where in ((True, _("Where the model was right")), (False, _("Where the model was wrong"))):
         here = [reading for reading in found if reading.output_right is is_right]
@@ -233,13 +290,25 @@ def _where_the_model_was(found: list[CaseReading], options: TableOptions) -> lis
 
 
 def _add_paper(figures: RowFigures, options: TableOptions) -> None:
-    known = paper_tables.TABLE_7.get(paper_tables.key_of(figures.label)) if options.paper else None
+    _put_paper(figures, paper_tables.key_of(figures.label), options)
+
+
+def _put_paper(figures: RowFigures, key: str | None, options: TableOptions) -> None:
+    """The paper's figures of its row of this key, where they are asked for and there is one."""
+    known = paper_tables.TABLE_7.get(key or "") if options.paper else None
     if known is None or options.by is not None:
         return
     (value, interval), rates = known
     figures.cells["auc_paper"] = Cell(Estimate(value, interval, "as printed in the paper"), digits=2)
     for name, rate in zip(RATES, rates, strict=True):
         figures.cells[f"{name}_paper"] = Cell(Estimate(rate, None, "as printed in the paper"), digits=2)
+
+
+def _paper_readers_note() -> str:
+    return _(
+        "The paper's doctors A and B stand beside our first two junior readers, C and D beside our first two senior "
+        "ones: other persons on other cases."
+    )
 
 
 def _paper_notes() -> list[str]:
@@ -253,35 +322,34 @@ def _paper_notes() -> list[str]:
     return notes
 
 
-def _caption(
-    rows: list[tuple[str, RowFigures]],
-    found: list[CaseReading],
-    options: TableOptions,
-    simulated: bool,
-    breasts: set[Breast],
-) -> str:
+def _caption(made: _Parts, readers: Readers | None, options: TableOptions, verified: tuple[int, int]) -> str:
     what = (
         _("Table 7. Malignancy of breasts with a biopsy or a negative follow-up")
-        if tissue_and_follow_up(breasts)[1]
+        if verified[1]
         else _("Table 7. Malignancy of biopsied breasts")
     )
-    caption = _("%(what)s: AUC and rates [95%% CI] of %(rows)s rows") % {"what": what, "rows": len(rows)}
+    caption = _("%(what)s: AUC and rates [95%% CI] of %(rows)s rows") % {
+        "what": what,
+        "rows": len(made.rows),
+    }
     parts = []
-    if options.reader_study is None or options.runs:
+    if readers is None or options.runs:
         parts.append(_("classifiers call from %(threshold)s on") % {"threshold": f"{options.threshold:g}"})
-    if found and options.reader_study is not None:
+    if readers is not None and readers.found:
         parts.append(
             _("%(readers)s readers, %(cases)s cases, biopsy from category %(point)s on")
             % {
-                "readers": len({r.reader for r in found}),
-                "cases": len({r.case for r in found}),
-                "point": options.reader_study.operating_point,
+                "readers": len({r.reader for r in readers.found}),
+                "cases": len({r.case for r in readers.found}),
+                "point": readers.operating_point,
             }
         )
     if options.prevalence is not None:
         parts.append(_("PPV and NPV also at a prevalence of %(p)s") % {"p": f"{options.prevalence:.1%}"})
     caption = f"{caption}; {'; '.join(parts)}." if parts else f"{caption}."
-    return caption + (" " + _("Not a result: %(what)s.") % {"what": _("simulated rows")} if simulated else "")
+    return caption + (
+        " " + _("Not a result: %(what)s.") % {"what": _("simulated rows")} if made.simulated else ""
+    )
 
 
 def _method(rows: list[tuple[str, RowFigures]]) -> str:

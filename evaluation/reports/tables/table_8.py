@@ -14,8 +14,9 @@ from evaluation.reports.predictions import (
     side_note,
     units_of,
 )
-from evaluation.reports.rates import RowFigures, cluster_note, put_area
+from evaluation.reports.rates import RATE_NAMES, RowFigures, cluster_note, put_area
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
+from evaluation.reports.validators import narrower_than_one_case
 from evaluation.statistics.clustered_shares import rates_of_units
 from evaluation.statistics.results import Estimate
 from mammo.core.errors import UserError
@@ -95,7 +96,17 @@ def _put(figures: RowFigures, judged: Judged, method: str, options: TableOptions
     figures.sources = tuple(unit.prediction for unit in judged.units)
     put_area(figures, judged, f"auc_{method}")
     found = rates_of_units(judged.truth, judged.scores >= options.threshold, judged.patients)
-    figures.put(f"accuracy_{method}", found.get("accuracy"))
+    accuracy = found.get("accuracy")
+    figures.put(f"accuracy_{method}", accuracy)
+    # One case alone says nothing of its width.
+    if accuracy is not None and len(judged.units) > 1:
+        label = f"{figures.label}, {_what_is_seen()[method]} ({RATE_NAMES['accuracy']})"
+        figures.warnings += narrower_than_one_case(label, accuracy, len(judged.units))
+
+
+def _what_is_seen() -> dict[str, str]:
+    """What the model saw, by method."""
+    return {"image": _("images alone"), "report": _("report alone"), "fused": _("images and report")}
 
 
 def _add_paper(figures: RowFigures) -> None:
@@ -106,11 +117,10 @@ def _add_paper(figures: RowFigures) -> None:
 
 
 def _columns(options: TableOptions) -> list[Column]:
-    seen = {"image": _("images alone"), "report": _("report alone"), "fused": _("images and report")}
     columns = [
         Column(f"{key}_{method}", f"{name}, {what}")
         for key, name in (("auc", _("AUC")), ("accuracy", _("ACC")))
-        for method, what in seen.items()
+        for method, what in _what_is_seen().items()
     ]
     if options.paper and options.by is None:
         columns += [

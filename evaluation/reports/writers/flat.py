@@ -1,6 +1,6 @@
 """A table with one number per cell, as spreadsheets want it."""
 
-from evaluation.reports.table import Column, Row, Table
+from evaluation.reports.table import Column, Row, Table, finite
 
 FlatValue = str | float | int | None
 # Characters with which a spreadsheet begins to compute.
@@ -24,7 +24,7 @@ def flat_header(table: Table) -> list[str]:
 
 
 def flat_rows(table: Table) -> list[list[FlatValue]]:
-    """Rows under `flat_header`; numbers as numbers, texts safe."""
+    """Rows under `flat_header`; numbers as numbers, texts safe, nothing where there is no finite number."""
     rows: list[list[FlatValue]] = []
     for row in table.rows:
         values: list[FlatValue] = [safe_text(row.label)]
@@ -40,6 +40,6 @@ def _values(table: Table, row: Row, column: Column) -> list[FlatValue]:
         empty: list[FlatValue] = [safe_text(cell.text) if cell.text else None]
         return empty if column.from_paper else [*empty, None, None, None]
     if column.from_paper:
-        return [cell.estimate.value]
+        return [finite(cell.estimate.value)]
     low, high = cell.estimate.interval or (None, None)
-    return [cell.estimate.value, low, high, cell.estimate.n]
+    return [finite(cell.estimate.value), finite(low), finite(high), cell.estimate.n]

@@ -20,7 +20,8 @@ function place({ view, across, down }) {
 function runClock() {
   const field = form.elements.active_seconds;
   const viewer = document.getElementById(form.dataset.needsViewer);
-  let seconds = 0;
+  // A form that was refused counts on from what was sent.
+  let seconds = Number(field.dataset.before) || 0;
   let since = null;
   const tick = () => {
     const now = performance.now();

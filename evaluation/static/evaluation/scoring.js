@@ -123,7 +123,8 @@ function hasViewer() {
 // Seconds in which the page was in sight, from when the images are there (or at once without images).
 function runClock() {
   const field = form.elements.active_seconds;
-  let seconds = 0;
+  // A form that was refused counts on from what was sent.
+  let seconds = Number(field.dataset.before) || 0;
   let since = null;
   const tick = () => {
     const now = performance.now();

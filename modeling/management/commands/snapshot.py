@@ -58,9 +58,15 @@ class Command(BaseCommand):
                 )
             snapshot.refresh_from_db()
             self.say(f"{snapshot.folder}: content hash {snapshot.content_hash}", **options)
+            if left_out := snapshot.manifest["counts"]["reports_waiting"]:
+                self.say(
+                    f"Reports left out: {left_out} (they wait for a data manager, see the studies to look at).",
+                    **options,
+                )
         return {
             "snapshot": str(snapshot.pk),
             "job": str(snapshot.job_id),
             "folder": snapshot.folder or None,
             "content_hash": snapshot.content_hash or None,
+            "reports_left_out": snapshot.manifest.get("counts", {}).get("reports_waiting"),
         }

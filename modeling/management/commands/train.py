@@ -13,7 +13,7 @@ from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
 from modeling.models import Checkpoint
 from modeling.services import snapshot_by_name, start_run
-from modeling.services.stages import SPECS, stage_spec
+from modeling.services.stages import SPECS, StageSpec, stage_spec
 
 
 class Command(BaseCommand):
@@ -47,7 +47,8 @@ class Command(BaseCommand):
         parser.add_argument("--wait", action="store_true", help="stay until the job has ended")
 
     def run(self, **options: Any) -> dict[str, Any]:
-        stage_spec(options["stage"])  # a wrong stage is told before anything that depends on it
+        # A wrong stage is told before anything that depends on it.
+        _require_options(stage_spec(options["stage"]), options)
         site = site_by_code(options["site"]) if options["site"] else None
         config = _config(options["config"])
         if options["preset"]:
@@ -82,6 +83,20 @@ class Command(BaseCommand):
                 for c in checkpoints
             ],
         }
+
+
+def _require_options(spec: StageSpec, options: dict[str, Any]) -> None:
+    """What the stage needs, by the names of this command's options."""
+    stage = spec.stage.value
+    if spec.reads_snapshot and not options["snapshot"]:
+        raise UserError(
+            f"--snapshot: missing; the stage {stage} trains on a frozen training set: name one, "
+            f"such as `train {stage} --snapshot NAME` (`manage.py snapshot NAME` freezes one)"
+        )
+    if not spec.reads_snapshot and options["corpus"] is None:
+        raise UserError(f"--corpus: missing; the stage {stage} trains on a file of dialogues: name it")
+    if not spec.reads_snapshot and not options["site"]:
+        raise UserError(f"--site: missing; the stage {stage} reads no training set: name the site of the run")
 
 
 def _config(path: Path | None) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """`zero_shot --system SPEC --method M --snapshot NAME`: chances of malignancy for Tables 9 and 10."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,6 +7,8 @@ from django.core.management.base import CommandParser
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
+from modeling.data.exchange import BadRequestError
+from modeling.inference.spec_files import read_judging_spec
 from modeling.services import snapshot_by_name
 from modeling.services.zero_shot import LANGUAGES, METHODS, start_zero_shot
 
@@ -20,7 +20,9 @@ class Command(BaseCommand):
     example = "manage.py zero_shot --system mammovlm.json --method yes_no --snapshot spring --wait"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--system", type=Path, required=True, help="JSON file with the system's spec")
+        parser.add_argument(
+            "--system", required=True, help="JSON file with the system's spec, or a ready one's name"
+        )
         parser.add_argument("--method", choices=METHODS, required=True, help="how the chance comes about")
         parser.add_argument("--snapshot", required=True, help="training set whose test studies are judged")
         parser.add_argument("--language", choices=LANGUAGES, default="zh", help="of the question (zh)")
@@ -29,11 +31,9 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         try:
-            spec = json.loads(options["system"].read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"--system {options['system']}: can't be read as JSON ({error})") from None
-        if not isinstance(spec, dict):
-            raise UserError(f"--system {options['system']}: expected one JSON object")
+            spec = read_judging_spec(options["system"])
+        except BadRequestError as error:
+            raise UserError(f"--system {error}") from None
         run = start_zero_shot(
             spec, snapshot=snapshot_by_name(options["snapshot"], site=None), method=options["method"],
             language=options["language"], by_user=None, gpus=options["gpus"],

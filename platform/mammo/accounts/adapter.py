@@ -32,6 +32,12 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
         """Always closed."""
         return False
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: object) -> None:
+        """Count no passwords: axes does (`mammo.accounts.lockout`).
+
+        allauth's count goes by the name alone, so that anybody could lock a doctor out, from anywhere.
+        """
+
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Where signing in leads when the person was on no way: a room's first stop, or home."""
         stops = (find(request) for find in _FIRST_STOPS)

@@ -45,9 +45,13 @@ def record(
         action: a dotted verb such as `annotation.picked`.
         details: JSON values; never a patient's text.
     """
-    with transaction.atomic():
-        AuditHead.objects.get_or_create(pk=1)
-        head = AuditHead.objects.select_for_update().get(pk=1)
+    # No savepoint: an act whose event can't be written must not stand either.
+    with transaction.atomic(savepoint=False):
+        try:
+            head = AuditHead.objects.select_for_update().get(pk=1)
+        except AuditHead.DoesNotExist:  # the first event of all
+            AuditHead.objects.get_or_create(pk=1)
+            head = AuditHead.objects.select_for_update().get(pk=1)
         event = AuditEvent(
             sequence=head.sequence + 1,
             at=timezone.now(),

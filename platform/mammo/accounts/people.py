@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
+from mammo.accounts.lockout import as_counted
 from mammo.accounts.models import Membership, Role, Site, User
 from mammo.accounts.services import create_account, grant_role, remove_second_factors, revoke_role
 from mammo.core.errors import NotAllowedError, UserError
@@ -111,7 +112,7 @@ def renew_password(user: User, *, by_user: User) -> str:
         user.set_password(password)
         user.must_change_password = True
         user.save(update_fields=["password", "must_change_password"])
-        forget_failed_sign_ins(username=user.username)
+        forget_failed_sign_ins(username=as_counted(user.username))
         audit.record("accounts.password_given", by_user=by_user, on=user)
     return password
 

@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from mammo.accounts import audit, second_factor, session_limits
 from mammo.accounts.models import User
+from mammo.accounts.single_use import is_used_up
 
 
 @receiver(user_logged_in)
@@ -64,6 +65,8 @@ def _factor_wrong(sender: Any, user: User, authenticator: Any, **kwargs: Any) ->
 @receiver(authenticator_added)
 def _factor_added(sender: Any, request: HttpRequest, user: User, authenticator: Any, **kwargs: Any) -> None:
     audit.record("accounts.second_factor_added", by_user=user, on=user, kind=authenticator.type)
+    if authenticator.type == authenticator.Type.TOTP:
+        is_used_up(user, request.POST.get("code", ""))  # the code that set the app up has opened as well
     if authenticator.type != authenticator.Type.RECOVERY_CODES:
         second_factor.mark(request, user, authenticator.type)
 

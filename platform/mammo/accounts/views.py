@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from mammo.accounts import audit, second_factor
+from mammo.accounts import audit, second_factor, session_limits
 from mammo.accounts.audit_anchors import anchors_of, unmet
 from mammo.accounts.models import AuditEvent, AuditHead, User
 from mammo.core.errors import UserError
@@ -25,13 +25,16 @@ FILTERS = ("action", "actor", "object", "site", "since", "until")
 
 @require_safe
 def session(request: HttpRequest) -> JsonResponse:
-    """Say whose session it is; 401 where it is over. Asked by an open page before it sends what was typed."""
+    """Say whose session it is and for how many seconds; 401 where it is over.
+
+    Asked by an open page before it sends what was typed, and when the end comes near.
+    """
     user = request.user
     if not isinstance(user, User):
         return JsonResponse({"account": ""}, status=401)
     if second_factor.is_required_for(user) and not second_factor.kind_shown(request, user):
         return JsonResponse({"account": ""}, status=401)
-    return JsonResponse({"account": str(user.pk)})
+    return JsonResponse({"account": str(user.pk), "seconds_left": session_limits.seconds_left(request)})
 
 
 @login_required

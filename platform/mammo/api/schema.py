@@ -1,10 +1,12 @@
 """The OpenAPI schema: every operation names the errors it can answer with."""
 
+from collections.abc import Callable
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.response import Response
 
 from mammo.api.serializers import ErrorSerializer
 
@@ -45,3 +47,11 @@ class ApiSchema(AutoSchema):
                     answer, status, media_types=["application/json"], direction=direction
                 )
         return bodies
+
+
+def posted(name: str, body: Any, answer: Any) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """The schema of an action that takes a body once: its operation id, what is sent and what is answered."""
+    described: Callable[[Callable[..., Response]], Callable[..., Response]] = extend_schema(
+        operation_id=name, request=body, responses=answer, parameters=[IDEMPOTENCY_KEY], filters=False
+    )
+    return described

@@ -45,6 +45,7 @@ class StudySerializer(serializers.ModelSerializer[Study]):
             "birads_rule",
             "birads_edition",
             "label_source",
+            "label_sources",
             "images",
             "version",
             "is_simulated",
@@ -94,7 +95,7 @@ class ImportBatchSerializer(serializers.ModelSerializer[ImportBatch]):
 class ImportItemSerializer(serializers.ModelSerializer[ImportItem]):
     """What became of one file or row; the source may identify, so each look is an audit event."""
 
-    source = serializers.CharField()  # type: ignore[assignment]  # a field of that name
+    source = serializers.CharField(source="shown_source")  # type: ignore[assignment]  # a field of that name
 
     class Meta:
         model = ImportItem

@@ -21,22 +21,29 @@ class ArchiveConfig(AppConfig):
             backups,
             inbox,
             job_kinds,
+            received_job,
             retention,
+            storage,
             table_uploads,
             unmatched,
             written_files,
         )
         from mammo.archive.displays import first_stop
         from mammo.archive.erasure import register_holder
+        from mammo.archive.picture_holders import register_picture_holder
         from mammo.jobs.chores import register_chore
 
         job_kinds.register()
         register_holder(backups.backups_that_hold)
+        register_picture_holder(backups.backups_that_hold_picture)
         register_first_stop(first_stop)
         register_chore("archive.tables", table_uploads.forget_stale)
+        register_chore("archive.table_files", table_uploads.remove_unnamed)
         register_chore("archive.unmatched", unmatched.forget_unmatched)
         register_chore("archive.written", written_files.remove_unnamed)
+        register_chore("archive.looked_at", storage.remove_stale)
         register_chore("archive.uploads", inbox.forget_uploads)
+        register_chore("archive.received", received_job.go_on_with_received)
         register_chore("archive.retention", retention.apply_retention)
         for entry in _data_entries():
             register_entry(entry)

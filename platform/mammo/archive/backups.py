@@ -1,5 +1,6 @@
 """The register of backups: what the operator copied, so that a withdrawal can say which copies still hold a patient."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.archive.models import Backup, Patient
+from mammo.archive.models import Backup, Image, Patient
 from mammo.core.errors import UserError, WrongStateError
 
 
@@ -66,4 +67,14 @@ def backups_that_hold(patient: Patient) -> list[dict[str, str]]:
     rows = standing_backups().filter(taken_at__gte=patient.created_at)
     if patient.erased_at is not None:
         rows = rows.filter(taken_at__lte=patient.erased_at)
+    return _named(rows)
+
+
+def backups_that_hold_picture(image: Image) -> list[dict[str, str]]:
+    """Standing backups of image files that were taken since a picture came in; a holder of pictures with text."""
+    files = standing_backups().filter(content__in=(Backup.Content.FILES, Backup.Content.ALL))
+    return _named(files.filter(taken_at__gte=image.created_at))
+
+
+def _named(rows: Iterable[Backup]) -> list[dict[str, str]]:
     return [{"kind": "backup", "name": str(row), "id": str(row.pk), "where": row.where} for row in rows]

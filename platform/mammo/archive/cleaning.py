@@ -3,7 +3,7 @@
 The strongest rule is the roster: names, nicknames, numbers and places of this very patient. The patterns cover
 identity cards, telephones, record numbers, dates, addresses, accounts, signatures and names after keywords, in
 Chinese and English, in full width and with digits written out. Typed tokens stand in their place, such as [姓名]
-or [date -14 d]; all other characters stay as they were.
+or [date -14 d]; ages of 90 and more become one class; all other characters stay as they were.
 """
 
 import re
@@ -11,9 +11,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from unicodedata import combining
 
+from mammo.archive.identifying_ages import OLD_AGE, age_span
+from mammo.archive.identifying_ages import TOKENS as AGE_TOKENS
 from mammo.archive.identifying_dates import (
     BIRTH,
+    BIRTH_YEAR,
     DATE,
     ENGLISH_DATE,
     ORDINALS,
@@ -21,6 +25,7 @@ from mammo.archive.identifying_dates import (
     with_digits,
 )
 from mammo.archive.identifying_patterns import PATTERNS
+from mammo.archive.one_script import folded
 from mammo.archive.ordinary_words import begins_like_a_word, is_ordinary_word
 from mammo.archive.report_reading.normalised import normalise
 from mammo.archive.roster import Roster, roster_patterns
@@ -77,33 +82,45 @@ class _Finding:
     token: str = ""
 
 
-def clean_text(text: str, roster: Roster, *, studied: date | None = None) -> Cleaned:
+def clean_text(
+    text: str, roster: Roster, *, studied: date | None = None, dates_stay: bool = False
+) -> Cleaned:
     """Clean a text about one patient.
 
     Args:
         roster: what is known of her (`roster.merged_roster`).
         studied: true date of the study; dates become distances from it. Without it they are removed.
+        dates_stay: leave days as they are: the text is of what the house did, not of her examinations.
     """
     if not text:
         return Cleaned("")
     language = "zh" if _HAN.search(text) else "en"
-    source = normalise(text)
+    source = folded(normalise(text))
+    dates = [] if dates_stay else _dates(source.text, studied, language)
     findings = _joined(
-        [*_known(source.text, roster), *_dates(source.text, studied, language), *_formed(source.text)]
+        [*_known(source.text, roster), *dates, *_old_ages(source.text, language), *_formed(source.text)]
     )
     pieces: list[str] = []
     position = 0
     for found in findings:
         start, end = source.original_span(found.start, found.end)
+        while end < len(text) and combining(text[end]):  # the mark of its last letter
+            end += 1
         pieces += [text[position:start], found.token or f"[{_TOKENS[language][found.kind]}]"]
         position = end
     return Cleaned("".join([*pieces, text[position:]]), dict(Counter(found.kind for found in findings)))
 
 
 def _known(text: str, roster: Roster) -> Iterator[_Finding]:
+    digits = with_digits(text)
     for kind, pattern in roster_patterns(roster):
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(digits if kind == "number" else text):
             yield _Finding(*match.span(), kind)
+
+
+def _old_ages(text: str, language: str) -> Iterator[_Finding]:
+    for match in OLD_AGE.finditer(text):
+        yield _Finding(*age_span(match), "age", AGE_TOKENS[language])
 
 
 def _formed(text: str) -> Iterator[_Finding]:
@@ -142,7 +159,7 @@ def _dates(text: str, studied: date | None, language: str) -> Iterator[_Finding]
                 days = (day - studied) // timedelta(days=1)
                 token = f"[{word}{days:+d}天]" if language == "zh" else f"[{word} {days:+d} d]"
             yield _Finding(*match.span(), "date", token)
-    for match in BIRTH.finditer(text):
+    for match in (*BIRTH.finditer(text), *BIRTH_YEAR.finditer(text)):
         yield _Finding(*match.span("it"), "date", f"[{word}]")
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
-from mammo.archive.models import Cohort, Image, Pathology, Report, Split, SplitMembership, Study
+from mammo.archive.models import Cohort, CohortStudy, Image, Pathology, Report, Split, SplitMembership, Study
 from mammo.core.choices import Birads, Density, PathologyClass, Vendor
 from mammo.core.errors import NotAllowedError, UserError
 
@@ -86,14 +86,21 @@ def save_cohort(name: str, query: Mapping[str, Any], *, site: Site, by_user: Use
     if not members:
         raise UserError(_("nothing is left after these exclusions: choose fewer"))
     with transaction.atomic():
-        cohort = Cohort.objects.create(
+        cohort = Cohort(
             site=site, name=name.strip(), query=dict(query) | {"rules": rules}, exclusions=flow, by_user=by_user,
             members_sha256=_hash(members), is_simulated=site.is_simulated,
         )  # fmt: skip
-        through = Cohort.studies.through
-        rows = [through(cohort_id=cohort.pk, study_id=member) for member in members]
-        through._default_manager.bulk_create(rows, batch_size=1000)
+        write_cohort(cohort, members)
         audit.record("archive.cohort_saved", by_user=by_user, on=cohort, site=site, studies=len(members))
+    return cohort
+
+
+def write_cohort(cohort: Cohort, members: Iterable[uuid.UUID]) -> Cohort:
+    """Store a new cohort of these studies, in one transaction; from then on triggers refuse every change."""
+    with transaction.atomic():
+        rows = [CohortStudy(cohort_id=cohort.pk, study_id=member) for member in members]
+        CohortStudy.objects.bulk_create(rows, batch_size=1000)
+        cohort.save(force_insert=True)
     return cohort
 
 

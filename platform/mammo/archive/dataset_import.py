@@ -8,8 +8,8 @@ from mammo.archive.datasets import DataSet, Labelled
 from mammo.archive.labels import Labels
 from mammo.archive.models import ImportBatch
 from mammo.archive.pathology_import import import_pathology_rows
-from mammo.archive.sources import Source
-from mammo.archive.studies_import import Progress, run_import
+from mammo.archive.sources import Source, shown_below
+from mammo.archive.studies_import import GivenNames, Progress, run_import
 from mammo.archive.tables import Row
 from mammo.core.errors import UserError
 
@@ -17,8 +17,8 @@ from mammo.core.errors import UserError
 class DatasetFiles:
     """The images of a public set as the files of an import."""
 
-    def __init__(self, dataset: DataSet, images: list[Labelled]) -> None:
-        self.dataset, self.images = dataset, images
+    def __init__(self, dataset: DataSet, root: Path, images: list[Labelled]) -> None:
+        self.dataset, self.root, self.images = dataset, root, images
 
     def count(self) -> int:
         """One per row of the set's table."""
@@ -29,14 +29,22 @@ class DatasetFiles:
         # Files of public sets name no patient, or one patient per file: the set's table says whose they are.
         judged = {"accepts": sorted({*self.dataset.accepts, "identity"})}
         for image in self.images:
+            shown = shown_below(self.root, str(image.path))
             if image.path.is_file():
-                yield Source(str(image.path), image.path, judged=judged)
+                yield Source(str(image.path), image.path, judged=judged, shown=shown)
             else:
-                yield Source(str(image.path), None, problem="the set's table names it, the folder lacks it")
+                problem = "the set's table names it, the folder lacks it"
+                yield Source(str(image.path), None, problem=problem, shown=shown)
 
 
 def import_dataset(
-    dataset: DataSet, root: Path, *, site: Site, by_user: User | None, progress: Progress | None = None
+    dataset: DataSet,
+    root: Path,
+    *,
+    site: Site,
+    by_user: User | None,
+    progress: Progress | None = None,
+    given_names: GivenNames | None = None,
 ) -> tuple[ImportBatch, ImportBatch | None]:
     """Import a public set; running it again imports nothing twice.
 
@@ -50,12 +58,13 @@ def import_dataset(
         raise UserError(f"{root}: {dataset.title} has no image here")
     labels = Labels.of({str(image.path): _label(image) for image in images})
     batch = run_import(
-        DatasetFiles(dataset, images),
+        DatasetFiles(dataset, root, images),
         site=site,
         labels=labels,
         by_user=by_user,
         origin=ImportBatch.Origin.DATASET,
         progress=progress,
+        given_names=given_names,
     )
     rows = _result_rows(images)
     if not rows:
@@ -70,6 +79,7 @@ def _label(image: Labelled) -> dict[str, str]:
     label = {
         "patient": image.patient, "study": image.study, "laterality": image.laterality, "view": image.view,
         "density": image.density, "age": image.age if image.age.isdecimal() else "",
+        "modifiers": ",".join(image.modifiers), "implant": "YES" if image.has_implant else "",
     }  # fmt: skip
     return label | ({side: image.birads} if side else {})
 

@@ -16,7 +16,7 @@ from mammo.accounts.models import User
 from mammo.archive.models import DisplayCheck, Verdict
 from mammo.core.errors import UserError
 
-READERS = ("junior", "senior")
+READERS = ("junior", "senior", "author")
 # A window that can't hold four views and the text beside them.
 SMALLEST_SCREEN = (1024, 700)
 # ACR-AAPM-SIIM technical standard for electronic practice of medical imaging (2022): mammography is read on
@@ -164,6 +164,23 @@ def needs_description(user: User, browser: str) -> bool:
     checks = DisplayCheck.objects.filter(by_user=user, browser=browser[:300], created_at__gte=since)
     newest = checks.order_by("-created_at").first()
     return newest is None or newest.verdict == Verdict.NO
+
+
+def hindrance(user: User) -> str:
+    """What will keep this account from sending in judgements, as far as it shows before the pictures are there.
+
+    Which of several screens somebody sits at the viewer alone finds out; so nothing is said once one of them will do.
+
+    Returns:
+        "" for nothing, "undescribed", or "refused".
+    """
+    newest: dict[tuple[int, int], str] = {}
+    rows = DisplayCheck.objects.filter(by_user=user).order_by("created_at")
+    for width, height, verdict in rows.values_list("screen_width", "screen_height", "verdict"):
+        newest[width, height] = verdict
+    if not newest:
+        return "undescribed"
+    return "refused" if set(newest.values()) == {Verdict.NO.value} else ""
 
 
 def first_stop(request: HttpRequest) -> str:

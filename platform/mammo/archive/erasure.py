@@ -1,5 +1,6 @@
 """Withdrawal of a patient: one person asks, another confirms; her key is destroyed and a tombstone stays."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -10,17 +11,23 @@ from django.utils.translation import gettext as _
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import storage
+from mammo.archive.cleaning import clean_text
+from mammo.archive.marks import marks_of
 from mammo.archive.models import Erasure, Image, ImportItem, PacsFetch, Pathology, Patient, Study
 from mammo.archive.pseudonyms import installation
+from mammo.archive.study_rows import ERASED
+from mammo.archive.table_withdrawals import forget_in_tables
 from mammo.archive.unmatched import forget_rows_of
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.keys import key_store
+from mammo.jobs.logs import erase_logs
 
 # Each names where her data lives on: {"kind": "snapshot", "name": ...}. Later rooms register theirs.
 Holder = Callable[[Patient], list[dict[str, str]]]
 _holders: list[Holder] = []
-# Each empties her rows of what stands in plain columns; called inside the transaction of the erasure.
-Eraser = Callable[[Patient], None]
+# Each empties her rows of what stands in plain columns or under the site's key; called inside the transaction of the
+# erasure, while her rows still say by which numbers she is known. May return how much it destroyed, by kind.
+Eraser = Callable[[Patient], dict[str, int] | None]
 _erasers: list[Eraser] = []
 ROLES = ("data_manager", "admin")
 
@@ -45,6 +52,8 @@ def held_in(patient: Patient) -> list[dict[str, str]]:
 def request_erasure(patient: Patient, *, reason: str, by_user: User) -> Erasure:
     """Ask for the erasure of a patient.
 
+    The reason outlives her key, also in the audit trail: what identifies her is taken out of it, except days.
+
     Raises:
         NotAllowedError: the account is neither data manager nor administrator of her site.
         WrongStateError: it was asked for already.
@@ -56,7 +65,8 @@ def request_erasure(patient: Patient, *, reason: str, by_user: User) -> Erasure:
     with transaction.atomic():
         if Erasure.objects.filter(patient=patient).exists():
             raise WrongStateError(_("the erasure of this patient was asked for already"))
-        erasure = Erasure.objects.create(patient=patient, requested_by=by_user, reason=reason.strip()[:500])
+        said = clean_text(reason.strip()[:500], patient.roster, dates_stay=True).text
+        erasure = Erasure.objects.create(patient=patient, requested_by=by_user, reason=said[:500])
         audit.record(
             "archive.erasure_requested", by_user=by_user, on=patient, site=patient.site, reason=erasure.reason
         )
@@ -64,7 +74,8 @@ def request_erasure(patient: Patient, *, reason: str, by_user: User) -> Erasure:
 
 
 def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
-    """Confirm an erasure and carry it out: key, originals and viewing copies are destroyed, rows are emptied.
+    """Confirm an erasure and carry it out: key, originals, viewing copies and the training sets that hold her are
+    destroyed, rows are emptied; so are rows of tables that wait and logs of jobs, which stand under the site's key.
 
     The key goes before the transaction ends: should that fail, her data is unreadable and the erasure can be
     confirmed again; it is never called done while something is readable.
@@ -72,6 +83,7 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
     Raises:
         NotAllowedError: the account is neither data manager nor administrator of her site.
         WrongStateError: the same person asked for it, or it is done.
+        UserError: a training set's folder can't be removed; then nothing is called done.
     """
     _require_role(erasure.patient, by_user)
     if erasure.requested_by_id == by_user.pk:
@@ -81,22 +93,27 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
         if erasure.confirmed_at is not None:
             raise WrongStateError(_("this patient is erased already"))
         patient = erasure.patient
-        erasure.still_held_in = held_in(patient)
         erasure.confirmed_by, erasure.confirmed_at = by_user, timezone.now()
-        erasure.save()
+        destroyed: Counter[str] = Counter()
+        # Tables first: an import holds its table before it writes to the trail, so do we.
+        for eraser in (_forget_unfinished, *_erasers):
+            destroyed.update(eraser(patient) or {})
         _empty_rows(patient)
-        for eraser in _erasers:
-            eraser(patient)
+        waiting = _forget_items(patient, by_user)
+        images = list(Image.objects.filter(study__patient=patient))
+        key_store().destroy(patient.key_id)
+        # Behind the key: no job that begins now is given a text of hers.
+        destroyed["job_logs"] = erase_logs(patient.site, since=patient.created_at)
+        erasure.destroyed, erasure.still_held_in = dict(destroyed), held_in(patient)
+        erasure.save()
         audit.record(
             "archive.patient_erased",
             by_user=by_user,
             on=patient,
             site=patient.site,
             still_held_in=erasure.still_held_in,
+            destroyed=erasure.destroyed,
         )
-        waiting = _forget_quarantined(patient, by_user)
-        images = list(Image.objects.filter(study__patient=patient))
-        key_store().destroy(patient.key_id)
         for image in images:
             storage.remove(storage.originals_root(), image.original)
             storage.remove(storage.viewing_copies_root(), image.viewing_copy)
@@ -111,20 +128,25 @@ def _empty_rows(patient: Patient) -> None:
     patient.refresh_from_db(fields=["erased_at"])
     Study.objects.filter(patient=patient).update(
         date=None, age=None, accession_hash="", vendor="", density="", birads_left="", birads_right="",
-        birads_overall="", label_source="", reporting_doctors=[],
+        birads_overall="", label_source="", label_sources={}, reporting_doctors=[],
     )  # fmt: skip
     Pathology.objects.filter(study__patient=patient).delete()
-    # The names of her files are kept under the site's key, not hers.
-    for item in ImportItem.objects.filter(image__study__patient=patient).select_related("batch__site"):
-        item.source, item.details = "(erased)", None
-        item.save(update_fields=["source", "details"])
     _forget_fetches(patient)
-    forget_rows_of(patient)
+
+
+def _forget_unfinished(patient: Patient) -> dict[str, int]:
+    """Her rows in tables that wait, and in what was not taken of earlier ones."""
+    return {**forget_in_tables(patient), "refused_rows": forget_rows_of(patient, marks_of(patient))}
 
 
 def quarantined_of(patient: Patient) -> list[ImportItem]:
     """Files that were kept for a person and name this patient; whose they are stands under the site's key."""
-    items = ImportItem.objects.filter(batch__site=patient.site, outcome=ImportItem.Outcome.QUARANTINED)
+    return [item for item in _naming(patient) if item.outcome == ImportItem.Outcome.QUARANTINED]
+
+
+def _naming(patient: Patient) -> list[ImportItem]:
+    """Items of her site whose details name her: kept for a person, or a picture with text that was removed."""
+    items = ImportItem.objects.filter(batch__site=patient.site, details__isnull=False)
     return [
         item
         for item in items.select_related("batch__site").iterator()
@@ -132,15 +154,23 @@ def quarantined_of(patient: Patient) -> list[ImportItem]:
     ]
 
 
-def _forget_quarantined(patient: Patient, by_user: User) -> list[str]:
-    """Settle her files in quarantine, which lie under the site's key; returns their names, for removal."""
+def _forget_items(patient: Patient, by_user: User) -> list[str]:
+    """Empty what became of her files, which stands under the site's key, also where the same bytes came again and
+    no image is behind the row; settle those in quarantine and return the names of their files, for removal.
+    """
+    at_site = ImportItem.objects.filter(batch__site=patient.site).select_related("batch__site")
+    hers = {item.pk: item for item in (*_naming(patient), *at_site.filter(image__study__patient=patient))}
+    bytes_of_hers = {item.sha256 for item in hers.values() if item.sha256}
+    hers |= {item.pk: item for item in at_site.filter(sha256__in=bytes_of_hers)}
     names = []
-    for item in quarantined_of(patient):
-        names.append(item.quarantine_file)
-        item.source, item.details, item.decision_reason, item.quarantine_file = "(erased)", None, "", ""
-        if item.resolved_at is None:
-            item.decision = ImportItem.Decision.REJECTED
-            item.resolved_by, item.resolved_at = by_user, timezone.now()
+    for item in hers.values():
+        if item.outcome == ImportItem.Outcome.QUARANTINED:
+            names.append(item.quarantine_file)
+            if item.resolved_at is None:
+                item.decision = ImportItem.Decision.REJECTED
+                item.resolved_by, item.resolved_at = by_user, timezone.now()
+        # The names of her files, and why a person took one in, are kept under the site's key, not hers.
+        item.source, item.details, item.decision_reason, item.quarantine_file = ERASED, None, "", ""
         item.save()
     return names
 

@@ -1,6 +1,7 @@
 """Child of the job `archive.fetch_studies`: asks a PACS and brings files; knows no Django and no key.
 
-`python -m mammo.archive.fetch_child REQUEST.json ANSWER.jsonl`. Without `studies` in the request it answers one row
+`python -m mammo.archive.fetch_child REQUEST.json ANSWER.jsonl`; the secrets `password` and `pseudonyms` (hex) over
+standard input. Without `studies` in the request it answers one row
 `{"study": UID}` per study that matches; with them it brings their instances: `{"name", "path", "problem"}` each, a row
 `{"done": UID}` per study, and one row `{"known": count}` of instances that were imported earlier.
 """
@@ -15,6 +16,7 @@ from mammo.archive.dicomweb import Pacs
 from mammo.archive.pacs_query import Query
 from mammo.archive.pseudonyms import Pseudonyms
 from mammo.core.errors import UserError
+from mammo.core.handed_secrets import read_secrets
 
 EXIT_BAD_REQUEST = 2
 
@@ -22,12 +24,16 @@ EXIT_BAD_REQUEST = 2
 def main(request_path: str, answer_path: str) -> int:
     """Serve one request; a PACS that does not answer ends in one line and exit code 2."""
     request: dict[str, Any] = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    secrets = read_secrets()
     certificates = Path(request["certificates"]) if request["certificates"] else None
     try:
         pacs = Pacs(
-            request["url"], user=request["user"], password=request["password"], certificates=certificates
+            request["url"], user=request["user"], password=secrets["password"], certificates=certificates
         )
-        rows = list(_brought(pacs, request) if "studies" in request else _found(pacs, request))
+        if "studies" in request:
+            rows = list(_brought(pacs, request, Pseudonyms(bytes.fromhex(secrets["pseudonyms"]))))
+        else:
+            rows = list(_found(pacs, request))
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_BAD_REQUEST
@@ -44,12 +50,12 @@ def _found(pacs: Pacs, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"study": study}
 
 
-def _brought(pacs: Pacs, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    secret, known = Pseudonyms(bytes.fromhex(request["secret"])), set(request["known"])
+def _brought(pacs: Pacs, request: dict[str, Any], pseudonyms: Pseudonyms) -> Iterator[dict[str, Any]]:
+    known = set(request["known"])
     skipped = number = 0
     for done, study in enumerate(request["studies"], start=1):
         for series, instance in pacs.instances(study):
-            if secret.uid_hash(instance) in known:
+            if pseudonyms.uid_hash(instance) in known:
                 skipped += 1
                 continue
             number += 1

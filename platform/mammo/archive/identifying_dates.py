@@ -1,18 +1,21 @@
 """How a day is written in Chinese and English: a year with a month, or a day; numerals written out."""
 
-import re
+from mammo.core.patterns import compiled_when_used
 
 _CHINESE_DIGITS = {
     **{mark: str(value) for value, mark in enumerate("零一二三四五六七八九")},
     **{mark: str(value) for value, mark in enumerate("零壹贰叁肆伍陆柒捌玖")},
     "〇": "0", "○": "0", "幺": "1", "两": "2", "贰": "2", "陸": "6",
+    **{mark: str(value) for value, mark in enumerate("①②③④⑤⑥⑦⑧⑨", start=1)},
+    **{mark: str(value) for value, mark in enumerate("❶❷❸❹❺❻❼❽❾", start=1)},
+    **{mark: str(value) for value, mark in enumerate("➀➁➂➃➄➅➆➇➈", start=1)}, "⓿": "0", "⓪": "0",
 }  # fmt: skip
-_RUN = re.compile(rf"(?:[{''.join(_CHINESE_DIGITS)}\d][ \-]?){{7,999}}")
+_RUN = compiled_when_used(rf"(?:[{''.join(_CHINESE_DIGITS)}\d](?: ?[,、.] ?|[ \-])?){{7,999}}")
 _CHINESE_DATE = (
     r"(?P<cy>[一二][九〇零○][〇零○一二三四五六七八九]{2})年"
     r"(?:(?P<cm>[一二三四五六七八九十]{1,2})月(?:(?P<cd>[一二三四五六七八九十]{1,3})[日号])?)"
 )
-DATE = re.compile(
+DATE = compiled_when_used(
     r"(?<!\d)(?P<y>(?:19|20)\d{2})\s{0,3}(?:年|[-/.])\s{0,3}(?P<m>1[0-2]|0?[1-9])"
     r"(?:\s{0,3}(?:月|[-/.])\s{0,3}(?P<d>3[01]|[12]\d|0?[1-9])(?!\d)\s{0,3}[日号]?|\s{0,3}月(?:份)?|(?=[-/]?(?!\d|"
     r"[.\-/]\d)))"
@@ -22,6 +25,9 @@ DATE = re.compile(
     r"|(?<![\d./-])\d{1,2}/\d{1,2}/\d{2}(?![\d/])"
     r"|(?<!\d)(?:0?[1-9]|1[0-2])月(?:3[01]|[12]\d|0?[1-9])[日号]"
     rf"|{_CHINESE_DATE}"
+    # 六三年五月十二日, 63年5月12日: the century is not said
+    r"|[〇零○一二三四五六七八九]{2}年(?:[一二三四五六七八九十]{1,2}|腊|正|冬)月(?!龄)(?:[一二三四五六七八九十]{1,3}[日号])?"
+    r"|(?<!\d)\d{2}年(?:1[0-2]|0?[1-9])月(?!龄)(?:(?:3[01]|[12]\d|0?[1-9])[日号])?"
 )
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
@@ -51,7 +57,7 @@ _NO_MEASURE = (
     r"cases?\b|"
     r"more\b|lesions?\b|masses\b|nodules\b|cysts\b))"
 )
-ENGLISH_DATE = re.compile(
+ENGLISH_DATE = compiled_when_used(
     rf"(?<![A-Za-z0-9])(?i:(?P<d1>{_DAY_OF_MONTH}){_GAP}(?:day\s{{1,3}})?(?:of\s{{1,3}})?(?P<m1>{_MONTH})"
     rf"\b\.?{_GAP}(?P<y1>{_YEAR})"
     rf"|(?P<d4>\d{{1,2}})(?P<m4>{_MONTH})(?P<y4>(?:19|20)\d{{2}})"
@@ -63,8 +69,13 @@ ENGLISH_DATE = re.compile(
     rf"|(?<![A-Za-z0-9.])(?:{_DAY_OF_MONTH}\s(?:of\s)?{_SAID_MONTH}\b(?!\s(?:be|have|not)\b)"
     rf"|{_SAID_MONTH}\.?\s(?:the\s)?{_DAY_OF_MONTH}\b{_NO_MEASURE})",
 )
+# A year before a word of birth: 1963年生, 六三年出生, 63年生人.
+BIRTH_YEAR = compiled_when_used(
+    r"(?P<it>(?:(?<!\d)(?:19|20)?\d{2}|(?:[一二][九〇零○])?[〇零○一二三四五六七八九]{2})年)"
+    r"(?=的?[,，、 ]?属[鼠牛虎兔龙蛇马羊猴鸡狗猪]|出?生(?:[，,。;；\s()（）]|$|人|于|的|在|，))"
+)
 # Whatever stands behind a word of birth.
-BIRTH = re.compile(
+BIRTH = compiled_when_used(
     r"(?i:\b(?:date of birth|birth\s?date|birthday|dob|d\.o\.b\.?|born(?: on)?)|出生(?:日期|年月日?|时间|于)?|"
     r"生日|生于)(?:是|为)?\s{0,3}[:：]?\s{0,3}"
     rf"(?P<it>\d{{1,4}}[\s./\-年]{{1,3}}(?:\d{{1,2}}|(?i:{_MONTH}))[\s./\-月,]{{1,3}}\d{{1,4}}(?!\d)[日号]?)"

@@ -1,7 +1,7 @@
 """Where an English name stands: signatures, credentials, openings of a report; the group `it` is the name."""
 
 # Words with a capital that stand where a name stands and are none.
-_NO_NAME = (
+NO_NAME = (
     "the|this|that|these|those|there|a|and|or|of|at|by|for|from|with|without|is|are|was|were|be|been|"
     "has|have|had|"
     "not|no|none|new|old|prior|previous|current|recent|routine|annual|screening|diagnostic|bilateral|unilateral|"
@@ -54,17 +54,15 @@ _NO_NAME = (
     "primary|care|emergency|gp|er|pcp|questionnaire|request|order|unspecified|pending|not|na|tbd|"
     "selenia|hologic|siemens|philips|fuji\\w{0,5}|giotto|ge|eklund|cooper|paget|mondor|phyllodes"
 )
-_MARK = r"(?![A-Za-z\u00c0-\u024f])"
+MARK = r"(?![A-Za-z\u00c0-\u024f])"
 _LETTER = r"[A-Za-z\u00c0-\u024f'’-]"
 _CAPITAL = r"[A-Z\u00c0-\u00de]"
-_INITIAL = r"(?:[A-Z]\.(?:[ -]?[A-Z]\.){0,2})"
-_WORD = rf"(?:{_INITIAL}|(?!(?i:{_NO_NAME}){_MARK}){_CAPITAL}{_LETTER}{{0,30}}{_MARK}\.?)"
-_WRITTEN = (
-    rf"(?!(?i:{_NO_NAME}){_MARK}){_CAPITAL}[a-z\u00df-\u024f]{_LETTER}{{0,30}}{_MARK}"  # not in capitals
-)
+INITIAL = r"(?:[A-Z]\.(?:[ -]?[A-Z]\.){0,2})"
+NAME_WORD = rf"(?:{INITIAL}|(?!(?i:{NO_NAME}){MARK}){_CAPITAL}{_LETTER}{{0,30}}{MARK}\.?)"
+_WRITTEN = rf"(?!(?i:{NO_NAME}){MARK}){_CAPITAL}[a-z\u00df-\u024f]{_LETTER}{{0,30}}{MARK}"  # not in capitals
 _BETWEEN = r"(?: |, ?|\^)"
-_ONE = rf"{_WORD}(?:{_BETWEEN}{_WORD}){{0,3}}"
-_TWO = rf"{_WORD}(?:{_BETWEEN}{_WORD}){{1,3}}"
+_ONE = rf"{NAME_WORD}(?:{_BETWEEN}{NAME_WORD}){{0,3}}"
+TWO_WORDS = rf"{NAME_WORD}(?:{_BETWEEN}{NAME_WORD}){{1,3}}"
 _TITLED = r"(?:(?:Dr|Prof|Mrs?|Ms|Miss|DR|PROF|MRS?|MS|MISS)\.?\s{1,3})?"
 _ROLE = (
     r"(?i:\b(?:(?:attending|staff|resident|fellow|consultant|consulting|reporting|reading|interpreting|referring|"
@@ -91,7 +89,7 @@ _ACTS = (
     "created|"
     "attested|acquired|obtained|done|consulted|assessed|evaluated"
 )
-_CREDENTIAL = (
+CREDENTIAL = (
     r"(?:M\.?D\.?|D\.O\.|MBBS|MBChB|MB BS|FRCR|FRCP|FRCS|FACR|FRANZCR|Ph\.?D\.?|R\.?T\.?(?: ?\(R\))?(?: ?\(M\))?|PA-C|"
     r"RN|NP|GP|MPH|MSc)"
 )
@@ -111,14 +109,14 @@ ENGLISH_NAMES: tuple[str, ...] = (
     r"(?P<it>[a-z][a-z'-]{1,20}(?: [a-z][a-z'.-]{0,20}){1,2})(?=[.,;]|\s?(?:$|\n))",
     rf"{_ROLE}(?:\s{{0,2}}[:\-]|,)\s{{0,3}}{_TITLED}(?P<it>{_ONE})",
     rf"{_PERSON}\s{{0,2}}:\s{{0,3}}{_TITLED}(?P<it>{_ONE})",
-    rf"(?:{_PERSON}(?:,| ?-)|(?i:\b(?:re|regarding):))\s{{0,3}}{_TITLED}(?P<it>{_TWO})",
+    rf"(?:{_PERSON}(?:,| ?-)|(?i:\b(?:re|regarding):))\s{{0,3}}{_TITLED}(?P<it>{TWO_WORDS})",
     rf"(?:(?i:\b(?:discussed with|communicated to|conveyed to|relayed to|spoke (?:with|to)|notified|informed|"
     rf"attn:?|c/o))\s{{1,3}}|/s/\s{{0,3}})"
-    rf"{_TITLED}(?P<it>{_TWO})",
+    rf"{_TITLED}(?P<it>{TWO_WORDS})",
     rf"(?:{_ROLE}|{_PERSON})\s{{1,3}}{_TITLED}(?P<it>{_WRITTEN}(?:{_BETWEEN}{_WRITTEN}){{1,2}})",
-    rf"\b(?P<it>{_TWO}),?\s{{1,3}}{_CREDENTIAL}{_MARK}",
-    rf"(?:^|\n|[:.;] )(?P<it>{_TWO})[\s,:(\-]{{1,3}}{_AGE}",
-    rf"(?i:\bby )(?P<it>{_INITIAL} ?{_WORD})",
+    rf"\b(?P<it>{TWO_WORDS}),?\s{{1,3}}{CREDENTIAL}{MARK}",
+    rf"(?:^|\n|[:.;] )(?P<it>{TWO_WORDS})[\s,:(\-]{{1,3}}{_AGE}",
+    rf"(?i:\bby )(?P<it>{INITIAL} ?{NAME_WORD})",
     rf"(?i:my name is|name is|named|i am called|i'm called|they call me)\s{{1,3}}(?P<it>{_ONE})",
     r"\b(?:I'm|I am|This is|this is|Regards,|regards,|Sincerely,|Thanks,|thanks,)\s{1,3}"
     r"(?P<it>[A-Z][a-z]{1,30}(?:\s{1,3}[A-Z][A-Za-z'’-]{1,30}){1,4})",
@@ -126,6 +124,11 @@ ENGLISH_NAMES: tuple[str, ...] = (
     r"niece|grandmother)"
     r",?\s{1,3}(?P<it>[A-Z][a-z]{2,30}(?:\s{1,3}[A-Z][a-z'’-]{1,30})?)",
     r"\b(?:Dr|Prof|Mrs|Mr|Ms|Miss)\b\.?\s{1,3}(?:[A-Z]\.\s{0,3}){0,4}[A-Z][A-Za-z'’-]{1,30}"
-    rf"(?:{_BETWEEN}{_WORD}){{0,3}}",
+    rf"(?:{_BETWEEN}{NAME_WORD}){{0,3}}",
+    r"\b(?:Professor|Doctor|Matron|Sister|Nurse|Midwife|Madam|Madame|Lady|Sir|Father|Pastor|Reverend|"
+    r"[Aa]untie|[Uu]ncle|[Gg]randma|[Gg]randpa|[Gg]ranny|[Nn]anny|(?:charge |staff )?nurse|midwife|registrar|"
+    r"receptionist|therapist|"
+    r"interpreter|secretary),?"
+    rf"\s{{1,3}}(?:[A-Z]\.\s{{0,3}}){{0,3}}(?P<it>{_WRITTEN}(?:{_BETWEEN}{_WRITTEN}){{0,2}})",
     r"\b(?:Dr|DR)\.? ?(?P<name>[\u4e00-\u9fff]{2,3})(?![\u4e00-\u9fff])",
 )

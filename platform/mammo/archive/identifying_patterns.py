@@ -4,6 +4,7 @@ import re
 
 from mammo.archive.identifying_chinese_names import CHINESE_NAMES, HAN
 from mammo.archive.identifying_english_names import ENGLISH_NAMES
+from mammo.core.patterns import compiled_when_used
 
 # Of a place's name; the others join it to its sentence.
 _PLACE = rf"(?:(?![在是我你她他的住到去从于和就]){HAN})"
@@ -37,6 +38,22 @@ _CODE = (
     r"(?![\d.]|\s?(?:mm|cm|ml|%|岁|年|个))"
 )
 
+# Between the groups of a number that is said, or written with points.
+_PAUSE = r"(?:[\s\-_/]{0,2}[.,、;][\s]{0,2}|[\s\-_/]{1,3})"
+_LOCAL = r"[A-Za-z0-9][\w.+\-]{0,63}"
+_AT = (
+    r"(?:\s{0,3}(?:@|[(\[{<]\s?(?:at|@)\s?[)\]}>]|艾特|(?<=\w)#(?=\w)|\(a\)|\*at\*|_at_|-at-)\s{0,3}|\s{1,3}at\s{1,3}(?=[\w-]{1,63}(?:"
+    r"\s{1,3}dot\s|\s?[(\[]\s?dot|\.(?:com|net|org|edu|gov|cn|hk|tw|nhs|ac|co)(?![A-Za-z]))))"
+)
+# Without those that are words of these texts: at, it, me, no, us.
+_TOP = (
+    r"(?:com|net|org|edu|gov|info|cn|hk|tw|uk|de|fr|es|pt|nl|jp|kr|ca|au|eu|sg|ru|ch|se|dk|fi|pl|br|mx|"
+    r"co|io|ac|nhs)"
+)
+_DOT = r"\s{0,2}(?:\.|。|点|[(\[{<]\s?(?:dot|点|\.)\s?[)\]}>]|(?<=\s)dot(?=\s)|\*dot\*|_dot_|-dot-)\s{0,2}"
+_DIGIT_PAIR = r"(?:[\s.,、\-]{1,3}\d)"
+_HOW_MANY = r"(?:[3-8三四五六七八]|几)"
+
 _SOURCES: tuple[tuple[str, str, int], ...] = (
     (
         "id",
@@ -56,6 +73,47 @@ _SOURCES: tuple[tuple[str, str, int], ...] = (
         r"(?:电话|手机|座机|联系方式|联系电话|tel|phone|mobile|cell)(?:号码?)?\s{0,3}(?:number|"
         r"no\.?)?\s{0,3}[:：是为.#]?\s{0,3}"
         r"(?P<it>\+?\d[\d\- ()]{5,40}\d)",
+        re.IGNORECASE,
+    ),
+    # Groups with pauses between them: 3-4-4, 4-3-4, 3-3-5, or one digit after the other.
+    (
+        "phone",
+        rf"(?<![\d.])(?!1[3-9]\d、[1-9]\d{{3}}、[1-9]\d{{3}}(?!\d))(?:\+?86{_PAUSE}?)?1[3-9]\d(?:{_PAUSE}\d{{4}}{_PAUSE}\d{{4}}|{_PAUSE}\d{{3}}{_PAUSE}\d{{5}}|"
+        rf"\d{_PAUSE}\d{{3}}{_PAUSE}\d{{4}})(?!\d|\.\d)",
+        0,
+    ),
+    ("phone", rf"(?<![\d.])1[\s.,、\-]{{1,3}}[3-9](?:{_DIGIT_PAIR}){{9}}(?!\d|\.\d)", 0),
+    (
+        "phone",
+        r"(?:电话|手机|座机|联系方式|tel|phone|mobile|cell)[^\d\n。;]{0,8}(?P<it>\d{3,8}"
+        r"(?:(?:[\s,、.\-]{1,3}|[,、]?\s?(?:后面|然后|接着|再|转|分机|最后)[是为]?\s?)\d{3,8}){1,4})"
+        r"(?!\d)",
+        re.IGNORECASE,
+    ),
+    (
+        "phone",
+        r"(?:\b(?:ring|call|text|dial)\b|打给?|拨打?)[^\d\n。;]{0,12}"
+        r"(?P<it>\d(?:[ \-.,]{0,2}\d){6,14})(?![\d.]|\s?(?:mm|cm|%))",
+        re.IGNORECASE,
+    ),
+    # The end of a number that is not given whole.
+    (
+        "number",
+        rf"(?:尾号|末尾|(?:最?末|最?后|末尾){_HOW_MANY}[位个](?:数字?|号码)?)\s?(?:是|为)?\s?[:]?\s?(?P<it>[A-Za-z]?\d{{3,8}})"
+        r"(?![\d.]|\s?(?:mm|cm|%|岁|年|个月))",
+        0,
+    ),
+    (
+        "number",
+        r"\blast\s(?:three|four|five|six|[3-8])\s(?:digits?|numbers?|figures?|characters?)"
+        r"(?:\s(?:of|on)\s[a-z' ]{1,40}?)?"
+        r"(?:\s(?:is|are|was|were))?\s?[:,]?\s?(?P<it>[A-Za-z]?\d{3,8})(?![\d.])",
+        re.IGNORECASE,
+    ),
+    (
+        "number",
+        r"\b(?:accession|number|no\.?|id|mrn|record|chart|phone|mobile|card|file)\b[^;\n\d]{0,20}?\b(?:ending|ends?)"
+        r"(?:\s(?:in|with|on))?\s?[:]?\s?(?P<it>[A-Za-z]?\d{3,8})(?![\d.])",
         re.IGNORECASE,
     ),
     (
@@ -85,8 +143,34 @@ _SOURCES: tuple[tuple[str, str, int], ...] = (
         r"(?P<it>[A-Za-z0-9][A-Za-z0-9_-]{4,64})",
         re.IGNORECASE,
     ),
+    # 加我V：…, +V …, 微：…, 薇芯…
+    (
+        "account",
+        r"(?:加(?:一?下|个)?我?的?|[+➕]\s?)\s?(?:v|vx|v信|[微薇威徽维溦]信?)(?:号)?\s{0,3}[:：]?\s{0,3}"
+        r"(?P<it>[A-Za-z0-9][A-Za-z0-9_-]{4,64})",
+        re.IGNORECASE,
+    ),
+    (
+        "account",
+        r"(?:(?<![A-Za-z0-9])v\s?(?:信|号)?|(?<![轻细稍略低显])[微薇威徽维溦](?:信|芯|心|星|ixin)?|卫星)(?:号)?\s{0,3}[:：]\s{0,3}"
+        r"(?P<it>[A-Za-z](?=[A-Za-z_-]{0,20}[\d_-]|[a-z]{5})[A-Za-z0-9_-]{4,64})",
+        re.IGNORECASE,
+    ),
+    ("account", rf"(?<!{HAN})微\s{{1,3}}(?P<it>[A-Za-z][A-Za-z_-]{{2,20}}\d{{2,10}})", 0),
+    (
+        "account",
+        r"(?:[薇威徽维溦]|(?<=我)微|(?<=加)微)(?:信|芯|心|星)(?:号)?\s{0,3}(?:是|为)?\s{0,3}[:：]?\s{0,3}(?P<it>[A-Za-z0-9][A-Za-z0-9_-]{4,64})",
+        re.IGNORECASE,
+    ),
     ("account", r"(?<![A-Za-z0-9])wxid_\w{1,64}", re.IGNORECASE),
     ("account", r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", 0),
+    # As people write it to be read by people: "li (at) example dot com", "li @ example . com", "li艾特163点com".
+    (
+        "account",
+        rf"(?<![A-Za-z0-9]){_LOCAL}{_AT}[A-Za-z0-9][\w\-]{{0,62}}(?:{_DOT}[A-Za-z0-9\-]{{1,63}}){{0,4}}?"
+        rf"{_DOT}{_TOP}(?![A-Za-z0-9])(?:\.{_TOP}(?![A-Za-z0-9]))?",
+        re.IGNORECASE,
+    ),
     ("account", r"https?://[^\s，。；）)]{1,999}", re.IGNORECASE),
     (
         "place",
@@ -139,6 +223,6 @@ _SOURCES: tuple[tuple[str, str, int], ...] = (
     ("place", r"(?<![A-Za-z])[A-Z]{2} \d{5}(?:-\d{4})?(?!\d)", 0),
 )
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    *((kind, re.compile(source, flags)) for kind, source, flags in _SOURCES),
-    *(("name", re.compile(source)) for source in (*CHINESE_NAMES, *ENGLISH_NAMES)),
+    *((kind, compiled_when_used(source, flags)) for kind, source, flags in _SOURCES),
+    *(("name", compiled_when_used(source)) for source in (*CHINESE_NAMES, *ENGLISH_NAMES)),
 )

@@ -203,6 +203,28 @@ def waiting_count(sites: Iterable[Site]) -> int:
     return sum(len(list(folder(site).rglob("*.enc"))) for site in sites)
 
 
+def waits_longer_than(site: Site, seconds: float) -> bool:
+    """Whether a file that no process of a receiver has taken is here for longer than this."""
+    limit = time.time() - seconds
+    waiting = [*folder(site).glob("*.enc"), *folder(site).glob("taken-job-*/*.enc")]
+    return any(path.stat().st_mtime < limit for path in waiting)
+
+
+def count_of(site: Site, batch_id: uuid.UUID) -> int:
+    """How many files of one delivery are here, those that an import took and did not finish among them."""
+    return len(list(folder(site).rglob(f"{batch_id.hex}.*.enc")))
+
+
+def is_being_sent(site: Site, by: str, seconds: float) -> bool:
+    """Whether a file of which this account's browser sent a piece within this time is not whole yet."""
+    limit = time.time() - seconds
+    for path in (folder(site) / "uploads").glob(f"{by}.*.part"):
+        with contextlib.suppress(FileNotFoundError):  # whole by now
+            if path.stat().st_mtime > limit:
+                return True
+    return False
+
+
 def claim(site: Site, name: str, limit: int) -> list[Entry]:
     """Take up to `limit` entries of the oldest delivery for the import `name`; what it took before comes first.
 

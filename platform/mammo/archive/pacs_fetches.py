@@ -22,6 +22,7 @@ from mammo.archive.pseudonyms import installation
 from mammo.archive.received_job import import_soon
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.kinds import SECRETS
 from mammo.jobs.models import ENDED, Job
 from mammo.jobs.services import submit
 
@@ -128,7 +129,7 @@ def go_on(fetch: PacsFetch, *, by_user: User) -> PacsFetch:
 
 
 def build_request(job: Job) -> dict[str, Any]:
-    """What the child asks; the password lies in a file of this account that is shredded with the attempt.
+    """What the child asks; the PACS's password and the key of the pseudonyms go over its standard input.
 
     Raises:
         UserError: the service was removed, or the inbox has no room.
@@ -140,20 +141,20 @@ def build_request(job: Job) -> dict[str, Any]:
     request = {
         "url": service.url,
         "user": service.user_name,
-        "password": str(service.password),
         "certificates": service.certificates,
     }
+    handed = {"password": str(service.password)}
     if fetch.todo is None:
-        return {**request, "query": fetch.query}
+        return {**request, "query": fetch.query, SECRETS: handed}
     inbox.check_room(service.site)
     studies = list(fetch.todo)[:STUDIES_PER_JOB]
-    secret = installation()
+    pseudonyms = installation()
     known = Image.objects.filter(
-        study__site=service.site, study__study_uid_hash__in=[secret.uid_hash(study) for study in studies]
+        study__site=service.site, study__study_uid_hash__in=[pseudonyms.uid_hash(study) for study in studies]
     )
     return {
         **request,
-        "secret": secret.secret.hex(),
+        SECRETS: {**handed, "pseudonyms": pseudonyms.secret.hex()},
         "known": list(known.values_list("sop_uid_hash", flat=True)),
         "studies": studies,
         "folder": str(AttemptFiles(job).folder),
@@ -182,6 +183,11 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
             found=fetch.found, known=fetch.known, fetched=fetch.fetched, failed=fetch.failed,
         )  # fmt: skip
     return counts
+
+
+def is_last(job: Job) -> bool:
+    """Whether nothing of its fetch is left to do."""
+    return not PacsFetch.objects.filter(pk=job.parameters["fetch"], finished_at=None).exists()
 
 
 def _keep(fetch: PacsFetch, rows: list[dict[str, Any]]) -> dict[str, int]:

@@ -1,11 +1,14 @@
 """A parsing child: `python -m mammo.archive.parse_child`, JSON lines in and out, one file at a time.
 
 It has limited memory and CPU, knows no Django and no database, and may be killed at any moment: whatever a
-hostile or damaged file does to a decoder ends here. First line in: `{"secret": hex}`; then requests
-`{"task": "import"|"release"|"preview", "path", "target", "site", "label", "judged"}`; one answer line for each.
+hostile or damaged file does to a decoder ends here. First line in: `{"secret": hex}`, answered by `{"ready": true}`;
+then requests
+`{"task": "import"|"release"|"preview", "path", "target", "site", "label", "judged"}`; one answer line for each. With
+`is_viewing_copy` a preview is of this platform's own copy, which may be larger than a compressed file that comes.
 """
 
 import json
+import math
 import os
 import resource
 import signal
@@ -15,12 +18,11 @@ from typing import Any, TextIO
 
 from mammo.archive.dicom.acceptance import Accepted, examine
 from mammo.archive.dicom.judged import Judged
-from mammo.archive.dicom.limits import LIMITS
+from mammo.archive.dicom.limits import LIMITS, VIEWING_COPY_LIMITS
 from mammo.archive.dicom.preview import write_preview
 from mammo.archive.dicom.profile import profile
 from mammo.archive.dicom.refusal import REJECTED, Refusal
 from mammo.archive.dicom.release import write_release
-from mammo.archive.dicom.training_fit import thumbnail, training_fit, windowed
 from mammo.archive.dicom.viewing_copy import write_viewing_copy
 from mammo.archive.pseudonyms import Pseudonyms
 
@@ -31,9 +33,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (LIMITS.memory_bytes, LIMITS.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold a patient's data
     pseudonyms = Pseudonyms(bytes.fromhex(json.loads(sys.stdin.readline())["secret"]))
+    answers.write('{"ready": true}\n')
+    answers.flush()
     for line in sys.stdin:
         request = json.loads(line)
-        _start_clock()
+        _start_clock(_length(request))
         answer = answer_request(request, pseudonyms)
         signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(json.dumps(answer) + "\n")
@@ -49,12 +53,19 @@ def _private_output() -> TextIO:
     return answers
 
 
-def _start_clock() -> None:
+def _length(request: dict[str, Any]) -> int:
+    try:
+        return Path(request["path"]).stat().st_size
+    except OSError:  # told where the file is read
+        return 0
+
+
+def _start_clock(file_bytes: int) -> None:
     """The kernel ends the process when a file takes too long, also inside a decoder."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, LIMITS.seconds)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime) + LIMITS.seconds
+    soft = math.ceil(used.ru_utime + used.ru_stime) + LIMITS.cpu_seconds(file_bytes)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
@@ -62,7 +73,9 @@ def answer_request(request: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str,
     """Examine one file and write its viewing copy or its release to `target`."""
     try:
         if request["task"] == "preview":
-            return {"outcome": "previewed", **write_preview(Path(request["path"]), Path(request["target"]))}
+            limits = VIEWING_COPY_LIMITS if request.get("is_viewing_copy") else LIMITS
+            shown = write_preview(Path(request["path"]), Path(request["target"]), limits)
+            return {"outcome": "previewed", **shown}
         judged = Judged.from_json(request.get("judged"))
         found = examine(Path(request["path"]), request.get("label"), judged)
         if request["task"] == "release":
@@ -88,11 +101,11 @@ def answer_request(request: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str,
 
 
 def _imported(found: Accepted, target: Path, pseudonyms: Pseudonyms) -> dict[str, Any]:
-    header, normalised = found.header, found.normalised
+    header, prepared = found.header, found.prepared
     write_viewing_copy(
         target,
-        normalised.image,
-        bits_stored=normalised.bits_stored,
+        prepared.image,
+        bits_stored=prepared.bits_stored,
         laterality=found.side.side,
         view=found.view.view,
         uids={
@@ -100,14 +113,12 @@ def _imported(found: Accepted, target: Path, pseudonyms: Pseudonyms) -> dict[str
             "series": pseudonyms.remap_uid(header.series_uid or header.study_uid),
             "sop": pseudonyms.remap_uid(header.sop_uid),
         },
-        windows=normalised.windows,
-        voi_function=normalised.voi_function,
+        windows=prepared.windows,
+        voi_function=prepared.voi_function,
     )
-    first = normalised.windows[0]
-    greys = windowed(
-        normalised.image, center=first.center, width=first.width, function=normalised.voi_function
-    )
-    thumbnail(greys).save(target.with_suffix(".png"), "PNG")
+    prepared.thumbnail().save(target.with_suffix(".png"), "PNG")
+    first = prepared.windows[0]
+    implant = ["has_implant"] if header.implant == "YES" else []
     return {
         "outcome": "imported",
         "header": header.as_dict(),
@@ -117,17 +128,17 @@ def _imported(found: Accepted, target: Path, pseudonyms: Pseudonyms) -> dict[str
             "view": found.view.view,
             "view_modifiers": found.view.modifiers,
             "is_extra": found.view.is_extra,
-            "rows": int(normalised.image.shape[0]),
-            "columns": int(normalised.image.shape[1]),
-            "bits_stored": normalised.bits_stored,
+            "rows": int(prepared.image.shape[0]),
+            "columns": int(prepared.image.shape[1]),
+            "bits_stored": prepared.bits_stored,
             "window_center": first.center,
             "window_width": first.width,
-            "voi_function": normalised.voi_function,
-            "voi_baked": normalised.voi_baked,
-            "presets": [{"wc": w.center, "ww": w.width, "label": w.label} for w in normalised.windows],
-            "flags": sorted({*found.side.flags, *normalised.flags}),
+            "voi_function": prepared.voi_function,
+            "voi_baked": prepared.voi_baked,
+            "presets": [{"wc": w.center, "ww": w.width, "label": w.label} for w in prepared.windows],
+            "flags": sorted({*found.side.flags, *prepared.flags, *implant}),
             "procedure_version": profile().version,
-            "training_fit": training_fit(normalised.image, laterality=found.side.side).as_dict(),
+            "training_fit": prepared.fit.as_dict(),
         },
     }
 

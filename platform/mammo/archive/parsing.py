@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 import mammo
 from mammo.archive.dicom.limits import LIMITS
 from mammo.archive.pseudonyms import Pseudonyms
+from mammo.core.child_environment import without_secrets
 
 Key = TypeVar("Key")
 # A second request waits in each child's pipe, so that it need not wait for us between two files.
@@ -36,7 +37,7 @@ class _Child(Generic[Key]):
     process: subprocess.Popen[bytes]
     held: deque[tuple[Key, dict[str, Any]]] = field(default_factory=deque)
     buffer: bytes = b""
-    has_answered: bool = False
+    is_ready: bool = False
     since: float = field(default_factory=time.monotonic)
 
 
@@ -100,7 +101,7 @@ class ParsingPool(Generic[Key]):
 
     def _start(self) -> _Child[Key]:
         source = Path(mammo.__file__).parents[1]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**without_secrets(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join([str(source), environment.get("PYTHONPATH", "")])
         process = subprocess.Popen(
             [sys.executable, "-m", "mammo.archive.parse_child"],
@@ -142,10 +143,13 @@ class ParsingPool(Generic[Key]):
                 yield from self._bury(child, again)
                 continue
             *lines, child.buffer = (child.buffer + received).split(b"\n")
-            for line in lines:
+            for line in map(json.loads, lines):
+                child.since = time.monotonic()
+                if "ready" in line:
+                    child.is_ready = True
+                    continue
                 key, _ = child.held.popleft()
-                child.since, child.has_answered = time.monotonic(), True
-                yield key, json.loads(line)
+                yield key, line
         for child in list(self._children):
             if child.held and time.monotonic() - child.since > BACKSTOP_SECONDS:
                 child.process.kill()
@@ -155,7 +159,8 @@ class ParsingPool(Generic[Key]):
     ) -> Iterator[tuple[Key, dict[str, Any]]]:
         """A child died: the file it was reading is refused, the one behind it is asked again."""
         code = self._end(child)
-        if code > 0 and not child.has_answered:
+        # One that was ready died of the file, whatever its code: Python ends with 1 where memory lacks.
+        if code > 0 and not child.is_ready:
             raise RuntimeError(
                 "`python -m mammo.archive.parse_child` does not start; run it by hand to see why"
             )
@@ -181,6 +186,8 @@ class ParsingPool(Generic[Key]):
 
 
 def _cause(code: int) -> str:
-    if code in (-signal.SIGALRM, -signal.SIGXCPU):
+    if code == -signal.SIGALRM:
         return f"reading it takes longer than {LIMITS.seconds} seconds"
+    if code == -signal.SIGXCPU:
+        return "reading it takes more processor time than a file of its length may take"
     return "the program that read it was stopped: damaged, or made to harm"

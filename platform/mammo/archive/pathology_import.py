@@ -16,6 +16,7 @@ from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.tables import PATHOLOGY, Mapping, Row, read_table
 from mammo.archive.unmatched import write_unmatched
 from mammo.core.choices import PathologyClass
+from mammo.core.digits import number_in
 from mammo.core.errors import UserError
 
 Outcome = ImportItem.Outcome
@@ -156,7 +157,7 @@ def _values(row: Row) -> tuple[str, str, str, int | None]:
         if not result:
             raise UserError(_("column 'class' is empty: only a negative follow-up has none"))
         return side, method, result, None
-    months = int(row["follow_up_months"]) if row["follow_up_months"].isdecimal() else 0
+    months = number_in(row["follow_up_months"], 4) or 0
     if result or months < MIN_FOLLOW_UP_MONTHS:
         raise UserError(
             _("a negative follow-up has no class and at least %(months)s follow_up_months")

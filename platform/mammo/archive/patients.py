@@ -19,16 +19,20 @@ def patient_of_number(site: Site, number: str, *, is_simulated: bool = False) ->
     found = Patient.objects.filter(site=site, number_hash=number_hash).first()
     if found is not None:
         return found
-    return Patient.objects.get_or_create(
+    key_id = key_store().create()
+    patient, is_new = Patient.objects.get_or_create(
         site=site,
         number_hash=number_hash,
         defaults={
             "pseudonym": keys.pseudonym(site.code, number),
-            "key_id": key_store().create(),
+            "key_id": key_id,
             "roster": cast("Any", {"names": [], "doctors": [], "numbers": [number.strip()], "places": []}),
             "is_simulated": is_simulated,
         },
-    )[0]
+    )
+    if not is_new:  # somebody made her in between, with a key of their own
+        key_store().discard(key_id)
+    return patient
 
 
 def add_to_roster(patient: Patient, found: dict[str, Any]) -> None:

@@ -20,8 +20,8 @@ class Pseudonyms:
     """The keyed functions of one installation.
 
     Args:
-        secret: 32 bytes, from `installation()`; handed to the parsing children over a pipe, and to the child of a
-            job in its request, which this account alone reads and which is shredded when the attempt ends.
+        secret: 32 bytes, from `installation()`; handed to parsing children and to children of jobs over a pipe,
+            never in a file.
     """
 
     secret: bytes

@@ -65,19 +65,31 @@ def kind_of(item: ImportItem) -> str:
 def look_at(item: ImportItem) -> Look:
     """Draw a quarantined file, in a limited child process."""
     with _opened(item) as path:
-        target = path.with_suffix(".png")
-        answer = _asked({"task": "preview", "path": str(path), "target": str(target)})
-        if answer["outcome"] != "previewed":
-            return Look(problem=str(answer["reason"]))
-        boxes = tuple((int(x), int(y), int(w), int(h)) for x, y, w, h in answer["boxes"])
-        crops = [target.with_suffix(f".{number}.png") for number in range(1, len(boxes) + 1)]
-        return Look(
-            target.read_bytes(),
-            boxes,
-            tuple(crop.read_bytes() for crop in crops if crop.exists()),
-            int(answer["rows"]),
-            int(answer["columns"]),
-        )
+        return look_at_file(path)
+
+
+def look_at_file(path: Path, *, is_viewing_copy: bool = False) -> Look:
+    """Draw a file, in a limited child process; the pictures are written beside it.
+
+    Args:
+        is_viewing_copy: this platform wrote it, of a file that may have been larger than compressed ones may be.
+    """
+    target = path.with_suffix(".png")
+    asked = {
+        "task": "preview", "path": str(path), "target": str(target), "is_viewing_copy": is_viewing_copy,
+    }  # fmt: skip
+    answer = _asked(asked)
+    if answer["outcome"] != "previewed":
+        return Look(problem=str(answer["reason"]))
+    boxes = tuple((int(x), int(y), int(w), int(h)) for x, y, w, h in answer["boxes"])
+    crops = [target.with_suffix(f".{number}.png") for number in range(1, len(boxes) + 1)]
+    return Look(
+        target.read_bytes(),
+        boxes,
+        tuple(crop.read_bytes() for crop in crops if crop.exists()),
+        int(answer["rows"]),
+        int(answer["columns"]),
+    )
 
 
 def refuse(item: ImportItem, *, reason: str, by_user: User) -> None:
@@ -125,6 +137,7 @@ def release(
             raise UserError(_("say which view the image shows"))
         # Whoever releases an image has looked at all of it; behind masks the detector looks once more.
         accepts = {kind} - {"burned_in"} if masks else {kind, "burned_in"}
+        accepts |= set((item.details or {}).get("accepts", ()))
         if view:
             accepts.add("table_conflict")
         judged = {
@@ -149,7 +162,8 @@ def _imported(item: ImportItem, judged: dict[str, Any], by_user: User) -> Import
     transaction.on_commit(running.close)
     with _opened(item) as path:
         label = (item.details or {}).get("label")
-        found = Found(Source(item.source, path, judged=judged), sha256=item.sha256, label=label)
+        source = Source(item.source, path, judged=judged, is_judged_by_person=True)
+        found = Found(source, sha256=item.sha256, label=label)
         found.staged = path.with_suffix(".view")
         found.answer = _asked(
             {

@@ -12,12 +12,14 @@ from django.utils.translation import gettext, gettext_noop
 TEMPLATES: tuple[str, ...] = (
     gettext_noop("imported earlier"),
     gettext_noop("a data manager refused this file earlier"),
+    gettext_noop("a person saw text on the stored picture"),
+    gettext_noop("a person saw text on the stored picture, and the site keeps no originals: it was removed"),
     gettext_noop("this patient withdrew: her data was erased and is not imported again"),
     gettext_noop("this patient withdrew: her data was erased"),
     gettext_noop("an image with this SOPInstanceUID but other bytes was imported earlier"),
     gettext_noop("its StudyInstanceUID belongs to another patient"),
     # What the file is.
-    gettext_noop("neither DICOM (no DICM mark) nor PNG nor PGM"),
+    gettext_noop("neither DICOM (no DICM mark) nor PNG nor PGM; send it again, or leave it out"),
     gettext_noop("nothing says which view it is"),
     gettext_noop("a tomosynthesis volume: only two-dimensional views are read here"),
     gettext_noop("a stereotactic image of a biopsy, not an examination view"),
@@ -49,8 +51,12 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("pixel data is short: %(found)s of %(expected)s bytes; send the file again"),
     gettext_noop("the pixels cannot be decoded (transfer syntax %(syntax)s)"),
     gettext_noop("the decoded pixels have another shape than the header says"),
+    gettext_noop("the compressed image is longer than its pixels: damaged, or made to harm"),
+    gettext_noop("the compressed image has more than %(count)s tiles: made to harm"),
+    gettext_noop("the compressed image is larger than %(size)s MB"),
     gettext_noop("the image is empty: every pixel has the same value"),
     gettext_noop("the modality LUT is damaged"),
+    gettext_noop("the VOI LUT is damaged"),
     gettext_noop("the rescale slope or intercept is no number"),
     gettext_noop("the image file is damaged or cut short; send it again"),
     gettext_noop("pixel values are outside 0..65535"),
@@ -58,6 +64,8 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("the file meta information names no transfer syntax; send the file again"),
     gettext_noop("the file meta information has no length; send the file again"),
     gettext_noop("sequences are nested deeper than %(depth)s"),
+    gettext_noop("more than %(count)s items of sequences"),
+    gettext_noop("more than %(count)s elements of a data set"),
     gettext_noop("the DICOM file is damaged or cut short; send it again"),
     gettext_noop("the deflated data set is damaged; send the file again"),
     gettext_noop("the deflated data set is larger than %(size)s MB"),
@@ -65,6 +73,7 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("the compressed pixel data has no end: the file is cut short; send it again"),
     gettext_noop("reading it needs more memory than one file may take"),
     gettext_noop("reading it takes longer than %(seconds)s seconds"),
+    gettext_noop("reading it takes more processor time than a file of its length may take"),
     gettext_noop("the program that read it was stopped: damaged, or made to harm"),
     gettext_noop("cannot be read (%(error)s)"),
     # Where it came from.
@@ -90,6 +99,7 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("two studies match"),
     gettext_noop("this report was imported earlier"),
     gettext_noop("labels are uncertain: a person should read it"),
+    gettext_noop("a name may be left in its text: a person should read it"),
     gettext_noop("this result was imported earlier"),
     gettext_noop("column 'patient' is empty"),
     gettext_noop("column 'side': unknown value; write L or R, one row per breast"),
@@ -109,6 +119,7 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("stored_mirrored"),
     gettext_noop("window_estimated"),
     gettext_noop("unknown_voi_function"),
+    gettext_noop("has_implant"),
 )
 _PLACE = re.compile(r"%\((\w+)\)s")
 

@@ -1,37 +1,52 @@
 """Child of the job `archive.import_received`: reads files in limited processes; knows no Django, no keys of patients.
 
-`python -m mammo.archive.received_child REQUEST.json ANSWER.jsonl`; one answer row per file.
+`python -m mammo.archive.received_child REQUEST.json ANSWER.jsonl`, the secret `pseudonyms` (hex) over standard input;
+one answer row per file. What it prints counts the outcomes so far, for whoever watches the import.
 """
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms
+from mammo.core.handed_secrets import read_secrets
 
 
 def main(request_path: str, answer_path: str) -> int:
     """Read every file of the request."""
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
     files: list[dict[str, Any]] = request["files"]
-    rows = [
-        _row(file, {"outcome": "rejected", "reason": file["problem"]}) for file in files if not file["path"]
-    ]
-    with ParsingPool[int](Pseudonyms(bytes.fromhex(request["secret"]))) as pool:
+    settled = [_settled(file) for file in files]
+    rows = [_row(file, answer) for file, answer in zip(files, settled, strict=True) if answer]
+    unread = [number for number, answer in enumerate(settled) if not answer]
+    _say(rows, len(files))
+    with ParsingPool[int](Pseudonyms(bytes.fromhex(read_secrets()["pseudonyms"]))) as pool:
         for number, answer in pool.answers(
-            (number, _request(file, number, request)) for number, file in enumerate(files) if file["path"]
+            (number, _request(files[number], number, request)) for number in unread
         ):
             if answer["outcome"] == "failed":
                 raise OSError(answer["errno"], answer["reason"])
             rows.append(_row(files[number], answer, staged=str(_target(request, number))))
-            progress = {"progress": {"done": len(rows), "total": len(files)}}
-            sys.stdout.write(json.dumps(progress) + "\n")
-            sys.stdout.flush()
+            _say(rows, len(files))
     with Path(answer_path).open("w", encoding="utf-8") as handle:
         handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return 0
+
+
+def _settled(file: dict[str, Any]) -> dict[str, Any]:
+    """The answer about a file that need not be read; empty for one that must be."""
+    if not file["path"]:
+        return {"outcome": "rejected", "reason": file["problem"]}
+    return {"outcome": "duplicate"} if file["is_known"] else {}
+
+
+def _say(rows: list[dict[str, Any]], total: int) -> None:
+    counts = Counter(row["answer"]["outcome"] for row in rows)
+    sys.stdout.write(json.dumps({"progress": {"done": len(rows), "total": total, **counts}}) + "\n")
+    sys.stdout.flush()
 
 
 def _target(request: dict[str, Any], number: int) -> Path:

@@ -85,7 +85,8 @@ def claim_files(site: Site, taken_as: str, limit: int) -> list[Entry]:
 def _take_apart(site: Site, entry: Entry) -> None:
     """Put every member of an archive into the inbox as an entry of its own."""
     header = inbox.header_of(site, entry)
-    with storage.incoming(uuid.uuid4()) as folder:
+    with storage.RunningImport() as running, storage.incoming(uuid.uuid4()) as folder:
+        running.admit_others()
         packed = folder / "archive"
         inbox.unpack(site, entry, packed)
         number = 0

@@ -1,6 +1,7 @@
 """Reporting doctors: keyed hashes in studies, which a data manager assigns to accounts.
 
-Nobody rates a case they reported: other rooms ask `hashes_of` which hashes stand for an account.
+Nobody rates a case of which they reported a study that it shows: other rooms ask `hashes_of` which hashes stand for
+an account, and `is_reported_by` about every study that is shown.
 """
 
 from collections import Counter
@@ -110,6 +111,11 @@ def hashes_of(user: User, site: Site) -> set[str]:
     return assigned | (own - others)
 
 
+def is_reported_by(hashes: set[str], *studies: Study | None) -> bool:
+    """Whether a doctor with these hashes reported any of the studies; None stands for a study that is not shown."""
+    return any(study is not None and not hashes.isdisjoint(study.reporting_doctors) for study in studies)
+
+
 def reported_by(study: Study, user: User) -> bool:
     """Whether the account is one of the study's reporting doctors."""
-    return bool(set(study.reporting_doctors) & hashes_of(user, study.site))
+    return is_reported_by(hashes_of(user, study.site), study)

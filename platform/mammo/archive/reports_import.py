@@ -1,6 +1,7 @@
 """Import of reports: matched to a study, cleaned of identity, read, blanked; labels go to the study."""
 
 import re
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from django.utils import timezone
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.cleaning import clean_text
+from mammo.archive.label_sources import labelled, with_overall
 from mammo.archive.models import ImportBatch, ImportItem, Report, Study
+from mammo.archive.names_across_scripts import may_hold_a_name
 from mammo.archive.parsed_values import parse_age, parse_day
 from mammo.archive.patients import add_to_roster
 from mammo.archive.pseudonyms import Pseudonyms, installation
@@ -31,8 +34,6 @@ Outcome = ImportItem.Outcome
 DATE_WINDOW = timedelta(days=14)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
-# A person's label stands above a table's, a table's above what was read from a report.
-_RANK = {"": 0, "report": 1, "table": 2, "person": 3}
 
 
 def import_reports(
@@ -126,17 +127,21 @@ def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> t
         missing = {name: value for name, value in details.items() if not getattr(study, name)}
         _save_changes(study, {**missing, **_doctors(row, study, pseudonyms)})
         return Outcome.DUPLICATE, "this report was imported earlier"
-    reading = _store(row, study, sha256, is_simulated)
+    reading, may_name = _store(row, study, sha256, is_simulated)
     _save_changes(study, {**details, **_labels(study, reading), **_doctors(row, study, pseudonyms)})
+    if may_name:
+        return Outcome.IMPORTED, "a name may be left in its text: a person should read it"
     return (
         Outcome.IMPORTED,
         "" if not reading.is_doubtful else "labels are uncertain: a person should read it",
     )
 
 
-def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> ReportReading:
-    text = row["text"]
-    cleaned = clean_text(text, _roster_of(row, study), studied=_day(row["date"])).text
+def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> tuple[ReportReading, bool]:
+    """Store the report; what was read, and whether its cleaned text may hold a name of the roster."""
+    text, roster = row["text"], _roster_of(row, study)
+    cleaned = clean_text(text, roster, studied=_day(row["date"])).text
+    may_name = may_hold_a_name(cleaned, roster)
     reading = read_report(
         cleaned, edition=settings.MAMMO_BIRADS_EDITION, overall_rule=settings.MAMMO_BIRADS_OVERALL_RULE
     )
@@ -153,12 +158,13 @@ def _store(row: Row, study: Study, sha256: str, is_simulated: bool) -> ReportRea
                 "left": reading.birads.left, "right": reading.birads.right, "overall": reading.birads.overall,
             },
             "confidence": reading.confidence, "rule": reading.rule, "edition": reading.edition,
+            "may_hold_a_name": may_name,
         },
         sha256=sha256,
         replaces=Report.objects.filter(study=study, replaced_by=None).order_by("-created_at").first(),
         is_simulated=is_simulated or study.is_simulated,
     )  # fmt: skip
-    return reading
+    return reading, may_name
 
 
 def _doctors(row: Row, study: Study, pseudonyms: Pseudonyms) -> dict[str, list[str]]:
@@ -186,17 +192,20 @@ def language_of(text: str) -> str:
 
 
 def _labels(study: Study, reading: ReportReading) -> dict[str, Any]:
-    if _RANK[study.label_source] > _RANK["report"]:
-        return {}
-    return {
+    """What was read, where no table and no person has stated it; the rule with the category that it made."""
+    birads = reading.birads
+    read = {
         "density": reading.density or "",
-        "birads_left": reading.birads.left or "",
-        "birads_right": reading.birads.right or "",
-        "birads_overall": reading.birads.overall or "",
-        "birads_rule": reading.rule,
-        "birads_edition": reading.edition,
-        "label_source": "report",
+        "birads_left": birads.left or "",
+        "birads_right": birads.right or "",
+        "birads_overall": birads.overall or "",
     }
+    changes = labelled(study, read, "report")
+    if "birads_overall" in changes:
+        changes["birads_rule"] = reading.rule
+    if any(name in changes for name in ("birads_left", "birads_right", "birads_overall")):
+        changes["birads_edition"] = reading.edition
+    return with_overall(study, changes, asdict(birads))
 
 
 def _details(row: Row, study: Study) -> dict[str, Any]:

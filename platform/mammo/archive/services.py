@@ -8,7 +8,7 @@ from mammo.archive.judged_work import JudgedWork, images_by_key, register_judged
 from mammo.archive.pathology_import import import_pathology
 from mammo.archive.reports_import import import_reports, language_of, matching_studies
 from mammo.archive.studies_import import import_studies
-from mammo.archive.viewing import viewer_json, viewing_copy_response
+from mammo.archive.viewing import earlier_study, viewer_json, viewing_copy_response
 from mammo.archive.views_shown import ViewsNotShownError, judging, record_views, screen_behind
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ViewsNotShownError",
     "clean_text",
     "deidentify",
+    "earlier_study",
     "erase_patient",
     "images_by_key",
     "import_pathology",

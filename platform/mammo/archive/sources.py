@@ -3,7 +3,7 @@
 import os
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,12 +24,15 @@ class Source:
     """One file to import.
 
     Attributes:
-        name: what the data manager is shown; may identify a patient.
+        name: its path as it was given, which a table of labels may name; may identify a patient.
+        shown: what pages and the interface call it, below what was imported; as `name` where empty.
         path: where the bytes are; None when `problem` says why there are none.
         is_temporary: the file was unpacked for this import and is removed after it.
         problem: why it can't be read.
         spent: what it was unpacked from, removed once its rows stand.
-        judged: what a person decided about this one file (`dicom.acceptance.Judged`, as JSON).
+        judged: what a person decided about this one file, or a public set's rules about all of its files
+            (`dicom.judged.Judged`, as JSON).
+        is_judged_by_person: a person looked at this very file; without it a decision that stands is kept to.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Source:
     problem: str = ""
     spent: Path | None = None
     judged: dict[str, Any] = field(default_factory=dict)
+    shown: str = ""
+    is_judged_by_person: bool = False
 
 
 class Sources(Protocol):
@@ -67,7 +72,19 @@ class LocalFiles:
 
     def files(self, unpack_into: Path) -> Iterator[Source]:
         """Every file, archives unpacked one member at a time."""
-        return iter_sources(self.paths, unpack_into, set(self.skip))
+        for path in self.paths:
+            for source in iter_sources([path], unpack_into, set(self.skip)):
+                yield replace(source, shown=shown_below(path, source.name))
+
+
+def shown_below(given: Path, name: str) -> str:
+    """A file's path from the folder, file or archive that was given on; where that lies is the server's own matter."""
+    top = Path(os.path.abspath(given)).name
+    if str(given) == ".":  # which stands in no path below it
+        return f"{top}/{name}"
+    if not name.startswith(str(given)):  # a table named a file somewhere else
+        return Path(name).name
+    return (top + name.removeprefix(str(given))).removeprefix("/")
 
 
 def check_paths(paths: list[Path]) -> None:

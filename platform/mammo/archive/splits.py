@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
+from mammo.accounts.site_letters import site_letters
 from mammo.archive.models import Patient, Split, SplitMembership, Study
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.core.choices import PathologyClass
@@ -27,9 +28,10 @@ class Plan:
     """How to divide.
 
     Attributes:
-        rule: random, stratified, window, after or site.
-        shares: part of each side; with window, after and site those of training and validation.
-        begins, ends: true days of the window (both inside), or the first day of `after`.
+        rule: random, stratified, window, after, eras or site.
+        shares: part of each side; with window, after and site those of training and validation, with eras none.
+        begins, ends: true days of the window (both inside), the first day of `after`, or of `eras` the first and last
+            day of the validation set.
         test_site: whose patients are the test set under the rule `site`.
     """
 
@@ -89,6 +91,8 @@ def freeze_split(split: Split, *, by_user: User) -> None:
     if split.site is None or not by_user.has_role("researcher", site=split.site):
         raise NotAllowedError(_("only a researcher of the site freezes splits"))
     with transaction.atomic():
+        # Whoever is letting patients join has ended before the sides are hashed, and nobody joins after.
+        Split.objects.select_for_update(of=("self",)).get(pk=split.pk)
         hashed = members_sha256(split)
         moved = Split.objects.filter(pk=split.pk, frozen_at=None).update(
             frozen_at=timezone.now(), frozen_by=by_user, members_sha256=hashed
@@ -96,6 +100,13 @@ def freeze_split(split: Split, *, by_user: User) -> None:
         if not moved:
             raise WrongStateError(_("this split is frozen already"))
         audit.record("archive.split_frozen", by_user=by_user, on=split, site=split.site, sha256=hashed)
+
+
+def exported_name(split: Split) -> str:
+    """The split's name as it leaves: where it begins with the hospital's code, with the hospital's letter."""
+    if split.site is None or not split.name.startswith(f"{split.site.code} "):
+        return split.name
+    return site_letters()[split.site.pk] + split.name.removeprefix(split.site.code)
 
 
 def require_open(split: Split) -> None:
@@ -126,9 +137,11 @@ def _check(name: str, plan: Plan, site: Site) -> None:
     total = sum(plan.shares.values())
     if set(plan.shares) - set(Side.values) or abs(total - 1) > 1e-9 or min(plan.shares.values()) < 0:
         raise UserError(_("shares: give parts for train, validation and test that sum to 1"))
-    if plan.rule in ("window", "after") and plan.begins is None:
+    if plan.rule in ("window", "after", "eras") and plan.begins is None:
         raise UserError(_("first day: this rule needs one"))
-    if plan.rule == "window" and (plan.ends is None or plan.begins is None or plan.ends < plan.begins):
+    if plan.rule in ("window", "eras") and (
+        plan.ends is None or plan.begins is None or plan.ends < plan.begins
+    ):
         raise UserError(_("last day: give one that is not before the first"))
     if plan.rule == "site" and (plan.test_site is None or plan.test_site == site):
         raise UserError(_("test site: choose a site other than the split's own"))
@@ -138,6 +151,8 @@ def _sides(plan: Plan, sites: Sequence[Site]) -> dict[uuid.UUID, str]:
     patients = list(Patient.objects.filter(site__in=sites, erased_at=None).select_related("site"))
     if not patients:
         raise UserError(_("there are no patients to divide"))
+    if plan.rule == "eras":
+        return _by_era(plan, patients)
     held_out = _held_out(plan, patients)
     divided = [patient for patient in patients if patient.pk not in held_out]
     shares = dict(plan.shares)
@@ -162,6 +177,20 @@ def _held_out(plan: Plan, patients: Iterable[Patient]) -> set[uuid.UUID]:
         for patient, found in days.items()
         if any(plan.begins <= day and (ends is None or day <= ends) for day in found)
     }
+
+
+def _by_era(plan: Plan, patients: Iterable[Patient]) -> dict[uuid.UUID, str]:
+    """Each patient on the side of her latest study; one without a dated study is of no era and stands on none."""
+    if plan.begins is None or plan.ends is None:
+        raise UserError(_("first day: this rule needs one"))
+    sides: dict[uuid.UUID, str] = {}
+    for patient, days in _true_days(patients).items():
+        latest = max(days)
+        era = Side.TRAIN if latest < plan.begins else Side.VALIDATION if latest <= plan.ends else Side.TEST
+        sides[patient] = era.value
+    if set(sides.values()) < {Side.TRAIN.value, Side.VALIDATION.value, Side.TEST.value}:
+        raise UserError(_("an era would be empty: choose other days"))
+    return sides
 
 
 def _true_days(patients: Iterable[Patient]) -> dict[uuid.UUID, list[date]]:

@@ -96,7 +96,10 @@ def _move(source: Path, target: Path) -> None:
 
 @contextlib.contextmanager
 def incoming(batch_id: uuid.UUID) -> Iterator[Path]:
-    """A folder for files on their way in, on the viewing copies' disk; gone afterwards."""
+    """A folder for files on their way in, on the viewing copies' disk; gone afterwards.
+
+    Its user holds the lock of `RunningImport`, or a sweep may take the folder for a killed process's.
+    """
     folder = viewing_copies_root() / INCOMING / str(batch_id)
     folder.mkdir(parents=True)
     try:
@@ -138,14 +141,28 @@ class RunningImport:
         fcntl.flock(self._lock, fcntl.LOCK_SH)
 
 
-def remove_stale(older_than_seconds: float = 3600.0) -> None:
-    """Remove folders with decrypted files that a killed process left: of a look into quarantine, of a push."""
+def remove_stale(older_than_seconds: float = 3600.0) -> int:
+    """Remove folders with decrypted files that a killed process left: of a look into quarantine, of a push.
+
+    Returns:
+        how many.
+    """
+    removed = 0
     limit = time.time() - older_than_seconds
     left = [*viewing_copies_root().glob(".look-*"), *(Path(settings.MAMMO_HOME) / "inbox").glob("*/stow-*")]
     for folder in left:
         with contextlib.suppress(FileNotFoundError):
             if folder.is_dir() and folder.stat().st_mtime < limit:
                 shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+    return removed
+
+
+def has_leftovers() -> bool:
+    """Whether a process was killed with files on their way in; true of a running import's files too."""
+    return any(
+        True for root in (originals_root(), viewing_copies_root()) for _ in (root / INCOMING).glob("*")
+    )
 
 
 def sweep() -> int:

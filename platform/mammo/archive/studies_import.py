@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -21,12 +21,13 @@ from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive import storage
 from mammo.archive.labels import Labels
+from mammo.archive.live_imports import is_going_on
 from mammo.archive.models import ImportBatch, ImportItem, Patient
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.reports_import import import_reports
 from mammo.archive.sources import LocalFiles, Sources, check_paths
-from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows
+from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows, Unused
 from mammo.archive.tables import LABELS, REPORTS, read_table
 from mammo.archive.written_files import WrittenFiles, remove_unnamed
 from mammo.core.errors import UserError
@@ -34,6 +35,8 @@ from mammo.core.keys import KeyDestroyedError, key_store
 
 Outcome = ImportItem.Outcome
 Progress = Callable[[int, int], None]
+# The path of a file as it was given, by the number of its item.
+GivenNames = dict[uuid.UUID, str]
 STORED_TOGETHER = 24
 STORE_ATTEMPTS = 4
 
@@ -47,6 +50,7 @@ def import_studies(
     by_user: User | None,
     is_simulated: bool = False,
     progress: Progress | None = None,
+    given_names: GivenNames | None = None,
 ) -> ImportBatch:
     """Import files, folders and zip archives; one ImportItem per file. Running it again imports nothing twice.
 
@@ -54,6 +58,7 @@ def import_studies(
         reports: table of reports (`tables.REPORTS`), matched to the site's studies after the images.
         labels: table of labels (`tables.LABELS`); PNG and PGM files need it.
         progress: called with (done, total) files.
+        given_names: filled with the whole path of each item's file, for whoever gave the paths; kept nowhere.
 
     Raises:
         UserError: a path, a table or a column is wrong; nothing was changed.
@@ -76,6 +81,7 @@ def import_studies(
         by_user=by_user,
         is_simulated=is_simulated,
         progress=progress,
+        given_names=given_names,
     )
     if reports:
         import_reports(report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated)
@@ -93,12 +99,14 @@ def run_import(
     progress: Progress | None = None,
     batch_id: uuid.UUID | None = None,
     pool: ParsingPool[Found] | None = None,
+    given_names: GivenNames | None = None,
 ) -> ImportBatch:
     """Import every file of `sources` as one batch; what a killed import left is cleared first.
 
     Args:
         batch_id: goes on with this batch, or makes it.
         pool: children that stay for the next batch; this one's own when not given.
+        given_names: as for `import_studies`.
 
     Raises:
         OSError: the disk is full; what was stored before stays whole.
@@ -115,6 +123,8 @@ def run_import(
             with contextlib.nullcontext(pool) if pool else ParsingPool[Found](run.pseudonyms) as children:
                 run.take_all(sources, folder, children)
             finish_batch(batch)
+        if given_names is not None:
+            given_names.update(run.given_names)
     return batch
 
 
@@ -139,12 +149,15 @@ def open_batch(
 
 
 def clear_up() -> None:
-    """End batches that were killed and remove files that no row names; only while no import runs."""
-    unfinished = list(ImportBatch.objects.filter(finished_at=None))
-    if not unfinished:
-        return
-    storage.sweep()
-    for batch in unfinished:
+    """End batches that were killed and remove files that no row names; only while no import runs.
+
+    A received delivery that was killed stays open: its files wait in the inbox and go on with the same batch.
+    """
+    rows = ImportBatch.objects.filter(finished_at=None).select_related("site", "by_user")
+    broken_off = [batch for batch in rows if not is_going_on(batch)]
+    if broken_off or storage.has_leftovers():
+        storage.sweep()
+    for batch in broken_off:
         finish_batch(batch, interrupted=True)
 
 
@@ -188,6 +201,7 @@ class StudyImport:
         self.rows = StudyRows(batch, labels, self.pseudonyms)
         self.keys: dict[str, uuid.UUID] = {}
         self.waiting: list[Found] = []
+        self.given_names: GivenNames = {}
         self.done = self.total = 0
 
     def take_all(self, sources: Sources, folder: Path, pool: ParsingPool[Found]) -> None:
@@ -239,10 +253,11 @@ class StudyImport:
 
     def store(self, waiting: list[Found]) -> None:
         """Store answered files: files first, then all their rows in one transaction."""
-        self.rows.written = WrittenFiles()
+        self.rows.written, self.keys = WrittenFiles(), {}
+        unused: list[Unused] = []
         for attempt in range(STORE_ATTEMPTS):
             try:
-                self._store_once(waiting)
+                unused = self._store_once(waiting)
                 break
             except (PatientAppearedError, IntegrityError):
                 # Another import stored the same patient or file in between: look again.
@@ -254,7 +269,11 @@ class StudyImport:
                 raise
         # Of a job's import the rows are there only when the job's own transaction has ended.
         transaction.on_commit(self.rows.written.close)
+        for root, name in unused:
+            storage.remove(root, name)
         for found in waiting:
+            if found.item is not None:
+                self.given_names[found.item] = found.source.name
             if found.source.is_temporary and found.source.path is not None:
                 found.source.path.unlink(missing_ok=True)
             if found.source.spent is not None:
@@ -263,15 +282,15 @@ class StudyImport:
         if self.progress and waiting:
             self.progress(self.done, max(self.total, self.done))
 
-    def _store_once(self, waiting: list[Found]) -> None:
+    def _store_once(self, waiting: list[Found]) -> list[Unused]:
+        """Files, then rows; returns files that turned out not to be needed."""
         keys = self._keys(waiting)
         for found in waiting:
             self._write_files(found, keys)
         with transaction.atomic():
             unused = [name for found in waiting for name in self.rows.write(found, keys)]
             self._count(waiting)
-        for root, name in unused:
-            storage.remove(root, name)
+        return unused
 
     def _count(self, waiting: list[Found]) -> None:
         """Counts so far, for the page that shows the import while it runs."""
@@ -290,7 +309,7 @@ class StudyImport:
             "number_hash", "key_id"
         )
         self.keys.update(known)
-        self.keys.update({number: key_store().create() for number in numbers - set(self.keys)})
+        self.keys.update({number: self.rows.written.new_key() for number in numbers - set(self.keys)})
         return self.keys
 
     def _write_files(self, found: Found, keys: dict[str, uuid.UUID]) -> None:
@@ -334,4 +353,6 @@ class StudyImport:
                 storage.remove(storage.viewing_copies_root(), found.viewing_copy)
             if found.quarantine_file and found.quarantine_is_new:
                 storage.remove(storage.originals_root(), found.quarantine_file)
-        self.rows.written.close()
+        # Where the database answers no more, the note stays for the next import or the chore.
+        with contextlib.suppress(DatabaseError):
+            self.rows.written.close()

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
+from mammo.archive.label_sources import labelled, with_overall
 from mammo.archive.labels import Labels
-from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Study
+from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Report, Study
 from mammo.archive.patients import add_to_roster
 from mammo.archive.pseudonyms import Pseudonyms, identity
 from mammo.archive.roster import merged_roster
@@ -21,7 +22,13 @@ from mammo.core.versions import save_versioned
 
 Outcome = ImportItem.Outcome
 REFUSED_EARLIER = "a data manager refused this file earlier"
+SEEN_TEXT = "a person saw text on the stored picture"
+SEEN_TEXT_NOT_KEPT = (
+    "a person saw text on the stored picture, and the site keeps no originals: it was removed"
+)
 WITHDREW = "this patient withdrew: her data was erased and is not imported again"
+# Stands where the name of a file of hers would, which may name her.
+ERASED = "(erased)"
 # A file to remove after the transaction: root and name.
 Unused = tuple[Path, str]
 _IMAGE_FIELDS = (
@@ -59,6 +66,7 @@ class Found:
     outcome: str = ""
     reason: str = ""
     image: Image | None = None
+    item: uuid.UUID | None = None
 
     @property
     def header(self) -> dict[str, Any]:
@@ -103,7 +111,7 @@ class StudyRows:
     def quarantine(self, found: Found) -> tuple[str, bool]:
         """Keep the file for a person, once per content; returns its name and whether it was written now."""
         kept = (
-            ImportItem.objects.filter(batch__site=self.site, sha256=found.sha256)
+            ImportItem.objects.filter(batch__site=self.site, sha256=found.sha256, resolved_at=None)
             .exclude(quarantine_file="")
             .first()
         )
@@ -130,9 +138,21 @@ class StudyRows:
         if known is not None:
             self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
             return unused
+        # A public set's rules say nothing of text on one of its pictures: they stand over no person's decision.
+        if not found.source.is_judged_by_person:
+            if self.was_refused(found.sha256):
+                self._item(found, Outcome.REJECTED, REFUSED_EARLIER)
+                return unused
+            if self._saw_text(found.sha256):
+                return self._quarantined(found, SEEN_TEXT, "burned_in", unused)
         header = found.header
         sop_uid_hash = self.pseudonyms.uid_hash(header["sop_uid"])
         if Image.objects.filter(study__site=self.site, sop_uid_hash=sop_uid_hash).exists():
+            # Another import may have stored these very bytes since the look above.
+            known = self.known_image(found.sha256)
+            if known is not None:
+                self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+                return unused
             return self._quarantined(
                 found,
                 "an image with this SOPInstanceUID but other bytes was imported earlier",
@@ -152,6 +172,13 @@ class StudyRows:
         self._label(image, found)
         self._item(found, Outcome.IMPORTED, ", ".join(image.flags), image=image)
         return []
+
+    def _saw_text(self, sha256: str) -> bool:
+        """Whether a person saw text on the stored picture of these bytes, though the detector lets them pass."""
+        seen = ImportItem.objects.filter(
+            batch__site=self.site, sha256=sha256, reason__in=(SEEN_TEXT, SEEN_TEXT_NOT_KEPT)
+        )
+        return seen.exists()
 
     def _not_imported(self, found: Found, outcome: str) -> list[Unused]:
         """A file that was refused, or waits for a person unless a decision about it or about her stands already."""
@@ -193,9 +220,13 @@ class StudyRows:
         found.outcome, found.image, found.reason = outcome, image, reason
         if details and found.label and outcome == Outcome.QUARANTINED:
             details = {**details, "label": found.label}  # whoever decides needs no table again
-        ImportItem.objects.create(
+            accepts = [] if found.source.is_judged_by_person else found.source.judged.get("accepts", [])
+            details |= (
+                {"accepts": accepts} if accepts else {}
+            )  # nor the rules by which a public set's table counts
+        item = ImportItem.objects.create(
             batch=self.batch,
-            source=found.source.name,
+            source=ERASED if reason == WITHDREW else found.source.shown or found.source.name,
             outcome=outcome,
             reason=reason[:500],
             details=cast("Any", details or None),  # JSON inside an encrypted text
@@ -203,6 +234,7 @@ class StudyRows:
             image=image,
             quarantine_file=found.quarantine_file if outcome == Outcome.QUARANTINED else "",
         )
+        found.item = item.pk
 
     def _patient(self, found: Found, keys: dict[str, uuid.UUID]) -> Patient:
         header = found.header
@@ -269,22 +301,22 @@ class StudyRows:
         }
 
     def _label(self, image: Image | None, found: Found) -> None:
-        """Density and BI-RADS of the labels table go to the study, unless a person set them."""
+        """Density and BI-RADS of the labels table go to the study, unless a person set them; her age if none is known."""
         label = self.labels.of_file(found.source.name)
-        if image is None or label is None or image.study.label_source == "person":
+        if image is None or label is None:
             return
         study = image.study
-        changes: dict[str, Any] = {
-            field_name: label[column]
-            for column, field_name in _LABEL_FIELDS
-            if label.get(column) and getattr(study, field_name) != label[column]
-        }
-        if label.get("age") and study.age is None:
+        stated = {field_name: label[column] for column, field_name in _LABEL_FIELDS if label.get(column)}
+        changes = labelled(study, stated, "table")
+        if "birads_overall" in changes:
+            changes["birads_rule"] = ""  # no rule made it from the sides
+        elif study.label_sources.get("birads_overall") == "report":
+            changes = with_overall(study, changes, _birads_read(study))
+        if label.get("age") and study.age is None and study.label_source != "person":
             changes["age"] = min(int(label["age"]), 90)
-        if changes:
-            save_versioned(
-                study, expected_version=study.version, changes={**changes, "label_source": "table"}
-            )
+        changed = {name: value for name, value in changes.items() if getattr(study, name) != value}
+        if changed:
+            save_versioned(study, expected_version=study.version, changes=changed)
 
     def _image(self, found: Found, study: Study, sop_uid_hash: str) -> Image:
         header, shown = found.header, found.answer["image"]
@@ -305,6 +337,12 @@ class StudyRows:
             is_simulated=self.batch.is_simulated,
             **{name: shown[name] for name in _IMAGE_FIELDS},
         )
+
+
+def _birads_read(study: Study) -> dict[str, str | None]:
+    """The categories that were read from the study's newest report; empty without one."""
+    report = Report.objects.filter(study=study, replaced_by=None).order_by("-created_at").first()
+    return report.reading.get("birads", {}) if report is not None else {}
 
 
 def _identity(header: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mammo.accounts.models import Site, User
-from mammo.archive.models import ImportItem, Report, SplitMembership, Study
+from mammo.archive.models import ImportItem, LabelCorrection, Report, SplitMembership, Study
 from mammo.archive.pseudonyms import installation
 from mammo.archive.report_reading.reading import DOUBTFUL_BELOW
 from mammo.core.choices import Birads, Density
@@ -140,6 +140,20 @@ def doubtful_reports() -> QuerySet[Report]:
     """Reports in force whose reading a person should confirm, of the study in the outer query."""
     return Report.objects.filter(
         study=OuterRef("pk"), replaced_by=None, reading__confidence__lt=DOUBTFUL_BELOW
+    )
+
+
+def reports_that_may_name() -> QuerySet[Report]:
+    """Reports in force that may hold a name, which nobody has read since, of the study in the outer query."""
+    read_since = LabelCorrection.objects.filter(
+        study=OuterRef("study"), created_at__gt=OuterRef("created_at")
+    )
+    return Report.objects.filter(
+        ~Exists(read_since),
+        study=OuterRef("pk"),
+        replaced_by=None,
+        read_at=None,
+        reading__may_hold_a_name=True,
     )
 
 

@@ -4,7 +4,10 @@ The import runs as jobs, each a part of the table, so that no transaction is lon
 limited process and has neither database nor keys.
 """
 
+import contextlib
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,7 +28,8 @@ from mammo.archive.pathology_import import import_pathology_rows
 from mammo.archive.reports_import import import_reports
 from mammo.archive.studies_import import open_batch
 from mammo.archive.table_mappings import check, proposed, remember, remembered
-from mammo.archive.tables import Mapping, Row, header_and_rows
+from mammo.archive.table_previews import first_rows
+from mammo.archive.tables import Mapping, Row
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.jsonlines import write_atomically
 from mammo.core.keys import key_store
@@ -41,6 +45,8 @@ LARGEST_TABLE = 60_000_000
 ROWS_PER_JOB = 300
 # A table that nobody confirmed, or whose import nobody took up again, is destroyed after this time.
 KEPT = timedelta(days=14)
+# A table that is being sent or written anew has no row yet that names its file.
+UNNAMED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -77,14 +83,14 @@ def keep_table(file: "UploadedFile[bytes]", *, kind: str, site: Site, by_user: U
         raise UserError(_("kind: choose reports or pathology"))
     upload = TableUpload(site=site, by_user=by_user, kind=kind, name=name, suffix=suffix)
     sealed = key_store().encrypt(site.key_id, file.read(), PURPOSE)
-    write_atomically(_path(upload), sealed)
+    write_atomically(path_of(upload), sealed)
     try:
         preview(upload)
         with transaction.atomic():
             upload.save(force_insert=True)
             audit.record("archive.table_kept", by_user=by_user, on=upload, site=site, kind=kind)
     except BaseException:
-        _path(upload).unlink(missing_ok=True)
+        path_of(upload).unlink(missing_ok=True)
         raise
     return upload
 
@@ -95,13 +101,8 @@ def preview(upload: TableUpload) -> Preview:
     Raises:
         UserError: it can't be read as a table, or it is gone.
     """
-    with tempfile.TemporaryDirectory(dir=_folder()) as folder:
-        path = Path(folder) / f"table{upload.suffix}"
-        _lay_out(upload, path)
-        try:
-            header, rows = header_and_rows(path)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), str(upload.name))) from None
+    with tempfile.TemporaryDirectory(dir=tables_folder()) as folder:
+        header, rows = first_rows(lay_out(upload, Path(folder)), upload.name)
     if not header:
         raise UserError(_("%(name)s: holds no rows") % {"name": upload.name})
     known = remembered(upload.site, upload.kind, header)
@@ -141,7 +142,7 @@ def discard(upload: TableUpload, *, by_user: User) -> None:
         if row.job is not None and row.job.state not in ENDED:
             raise WrongStateError(_("this table is being imported"))
         audit.record("archive.table_discarded", by_user=by_user, on=row, site=row.site)
-        path = _path(row)
+        path = path_of(row)
         row.delete()
         transaction.on_commit(lambda: path.unlink(missing_ok=True))
 
@@ -152,8 +153,25 @@ def forget_stale() -> int:
     done = 0
     for upload in stale.select_related("job")[:20]:
         if upload.job is None or upload.job.state in ENDED:
-            _path(upload).unlink(missing_ok=True)
+            path_of(upload).unlink(missing_ok=True)
             upload.delete()
+            done += 1
+    return done
+
+
+def remove_unnamed() -> int:
+    """Remove what no table names: files of one that a withdrawal wrote anew, or of a killed process; a chore."""
+    limit, done = time.time() - UNNAMED_SECONDS, 0
+    found = list(tables_folder().iterdir())
+    named = {path_of(upload) for upload in TableUpload.objects.only("file")}
+    for path in found:
+        with contextlib.suppress(FileNotFoundError):
+            if path in named or path.stat().st_mtime > limit:
+                continue
+            if path.is_dir():  # a table laid out for a reader
+                shutil.rmtree(path)
+            else:
+                path.unlink()
             done += 1
     return done
 
@@ -165,8 +183,7 @@ def build_request(job: Job) -> dict[str, Any]:
         UserError: it is gone.
     """
     upload = _of(job)
-    path = AttemptFiles(job).folder / f"table{upload.suffix}"
-    _lay_out(upload, path)
+    path = lay_out(upload, AttemptFiles(job).folder)
     return {
         "path": str(path),
         "kind": upload.kind,
@@ -190,11 +207,16 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     upload.taken += len(part)
     if upload.taken >= int(whole["rows"]):
         upload.finished_at = timezone.now()
-        transaction.on_commit(lambda: _path(upload).unlink(missing_ok=True))
+        transaction.on_commit(lambda: path_of(upload).unlink(missing_ok=True))
     else:
         _submit(upload, upload.by_user)
     upload.save(update_fields=["taken", "finished_at", "job"])
     return {"rows": len(part)}
+
+
+def is_last(job: Job) -> bool:
+    """Whether no row of its table is left to import."""
+    return not TableUpload.objects.filter(pk=job.parameters["upload"], finished_at=None).exists()
 
 
 def _batch(upload: TableUpload, job: Job) -> ImportBatch:
@@ -252,20 +274,39 @@ def _of(job: Job) -> TableUpload:
     return found
 
 
-def _folder() -> Path:
+def tables_folder() -> Path:
+    """Where sealed tables lie."""
     folder = Path(settings.MAMMO_HOME) / "imports" / "tables"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
 
-def _path(upload: TableUpload) -> Path:
-    return _folder() / f"{upload.pk}.enc"
+def path_of(upload: TableUpload) -> Path:
+    """Where the sealed table lies."""
+    return tables_folder() / (upload.file or f"{upload.pk}.enc")
 
 
-def _lay_out(upload: TableUpload, target: Path) -> None:
-    try:
-        sealed = _path(upload).read_bytes()
-    except FileNotFoundError:
-        raise UserError(_("this table is not kept any more: send it again")) from None
+def lay_out(upload: TableUpload, folder: Path) -> Path:
+    """Write the table, decrypted, into a folder for whoever reads it; returns its path.
+
+    Raises:
+        UserError: it is gone.
+    """
+    sealed = _sealed(upload)
+    target = folder / f"table{upload.suffix}"
     target.write_bytes(key_store().decrypt(upload.site.key_id, sealed, PURPOSE))
     target.chmod(0o600)
+    return target
+
+
+def _sealed(upload: TableUpload) -> bytes:
+    """The sealed table; a withdrawal may have written it anew under another name since the row was read."""
+    for _attempt in range(2):
+        try:
+            return path_of(upload).read_bytes()
+        except FileNotFoundError:
+            row = TableUpload.objects.filter(pk=upload.pk).values("file", "suffix").first()
+            if row is None or row["file"] == upload.file:
+                break
+            upload.file, upload.suffix = row["file"], row["suffix"]
+    raise UserError(_("this table is not kept any more: send it again"))

@@ -125,6 +125,15 @@ def header_and_rows(path: Path, count: int = 5) -> tuple[list[str], list[list[st
     return header, [[cells.get(name, "") for name in header] for _, cells in first]
 
 
+def every_row(path: Path) -> list[Row]:
+    """Every row under the table's own column names, also one without a value.
+
+    Raises:
+        UserError: it can't be read to the end.
+    """
+    return [Row(number, cells) for number, cells in _rows(path, lambda names: None)]
+
+
 def _not_a_file(path: Path) -> str:
     return _("a folder; name the file in it") if path.is_dir() else _("no such file; check the path")
 

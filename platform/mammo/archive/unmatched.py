@@ -14,6 +14,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from mammo.accounts.models import Site
+from mammo.archive.marks import Marks
 from mammo.archive.models import ImportBatch, Patient
 from mammo.archive.pseudonyms import installation
 from mammo.archive.tables import Row
@@ -24,6 +26,8 @@ PURPOSE = "archive.unmatched"
 # Time to mend the table and send it again.
 KEPT = timedelta(days=14)
 _OURS = ("line", "reason")
+# How the reason of a row begins that names a patient who withdrew (`reports_import`).
+WITHDREW = "this patient withdrew"
 Refused = dict[str, str]
 
 
@@ -39,6 +43,7 @@ def _folder() -> Path:
 def write_unmatched(refused: list[tuple[Row, str]], batch: ImportBatch) -> None:
     """Seal refused rows with the reason, behind those of this batch that are there."""
     fresh = [{**row.cells, "line": str(row.number), "reason": reason} for row, reason in refused]
+    fresh = [_without_the_erased(row, batch.site) for row in fresh]
     earlier = _opened(batch) if unmatched_path(batch.pk).exists() else []
     # By line: a part that is stored a second time replaces its rows.
     _seal({row["line"]: row for row in (*earlier, *fresh)}, batch)
@@ -79,19 +84,30 @@ def forget_unmatched() -> int:
     return done
 
 
-def forget_rows_of(patient: Patient) -> None:
-    """Drop the rows under the number of a patient who withdrew."""
-    keys, code = installation(), patient.site.code
+def _without_the_erased(row: Refused, site: Site) -> Refused:
+    """The row, or its line and reason alone where it is of a patient who withdrew before it came."""
+    number_hash = installation().number_hash(site.code, row.get("patient", ""))
+    withdrew = Patient.objects.filter(site=site, number_hash=number_hash).exclude(erased_at=None)
+    if row["reason"].startswith(WITHDREW) or withdrew.exists():
+        return {name: row[name] for name in _OURS}
+    return row
+
+
+def forget_rows_of(patient: Patient, marks: Marks) -> int:
+    """Drop the rows that name a patient who withdrew; returns how many."""
+    dropped = 0
     for batch in ImportBatch.objects.filter(site=patient.site).exclude(kind="studies").select_related("site"):
         path = unmatched_path(batch.pk)
         if not path.exists():
             continue
         rows = _opened(batch)
-        kept = [row for row in rows if keys.number_hash(code, row.get("patient", "")) != patient.number_hash]
+        kept = [row for row in rows if not marks.stand_in(row.values())]
+        dropped += len(rows) - len(kept)
         if not kept:
             path.unlink(missing_ok=True)
         elif len(kept) < len(rows):
             _seal({row["line"]: row for row in kept}, batch)
+    return dropped
 
 
 def _seal(rows: dict[str, Refused], batch: ImportBatch) -> None:

@@ -1,10 +1,12 @@
 """What the browser's viewer is given: a JSON description of a study, and the viewing copies themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+from uuid import UUID
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseNotModified
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy
 
 from mammo.archive import storage
 from mammo.archive.models import Image, Study
@@ -12,10 +14,21 @@ from mammo.archive.views_shown import EXPECTED, view_of
 
 Address = Callable[[Image], str]
 DAYS_PER_MONTH = 30.44
+# What vendors write as the explanation of a window.
+WINDOW_NAMES = {
+    "NORMAL": gettext_lazy("NORMAL"),
+    "HARDER": gettext_lazy("HARDER"),
+    "SOFTER": gettext_lazy("SOFTER"),
+}
 
 
 def viewer_json(
-    study: Study, image_url: Address, *, image_uid: Address | None = None, earlier: Study | None = None
+    study: Study,
+    image_url: Address,
+    *,
+    image_uid: Address | None = None,
+    earlier: Study | None = None,
+    only: Collection[UUID] | None = None,
 ) -> dict[str, Any]:
     """Describe a study to the viewer.
 
@@ -23,6 +36,7 @@ def viewer_json(
         image_url: address of an image's viewing copy; a blinded room gives opaque ones.
         image_uid: public name of an image; its row's random key when not given.
         earlier: a study of the same patient to hang beside this one.
+        only: images that are shown, where a frozen design says which; None for all.
 
     `acquired_order` counts 1, 2, ... within the study: it tells no time. `study` is the row's random key.
     `months` between the two studies is the one time that is told; it survives the shift of the dates.
@@ -30,7 +44,7 @@ def viewer_json(
     name = image_uid or (lambda image: str(image.pk))
     described: dict[str, Any] = {
         "study": str(study.pk),
-        "images": _images(study, image_url, name),
+        "images": _images(study, image_url, name, only),
         "expected": list(EXPECTED),
         "earlier": None,
     }
@@ -38,12 +52,21 @@ def viewer_json(
         months = None
         if study.date is not None and earlier.date is not None:
             months = round((study.date - earlier.date).days / DAYS_PER_MONTH)
-        described["earlier"] = {"images": _images(earlier, image_url, name), "months": months}
+        described["earlier"] = {"images": _images(earlier, image_url, name, only), "months": months}
     return described
 
 
-def _images(study: Study, image_url: Address, name: Address) -> list[dict[str, Any]]:
+def _said_window(label: str) -> str:
+    """What a vendor calls a window, in the reader's language where it is one of the usual names."""
+    return str(WINDOW_NAMES.get(label.strip().upper(), label))
+
+
+def _images(
+    study: Study, image_url: Address, name: Address, only: Collection[UUID] | None
+) -> list[dict[str, Any]]:
     images = study.images.order_by("acquired_order", "created_at")
+    if only is not None:
+        images = images.filter(pk__in=only)
     return [
         {
             "uid": name(image),
@@ -55,7 +78,7 @@ def _images(study: Study, image_url: Address, name: Address) -> list[dict[str, A
             "wc": image.window_center,
             "ww": image.window_width,
             "voi_fn": image.voi_function,
-            "presets": image.presets,
+            "presets": [{**preset, "label": _said_window(preset["label"])} for preset in image.presets],
             "laterality": image.laterality,
             "view": view_of(image),
             "acquired_order": order,

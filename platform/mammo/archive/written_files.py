@@ -1,4 +1,4 @@
-"""Names of image files that are written before the rows that name them are there for everyone.
+"""Names of image files and of new patients' keys that are written before the rows that name them are there for all.
 
 Noted on disk before each file is written, forgotten when the transaction with its rows has ended. What a killed
 process or a failed commit leaves is found by the note, and only what a note lists is ever removed.
@@ -12,33 +12,52 @@ from pathlib import Path
 from django.conf import settings
 
 from mammo.archive import storage
-from mammo.archive.models import Image, ImportItem
+from mammo.archive.models import Image, ImportItem, Patient
+from mammo.core.keys import key_store
 
+KEY = ".key"
 # No transaction of an import is open as long as this.
 SURELY_ENDED_SECONDS = 24 * 3600.0
 
 
 class WrittenFiles:
-    """The note of one store of a few files: give its `new_name` to what writes them."""
+    """The note of one store of a few files: give its `new_name` to what writes them, and take new keys from it."""
 
     def __init__(self) -> None:
         self._path = _folder() / f"written-{uuid.uuid4().hex}.txt"
+        self._keys: list[uuid.UUID] = []
 
     def new_name(self, suffix: str) -> str:
         """A fresh opaque name, noted."""
         name = storage.new_name(suffix)
+        self._note(name)
+        return name
+
+    def new_key(self) -> uuid.UUID:
+        """A fresh key for a patient whose row does not stand yet, noted."""
+        key_id = uuid.uuid4()
+        self._note(f"{key_id}{KEY}")
+        self._keys.append(key_id)
+        return key_store().create(key_id)
+
+    def close(self) -> None:
+        """Forget the names: their rows are there, or the files are gone. Keys that no patient took are removed.
+
+        Call it when the transaction with the rows has ended.
+        """
+        for key_id in self._keys:
+            _discard_unless_taken(key_id)
+        self._keys = []
+        self._path.unlink(missing_ok=True)
+
+    def _note(self, name: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="ascii") as handle:
             handle.write(name + "\n")
-        return name
-
-    def close(self) -> None:
-        """Forget the names: their rows are there, or the files are gone."""
-        self._path.unlink(missing_ok=True)
 
 
 def remove_unnamed(older_than_seconds: float = SURELY_ENDED_SECONDS) -> int:
-    """Remove noted files that no row names and whose note is older than this; a chore. Returns how many."""
+    """Remove noted files and keys that no row names and whose note is older than this; a chore. Returns how many."""
     limit, removed = time.time() - older_than_seconds, 0
     for note in _folder().glob("written-*.txt"):
         with contextlib.suppress(FileNotFoundError):
@@ -51,6 +70,8 @@ def remove_unnamed(older_than_seconds: float = SURELY_ENDED_SECONDS) -> int:
 
 
 def _remove_unless_named(name: str) -> bool:
+    if name.endswith(KEY):
+        return _discard_unless_taken(uuid.UUID(name.removesuffix(KEY)))
     if name.endswith(".dcm"):
         root, is_named = storage.viewing_copies_root(), Image.objects.filter(viewing_copy=name).exists()
     else:
@@ -59,10 +80,19 @@ def _remove_unless_named(name: str) -> bool:
             Image.objects.filter(original=name).exists()
             or ImportItem.objects.filter(quarantine_file=name).exists()
         )
-    if is_named or not (root / name).exists():
+    # The thumbnail moves first: a process may have been killed between it and its copy.
+    files = [root / name] + ([storage.thumbnail_path(name)] if name.endswith(".dcm") else [])
+    if is_named or not any(path.exists() for path in files):
         return False
     storage.remove(root, name)
     return True
+
+
+def _discard_unless_taken(key_id: uuid.UUID) -> bool:
+    """Remove a noted key unless a patient has it: nobody else knows its id, so no row can take it any more."""
+    if Patient.objects.filter(key_id=key_id).exists():
+        return False
+    return key_store().discard(key_id)
 
 
 def _folder() -> Path:

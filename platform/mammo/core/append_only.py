@@ -1,4 +1,6 @@
-"""Database triggers that refuse to change a judgement, on SQLite and PostgreSQL, and their whole life cycle.
+"""Database triggers that refuse to change a judgement or what is frozen, on SQLite and PostgreSQL, and their life cycle.
+
+A model says `append_only = True` (its rows are written once), or `guards` (what is refused unless a row is open).
 
 SQLite drops triggers silently when a migration rebuilds a table, and INSERT OR REPLACE passes them unless
 `PRAGMA recursive_triggers` is on: so they are installed after every migrate, checked at start-up, and the
@@ -7,6 +9,7 @@ pragma is set on every connection (docs/decisions/0004-append-only.md).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -24,6 +27,89 @@ BODY = " BEGIN RAISE EXCEPTION '% on % refused: its rows are append-only', TG_OP
 VERBS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 
 
+@dataclass(frozen=True)
+class Guard:
+    """What a table's triggers refuse.
+
+    Attributes:
+        verb: INSERT, UPDATE or DELETE of a row.
+        unless: a SELECT over NEW or OLD that finds a row where the verb is allowed.
+        says: why it is refused.
+        waits: PostgreSQL locks the row that was found, so that nobody freezes it at the same moment.
+    """
+
+    verb: str
+    unless: str
+    says: str
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class _Trigger:
+    """One trigger that must stand."""
+
+    table: str
+    verb: str
+    guard: Guard | None = None
+
+    @property
+    def name(self) -> str:
+        return _name(self.table, self.verb)
+
+    @property
+    def installed_as(self) -> str:
+        """Key in the ledger: of a guard its own, since it may come to a table that was append-only before."""
+        return self.name if self.guard else self.table
+
+    @property
+    def function(self) -> str:
+        """Name of PostgreSQL's function behind it."""
+        return f"mammo_guard_{self.table}_{self.verb.lower()}" if self.guard else FUNCTION
+
+    @property
+    def body(self) -> str:
+        """What that function does, as the database keeps it."""
+        if self.guard is None:
+            return BODY
+        looked = self.guard.unless.removeprefix("SELECT ") + (" FOR SHARE" if self.guard.waits else "")
+        row = "OLD" if self.verb == "DELETE" else "NEW"
+        return (
+            f" BEGIN PERFORM {looked}; IF NOT FOUND THEN RAISE EXCEPTION '% on % refused: {self.guard.says}', "
+            f"TG_OP, TG_TABLE_NAME; END IF; RETURN {row}; END "
+        )
+
+    def create_sql(self, vendor: str) -> str:
+        """The statement that makes it where it is missing."""
+        if vendor == "sqlite":
+            says = self.guard.says if self.guard else "its rows are append-only"
+            when = f"WHEN NOT EXISTS ({self.guard.unless}) " if self.guard else ""
+            return (
+                f'CREATE TRIGGER IF NOT EXISTS "{self.name}" BEFORE {self.verb} ON "{self.table}" {when}BEGIN '
+                f"SELECT RAISE(ABORT, '{self.verb} on {self.table} refused: {says}'); END"
+            )
+        level = "STATEMENT" if self.verb == "TRUNCATE" else "ROW"
+        return (
+            f'CREATE OR REPLACE TRIGGER "{self.name}" BEFORE {self.verb} ON "{self.table}" '
+            f"FOR EACH {level} EXECUTE FUNCTION {self.function}()"
+        )
+
+    def kept_sql(self, vendor: str) -> str:
+        """The same as the database keeps it."""
+        if vendor == "sqlite":
+            return self.create_sql(vendor).replace("IF NOT EXISTS ", "")
+        return self.create_sql(vendor).replace("OR REPLACE ", "").replace('"', "")
+
+
+def _triggers(vendor: str) -> list[_Trigger]:
+    plain = [_Trigger(table, verb) for table in append_only_tables() for verb in VERBS[vendor]]
+    guarded = [
+        _Trigger(model._meta.db_table, guard.verb, guard)
+        for model in sorted(apps.get_models(), key=lambda each: each._meta.db_table)
+        for guard in getattr(model, "guards", ())
+    ]
+    return plain + guarded
+
+
 def append_only_tables() -> list[str]:
     """Tables whose rows are written once: models with `append_only = True`."""
     return sorted(m._meta.db_table for m in apps.get_models() if getattr(m, "append_only", False))
@@ -35,7 +121,7 @@ def _name(table: str, verb: str) -> str:
 
 def expected_triggers(connection: BaseDatabaseWrapper) -> set[str]:
     """Names of the triggers that must stand in this database."""
-    return {_name(table, verb) for table in append_only_tables() for verb in VERBS[connection.vendor]}
+    return {trigger.name for trigger in _triggers(connection.vendor)}
 
 
 def standing_triggers(connection: BaseDatabaseWrapper) -> set[str]:
@@ -43,12 +129,12 @@ def standing_triggers(connection: BaseDatabaseWrapper) -> set[str]:
 
     A trigger of the right name on another table, for some columns only, or that lets changes pass does not stand.
     """
-    written = _written_triggers(connection)
+    written, wanted = _written_triggers(connection), _triggers(connection.vendor)
+    functions = _standing_functions(connection, wanted)
     return {
-        _name(table, verb)
-        for table in append_only_tables()
-        for verb in VERBS[connection.vendor]
-        if written.get(_name(table, verb)) == _kept_sql(connection.vendor, table, verb)
+        trigger.name
+        for trigger in wanted
+        if written.get(trigger.name) == trigger.kept_sql(connection.vendor) and trigger.function in functions
     }
 
 
@@ -60,8 +146,6 @@ def _written_triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
                 "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'append_only_%%'"
             )
             return dict(cursor.fetchall())
-        if not _function_stands(cursor):
-            return {}
         # Enabled for ordinary sessions (O) or always (A): those for replicas alone (R) don't fire.
         cursor.execute(
             "SELECT tgname, replace(pg_get_triggerdef(t.oid), quote_ident(n.nspname) || '.', '') "
@@ -71,24 +155,24 @@ def _written_triggers(connection: BaseDatabaseWrapper) -> dict[str, str]:
         return {name: sql.replace('"', "") for name, sql in cursor.fetchall()}
 
 
-def _function_stands(cursor: Any) -> bool:
-    cursor.execute(
-        "SELECT pg_get_functiondef(p.oid), n.nspname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-        "WHERE p.proname = %s AND n.nspname = current_schema()",
-        [FUNCTION],
-    )
+def _standing_functions(connection: BaseDatabaseWrapper, triggers: list[_Trigger]) -> set[str]:
+    """Names of the functions behind these triggers that do what ours do; SQLite needs none."""
+    bodies = {trigger.function: trigger.body for trigger in triggers}
+    if connection.vendor == "sqlite":
+        return set(bodies)
     expected = "CREATE OR REPLACE FUNCTION {0}.{1}()\n RETURNS trigger\n LANGUAGE plpgsql\nAS $function${2}$function$\n"
-    return any(
-        written.replace('"', "") == expected.format(schema, FUNCTION, BODY)
-        for written, schema in cursor.fetchall()
-    )
-
-
-def _kept_sql(vendor: str, table: str, verb: str) -> str:
-    """The SQL of our trigger as the database keeps it."""
-    if vendor == "sqlite":
-        return _create_sql(vendor, table, verb).replace("IF NOT EXISTS ", "")
-    return _create_sql(vendor, table, verb).replace("OR REPLACE ", "").replace('"', "")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.proname, pg_get_functiondef(p.oid), n.nspname FROM pg_proc p "
+            "JOIN pg_namespace n ON n.oid = p.pronamespace "
+            "WHERE p.proname = ANY(%s) AND n.nspname = current_schema()",
+            [list(bodies)],
+        )
+        return {
+            name
+            for name, written, schema in cursor.fetchall()
+            if written.replace('"', "") == expected.format(schema, name, bodies[name])
+        }
 
 
 def install(connection: BaseDatabaseWrapper) -> None:
@@ -99,19 +183,20 @@ def install(connection: BaseDatabaseWrapper) -> None:
     present = set(connection.introspection.table_names())
     hollow = _written_triggers(connection).keys() - standing_triggers(connection)
     with connection.cursor() as cursor:
+        wanted = [trigger for trigger in _triggers(connection.vendor) if trigger.table in present]
         if connection.vendor == "postgresql":
-            cursor.execute(
-                f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $${BODY}$$"
-            )
-        guarded = [table for table in append_only_tables() if table in present]
-        for table in guarded:
-            for verb in VERBS[connection.vendor]:
-                if connection.vendor == "sqlite" and _name(table, verb) in hollow:
-                    cursor.execute(f'DROP TRIGGER "{_name(table, verb)}"')
-                cursor.execute(_create_sql(connection.vendor, table, verb))
+            for function, body in sorted({(trigger.function, trigger.body) for trigger in wanted}):
+                cursor.execute(
+                    f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
+                )
+        for trigger in wanted:
+            if connection.vendor == "sqlite" and trigger.name in hollow:
+                cursor.execute(f'DROP TRIGGER "{trigger.name}"')
+            cursor.execute(trigger.create_sql(connection.vendor))
     if LEDGER in present:
         rows = _ledger().objects.using(connection.alias)
-        rows.bulk_create([_ledger()(name=table) for table in guarded], ignore_conflicts=True)
+        keys = sorted({trigger.installed_as for trigger in wanted})
+        rows.bulk_create([_ledger()(name=key) for key in keys], ignore_conflicts=True)
 
 
 def _ledger() -> Any:
@@ -119,33 +204,18 @@ def _ledger() -> Any:
 
 
 def guarded_before(connection: BaseDatabaseWrapper, present: set[str]) -> set[str]:
-    """Tables whose triggers were installed in this database at some time."""
+    """What of the ledger was installed in this database at some time: tables, and triggers of guards by name."""
     if LEDGER not in present:
         return set()
     return set(_ledger().objects.using(connection.alias).values_list("name", flat=True))
 
 
-def _create_sql(vendor: str, table: str, verb: str) -> str:
-    name = _name(table, verb)
-    if vendor == "sqlite":
-        return (
-            f'CREATE TRIGGER IF NOT EXISTS "{name}" BEFORE {verb} ON "{table}" BEGIN '
-            f"SELECT RAISE(ABORT, '{verb} on {table} refused: its rows are append-only'); END"
-        )
-    level = "STATEMENT" if verb == "TRUNCATE" else "ROW"
-    return (
-        f'CREATE OR REPLACE TRIGGER "{name}" BEFORE {verb} ON "{table}" '
-        f"FOR EACH {level} EXECUTE FUNCTION {FUNCTION}()"
-    )
-
-
 def remove(connection: BaseDatabaseWrapper) -> None:
     """Drop the triggers; only for test flushes and for migrations that must rebuild a table."""
     with connection.cursor() as cursor:
-        for table in append_only_tables():
-            for verb in VERBS[connection.vendor]:
-                on = f' ON "{table}"' if connection.vendor == "postgresql" else ""
-                cursor.execute(f'DROP TRIGGER IF EXISTS "{_name(table, verb)}"{on}')
+        for trigger in _triggers(connection.vendor):
+            on = f' ON "{trigger.table}"' if connection.vendor == "postgresql" else ""
+            cursor.execute(f'DROP TRIGGER IF EXISTS "{trigger.name}"{on}')
 
 
 @contextmanager
@@ -178,10 +248,9 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> tuple[list[str], list[s
     before, standing = guarded_before(connection, present), standing_triggers(connection)
     dropped: list[str] = []
     to_come: list[str] = []
-    for table in append_only_tables():
-        if table in present:
-            names = {_name(table, verb) for verb in VERBS[connection.vendor]} - standing
-            (dropped if table in before else to_come).extend(sorted(names))
+    for trigger in _triggers(connection.vendor):
+        if trigger.table in present and trigger.name not in standing:
+            (dropped if trigger.installed_as in before else to_come).append(trigger.name)
     return dropped, to_come
 
 
@@ -209,7 +278,7 @@ def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any
 
 
 def require_triggers(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Let a web or worker process start only with the triggers in place.
+    """Let a process of the platform start only with the triggers in place.
 
     Raises:
         SystemExit: some are missing or changed; names them and the mend.

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 Point = tuple[float, float]
 WIDTH, HEIGHT = 520, 240
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 8, 40
+LEFT, RIGHT, TOP, BOTTOM = 72, 12, 8, 44
 TICKS = 5
 MOST_ROWS = 25
 

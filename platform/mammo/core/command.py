@@ -20,6 +20,7 @@ MENDS = {
     errno.EISDIR: "give a file",
     errno.ENOTDIR: "give a folder",
     errno.EEXIST: "give another name",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run again (nothing is half-written)",
 }
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models.expressions import BaseExpression
+from django.utils.translation import gettext as _
 
+from mammo.core.errors import WrongStateError
 from mammo.core.keys import KeyDestroyedError, key_store
 
 PREFIX = "mammo1"
@@ -18,6 +20,15 @@ class ErasedText(str):
     """Stands where an encrypted text was before its key was destroyed."""
 
     __slots__ = ()
+
+
+class PatientWithdrewError(KeyDestroyedError, WrongStateError):
+    """The key of the person whom a new text is about was destroyed: nothing more is written about her (HTTP 409)."""
+
+
+def withdrew() -> PatientWithdrewError:
+    """The refusal in words for the person who wrote."""
+    return PatientWithdrewError(_("This patient withdrew; nothing more is written about her."))
 
 
 def encrypt_text(text: str, key_id: uuid.UUID, purpose: str) -> str:
@@ -47,7 +58,8 @@ class EncryptedTextField(_TextField):
     """Text encrypted under `instance.encryption_key_id()`; reads back as str, or ErasedText after erasure.
 
     The model gives `encryption_key_id() -> uuid.UUID`. Searching in the text is impossible by design, and
-    `QuerySet.update()` is refused unless it comes from `core.versions.save_versioned`.
+    `QuerySet.update()` is refused unless it comes from `core.versions.save_versioned`. Saving a text under a key
+    that was destroyed raises PatientWithdrewError.
     """
 
     def _purpose(self) -> str:
@@ -68,7 +80,10 @@ class EncryptedTextField(_TextField):
                 f"{self._purpose()}: the text was erased; a row can't be saved over its tombstone"
             )
         key_id = model_instance.encryption_key_id()  # type: ignore[attr-defined]
-        return Sealed(encrypt_text(self._to_text(value), key_id, self._purpose()))
+        try:
+            return Sealed(encrypt_text(self._to_text(value), key_id, self._purpose()))
+        except KeyDestroyedError:
+            raise withdrew() from None
 
     def get_prep_value(self, value: Any) -> Any:
         if value is None or value == "" or isinstance(value, Sealed | BaseExpression):

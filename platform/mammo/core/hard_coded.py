@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -33,6 +33,11 @@ SHOWN = re.compile(
     r"""(?:\.(?:textContent|innerText|title|placeholder|ariaLabel)\s*=\s*|setAttribute\(\s*["'](?:aria-label|title|placeholder|alt)["']\s*,\s*|\b(?:alert|confirm|prompt)\(\s*|createTextNode\(\s*|\.append\(\s*)(["'`])((?:\\.|(?!\1).)*)\1"""
 )
 HOLE = re.compile(r"\$\{[^}]*\}")
+# Arguments of form fields that stand on the page, what names a line or a place of it, and messages to a person.
+SHOWN_ARGUMENTS = frozenset({"label", "help_text", "empty_label"})
+NAMED_ON_PAGES = frozenset({"Notice", "Entry", "Start", "JobKind"})
+NAMING_ARGUMENTS = frozenset({"text", "label", "description", "group", "title"})
+MESSAGES = frozenset({"debug", "info", "success", "warning", "error"})
 TONES = frozenset({"waiting", "running", "done", "failed", "attention", "quiet"})
 
 
@@ -103,14 +108,67 @@ def error_classes(sources: Collection[str]) -> frozenset[str]:
 
 def in_python(source: str, errors: Collection[str]) -> list[str]:
     """`line: words` for each error of a module whose message is a bare literal."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.Call) or not node.args:
-            continue
-        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        if name in errors:
-            found += [f"{node.lineno}: {text}" for text in _bare(node.args[0]) if _is_language(text)]
-    return found
+    return _told(
+        (node, node.args[0])
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and node.args and _name_of(node.func) in errors
+    )
+
+
+def on_pages(source: str, *, fields: bool = True) -> list[str]:
+    """`line: words` for each bare literal that a module puts on a page: labels and helps of form fields (those of
+    models and of the interface are read by programmers: `fields=False`), labels of choices, messages to whoever
+    sent a form, lines and places of the home page."""
+    arguments = SHOWN_ARGUMENTS if fields else frozenset[str]()
+    return _told(
+        (node, shown)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call | ast.ClassDef)
+        for shown in (
+            _shown_by_call(node, arguments) if isinstance(node, ast.Call) else _shown_by_class(node)
+        )
+    )
+
+
+def _told(shown: Iterable[tuple[ast.AST, ast.expr]]) -> list[str]:
+    return [
+        f"{node.lineno}: {text}"  # type: ignore[attr-defined]
+        for node, message in shown
+        for text in _bare(message)
+        if _is_language(text)
+    ]
+
+
+def _name_of(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def _shown_by_call(call: ast.Call, arguments: frozenset[str]) -> Iterator[ast.expr]:
+    if _name_of(call.func) in NAMED_ON_PAGES:
+        arguments = NAMING_ARGUMENTS
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    yield from (value for name, value in given.items() if name in arguments)
+    choices = given.get("choices")
+    if isinstance(choices, ast.List | ast.Tuple):
+        yield from _labels(choices.elts)
+    if isinstance(call.func, ast.Attribute) and _name_of(call.func.value) == "messages":
+        yield from call.args[1:] if call.func.attr in MESSAGES else call.args[2:]
+
+
+def _shown_by_class(node: ast.ClassDef) -> Iterator[ast.expr]:
+    if any(_name_of(base).endswith("Choices") for base in node.bases):
+        for line in node.body:
+            if isinstance(line, ast.Assign):  # one value alone: Django shows the name of the choice
+                yield line.value.elts[-1] if isinstance(line.value, ast.Tuple) else line.value
+
+
+def _labels(choices: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    """The second of each pair, where it says more than the first: what is shown by its key is no label."""
+    for pair in choices:
+        if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
+            key, label = pair.elts
+            if ast.dump(key) != ast.dump(label):
+                yield label
 
 
 def _bare(message: ast.expr) -> Iterator[str]:

@@ -30,6 +30,8 @@ from mammo.core.models import IdempotentPost
 FIELD = "idempotency_key"
 HEADER = "Idempotency-Key"
 KEPT = timedelta(days=30)
+# Counted by the page on its own: a repetition carries a later count of the same contents.
+PAGE_COUNTERS = frozenset({"active_seconds"})
 LOCATION_HEADERS = ("Location", "HX-Redirect", "HX-Location")
 
 Arguments = ParamSpec("Arguments")
@@ -55,13 +57,25 @@ def once(view: View[Arguments]) -> View[Arguments]:
     """Run a creating POST once per (account, key), inside one transaction; other methods pass through.
 
     A repetition is answered with the first answer's status and redirect; a first answer without a redirect
-    (a piece of a page) is repeated as 204, which leaves the page as it is. An answer from 400 on rolls back
-    what the view wrote and frees the key.
+    (a piece of a page) is repeated as 204, which leaves the page as it is (`once_with` shows the piece). An answer
+    from 400 on rolls back what the view wrote and frees the key.
 
     Raises:
         WrongStateError: the key came before with other contents; nothing is lost silently.
     """
+    return _once(view, None)
 
+
+def once_with(again: View[Arguments]) -> Callable[[View[Arguments]], View[Arguments]]:
+    """As `once`, for a view that answers with a piece of a page: who did not hear the first answer is shown it.
+
+    Args:
+        again: answers a repetition with the piece as it now stands; writes nothing.
+    """
+    return lambda view: _once(view, again)
+
+
+def _once(view: View[Arguments], again: View[Arguments] | None) -> View[Arguments]:
     @wraps(view)
     def wrapper(request: HttpRequest, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> HttpResponse:
         if request.method != "POST":
@@ -75,7 +89,8 @@ def once(view: View[Arguments]) -> View[Arguments]:
                 user=request.user, key=key, defaults={"view": view_name, "fingerprint": fingerprint}
             )
             if not is_first:
-                return _repeat(post, view_name, fingerprint)
+                repeated = _repeat(post, view_name, fingerprint)
+                return repeated if again is None else again(request, *args, **kwargs)
             response = view(request, *args, **kwargs)
             if response.status_code >= 400:
                 transaction.set_rollback(True)
@@ -120,7 +135,7 @@ def _view_name(request: HttpRequest) -> str:
 
 def _fingerprint(request: HttpRequest) -> str:
     """Keyed hash of address and contents (a plain hash of a short text could be guessed)."""
-    left_out = {"csrfmiddlewaretoken", FIELD}
+    left_out = {"csrfmiddlewaretoken", FIELD, *PAGE_COUNTERS}
     fields = sorted((name, tuple(values)) for name, values in request.POST.lists() if name not in left_out)
     files = sorted((name, file.name, file.size) for name, many in request.FILES.lists() for file in many)
     contents = repr((request.get_full_path(), fields, files))

@@ -1,8 +1,9 @@
 """JSON-lines files, written whole or not at all."""
 
+import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,48 @@ def parsed_jsonlines(lines: Iterable[str], named: str) -> Iterator[dict[str, Any
         yield row
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that the file exists whole or not at all, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write `data` to `path` so that the file exists whole or not at all, also after a power cut.
+
+    Args:
+        mode: rights of the new file, less what the process's umask takes.
+
+    Raises:
+        OSError: as `write_together`.
+    """
+    write_together({path: data}, mode=mode)
+
+
+def write_together(files: Mapping[Path, bytes], *, mode: int = 0o666) -> None:
+    """Write several files: all are on the disk before the first takes its name, so that none stands without the others.
+
+    A link is followed; what stands there and is no file (a folder, a device, a pipe) stays.
+
+    Raises:
+        OSError: names the file that was asked for; nothing was changed.
+    """
+    waiting: list[tuple[Path, Path, Path]] = []
+    path = Path()
     try:
-        with temporary.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        for path, data in files.items():
+            target = path.resolve() if path.is_symlink() else path
+            if target.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            if target.exists() and not target.is_file():
+                raise OSError(errno.EINVAL, "not a file but a device or a pipe; give a file", str(path))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            waiting.append((path, target.with_name(f".{target.name}.{os.getpid()}.tmp"), target))
+            with open(os.open(waiting[-1][1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+        for path, temporary, target in waiting:  # noqa: B007 (an error names it)
+            os.replace(temporary, target)
+    except BaseException as error:
+        for _path, temporary, _target in waiting:
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename != str(path):
+            raise type(error)(error.errno, error.strerror, str(path)) from error
         raise
 
 

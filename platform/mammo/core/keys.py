@@ -5,6 +5,7 @@ Destroying a patient's key file makes every text and original of hers unreadable
 """
 
 import base64
+import contextlib
 import os
 import uuid
 from functools import lru_cache
@@ -37,21 +38,23 @@ class KeyStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._cache: dict[uuid.UUID, AESGCM] = {}
+        self._data = os.path.join(folder, "data", "")  # joined once: a page reads hundreds of texts
+        # Each with what its file looked like when it was read: inode, size, time of change.
+        self._cache: dict[uuid.UUID, tuple[AESGCM, tuple[int, int, int]]] = {}
 
     @property
     def _master(self) -> AESGCM:
         return AESGCM(_master_key(self.folder))
 
     def _path(self, key_id: uuid.UUID) -> Path:
-        return self.folder / "data" / f"{key_id}.key"
+        return Path(f"{self._data}{key_id}.key")
 
-    def create(self) -> uuid.UUID:
-        """Make a new data key and return its id."""
-        key_id = uuid.uuid4()
+    def create(self, key_id: uuid.UUID | None = None) -> uuid.UUID:
+        """Make a new data key and return its id: a fresh one, or the given one, which no key may have yet."""
+        key_id = key_id or uuid.uuid4()
         nonce = os.urandom(NONCE_BYTES)
         wrapped = self._master.encrypt(nonce, AESGCM.generate_key(256), key_id.bytes)
-        write_atomically(self._path(key_id), nonce + wrapped)
+        write_atomically(self._path(key_id), nonce + wrapped, mode=0o600)
         return key_id
 
     def cipher(self, key_id: uuid.UUID) -> AESGCM:
@@ -61,10 +64,14 @@ class KeyStore:
             KeyDestroyedError: the key was destroyed.
             UserError: the key file is missing or was wrapped by another master key.
         """
-        path = self._path(key_id)
-        cached = self._cache.get(key_id)
+        known = self._cache.get(key_id)
         # The file is looked at each time: another process may have destroyed the key.
+        with contextlib.suppress(FileNotFoundError):
+            if known and known[1] == _looks(f"{self._data}{key_id}.key"):
+                return known[0]
+        path = self._path(key_id)
         try:
+            looked = _looks(path)
             raw = path.read_bytes()
         except FileNotFoundError:
             raise UserError(
@@ -73,28 +80,41 @@ class KeyStore:
         if raw == DESTROYED:
             self._cache.pop(key_id, None)
             raise KeyDestroyedError(str(key_id))
-        if cached is None:
-            try:
-                key = self._master.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], key_id.bytes)
-            except InvalidTag:
-                raise UserError(
-                    _("%(path)s: wrapped by another master key; restore the matching %(folder)s/master.key")
-                    % {"path": path, "folder": self.folder}
-                ) from None
-            cached = self._cache[key_id] = AESGCM(key)
-        return cached
+        if known:
+            return known[0]
+        try:
+            key = self._master.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], key_id.bytes)
+        except InvalidTag:
+            raise UserError(
+                _("%(path)s: wrapped by another master key; restore the matching %(folder)s/master.key")
+                % {"path": path, "folder": self.folder}
+            ) from None
+        self._cache[key_id] = AESGCM(key), looked
+        return self._cache[key_id][0]
 
     def destroy(self, key_id: uuid.UUID) -> None:
         """Destroy a data key for good; the file stays as a tombstone."""
         path = self._path(key_id)
         if path.exists():
-            size = path.stat().st_size
-            with path.open("r+b") as handle:
-                handle.write(os.urandom(size))
-                handle.flush()
-                os.fsync(handle.fileno())
-        write_atomically(path, DESTROYED)
+            _overwrite(path)
+        write_atomically(path, DESTROYED, mode=0o600)
         self._cache.pop(key_id, None)
+
+    def discard(self, key_id: uuid.UUID) -> bool:
+        """Remove a data key that was made and that nothing took: no row names it and nothing kept is encrypted under it.
+
+        The caller knows that; a tombstone stays.
+
+        Returns:
+            whether there was such a key.
+        """
+        path = self._path(key_id)
+        if not path.exists() or path.read_bytes() == DESTROYED:
+            return False
+        _overwrite(path)
+        path.unlink()
+        self._cache.pop(key_id, None)
+        return True
 
     def encrypt(self, key_id: uuid.UUID, data: bytes, purpose: str) -> bytes:
         """Encrypt bytes under a data key; `purpose` is bound to the result (authenticated)."""
@@ -116,6 +136,19 @@ class KeyStore:
             ) from None
 
 
+def _looks(path: str | Path) -> tuple[int, int, int]:
+    found = os.stat(path)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _overwrite(path: Path) -> None:
+    """Write random bytes over a file, on the disk itself."""
+    with path.open("r+b") as handle:
+        handle.write(os.urandom(path.stat().st_size))
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
 @lru_cache(maxsize=8)
 def _master_key(folder: Path) -> bytes:
     """The installation's 256-bit key: MAMMO_MASTER_KEY (base64) or the file `master.key`, made once."""
@@ -125,18 +158,18 @@ def _master_key(folder: Path) -> bytes:
     path = folder / "master.key"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f".master.{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(base64.b64encode(os.urandom(32)))
-            handle.flush()
-            os.fsync(handle.fileno())
+        fresh = path.with_name(f".master.{uuid.uuid4().hex}")  # of this thread alone
         try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(base64.b64encode(os.urandom(32)))
+                handle.flush()
+                os.fsync(handle.fileno())
             os.link(fresh, path)  # the first process wins; the others read its key
         except FileExistsError:
             pass
         finally:
-            fresh.unlink()
+            fresh.unlink(missing_ok=True)
     return _checked_key(path.read_text().strip(), str(path))
 
 

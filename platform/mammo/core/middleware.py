@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
+from mammo.core.conflicts import both_texts, posted_as_text
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -23,11 +25,21 @@ class UserErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer UserError and its kinds; anything else goes on to Django."""
+        """Answer UserError and its kinds; anything else goes on to Django.
+
+        A save that came second, which its view did not answer in its own words, keeps what was sent on the page.
+        """
         if isinstance(exception, NotAllowedError):
             raise Http404
         if not isinstance(exception, UserError):
             return None
+        if isinstance(exception, StaleVersionError) and exception.current is not None:
+            stored = (
+                exception.current
+                if isinstance(exception.current, str)
+                else _("Load the page again to see it.")
+            )
+            return both_texts(request, stored=stored, sent=posted_as_text(request), note=str(exception))
         status = 409 if isinstance(exception, WrongStateError | StaleVersionError) else 400
         if getattr(request, "htmx", False):
             return render(request, "_user_error.html", {"message": str(exception)}, status=status)

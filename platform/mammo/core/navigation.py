@@ -1,6 +1,6 @@
 """The entries of the site's navigation: each app registers its own in AppConfig.ready."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,8 @@ class Entry:
     url_name: str
     # Values of accounts.Role that see the entry; empty: every signed-in account.
     roles: frozenset[str] = frozenset()
+    # Who sees it beside them; asked of accounts with another role.
+    also: Callable[[Any], bool] | None = field(default=None, compare=False)
     # Entries stand in this order; equal numbers in the order of registration.
     order: int = 100
     # One sentence on the home page.
@@ -84,16 +86,20 @@ def register_entry(entry: Entry) -> None:
         _entries.sort(key=lambda known: known.order)
 
 
-def entries_for(roles: Iterable[str]) -> list[Entry]:
-    """Entries that an account with these roles sees."""
-    held = set(roles)
-    return [entry for entry in _entries if not entry.roles or entry.roles & held]
+def entries_for(user: Any) -> list[Entry]:
+    """Entries that a signed-in account sees."""
+    held = set(user.roles)
+    return [
+        entry
+        for entry in _entries
+        if not entry.roles or entry.roles & held or (entry.also is not None and entry.also(user))
+    ]
 
 
 def links_for(user: Any, path: str) -> list[Link]:
     """The navigation of a signed-in `user` at `path`; the deepest entry that holds the path is current."""
     found = []
-    for entry in entries_for(user.roles):
+    for entry in entries_for(user):
         try:
             found.append((entry, reverse(entry.url_name)))
         except NoReverseMatch:

@@ -51,6 +51,7 @@ class StudyHeader:
     indication: str
     vendor: str  # siemens | giotto
     doctor: str
+    history: str
 
 
 def write_view(
@@ -94,7 +95,8 @@ def _add_patient_and_study(file: Dataset, header: StudyHeader) -> None:
     file.PatientSex = "F"
     file.PatientAge = f"{header.age:03d}Y"
     file.PatientTelephoneNumbers = header.phone
-    file.AdditionalPatientHistory = header.indication
+    file.ReasonForStudy = header.indication
+    file.AdditionalPatientHistory = header.history
     file.StudyInstanceUID = header.study_uid
     file.SeriesInstanceUID = header.series_uid
     file.StudyID = header.accession

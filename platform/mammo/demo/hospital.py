@@ -65,7 +65,6 @@ class HospitalStudy:
     plan: PlannedStudy
     anatomy_seed: int  # the patient's: her breasts look the same at every visit
     language: Language
-    history: str
     prior: tuple[date, str] | None
 
 
@@ -172,8 +171,8 @@ def _plan_visit(
         indication=draw_indication(rng, language, side),
         vendor=rng.choice(VENDORS),
         doctor=draw_doctors(rng, language)[0],
+        history=draw_history(rng, language),
     )
-    history = draw_history(rng, language)
     return HospitalStudy(
         patient=person,
         header=header,
@@ -181,7 +180,6 @@ def _plan_visit(
         plan=plan,
         anatomy_seed=anatomy_seed,
         language=language,
-        history=history,
         prior=prior,
     )
 
@@ -226,7 +224,7 @@ def _report_text(study: HospitalStudy, phantom: Phantom, rng: random.Random) -> 
         findings=reported_findings(phantom, study.plan.described_suspicious),
         birads=study.plan.birads,
         indication=study.header.indication,
-        history=study.history,
+        history=study.header.history,
         prior=study.prior,
         doctors=doctors,
     )

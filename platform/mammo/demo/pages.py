@@ -29,6 +29,8 @@ class DemoPage:
 
 
 FIRST_ROW = "main tbody a"
+# A number of a table that leads to the rows behind it.
+A_CELL = "main td.number a[href*='/rows/']"
 DEMO_PAGES = (
     DemoPage(name="sign-in", url_name="account_login", account=NOBODY, path="/accounts/login/"),
     DemoPage(name="about", url_name="about", account=NOBODY, path="/about/"),
@@ -43,6 +45,8 @@ DEMO_PAGES = (
     DemoPage(name="home-researcher", url_name="home", account="rita", path="/"),
     DemoPage(name="home-data-manager", url_name="home", account="dana", path="/"),
     DemoPage(name="home-admin", url_name="home", account="adam", path="/"),
+    DemoPage(name="home-auditor", url_name="home", account="otto", path="/"),
+    DemoPage(name="home-statistician", url_name="home", account="stan", path="/"),
     DemoPage(
         name="password-change",
         url_name="account_change_password",
@@ -81,6 +85,14 @@ DEMO_PAGES = (
         name="overview", url_name="archive:overview", account="rita", path="/archive/overview/?simulated"
     ),
     DemoPage(name="cohorts", url_name="archive:cohorts", account="rita", path="/archive/cohorts/"),
+    DemoPage(
+        name="cohort",
+        url_name="archive:cohort",
+        account="rita",
+        path="/archive/cohorts/",
+        follow=(FIRST_ROW,),
+        prepare="cohort",
+    ),
     DemoPage(name="splits", url_name="archive:splits", account="rita", path="/archive/splits/"),
     DemoPage(
         name="split", url_name="archive:split", account="rita", path="/archive/splits/", follow=(FIRST_ROW,)
@@ -180,6 +192,17 @@ DEMO_PAGES = (
     DemoPage(name="withdrawals", url_name="archive:erasures", account="dana", path="/archive/erasures/"),
     DemoPage(name="upload", url_name="archive:upload", account="dana", path="/archive/imports/upload/"),
     DemoPage(name="quarantine", url_name="archive:quarantine", account="dana", path="/archive/quarantine/"),
+    DemoPage(
+        name="picture-checks", url_name="archive:picture-checks", account="dana", path="/archive/checks/"
+    ),
+    DemoPage(
+        name="picture-check",
+        url_name="archive:picture-check",
+        account="dana",
+        path="/archive/checks/",
+        follow=(FIRST_ROW,),
+        prepare="sample",
+    ),
     DemoPage(name="pacs", url_name="archive:pacs", account="dana", path="/archive/imports/pacs/"),
     DemoPage(name="tables-in", url_name="archive:tables", account="dana", path="/archive/imports/tables/"),
     DemoPage(name="doctors", url_name="archive:doctors", account="dana", path="/archive/imports/doctors/"),
@@ -191,6 +214,13 @@ DEMO_PAGES = (
         url_name="modeling:snapshot-new",
         account="rita",
         path="/modeling/snapshots/new/",
+    ),
+    DemoPage(
+        name="training-set",
+        url_name="modeling:snapshot",
+        account="rita",
+        path="/modeling/runs/",
+        follow=("main table a[href*='/snapshots/']",),
     ),
     DemoPage(
         name="run",
@@ -287,6 +317,13 @@ DEMO_PAGES = (
         path="/evaluation/tables/9/?simulated=on",
     ),
     DemoPage(
+        name="table-9-rows",
+        url_name="evaluation:cell-rows",
+        account="rita",
+        path="/evaluation/tables/9/?simulated=on",
+        follow=(A_CELL,),
+    ),
+    DemoPage(
         name="unsafe",
         url_name="evaluation:unsafe",
         account="rita",
@@ -319,6 +356,13 @@ DEMO_PAGES = (
         path="/evaluation/tables/",
         follow=(FIRST_ROW,),
     ),
+    DemoPage(
+        name="table-1-rows",
+        url_name="evaluation:trial-cell-rows",
+        account="rita",
+        path="/evaluation/tables/",
+        follow=(FIRST_ROW, A_CELL),
+    ),
     DemoPage(name="scoring", url_name="evaluation:scoring", account="sena", path="/evaluation/score/"),
     DemoPage(
         name="scoring-conditions",
@@ -340,10 +384,10 @@ DEMO_PAGES = (
 )
 # Pages without a picture, and why.
 NOT_SHOWN = {
-    "archive:cohort": "the demo saves no cohort",
     "archive:erasure": "nobody withdraws in the demo",
-    "archive:quarantine-item": "the demo's hospital has no doubtful file",
+    "archive:quarantine-item": "shows a doubtful file with what may name somebody, as it was received",
     "archive:table": "stands only between the sending of a table and its import",
+    "annotation:endpoint-transmissions": "nothing leaves the demo's machine",
     "annotation:wording": "shows a question as it was received",
     "archive:raw-report": "shows a report as it was received",
     "account_inactive": "met only by an account that was switched off",
@@ -356,8 +400,6 @@ NOT_SHOWN = {
     "annotation:upload": "stands only between the reading of a table and its confirmation",
     "annotation:tablet": "opens by a link that works once",
     "evaluation:guess": "the demo's trials ask for no guesses",
-    "evaluation:cell-rows": "opened by a cell of a table",
-    "evaluation:trial-cell-rows": "opened by a cell of a table",
     "evaluation:pause": "met only between two sittings; the demo's open trial has one",
     "mfa_authenticate": "met only at sign-in with a second factor; the demo's accounts have none",
     "mfa_reauthenticate": "as mfa_authenticate",

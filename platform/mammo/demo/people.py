@@ -31,6 +31,13 @@ VISITORS = (
     ("dana", "Dana Zhou", Role.DATA_MANAGER, 6, gettext_noop("Look at imports and what waits in quarantine")),
     ("adam", "Adam Novak", Role.ADMIN, 10, gettext_noop("Look after the site's jobs, campaigns and trials")),
     ("otto", "Otto Brandt", Role.AUDITOR, 9, gettext_noop("Read the audit trail")),
+    (
+        "stan",
+        "Stan Kowal",
+        Role.STATISTICIAN,
+        12,
+        gettext_noop("Look at trials, tables and the archive's figures"),
+    ),
 )
 SCRIPTED = (
     ("scripted-junior-1", "Junior 1 (scripted)", Role.JUNIOR, 5),
@@ -53,6 +60,7 @@ ROLE_NAMES = {
     Role.DATA_MANAGER: "Data manager",
     Role.ADMIN: "Administrator",
     Role.AUDITOR: "Auditor",
+    Role.STATISTICIAN: "Statistician",
 }
 
 
@@ -75,7 +83,7 @@ def ensure_people() -> People:
     """Make the site and its accounts once; later calls find them."""
     site = Site.objects.filter(code=SITE).first()
     if site is None:
-        site = create_site(SITE, "Demonstration Hospital", by_user=None, is_simulated=True)
+        site = create_site(SITE, "Demonstration Hospital · 演示医院", by_user=None, is_simulated=True)
     found = {user.username: user for user in User.objects.filter(memberships__site=site).distinct()}
     wanted = [(name, title, role, years) for name, title, role, years, _ in VISITORS]
     for name, title, role, years in (*wanted, *SCRIPTED):

@@ -29,6 +29,9 @@ class JobSerializer(serializers.ModelSerializer[Job]):
 
     site = serializers.CharField(source="site.code", default=None, allow_null=True)
     by = serializers.CharField(source="by_user.username", default=None, allow_null=True)
+    cancelled_by = serializers.CharField(
+        source="cancel_requested_by.username", default=None, allow_null=True, help_text="who asked it to stop"
+    )
     percent = serializers.IntegerField(allow_null=True, help_text="null until the child tells how much it is")
     is_stopping = serializers.BooleanField(help_text="cancelled, and its worker has not stopped yet")
 
@@ -46,6 +49,7 @@ class JobSerializer(serializers.ModelSerializer[Job]):
             "gpus",
             "state",
             "is_stopping",
+            "cancelled_by",
             "attempt",
             "failed_attempts",
             "max_attempts",
@@ -88,7 +92,7 @@ class JobViewSet(ReadOnlyRoomViewSet[Job]):
     write_scopes = {"cancel": Scope.WRITE_JOBS, "retry": Scope.WRITE_JOBS}
 
     def rows(self) -> QuerySet[Job]:
-        return Job.objects.visible_to(self.user).select_related("site", "by_user")
+        return Job.objects.visible_to(self.user).select_related("site", "by_user", "cancel_requested_by")
 
     @extend_schema(operation_id="jobs_log", responses=JobLogSerializer)
     @action(detail=True, methods=["get"])

@@ -15,6 +15,7 @@ class JobsConfig(AppConfig):
         from mammo.core.navigation import Entry, register_entry
         from mammo.core.panels import register_panel
         from mammo.jobs.chores import register_chore
+        from mammo.jobs.endings import ended_jobs
         from mammo.jobs.logs import destroy_old_logs
         from mammo.jobs.models import JOB_ROLES
         from mammo.jobs.panel import notices, running_jobs
@@ -30,6 +31,7 @@ class JobsConfig(AppConfig):
                 ),
             )
         )
+        register_panel("jobs.ended", ended_jobs)
         register_panel("jobs", running_jobs)
         register_notices("jobs", notices)
         register_chore("jobs.logs", destroy_old_logs)

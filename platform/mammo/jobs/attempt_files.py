@@ -4,6 +4,7 @@ While the child works they are readable by the platform's own account only; when
 request, the answer and whatever else the child left in the folder are shredded, and the log is encrypted.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -37,6 +38,8 @@ class AttemptFiles:
         self.answer = self.folder / "answer.jsonl"
         self.log = self.folder / "log.txt"
         self.sealed_log = self.folder / "log.sealed"
+        # Stays: tells whoever closes the attempt that its log goes, and later why there is none.
+        self.erased_mark = self.folder / "log.erased"
 
     def make(self) -> None:
         """Make the folder, closed to other accounts, and the empty log."""
@@ -94,17 +97,34 @@ class AttemptFiles:
         """Encrypt the log and shred everything else; a log whose key is gone is shredded too."""
         if not self.folder.is_dir():
             return
-        if self.log.exists():
-            text = _start_and_end(self.log, start=LOG_START, end=LOG_END)
-            try:
-                sealed = key_store().encrypt(self.job.encryption_key_id(), text, self._purpose)
-            except (KeyDestroyedError, UserError):
-                pass
-            else:
-                write_atomically(self.sealed_log, sealed)
+        if self.log.exists() and not self.erased_mark.exists():
+            self._seal_log()
+        kept = {self.erased_mark} if self.erased_mark.exists() else {self.erased_mark, self.sealed_log}
         for path in list(self.folder.iterdir()):
-            if path != self.sealed_log:
+            if path not in kept:
                 shred(path)
+
+    def _seal_log(self) -> None:
+        text = _start_and_end(self.log, start=LOG_START, end=LOG_END)
+        try:
+            sealed = key_store().encrypt(self.job.encryption_key_id(), text, self._purpose)
+        except (KeyDestroyedError, UserError):
+            return
+        write_atomically(self.sealed_log, sealed)
+
+    def erase_log(self) -> bool:
+        """Destroy the log for good; one of an attempt that is at work goes when it is closed, and is shown no more.
+
+        The mark comes first: whoever closes the attempt meanwhile looks for it after sealing. Returns whether there
+        was a log.
+        """
+        there = self.log.exists() or self.sealed_log.exists()
+        if there:
+            with contextlib.suppress(FileNotFoundError):  # the folder is going
+                self.erased_mark.touch(mode=0o600)
+        if self.sealed_log.exists():
+            shred(self.sealed_log)
+        return there
 
     @property
     def _purpose(self) -> str:

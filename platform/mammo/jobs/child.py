@@ -8,13 +8,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, BinaryIO, cast
 
 from django.conf import settings
 
+from mammo.core.child_environment import without_secrets
+from mammo.core.handed_secrets import write_secrets
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.devices import JOB_VARIABLE, devices_for
 from mammo.jobs.kinds import JobKind
@@ -27,14 +30,6 @@ from mammo.jobs.transitions import StaleAttemptError
 
 LOOK_SECONDS = 0.2
 LONGEST_LINE = 1 << 20
-# A child gets its work by file: it needs no way to the database, the broker or the master key.
-WITHHELD = (
-    "DATABASE_URL",
-    "BROKER_URL",
-    "MAMMO_SECRET_KEY",
-    "MAMMO_SECRET_KEY_FALLBACKS",
-    "MAMMO_MASTER_KEY",
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ def environment(job: Job, kind: JobKind) -> dict[str, str]:
         UserError: the worker has fewer GPUs than the job asks for.
     """
     base = Path(settings.BASE_DIR)
-    known = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    known = without_secrets()
     paths = [str(base), str(base / "platform"), known.get("PYTHONPATH", "")]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     known.setdefault("OMP_NUM_THREADS", str(max(1, min(cores, 16) // processes_of(kind, job.gpus))))
@@ -91,10 +86,17 @@ class Child:
 
     Args:
         on_progress: called with each `progress` object the child prints.
+        secrets: handed over its standard input, which is closed behind them.
     """
 
     def __init__(
-        self, job: Job, kind: JobKind, files: AttemptFiles, on_progress: Callable[[dict[str, Any]], None]
+        self,
+        job: Job,
+        kind: JobKind,
+        files: AttemptFiles,
+        on_progress: Callable[[dict[str, Any]], None],
+        *,
+        secrets: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._on_progress = on_progress
         self._files = files
@@ -102,13 +104,15 @@ class Child:
         with files.log.open("ab") as log:
             self._process = subprocess.Popen(
                 tethered(command_line(kind, files, job.gpus)),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if secrets else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=files.folder,
                 env=environment(job, kind),
                 start_new_session=True,
             )
+        if self._process.stdin is not None:
+            write_secrets(secrets, cast(BinaryIO, self._process.stdin))
 
     @property
     def pid(self) -> int:

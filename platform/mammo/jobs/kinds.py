@@ -9,6 +9,9 @@ from django.utils.functional import Promise
 from mammo.core.errors import UserError
 from mammo.jobs.models import Job
 
+# Key of a request whose values go over the child's standard input (`core.handed_secrets`), never into a file.
+SECRETS = "secrets"
+
 
 @dataclass(frozen=True)
 class JobKind:
@@ -17,15 +20,19 @@ class JobKind:
     Attributes:
         name: stored on the row, such as `annotation.propose`.
         module: run as `python -m <module> REQUEST.json ANSWER.jsonl` in a child process.
-        build_request: makes the child's request (a JSON object) from the row, when a worker claims it.
+        build_request: makes the child's request (a JSON object) from the row, when a worker claims it; what stands
+            under `secrets` (a name and a text each) is not written with it: the child asks `read_secrets()`.
         ingest: turns the answer's rows into database rows, inside the transaction that ends the job.
         queue: `cpu` or `gpu`.
         spreads: whether several GPUs are used by as many processes that speak with each other (torchrun), as training
             does; any other kind runs in one process, which sees them all.
         label: the kind in words, shown on pages.
+        tells: whether who asked for such a job is told of its end; not where they watch it as it is written.
+        is_last: whether a job that succeeded was the last of those that do one piece of work a part each: only its end
+            is told; None where every job is a piece of its own.
         figures: the figures of its progress and result in words, shown on pages; key -> name.
 
-    The child gets no way to the database or to the master key (`child.WITHHELD`). Request and answer live in
+    The child gets no way to the database or to the master key (`core.child_environment`). Request and answer live in
     a folder that is shredded when the attempt ends: what must stay is written elsewhere and named in the
     answer.
     """
@@ -37,6 +44,8 @@ class JobKind:
     queue: str = "cpu"
     spreads: bool = False
     label: str | Promise = ""
+    tells: bool = True
+    is_last: Callable[[Job], bool] | None = None
     figures: Mapping[str, str | Promise] = field(default_factory=dict, compare=False)
 
 
@@ -66,6 +75,24 @@ def label_of(name: str) -> str:
     """A kind in words; its name when no app registers it any more."""
     kind = _KINDS.get(name)
     return str(kind.label) if kind is not None and kind.label else name
+
+
+def tells(name: str) -> bool:
+    """Whether the end of a job of this kind is told to who asked for it."""
+    kind = _KINDS.get(name)
+    return kind is None or kind.tells
+
+
+def is_in_parts(name: str) -> bool:
+    """Whether jobs of this kind do one piece of work a part each."""
+    kind = _KINDS.get(name)
+    return kind is not None and kind.is_last is not None
+
+
+def is_last(job: Job) -> bool:
+    """Whether the success of this job ends the piece of work that it is a part of."""
+    kind = _KINDS.get(job.kind)
+    return kind is None or kind.is_last is None or kind.is_last(job)
 
 
 def names_of(name: str) -> Mapping[str, str | Promise]:

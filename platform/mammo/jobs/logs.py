@@ -4,15 +4,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
-from mammo.accounts.models import AuditEvent, User
+from mammo.accounts.models import AuditEvent, Site, User
 from mammo.core.errors import NotAllowedError
 from mammo.core.keys import KeyDestroyedError
 from mammo.jobs.attempt_files import AttemptFiles, job_of, shred
-from mammo.jobs.models import Job
+from mammo.jobs.models import ARCHIVE_KINDS, Job
 
 READ = "jobs.log_read"
 
@@ -28,9 +29,12 @@ def read_log(job: Job, *, by_user: User, lines: int) -> str:
     """
     if not job.log_is_readable_by(by_user):
         raise NotAllowedError(_("This account does not read this log."))
+    files = AttemptFiles(job)
     try:
-        text = AttemptFiles(job).tail(lines)
+        text = "" if files.erased_mark.exists() else files.tail(lines)
     except KeyDestroyedError:
+        return _("The log was erased.")
+    if files.erased_mark.exists():
         return _("The log was erased.")
     if not text:
         return _old_log(job)
@@ -67,6 +71,24 @@ def destroy_old_logs() -> int:
     if old:
         audit.record("jobs.logs_destroyed", by_user=None, logs=len(old), days=settings.MAMMO_JOB_LOG_DAYS)
     return len(old)
+
+
+def erase_logs(site: Site, *, since: datetime) -> int:
+    """Destroy the logs that may quote a patient of the site whose first row is of `since`; returns how many.
+
+    Those are all of the site's jobs, and of jobs of no site, that had not ended by then, whatever their kind: a
+    traceback may quote any text that a child was given, and which one can't be told without reading all. Of the
+    archive's jobs the earlier ones go too: a row or file of hers may have been refused before she had a row. Jobs at
+    work go on; their log goes when their attempt is closed.
+    """
+    jobs = Job.objects.filter(Q(site=site) | Q(site=None)).filter(
+        Q(kind__startswith=ARCHIVE_KINDS) | Q(finished_at=None) | Q(finished_at__gte=since)
+    )
+    erased = 0
+    for job in jobs.select_related("site").iterator():
+        for folder in job.folder.glob("attempt-*"):
+            erased += AttemptFiles(job, int(folder.name.removeprefix("attempt-"))).erase_log()
+    return erased
 
 
 def _is_old(path: Path, before: datetime) -> bool:

@@ -103,6 +103,7 @@ class Job(TimedModel):
     rung_at = models.DateTimeField(null=True, help_text="when the doorbell was last sent")
     rings = models.PositiveIntegerField(default=0, help_text="doorbells sent since it was queued")
     cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     progress = models.JSONField(default=dict)
@@ -204,12 +205,58 @@ class Job(TimedModel):
             if isinstance(value, str | int | float)
         }
 
+    @property
+    def came_of_it(self) -> list[tuple[str, int | float]]:
+        """Figures of the result that its app has a name for: what came of an ended job, in a few words."""
+        from mammo.jobs.kinds import names_of
+
+        return [
+            (str(name), self.result[key])
+            for key, name in names_of(self.kind).items()
+            if isinstance(self.result.get(key), int | float) and not isinstance(self.result[key], bool)
+        ]
+
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the log: the site's, or one of its own for a job of no site."""
         key_id = self.site.key_id if self.site is not None else self.key_id
         if key_id is None:
             raise RuntimeError(f"job {self.pk} has neither a site nor a key")
         return key_id
+
+
+class EndingQuerySet(models.QuerySet["Ending"]):
+    """Queries named as the domain says them."""
+
+    def unseen_by(self, user: User) -> "EndingQuerySet":
+        """Ends of the person's own jobs that they have not looked at, newest first."""
+        return self.filter(job__by_user=user, seen_at__isnull=True).order_by("-created_at")
+
+    def unsent(self, *stamps: str) -> "EndingQuerySet":
+        """Not seen by who asked, who may still sign in, and not sent by one of these ways, oldest first.
+
+        Args:
+            stamps: the ways by the fields that they set: sent_at (e-mail), posted_at (webhook).
+        """
+        lacking = Q(*((f"{stamp}__isnull", True) for stamp in stamps), _connector=Q.OR)
+        return self.filter(lacking, seen_at__isnull=True, job__by_user__is_active=True).order_by("created_at")
+
+
+class Ending(TimedModel):
+    """That a job has ended, for the person who asked for it; gone when the job is queued again."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="ending")
+    seen_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True, help_text="by e-mail, where that is switched on")
+    posted_at = models.DateTimeField(null=True, help_text="by webhook, where that is switched on")
+
+    objects = EndingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [models.Index(fields=["seen_at", "sent_at"], name="ending_unseen")]
+
+    def __str__(self) -> str:
+        return f"end of {self.job_id}"
 
 
 class GpuHold(models.Model):

@@ -81,7 +81,7 @@ def keep_house() -> int:
     chores.do_chores()
     closed = 0
     for folder in (Path(settings.MAMMO_HOME) / "jobs").glob("*/attempt-*"):
-        if {path.name for path in folder.iterdir()} <= {"log.sealed"}:
+        if {path.name for path in folder.iterdir()} <= {"log.sealed", "log.erased"}:
             continue
         job = job_of(folder)
         if job is None:

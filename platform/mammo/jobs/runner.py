@@ -15,6 +15,7 @@ from mammo.jobs import devices, kinds, services
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.child import Child, Ending
 from mammo.jobs.devices import JOB_VARIABLE
+from mammo.jobs.kinds import SECRETS
 from mammo.jobs.models import Job
 from mammo.jobs.pulse import Pulse
 from mammo.jobs.timing import timing
@@ -77,12 +78,14 @@ def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
         if job.attempt > 1:
             end_leftovers(job)
         devices.end_strangers_on(devices.devices_for(job))
-        files.write_request(kind.build_request(job))
+        request = kind.build_request(job)
+        secrets = request.pop(SECRETS, {})
+        files.write_request(request)
         progress = _Progress(job)
         # A worker that was held up until now may have lost the job, and with it the right to start a child.
         if services.heartbeat(job):
             return Ending(EXIT_STOPPED, "cancel")
-        child = Child(job, kind, files, progress.take)
+        child = Child(job, kind, files, progress.take, secrets=secrets)
         services.heartbeat(job, child_pid=child.pid)
         ending = child.watch(pulse)
     progress.flush()

@@ -268,14 +268,14 @@ def cancel(job: Job, *, by_user: User | None) -> Job:
         WrongStateError: it has ended already.
     """
     _require_visible(job, by_user)
-    now = timezone.now()
+    asked: dict[str, Any] = {"cancel_requested_at": timezone.now(), "cancel_requested_by": by_user}
     with transaction.atomic():
         current = Job.objects.select_for_update().get(pk=job.pk)
         if current.state == JobState.CANCELLED or current.is_stopping:
             return current
         if current.state == JobState.QUEUED:
-            move(current, JobState.CANCELLED, fence=current.attempt, cancel_requested_at=now)
-        elif Job.objects.filter(pk=job.pk, state__in=ACTIVE).update(cancel_requested_at=now) != 1:
+            move(current, JobState.CANCELLED, fence=current.attempt, **asked)
+        elif Job.objects.filter(pk=job.pk, state__in=ACTIVE).update(**asked) != 1:
             raise WrongStateError(_("The job has ended already; there is nothing to cancel."))
         audit.record("jobs.cancel_requested", by_user=by_user, on=current, site=current.site)
     current.refresh_from_db()
@@ -294,7 +294,8 @@ def retry(job: Job, *, by_user: User | None) -> Job:
         current = Job.objects.select_for_update().get(pk=job.pk)
         ended = Q(state__in=(JobState.FAILED, JobState.CANCELLED))
         fresh: dict[str, Any] = {"failed_attempts": 0, "rings": 0, "error": "", "progress": {}}
-        move(current, JobState.QUEUED, where=ended, cancel_requested_at=None, rung_at=None, **fresh)
+        uncancelled: dict[str, Any] = {"cancel_requested_at": None, "cancel_requested_by": None}
+        move(current, JobState.QUEUED, where=ended, rung_at=None, **uncancelled, **fresh)
         transaction.on_commit(partial(ring, current.pk))
         audit.record("jobs.retried", by_user=by_user, on=current, site=current.site)
     return current

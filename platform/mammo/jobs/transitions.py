@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mammo.core.errors import WrongStateError
-from mammo.jobs import devices
+from mammo.jobs import devices, endings
 from mammo.jobs.models import ACTIVE, ENDED, TRANSITIONS, Job, JobState
 
 
@@ -39,7 +39,12 @@ def move(
     if to not in ACTIVE:
         changes = {"lease_until": None, "child_pid": None, **changes}
     changes = {"finished_at": timezone.now() if to in ENDED else None, **changes}
-    if rows.update(state=to, **changes) != 1:
+    with transaction.atomic():
+        is_moved = rows.update(state=to, **changes) == 1
+        if is_moved:
+            job.refresh_from_db()
+            endings.follow(job)
+    if not is_moved:
         if fence is not None:
             raise StaleAttemptError(f"job {job.pk}: attempt {fence} may not move it to {to}")
         state = Job.objects.filter(pk=job.pk).values_list("state", flat=True).first()
@@ -47,7 +52,6 @@ def move(
         raise WrongStateError(
             _("The job is “%(now)s”; it can't become “%(to)s”.") % {"now": now, "to": to.label}
         )
-    job.refresh_from_db()
     if to not in ACTIVE:
         devices.release(job)
     return job

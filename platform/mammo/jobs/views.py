@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError
 from mammo.core.idempotency import once
-from mammo.jobs import reaper, services
+from mammo.jobs import endings, reaper, services
 from mammo.jobs.logs import read_log
-from mammo.jobs.models import ACTIVE, JOB_ROLES, Job, JobState
-from mammo.jobs.waiting import waits_of
+from mammo.jobs.models import ACTIVE, JOB_ROLES, Ending, Job, JobState
+from mammo.jobs.waiting import outlook_of, waits_of
 
 JOBS_PER_PAGE = 50
 LOG_LINES = 200
@@ -64,19 +64,16 @@ def job_page(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """State, progress and log of one job; asked for again every two seconds until it has ended."""
     user = cast(User, request.user)
     job = _visible_job(user, job_id)
-    now = timezone.now()
-    seconds_left = job.seconds_left(now)
     context = {
         "job": job,
-        "waits_for": waits_of([job], user=user, now=now).get(str(job.pk)),
-        "seconds_left": seconds_left,
-        "minutes_left": round(seconds_left / 60) if seconds_left is not None else None,
+        "outlook": outlook_of(job, user=user, now=timezone.now()),
         "sees_list": user.has_role(*JOB_ROLES),
         "log": read_log(job, by_user=user, lines=LOG_LINES) if job.log_is_readable_by(user) else None,
         "measures": job.said(
             {k: v for k, v in job.progress.items() if k not in ("done", "total", "message")}
         ),
         "result": job.said(job.result),
+        "is_new": Ending.objects.unseen_by(user).filter(job=job).exists(),
     }
     return render(request, "jobs/_job.html" if _asks_for_news(request) else "jobs/job.html", context)
 
@@ -101,6 +98,22 @@ def retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     return redirect("jobs:job", job_id)
 
 
+@login_required
+@require_POST
+def seen(request: HttpRequest) -> HttpResponse:
+    """The person has seen the end of one of their jobs (`job`, sent by its page), or of all of them."""
+    user, job_id = cast(User, request.user), request.POST.get("job", "")
+    endings.mark_seen(by_user=user, job=_visible_job(user, _id_of(job_id)) if job_id else None)
+    return HttpResponse(status=200 if _asks_for_news(request) else 204)
+
+
+def _id_of(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
 def _choices() -> list[dict[str, str]]:
     labels = {
         "": _("All"),
@@ -113,7 +126,8 @@ def _choices() -> list[dict[str, str]]:
 
 
 def _visible_job(user: User, job_id: uuid.UUID) -> Job:
-    return get_object_or_404(Job.objects.visible_to(user).select_related("site", "by_user"), pk=job_id)
+    rows = Job.objects.visible_to(user).select_related("site", "by_user", "cancel_requested_by")
+    return get_object_or_404(rows, pk=job_id)
 
 
 def _asks_for_news(request: HttpRequest) -> bool:

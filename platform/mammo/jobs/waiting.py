@@ -76,6 +76,21 @@ def waits_of(jobs: Iterable[Job], *, user: User, now: datetime) -> dict[str, Wai
     return {str(job.pk): _wait(job, unfinished, visible, lengths, now) for job in shown}
 
 
+def outlook_of(job: Job, *, user: User, now: datetime) -> str:
+    """What a queued job waits for, or about how long a running one still takes; "" where neither can be told."""
+    wait = waits_of([job], user=user, now=now).get(str(job.pk))
+    if wait is not None:
+        return str(wait)
+    left = job.seconds_left(now)
+    if left is None:
+        return ""
+    if left < 60:
+        return _("less than a minute left")
+    minutes = round(left / 60)
+    text = ngettext("about %(minutes)s minute left", "about %(minutes)s minutes left", minutes)
+    return text % {"minutes": minutes}
+
+
 def _wait(
     job: Job, unfinished: Sequence[Job], visible: set[UUID], lengths: dict[str, float | None], now: datetime
 ) -> Wait:

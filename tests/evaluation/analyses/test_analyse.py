@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -63,6 +64,7 @@ def test_scores_of_the_simulated_study_equal_r(shared_data: Path) -> None:
     assert agreement["icc_ak"] == pytest.approx(irr["icc_sim"]["correctness"]["irr"]["ICC(A,12)"]["value"])
     expected = irr["krippendorff_sim"]["scores_12x48x8x5.csv"]["interval"]
     assert agreement["alpha"] == pytest.approx(expected)
+    assert agreement["alpha_ci"][0] < expected < agreement["alpha_ci"][1]
     overall = {row["system"]: row["mean"] for row in result["overall"]["means"]}
     for row in lmm["mean_of_aspects"]["interactions"]["emmeans"]:
         assert overall[row["system"]] == pytest.approx(row["emmean"])
@@ -126,7 +128,9 @@ def test_result_is_the_same_whatever_the_order_of_rows(score_file: Path, tmp_pat
 
 
 def test_unknown_analysis_lists_those_that_exist(score_file: Path) -> None:
-    assert "known: agreement, mrmc, proportions, roc, scores" in refusal("mrmx", score_file)
+    assert "known: agreement, mrmc, paired, preferences, proportions, ranks, roc, scores" in refusal(
+        "mrmx", score_file
+    )
 
 
 @pytest.mark.parametrize(
@@ -178,6 +182,8 @@ def test_roc_with_its_options_gives_operating_point_clusters_and_partial_area(sh
     point = result["operating_point"]
     assert point["specificity"]["value"] == pytest.approx(expected["youden"][0]["specificity"])
     assert point["tp"] + point["fn"] == 41
+    for rule, best in result["best_points"].items():
+        assert best["sensitivity"] == pytest.approx(expected[rule][0]["sensitivity"])
     assert result["partial"]["mcclish"] == pytest.approx(expected["partial_auc"]["spec_100_90_mcclish"])
     assert result["at_sensitivity"]["sensitivity"] >= 0.9
     assert "highest threshold" in result["at_sensitivity"]["method"]
@@ -206,6 +212,33 @@ def test_scores_with_a_margin_and_the_mixed_model(score_file: Path) -> None:
     assert result["ceiling"]["clarity"]["ours"]["share"] == 0
     assert len(result["sensitivity"]["ranks"]) == len(result["sensitivity"]["z_scores"]) == 1
     assert "margin" in refusal("scores", score_file, "--margin", 0, "--replicates", 200)
+
+
+def test_a_column_of_authors_makes_them_random_in_the_contrasts(score_file: Path, tmp_path: Path) -> None:
+    lines = score_file.read_text().splitlines()
+    people = {"q1": "ann", "q2": "bob", "q3": "ann"}
+    rows = [line + "," + (people[line.split(",")[1]] if "theirs" in line else "") for line in lines[1:]]
+    file = write(tmp_path / "authors.csv", "\n".join([lines[0] + ",author", *rows]) + "\n")
+    (contrast,) = analyse("scores", file)["contrasts"]
+    assert "raters x authors" in contrast["method"]
+    scores = {(line.split(",")[1], line.split(",")[2]): [] for line in lines[1:]}
+    for line in lines[1:]:
+        scores[line.split(",")[1], line.split(",")[2]].append(float(line.split(",")[4]))
+    gap = {q: np.mean(scores[q, "ours"]) - np.mean(scores[q, "theirs"]) for q in people}
+    # Every author counts alike, however many answers are theirs.
+    assert contrast["difference"] == pytest.approx((np.mean([gap["q1"], gap["q3"]]) + gap["q2"]) / 2)
+    said = "theirs: 2 authors, taken as fixed in {}: these hold for these authors, not for others like them"
+    for kind, what in (
+        ("scores", "means, ranks, z-scores and the mixed model"),
+        ("ranks", "ranks"),
+        ("preferences", "preferences"),
+    ):
+        if kind != "preferences":  # of these scores one system wins always
+            assert said.format(what) in analyse(kind, file)["notes"]
+    even = write(tmp_path / "even.csv", re.sub(r"(,q2,theirs,clarity),\d+,", r"\1,10,", file.read_text()))
+    assert said.format("preferences") in analyse("preferences", even)["notes"]
+    twice = write(tmp_path / "twice.csv", file.read_text().replace(",ann\n", ",eve\n", 1))
+    assert "column author" in refusal("scores", twice)
 
 
 def test_agreement_brings_kappas_and_concordance(shared_data: Path, tmp_path: Path) -> None:
@@ -276,6 +309,8 @@ def test_a_rate_without_cases_is_null_and_two_rates_are_compared(tmp_path: Path)
     write(path, "events;total\n56;70\n48;80\n")
     low, high = analyse("proportions", path)["difference"]["newcombe"]["ci"]
     assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
+    # R: fisher.test(matrix(c(56, 14, 48, 32), 2))$p.value
+    assert analyse("proportions", path)["fisher_p"] == pytest.approx(0.0125211297492092, rel=1e-6)
 
 
 def test_decimal_commas_and_line_breaks_in_cells_of_a_spreadsheet_are_read(tmp_path: Path) -> None:
@@ -296,3 +331,23 @@ def test_a_page_without_a_column_is_told_which_the_file_has(tmp_path: Path) -> N
     file.write_text("malignant,model\n1,0.9\n0,0.2\n")
     with pytest.raises(UserError, match="truth: name the column; the file has malignant, model"):
         analyse_own("roc", file, {"truth": "", "score": "model"})
+
+
+def test_the_mixed_model_gives_tukeys_pairs_and_asked_for_its_profile(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    values = 80 + rng.normal(0, 3, (4, 1, 1)) + rng.normal(0, 3, (1, 8, 2)) + rng.normal(0, 2, (4, 8, 2))
+    rows = [f"r{i},q{j},{'ab'[k]},clarity,{value:.2f}" for (i, j, k), value in np.ndenumerate(values)]
+    score_file = write(tmp_path / "s.csv", "\n".join(["rater,question,system,aspect,score", *rows]))
+    plain = analyse("scores", score_file, "--replicates", 100, "--mixed")["mixed_model"]
+    for aspect, model in plain.items():
+        assert model["profile"] is None, aspect
+        assert model["systems_differ"]["df1"] == len(model["means"]) - 1
+        for contrast in model["contrasts"]:
+            assert contrast["p_tukey"] >= contrast["p"] - 1e-9
+            assert contrast["ci_tukey"][0] <= contrast["ci"][0] + 1e-9
+    profiled = analyse("scores", score_file, "--replicates", 100, "--mixed", "--profile")["mixed_model"]
+    for model in profiled.values():
+        low, high = model["profile"]["means"][0]["ci"]
+        assert low < model["means"][0]["mean"] < high
+        assert set(model["profile"]["deviations"]) == {*model["components"]}
+    assert "--profile: it belongs to --mixed" in refusal("scores", score_file, "--profile")

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from scipy import stats
 
 from tests.evaluation.analyses.test_analyse import analyse, refusal, write
 
@@ -139,3 +141,43 @@ def test_bad_readings_get_one_clear_line(small: Path, change: object, named: str
 )
 def test_unfit_options_name_the_mend(small: Path, arguments: list[str], named: str) -> None:
     assert named in refusal("mrmc", small, *arguments)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.9])
+def test_a_margin_is_tested_with_the_standard_error_and_df_of_r(
+    vandyke: Path, shared_data: Path, level: float
+) -> None:
+    """MRMCaov gives F = t^2 and Hillis' df of the difference: p against a margin follows by Student's t."""
+    expected = json.loads((shared_data / "statistics" / "mrmcaov.json").read_text())["VanDyke"]["jackknife"]
+    row = expected["random_readers_random_cases"]["test_equality"][0]
+    estimate = -0.0438003220611916
+    se = abs(estimate) / row["F"] ** 0.5
+    result = analyse("mrmc", vandyke, "--covariance", "jackknife", "--margin", 0.05, "--level", level)
+    (pair,) = result["pairwise"]
+    alpha, df = 1 - level, row["df2"]
+    lower, upper = (stats.t.sf((0.05 + sign * estimate) / se, df) for sign in (1, -1))
+    assert pair["non_inferiority"]["p"] == pytest.approx(lower, rel=1e-6)
+    assert pair["non_inferiority_of_second"]["p"] == pytest.approx(upper, rel=1e-6)
+    assert pair["equivalence"]["p"] == pytest.approx(max(lower, upper), rel=1e-6)
+    assert not pair["non_inferiority"]["shown"]
+    assert pair["non_inferiority_of_second"]["shown"]
+    low = estimate - stats.t.isf(alpha / 2, df) * se
+    assert pair["non_inferiority"]["ci"][0] == pytest.approx(low, rel=1e-6)
+    low = estimate - stats.t.isf(alpha, df) * se
+    assert pair["equivalence"]["ci"][0] == pytest.approx(low, rel=1e-6)
+
+
+def test_a_margin_is_tested_of_a_system_alone_and_printed_and_an_unfit_one_refused(
+    vandyke: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [line for line in vandyke.read_text().splitlines() if not line.startswith("5,2,")]
+    alone = write(tmp_path / "alone.csv", "\n".join(lines) + "\n")
+    call_command("analyse", "mrmc", str(alone), "--margin", "0.2", "--standalone", "5")
+    said = capsys.readouterr().out
+    assert "1 not inferior to 5 within 0.2: p = " in said
+    assert "5 not inferior to 1 within 0.2: p = " in said
+    assert "1 equivalent to 5 within 0.2: p = " in said
+    found = analyse("mrmc", alone, "--margin", 0.2, "--standalone", 5)["standalone"]["comparisons"]
+    assert all({"non_inferiority", "equivalence"} <= set(one) for one in found)
+    for margin in (0, 1, -0.1):
+        assert "between 0 and 1" in refusal("mrmc", vandyke, "--margin", margin)

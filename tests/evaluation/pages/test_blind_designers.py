@@ -19,6 +19,7 @@ from tests.evaluation.pages.test_blinding import crawl, plant, score_through_pag
 from tests.evaluation.pages.test_designing import client_of, post
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["researcher", "statistician", "admin"])
 def test_a_crawl_with_another_role_meets_no_canary_either(
     rita: User, june: User, sena: User, sol: User, site: Any, role: str

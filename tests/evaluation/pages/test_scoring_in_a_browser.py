@@ -1,13 +1,17 @@
 """A rater scores a form from end to end in a real Chromium, by keyboard."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
-from evaluation.models import Score, Trial
+from evaluation.models import FormRemark, Score, Trial
+from evaluation.services.screening import settle
 from mammo.accounts.models import User
+from tests.access.test_signing_in_again import HOURS, put_clock
 from tests.evaluation import scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -39,7 +43,11 @@ def open_trial(rita: User, june: User, sena: User, sol: User, monkeypatch: pytes
     """A trial of nine questions whose answers look like answers; sittings of two forms; no consent yet."""
     real = scene.answer_rows
     monkeypatch.setattr(scene, "answer_rows", lambda arms, trial: real(arms, trial, ANSWER))
-    trial = scene.open_trial(rita, june, [sena, sol], sitting_slots=2, input_mode="number")
+    questions = scene.questions_of(rita, [june, sena, sol], 9)
+    draft = scene.draft_trial(rita, questions, june, sitting_slots=2, input_mode="number")
+    scene.answer_all(draft, rita, june)
+    settle(draft, "", "accept", "doctors write short answers", by_user=rita, kind="length")
+    trial = scene.opened(draft, rita, [sena, sol])
     trial.raters.update(consented_at=None)
     return trial
 
@@ -89,6 +97,49 @@ def test_a_rater_scores_by_keyboard_from_consent_to_the_break(
     assert max(Score.objects.values_list("active_seconds", flat=True)) > 0
 
 
+def ground(page: Page) -> tuple[int, int]:
+    """Lightness (0 to 255) of the answer's background and of its text, as drawn."""
+    found: list[int] = page.locator(".scoring-answer").first.evaluate(
+        "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color].map(c => {"
+        " const [r, g, b] = c.match(/[\\d.]+/g).map(Number); return Math.round((r + g + b) / 3); })"
+    )
+    return found[0], found[1]
+
+
+def test_the_text_stands_on_a_light_ground_on_request_and_stays_so_on_the_next_form(
+    page: Page, live_server, open_trial: Trial, sena: User
+) -> None:
+    sign_in(page, live_server.url, "sena", "/evaluation/score/")
+    page.get_by_role("link", name="Begin").click()
+    page.get_by_role("button", name="I have read this and take part").click()
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    button = page.get_by_role("button", name="Light background")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert ground(page)[1] > 128, "light text on dark before anybody asks"
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    background, text = ground(page)
+    assert background > 220
+    assert text < 60
+    # The images stay on black.
+    black = page.locator("mammo-viewer").evaluate(
+        "e => { let n = e; while (n && getComputedStyle(n).backgroundColor === 'rgba(0, 0, 0, 0)') n = n.parentElement;"
+        " return n ? getComputedStyle(n).backgroundColor : ''; }"
+    )
+    assert max(int(part) for part in re.findall(r"\d+", black)[:3]) < 60
+    first = page.url
+    page.locator("input[type=number]").first.click()
+    for value in ("50", "51", "52", "53", "54"):
+        page.keyboard.type(value)
+        page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url != first)
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    assert ground(page)[0] > 220
+    page.get_by_role("button", name="Light background").click()
+    assert ground(page)[1] > 128
+    assert page.evaluate("window.violations") == []
+
+
 def test_a_form_outside_the_scale_is_not_sent(page: Page, live_server, open_trial: Trial, sena: User) -> None:
     sign_in(page, live_server.url, "sena", "/evaluation/score/")
     page.get_by_role("link", name="Begin").click()
@@ -136,3 +187,72 @@ def test_a_researcher_takes_a_trial_to_table_1(
     assert download.value.suggested_filename == "table1.csv"
     assert "MammoVLM" in Path(download.value.path()).read_text(encoding="utf-8-sig")
     other.close()
+
+
+def test_a_comment_outlives_the_end_of_the_session_and_the_form_is_sent_once_after_signing_in_over_it(
+    page: Page, live_server, open_trial: Trial, sena: User
+) -> None:
+    sign_in(page, live_server.url, "sena", "/evaluation/score/")
+    page.get_by_role("link", name="Begin").click()
+    page.get_by_role("button", name="I have read this and take part").click()
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    first = page.url
+    for number, value in enumerate(("87", "7", "91", "64", "100")):
+        page.locator("input[type=number]").nth(number).fill(value)
+    page.locator("details summary", has_text="Comment").click()
+    comment = page.locator("textarea[name=comment]")
+    comment.fill("第二段与报告不符，")
+    Session.objects.all().delete()
+    comment.press_sequentially("这些字不能丢。")
+    typed = "第二段与报告不符，这些字不能丢。"
+    # As after five minutes without an answer of the server: the session is asked for before the page is given up.
+    page.evaluate("document.body.dataset.askSessionAfter = '0'")
+    page.get_by_role("button", name="Save and next").click()
+    dialog = page.locator("#sign-in-again")
+    expect(dialog.locator("input[name=login]")).to_be_visible()
+    assert page.url == first
+    assert comment.input_value() == typed
+    assert not Score.objects.exists()
+    dialog.locator("input[name=login]").fill("sena")
+    dialog.locator("input[name=password]").fill(PASSWORD)
+    dialog.locator("[data-sign-in-here] button").first.click()
+    page.wait_for_url(lambda url: url != first)
+    remark = FormRemark.objects.get()
+    assert remark.comment == typed
+    order = open_trial.raters.get(user=sena).aspect_order
+    stored = {score.aspect.key: score.value for score in Score.objects.select_related("aspect")}
+    assert [stored[key] for key in order] == [87, 7, 91, 64, 100]
+    assert Score.objects.count() == 5
+    assert page.evaluate("window.violations ?? []") == []
+
+
+def test_a_form_that_meets_the_end_of_a_working_day_soon_after_it_was_opened_is_not_lost(
+    page: Page, live_server, open_trial: Trial, sena: User
+) -> None:
+    page.clock.install()
+    sign_in(page, live_server.url, "sena", "/evaluation/score/")
+    page.get_by_role("link", name="Begin").click()
+    put_clock("opened", 12 * HOURS - 250)
+    page.get_by_role("button", name="I have read this and take part").click()
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    first = page.url
+    expect(page.locator("#session-end")).to_be_visible()
+    for number, value in enumerate(("87", "7", "91", "64", "100")):
+        page.locator("input[type=number]").nth(number).fill(value)
+    page.locator("details summary", has_text="Comment").click()
+    page.locator("textarea[name=comment]").fill("这些字不能丢。")
+    # Four minutes later, so within the five for which the page trusts what it last heard, the day is over.
+    put_clock("opened", 12 * HOURS + 1)
+    page.clock.fast_forward(251_000)
+    page.get_by_role("button", name="Save and next").click()
+    dialog = page.locator("#sign-in-again")
+    expect(dialog.locator("input[name=login]")).to_be_visible()
+    assert page.url == first
+    assert not Score.objects.exists()
+    dialog.locator("input[name=login]").fill("sena")
+    dialog.locator("input[name=password]").fill(PASSWORD)
+    dialog.locator("[data-sign-in-here] button").first.click()
+    page.wait_for_url(lambda url: url != first)
+    assert FormRemark.objects.get().comment == "这些字不能丢。"
+    assert sorted(Score.objects.values_list("value", flat=True)) == [7, 64, 87, 91, 100]
+    expect(page.locator("#session-end")).to_be_hidden()

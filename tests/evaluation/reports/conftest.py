@@ -7,6 +7,7 @@ from evaluation.models import Reader, ReaderStudy, ReaderStudyCase, Reading, Rea
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Pathology, Study
 from tests.evaluation import scene
+from tests.evaluation.reading_scene import resealed
 from tests.evaluation.reports.prediction_scene import DENSITIES
 
 
@@ -68,5 +69,4 @@ def reader_study(archive: list[Study], rita: User, site: Site) -> ReaderStudy:
                     likelihood=likelihood,
                     is_simulated=number == 3,
                 )
-    ReaderStudy.objects.filter(pk=study.pk).update(state="locked", design_sha256="d" * 64)
-    return ReaderStudy.objects.get(pk=study.pk)
+    return resealed(study, state="locked")

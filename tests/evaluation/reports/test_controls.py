@@ -4,14 +4,17 @@ import csv
 import io
 
 import pytest
+from django.utils import timezone
 
 from evaluation.models import Score, Slot, Trial
-from evaluation.reports.study.data import COLUMNS, from_folder, from_trial, scores_csv
+from evaluation.reports.study.data import COLUMNS, StudyData, from_folder, from_trial, scores_csv
+from evaluation.reports.study.parts import Section
 from evaluation.reports.study.raw_export import export_files
 from evaluation.reports.study.sections import sections
 from evaluation.services.protocols import create_protocol
 from evaluation.services.remarks import Remark, record_form
 from evaluation.services.scoring import lock_trial, next_slot
+from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
 from tests.evaluation import scene
@@ -79,7 +82,7 @@ def test_the_export_holds_controls_and_marks_and_gives_the_same_report(
     # No control is among the analysed scores.
     assert len(rows) == Score.objects.filter(slot__kind="scored").count()
     folder = Path(str(tmp_path))
-    for name in ("scores.csv", "manifest.json"):
+    for name in ("scores.csv", "flags.csv", "leaks.json", "manifest.json"):
         (folder / name).write_bytes(files[name])
     assert str(sections(from_folder(folder))) == str(sections(data))
 
@@ -95,3 +98,98 @@ def test_a_rule_for_controls_that_is_no_number_of_points_is_refused(points: obje
     site = rita.sites_as("researcher").get()
     with pytest.raises(UserError, match="give points above zero"):
         create_protocol("Odd", site=site, by_user=rita, rules={"control_points": points})
+
+
+@pytest.fixture
+def three(rita: User, june: User, sena: User, sol: User) -> Trial:
+    """Sol marks his control 3 points down, the others theirs 20; Sol gives the first arm 12 points more."""
+    rules = {
+        "control_points": 5,
+        "missing_scores": "left out",
+        "withdrawn_raters": "left out, counted in the flow",
+    }
+    sue = scene.person(rita.sites_as("researcher").get(), "Sue")
+    planned = {"endpoint": "correctness", "first": "Untuned model", "second": "MammoVLM"}
+    protocol = {"rules": rules, "primary_endpoint": planned | {"hypothesis": "superiority"}}
+    trial = scene.open_trial(rita, june, [sena, sol, sue], controls=1, protocol=protocol)
+    for rater in trial.raters.select_related("user"):
+        while (slot := next_slot(rater)) is not None:
+            arm, question = slot.answer.arm.position, slot.answer.question.position
+            base = 60 + 4 * arm + question * arm % 5 + (12 if rater.user == sol and arm == 1 else 0)
+            down = (3 if rater.user == sol else 20) if slot.kind == Slot.Kind.CONTROL else 0
+            record_form(slot, by_user=rater.user, values=scene.values(base - down), remark=Remark())
+    return lock_trial(trial, by_user=rita)
+
+
+def failing(data: StudyData) -> Section:
+    return next(p for p in sections(data) if p.title == "With and without raters who failed controls")
+
+
+def test_every_contrast_stands_with_and_without_raters_who_failed(three: Trial, sol: User) -> None:
+    data = from_trial(three, simulated=False)
+    part, cube = failing(data), data.cubes()["correctness"]
+    failed = pseudonym(three, sol)
+    assert part.paragraphs == [f"1 of the 3 raters with controls failed one or more ({failed})."]
+    grid = part.grids[0]
+    assert grid.header[3] == "without them: Estimate [95% CI]"
+    kept = [place for place, rater in enumerate(cube.raters) if rater != failed]
+    moved = []
+    for row in grid.rows:
+        first, second = (cube.systems.index(name) for name in row[0].split(" − "))
+        gap = cube.values[:, :, first] - cube.values[:, :, second]
+        assert float(row[1].split()[0]) == pytest.approx(gap.mean(), abs=0.00501)
+        assert float(row[3].split()[0]) == pytest.approx(gap[kept].mean(), abs=0.00501)
+        moved.append(abs(gap.mean() - gap[kept].mean()))
+    # His 12 points are a third of the raters' mean, in the two contrasts of that arm.
+    assert sorted(moved) == pytest.approx([0, 4, 4])
+
+
+@pytest.mark.slow
+def test_the_planned_contrast_comes_first_both_ways_once_arms_have_names(
+    three: Trial, rita: User, stan: User, sol: User
+) -> None:
+    codes = {grid.caption for grid in failing(from_trial(three, simulated=False)).grids}
+    assert not [caption for caption in codes if "planned" in caption]
+    request_unblinding(three, by_user=rita, reason="scoring is over")
+    data = from_trial(confirm_unblinding(three, by_user=stan), simulated=False)
+    cube, (grid, *others) = data.cubes()["correctness"], failing(data).grids
+    assert (len(others), grid.caption) == (5, "The planned contrast: Correctness")
+    ((name, with_all, _p, without, _other_p),) = grid.rows
+    assert name == "Untuned model − MammoVLM"
+    first, second = (cube.systems.index(arm) for arm in ("Untuned model", "MammoVLM"))
+    gap = cube.values[:, :, first] - cube.values[:, :, second]
+    kept = [place for place, rater in enumerate(cube.raters) if rater != pseudonym(three, sol)]
+    assert float(with_all.split()[0]) == pytest.approx(gap.mean(), abs=0.00501)
+    assert float(without.split()[0]) == pytest.approx(gap[kept].mean(), abs=0.00501)
+    assert with_all != without
+
+
+@pytest.mark.slow
+def test_that_nobody_failed_is_said(three: Trial) -> None:
+    data = from_trial(three, simulated=False)
+    data.facts["rules"]["control_points"] = 2
+    part = failing(data)
+    assert part.paragraphs == ["None of the 3 raters with controls failed one: nobody is left out."]
+    assert part.grids == []
+    data.controls.clear()
+    assert "With and without raters who failed controls" not in {p.title for p in sections(data)}
+
+
+def test_too_few_raters_without_those_who_failed_are_refused_in_words(controlled: Trial, sol: User) -> None:
+    part = failing(from_trial(controlled, simulated=False))
+    assert (
+        part.paragraphs[0]
+        == f"1 of the 2 raters with controls failed one or more ({pseudonym(controlled, sol)})."
+    )
+    assert part.paragraphs[1] == "Too few other raters are left for an analysis without them."
+    assert part.grids == []
+
+
+def test_the_protocols_rules_stand_beside_what_was_done(three: Trial) -> None:
+    three.raters.filter(user__username="sue").update(withdrawn_at=timezone.now())
+    methods = sections(from_trial(Trial.objects.get(pk=three.pk), simulated=False))[-1].paragraphs
+    assert "Rule of the protocol for missing scores: left out." in methods
+    assert (
+        "Rule of the protocol for raters who withdraw: left out, counted in the flow. 1 withdrew; 135 scores of theirs "
+        "are left out."
+    ) in methods

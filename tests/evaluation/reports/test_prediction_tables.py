@@ -1,7 +1,9 @@
 """Tables 4 to 10: numbers from rows, simulated rows kept apart, warnings beside the numbers, six formats."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from evaluation.models import ReaderStudy
+from evaluation.reports.tables import table_8
 from evaluation.reports.validators import (
     auc_of_two_values,
     auc_without_width,
@@ -21,7 +24,7 @@ from evaluation.statistics.delong import auc
 from evaluation.statistics.results import Estimate
 from mammo.accounts.models import Site
 from mammo.archive.models import Pathology, Study
-from modeling.models import Prediction, Snapshot
+from modeling.models import Prediction, Run, Snapshot
 from tests.evaluation.reports.prediction_scene import DENSITIES, cell, malignancy_run, predict, run_of
 from tests.evaluation.reports.test_table_1 import refusal, table
 
@@ -57,13 +60,15 @@ def test_table_4_of_a_snapshot_holds_its_patients_and_says_its_name(archive: lis
 
 
 def test_table_5_shows_what_the_runs_recorded(site: Site) -> None:
-    run_of(site, "density", batch_size=6, learning_rate=2e-4, epochs=280)
+    checkpoint = run_of(site, "density", batch_size=6, learning_rate=2e-4, epochs=280)
+    Run.objects.filter(pk=checkpoint.run_id).update(code_version="0.1.0 sources 0123456789ab")
     run_of(site, "sft", batch_size=8, learning_rate=1e-5, epochs=3, simulated=True)
     found = table(5, "--paper")
     assert len(found["rows"]) == 1
     assert cell(found, 0, "batch_size")["value"] == 6
     assert cell(found, 0, "learning_rate") == "2e-4"
     assert cell(found, 0, "batch_size_paper")["value"] == 6
+    assert cell(found, 0, "code_version") == "0.1.0 sources 0123456789ab"
     both = table(5, "--simulated")
     assert len(both["rows"]) == 2
     assert both["simulated"]
@@ -100,6 +105,24 @@ def test_table_8_shows_images_report_and_both(archive: list[Study], site: Site) 
     assert all(cell(found, 0, f"auc_{method}")["value"] > 0.5 for method in ("image", "report", "fused"))
     assert cell(found, 1, "auc_paper")["value"] == 0.70
     assert any("fused AUC says nothing by itself" in note for note in found["notes"])
+
+
+def test_table_8_tells_of_an_accuracy_whose_interval_is_narrower_than_one_case(
+    archive: list[Study], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    malignancy_run(site, archive)
+    assert not any("narrower than one of" in note for note in table(8)["notes"])
+    real = table_8.rates_of_units
+
+    def too_sure(*args: Any) -> dict[str, Estimate]:
+        found = real(*args)
+        value = found["accuracy"].value
+        return found | {"accuracy": replace(found["accuracy"], interval=(value - 0.001, value + 0.001))}
+
+    monkeypatch.setattr(table_8, "rates_of_units", too_sure)
+    notes = [note for note in table(8)["notes"] if "narrower than one of" in note]
+    assert len(notes) == 3
+    assert sum("umicon, images alone (ACC)" in note for note in notes) == 1
 
 
 def test_table_9_counts_add_up(archive: list[Study]) -> None:
@@ -183,7 +206,6 @@ def test_missing_inputs_and_unknown_strata_get_one_clear_line(archive: list[Stud
     assert "no run of umicon_supervised" in refusal(8)
     assert "no run of zero_shot, sft," in refusal(10)
     assert "no such stratum; known: density" in refusal(9, "--by", "moon")
-    assert "studies have none" in refusal(9, "--by", "language")
     assert "run nobody's: there is none" in refusal(8, "--run", "nobody's")
     Pathology.objects.all().delete()
     assert "import pathology" in refusal(4)

@@ -4,12 +4,14 @@ import base64
 import csv
 import io
 import json
+import os
 import platform
 import re
 import subprocess
 import sys
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +25,16 @@ from PIL import Image
 
 from evaluation.models import Score, Trial
 from evaluation.reports.figures.canvas import to_bytes
-from evaluation.reports.figures.plots import calibration_plot, forest, repeats, roc_curves
 from evaluation.reports.reader_readings import CaseReading
 from evaluation.reports.study.data import from_folder, from_trial
 from evaluation.reports.study.reader_files import imrmc_file, mrmcaov_file
 from evaluation.reports.study.sections import flow_steps, sections
+from evaluation.reports.study.steps import STEPS
 from evaluation.services.exports import ask_export, decide_export
 from evaluation.services.scoring import lock_trial
-from evaluation.statistics import delong
-from evaluation.statistics.bland_altman import bland_altman
-from evaluation.statistics.calibration import calibration
-from evaluation.statistics.results import Contrast, Estimate
 from mammo.accounts.models import AuditEvent, User
 from tests.evaluation import scene
+from tests.evaluation.reports.drawn_plots import every_plot, hashes
 
 
 @pytest.fixture
@@ -71,6 +70,7 @@ def pdf_text(path: Path) -> str:
     return "".join(part.decode("latin-1") for part in found)
 
 
+@pytest.mark.slow
 def test_the_report_has_its_sections_and_comes_again_from_the_export(
     locked: Trial, tmp_path: Path, rita: User
 ) -> None:
@@ -81,7 +81,10 @@ def test_the_report_has_its_sections_and_comes_again_from_the_export(
     for name in ("report.html", "report.pdf", "radar.svg", "forest_correctness.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     html = (tmp_path / "a" / "report.html").read_text()
-    for heading in ("Design", "Flow of questions", "Mean scores", "Agreement of the raters", "Sensitivity"):
+    for heading in (
+        *("Design", "Flow of questions", "Mean scores", "Agreement of the raters", "Sensitivity"),
+        *("Unsafe answers", "Leaks and blinding"),
+    ):
         assert heading in html
     assert locked.design_sha256 in html
     assert first["sha256"] in html
@@ -95,6 +98,24 @@ def test_the_report_has_its_sections_and_comes_again_from_the_export(
         assert arm.code in html
     with Image.open(tmp_path / "a" / "radar.png") as picture:
         assert picture.width > 500
+
+
+def test_alpha_has_a_bootstrap_interval_over_all_arms_and_within_each(locked: Trial) -> None:
+    data = from_trial(Trial.objects.get(pk=locked.pk), simulated=False)
+    part = next(part for part in sections(data) if part.title == "Agreement of the raters")
+    assert (
+        "Intervals of alpha: 95%, bootstrap over questions, percentiles of 2000 replicates."
+        in part.paragraphs
+    )
+    overall, within = part.grids[:2]
+    assert overall.header[3] == "alpha"
+    cells = [row[3] for row in overall.rows]
+    cells += [cell for row in within.rows for cell in row[1:]]
+    assert within.header == ["Aspect", *(arm["label"] for arm in data.arms)]
+    assert len(cells) == 5 + 5 * 3
+    for cell in cells:
+        value, low, high = map(float, re.fullmatch(r"(\S+) \[(\S+), (\S+)\]", cell).groups())
+        assert low <= value <= high
 
 
 def test_the_flow_is_a_diagram_with_what_was_left_out_at_its_side(locked: Trial, tmp_path: Path) -> None:
@@ -116,6 +137,21 @@ def test_the_flow_is_a_diagram_with_what_was_left_out_at_its_side(locked: Trial,
     assert "simulated scores left out" not in drawn
 
 
+def test_every_step_that_says_left_out_stands_at_the_side_of_the_flow(locked: Trial) -> None:
+    data = from_trial(locked, simulated=False)
+    assert [step["what"] for step in data.flow] == list(STEPS)
+    # One of each, so that every box is drawn.
+    whole = replace(data, flow=[{**step, "count": 1} for step in data.flow])
+    aside = {step.text for step in flow_steps(whole) if step.is_left_out}
+    assert aside == {
+        step["what"]
+        for step in data.flow
+        if re.search("left out|withdrew|analysed apart|taken out", step["what"])
+    }
+    assert "scores of patients who withdrew (left out)" in aside
+    assert len(aside) == 8
+
+
 def test_versions_of_what_computed_stand_in_the_report(locked: Trial, tmp_path: Path, rita: User) -> None:
     run("export_scores", "--request", approved(locked, rita, "archive"), tmp_path / "export")
     manifest = json.loads((tmp_path / "export" / "manifest.json").read_text())
@@ -130,6 +166,7 @@ def test_versions_of_what_computed_stand_in_the_report(locked: Trial, tmp_path: 
     assert ["scipy", "0.1", here["scipy"]] in elsewhere.rows
 
 
+@pytest.mark.slow
 def test_the_report_in_chinese_has_chinese_letters_in_its_pdf(locked: Trial, tmp_path: Path) -> None:
     with translation.override("zh-hans"), warnings.catch_warnings():
         # Figures too: a letter that no font has is a warning of the drawing library.
@@ -146,6 +183,7 @@ def test_an_export_holds_every_score_its_codebook_and_leaves_a_trace(
     assert raw.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
     assert len(rows) == Score.objects.standing().count()
+    assert {row["seconds"] for row in rows} == {"20.0"}
     by_arm = {arm.code: arm for arm in locked.arms.all()}
     for code, arm in by_arm.items():
         ours = [float(r["score"]) for r in rows if r["arm"] == code and r["aspect"] == "helpfulness"]
@@ -160,24 +198,6 @@ def test_an_export_holds_every_score_its_codebook_and_leaves_a_trace(
     event = AuditEvent.objects.get(action="evaluation.scores.exported")
     assert event.reason == "for the statistician"
     assert event.details["sha256"] == found["sha256"]
-
-
-def test_the_python_snippet_reproduces_the_means(locked: Trial, tmp_path: Path, rita: User) -> None:
-    run("export_scores", "--request", approved(locked, rita, "check"), tmp_path / "x")
-    rows = list(csv.DictReader((tmp_path / "x" / "scores.csv").open(encoding="utf-8-sig")))
-    done = subprocess.run(
-        [sys.executable, "table1.py"],
-        cwd=tmp_path / "x",
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    code = rows[0]["arm"]
-    mean = np.mean([float(r["score"]) for r in rows if r["arm"] == code and r["aspect"] == "correctness"])
-    line = next(line for line in done.stdout.splitlines() if line.startswith(code))
-    assert f"{round(mean, 1)}" in line
-    assert f"correctness {code} [" in done.stdout
 
 
 def test_altered_exports_full_folders_and_unlocked_trials_are_refused(
@@ -201,7 +221,7 @@ def test_altered_exports_full_folders_and_unlocked_trials_are_refused(
         run("export_scores", "--request", waiting.pk, tmp_path / "z")
     with pytest.raises(CommandError, match="not an export"):
         run("study_report", "--from", tmp_path / "none", tmp_path / "y")
-    with pytest.raises(CommandError, match="either --trial or --from"):
+    with pytest.raises(CommandError, match="name one of --trial"):
         run("study_report", tmp_path / "y")
     Trial.objects.filter(pk=locked.pk).update(state="scoring")
     with pytest.raises(CommandError, match="once the scores are locked"):
@@ -218,31 +238,29 @@ def test_figures_of_a_trial_are_drawn_from_its_rows(locked: Trial, tmp_path: Pat
         call_command("figure", kind, str(out), "--trial", locked.name, "--aspect", "charm")
 
 
-def _plots() -> dict[str, Any]:
-    rng = np.random.default_rng(3)
-    truth = rng.random(60) < 0.5
-    score = truth + rng.normal(0, 1, 60)
-    chance = 1 / (1 + np.exp(-score))
-    second = np.round(score * 10 + rng.normal(0, 2, 60))
-    contrast = Contrast("a", "b", Estimate(1.0, (-1.0, 3.0), "t"))
-    return {
-        "forest": lambda: forest([contrast], margin=2.0),
-        "roc": lambda: roc_curves(
-            {"ai": (truth, score)}, areas={"ai": delong.auc(truth, score)}, points={"R01": (0.8, 0.6)}
-        ),
-        "calibration": lambda: calibration_plot(calibration(truth, chance)),
-        "repeats": lambda: repeats(score * 10, second, bland_altman(score * 10, second)),
-    }
-
-
-@pytest.mark.parametrize("name", ["forest", "roc", "calibration", "repeats"])
+@pytest.mark.parametrize("name", list(every_plot()))
 def test_figures_have_equal_bytes_in_every_format(name: str) -> None:
     for kind, magic in (("svg", b"<?xml"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
-        once, twice = to_bytes(_plots()[name](), kind), to_bytes(_plots()[name](), kind)
+        once, twice = to_bytes(every_plot()[name](), kind), to_bytes(every_plot()[name](), kind)
         assert once == twice
         assert once.startswith(magic)
     with pytest.raises(ValueError, match="known: svg"):
-        to_bytes(_plots()[name](), "gif")
+        to_bytes(every_plot()[name](), "gif")
+
+
+@pytest.mark.slow
+def test_another_process_with_other_hashes_of_texts_draws_the_same_bytes() -> None:
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.evaluation.reports.drawn_plots"],
+        cwd=Path(__file__).resolve().parents[3],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == hashes()
 
 
 def test_reader_files_hold_truth_and_every_reading() -> None:

@@ -16,8 +16,12 @@ from django.core.management.base import CommandError
 from docx import Document
 
 from evaluation.models import Arm, Score, Trial
-from evaluation.services.scoring import lock_trial
+from evaluation.reports.trial_scores import analysis_seed, trial_scores
+from evaluation.services.scoring import lock_trial, next_slot, record_scores
 from evaluation.services.unblinding import confirm_unblinding, request_unblinding
+from evaluation.statistics.intraclass import intraclass
+from evaluation.statistics.krippendorff import alpha
+from evaluation.statistics.score_analysis import units_by_raters
 from mammo.accounts.models import User
 from tests.evaluation import scene
 
@@ -229,7 +233,28 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User) -> N
         assert {row["label"] for row in found["rows"]} == codes[number]
         assert found["caption"].startswith(f"Table {number}. Mean score")
         assert "of 2 arms" in found["caption"]
+        # Agreement is that of the arms the table shows, and names them.
+        shown = [arms[place] for place in ((0, 2), (0, 1))[number - 1]]
+        (said,) = [
+            note for note in found["notes"] if note.startswith("Agreement on the answers of the 2 arms")
+        ]
+        assert all(code in said for code in codes[number])
+        assert not [arm.code for arm in arms if arm not in shown and arm.code in said]
+        expected, interval = agreement_of(trial, [str(arm.pk) for arm in shown])
+        assert f"correctness {expected}" in said
+        assert f"[95% CI, bootstrap over questions, B = 2000]: correctness {expected} {interval}," in said
     assert "no arm of trial First trial belongs to it" in refusal(3, "--trial", trial.name)
+
+
+def agreement_of(trial: Trial, arms: list[str]) -> tuple[str, str]:
+    """ICC(A,1) and alpha of the correctness of these arms' answers, and alpha's interval, as printed."""
+    scores = trial_scores(Trial.objects.get(pk=trial.pk), simulated=False)
+    cube = scores.cubes["correctness"].of_systems(arms)
+    table = units_by_raters(cube)
+    seed, clusters = analysis_seed(Trial.objects.get(pk=trial.pk)), [q for q in cube.questions for _ in arms]
+    found = alpha(table, b=2000, seed=seed, clusters=clusters)
+    low, high = found.interval or (0.0, 0.0)
+    return f"{intraclass(table).icc_a1.value:.2f}/{found.value:.2f}", f"[{low:.2f}, {high:.2f}]"
 
 
 def test_strata_of_questions_have_their_own_means_and_rows(locked: Trial) -> None:
@@ -261,3 +286,29 @@ def test_strata_of_questions_have_their_own_means_and_rows(locked: Trial) -> Non
 
 def test_a_table_of_the_archive_is_not_computed_from_a_trial(locked: Trial) -> None:
     assert "not computed from a trial" in refusal(9, "--trial", locked.name)
+
+
+def test_no_interval_passes_the_end_of_the_scale(trial: Trial, rita: User) -> None:
+    """High scores of two raters: Student's interval would end far above 100."""
+    from evaluation.reports.study.data import from_trial
+    from evaluation.reports.study.sections import sections
+
+    for place, rater in enumerate(trial.raters.select_related("user").order_by("pk")):
+        slot = next_slot(rater)
+        while slot is not None:
+            record_scores(slot, by_user=rater.user, values=scene.values(91 + 4 * place), active_seconds=5)
+            slot = next_slot(rater)
+    lock_trial(trial, by_user=rita)
+    found = table(1, "--trial", trial.name)
+    limits = [cell["ci"][1] for row in found["rows"] for cell in row["cells"].values()]
+    assert limits == [100.0] * len(limits)
+    assert any(
+        note.startswith(
+            "The interval reached beyond the scale (1 to 100) and is cut off at its end (correctness, "
+        )
+        for note in found["notes"]
+    )
+    parts = {part.title: part for part in sections(from_trial(trial, simulated=False))}
+    means = parts["Mean scores"]
+    assert all(cell.endswith("100.0]") for row in means.grids[0].rows for cell in row[1:])
+    assert "The interval reached beyond the scale (1 to 100) and is cut off at its end." in means.paragraphs

@@ -1,14 +1,17 @@
 """Answers flagged as unsafe: shares from the rows, agreement, files by command, simulated rows told."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
 
 from evaluation.models import Arm, Trial
+from evaluation.reports.unsafe_answers import unsafe_table
 from evaluation.services.freezing import design_hash
 from evaluation.services.remarks import Remark, record_form
 from evaluation.services.scoring import lock_trial, next_slot
+from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from evaluation.statistics.proportions import wilson
 from mammo.accounts.models import User
 from tests.evaluation import scene
@@ -47,7 +50,13 @@ def test_shares_and_agreement_are_those_of_the_flags(flagged: Trial) -> None:
     assert rows[code]["agreed"]["value"] == pytest.approx(2 / 5)
     assert all(cells["agreed"] is None for label, cells in rows.items() if label != code)
     # By hand: coincidences flag-flag 2, flag-no 3, no-no 46 of 54; 1 - (n - 1) 3 / (5 x 49).
-    assert any(f"alpha {1 - 53 * 3 / (5 * 49):.2f} (nominal)" in note for note in found["notes"])
+    value = f"{1 - 53 * 3 / (5 * 49):.2f}"
+    (said,) = [note for note in found["notes"] if "alpha" in note]
+    interval = re.search(
+        rf"alpha {re.escape(value)} \[(-?\d\.\d\d), (-?\d\.\d\d)\] \(nominal; 95% CI of a boot", said
+    )
+    assert interval is not None
+    assert float(interval[1]) < float(value) < float(interval[2])
 
 
 def test_the_table_comes_as_files_with_its_rows(flagged: Trial, tmp_path: Path) -> None:
@@ -56,12 +65,24 @@ def test_the_table_comes_as_files_with_its_rows(flagged: Trial, tmp_path: Path) 
     assert found["files"] == [str(out), str(tmp_path / "unsafe_rows.csv")]
     rows = list(csv.DictReader((tmp_path / "unsafe_rows.csv").open(encoding="utf-8-sig", newline="")))
     assert len(rows) == 54
-    arm = str(flagged.arms.get(position=1).pk)
-    assert [(r["arm"], r["question"]) for r in rows if r["unsafe"] == "1"].count((arm, "Q003")) == 2
+    code = flagged.arms.get(position=1).code
+    assert [(r["arm"], r["question"]) for r in rows if r["unsafe"] == "1"].count((code, "Q003")) == 2
     assert sum(r["unsafe"] == "1" for r in rows) == 5
     assert not any(name in str(rows) for name in ("Sena", "sena", "MammoVLM"))
     assert "name the trial" in refusal("unsafe")
     assert "no strata" in refusal("unsafe", "--trial", flagged.name, "--by", "density")
+
+
+def test_rows_behind_the_table_name_no_arm_until_the_unblinding(
+    flagged: Trial, rita: User, stan: User
+) -> None:
+    codes, ids = (
+        {str(value) for value in flagged.arms.values_list(name, flat=True)} for name in ("code", "pk")
+    )
+    assert {row["arm"] for row in unsafe_table(flagged).sources} == codes
+    request_unblinding(flagged, by_user=rita, reason="scoring is over")
+    trial = confirm_unblinding(flagged, by_user=stan)
+    assert {row["arm"] for row in unsafe_table(trial).sources} == ids
 
 
 def test_simulated_arms_are_told_in_the_caption(flagged: Trial) -> None:

@@ -12,6 +12,7 @@ from evaluation.reports.tables import build_table
 from evaluation.reports.wording import TEMPLATES, in_words, sentences
 from evaluation.services.scoring import lock_trial
 from evaluation.statistics import (
+    authors,
     cluster_bootstrap,
     clustered_roc,
     clustered_shares,
@@ -24,7 +25,16 @@ from mammo.accounts.models import User
 from tests.evaluation import scene
 
 MODULES: tuple[ModuleType, ...] = (
-    *(cluster_bootstrap, clustered_roc, clustered_shares, crossed, mrmc, mrmc_clusters, score_analysis),
+    *(
+        authors,
+        cluster_bootstrap,
+        clustered_roc,
+        clustered_shares,
+        crossed,
+        mrmc,
+        mrmc_clusters,
+        score_analysis,
+    ),
 )
 
 

@@ -4,16 +4,30 @@ import random
 from collections import Counter
 
 import pytest
+from django.db import transaction
 
-from evaluation.models import Slot, Trial
+from evaluation.models import Answer, Arm, Slot, Trial
 from evaluation.services import drafts
-from evaluation.services.dealing import MOST_EXTRA, check_extras, deal_questions, degraded
-from evaluation.services.freezing import design_hash, freeze_trial
+from evaluation.services.answers import queue_answers, scored_arms, shown_hash
+from evaluation.services.arms import add_system_arm
+from evaluation.services.dealing import (
+    MOST_EXTRA,
+    check_extras,
+    deal_questions,
+    dealing_obstacles,
+    degraded,
+    draw_arm_orders,
+    prepare_rater,
+)
+from evaluation.services.freezing import design_hash, freeze_trial, obstacles
 from evaluation.services.raters import add_rater
-from evaluation.slot_design import SPACING
+from evaluation.slot_design import SPACING, neighbour_spread
 from mammo.accounts.models import User
+from mammo.archive.models import Study
+from mammo.archive.pseudonyms import installation
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.keys import key_store
+from mammo.jobs import services as jobs
 from tests.evaluation import scene
 
 
@@ -64,6 +78,32 @@ def test_more_repeats_than_raters_are_told_of_keep_a_trial_from_being_frozen(
     assert not Slot.objects.exists()
 
 
+def test_the_obstacle_of_controls_is_that_of_the_rater_who_gets_fewest_answers_that_can_be_made_worse(
+    draft: Trial, rita: User, sena: User
+) -> None:
+    drafts.change_trial(draft, {"controls": 1}, by_user=rita, expected_version=draft.version)
+    for answer in Answer.objects.filter(arm__trial=draft):
+        shorten(answer, "否" if answer.question.position > 1 else "您的乳腺密度为C类。建议每年复查。")
+    assert dealing_obstacles(draft, scored_arms(draft)) == []
+    # Sena reported the one case whose answers can be made worse: she gets no form about it.
+    mark = installation().person_hash(draft.site.code, sena.display_name)
+    asked = Study.objects.filter(questions__trial_uses__trial=draft, questions__trial_uses__position=1)
+    Study.objects.filter(pk__in=asked.values("pk")).update(reporting_doctors=[mark])
+    (said,) = dealing_obstacles(draft, scored_arms(draft))
+    assert "a rater gets 0 answers" in said
+
+
+def test_a_question_with_too_few_raters_and_too_many_hidden_forms_are_named_before_freezing(
+    draft: Trial, rita: User
+) -> None:
+    drafts.change_trial(draft, {"raters_per_answer": 3}, by_user=rita, expected_version=draft.version)
+    assert obstacles(draft) == ["raters: a question has 2 raters who may score it; 3 are wanted per answer."]
+    changes = {"raters_per_answer": None, "repeats": 2}
+    drafts.change_trial(draft, changes, by_user=rita, expected_version=draft.version)
+    assert obstacles(draft) == ["repeats, controls: 2 of 29 forms; together they may be at most 1."]
+    assert not Slot.objects.exists()
+
+
 def test_a_control_shows_a_worse_text_and_the_hash_holds_it(draft: Trial, rita: User) -> None:
     drafts.change_trial(draft, {"controls": 1}, by_user=rita, expected_version=draft.version)
     freeze_trial(draft, by_user=rita)
@@ -78,6 +118,36 @@ def test_a_control_shows_a_worse_text_and_the_hash_holds_it(draft: Trial, rita: 
     assert design_hash(draft) == draft.design_sha256
     Slot.objects.filter(pk=controls[0].pk).update(control_sha256="0" * 64)
     assert design_hash(draft) != draft.design_sha256
+
+
+def test_a_trial_is_not_frozen_where_a_rater_would_get_fewer_controls_than_consent_and_report_say(
+    draft: Trial, rita: User
+) -> None:
+    drafts.change_trial(draft, {"controls": 1}, by_user=rita, expected_version=draft.version)
+    answers = list(Answer.objects.filter(arm__trial=draft).order_by("pk"))
+    for answer in answers:
+        # One letter: nothing of it can be left out.
+        shorten(answer, "否")
+    (said,) = obstacles(draft)
+    assert said.startswith(
+        "controls: 1 are wanted per rater, and a rater gets 0 answers that can be made worse"
+    )
+    with pytest.raises(
+        UserError, match="1 are wanted per rater, and a rater gets 0 answers that can be made worse"
+    ):
+        freeze_trial(draft, by_user=rita)
+    assert not Slot.objects.exists()
+    for answer in answers:
+        shorten(answer, "您的乳腺密度为C类。建议每年复查。")
+    assert obstacles(draft) == []
+    freeze_trial(draft, by_user=rita)
+    assert Slot.objects.filter(kind=Slot.Kind.CONTROL).count() == draft.raters.count() == 2
+
+
+def shorten(answer: Answer, text: str) -> None:
+    """Another shown text, under a hash that fits."""
+    answer.shown_text, answer.shown_sha256 = text, shown_hash(text)
+    answer.save(update_fields=["shown_text", "shown_sha256"])
 
 
 def test_incomplete_blocks_give_every_question_as_many_raters_and_every_rater_as_much(
@@ -129,3 +199,46 @@ def test_a_thousand_random_allocations_never_give_a_rater_a_case_they_reported(
             assert len(dealt[rater.pk]) == len(set(dealt[rater.pk]))
             assert set(dealt[rater.pk]) <= set(questions)
     assert refused < 900
+
+
+def test_stored_slots_balance_neighbours_over_the_trial_from_three_to_fifteen_arms(
+    draft: Trial, rita: User, june: User, site
+) -> None:
+    for number in range(12):
+        add_system_arm(
+            draft, f"System {number}", by_user=rita, spec={"kind": "transformers", "path": f"/m/{number}"}
+        )
+    systems = list(draft.arms.filter(kind=Arm.Kind.SYSTEM, answers=None).order_by("position"))
+    job = queue_answers(draft, by_user=rita)
+    claimed = jobs.claim(job.pk, "test worker")
+    jobs.finish(claimed, scene.answer_rows(systems, draft))
+    for name in ("Sia", "Sue"):
+        add_rater(draft, scene.person(site, name), by_user=rita)
+    arms = list(draft.arms.order_by("position"))
+    raters = list(draft.raters.select_related("user").order_by("pk"))
+    assert (len(arms), len(raters)) == (15, 4)
+    for count in range(3, 16):
+        with transaction.atomic():
+            dealt = deal_questions(draft, raters)
+            orders = draw_arm_orders(draft, dealt, count)
+            for rater in raters:
+                prepare_rater(draft, rater, arms[:count], dealt[rater.pk], orders[rater.pk])
+            of_question: dict[object, list[str]] = {}
+            rows = Slot.objects.filter(rater__trial=draft).order_by("rater", "position")
+            for rater_id, question, arm in rows.values_list("rater", "answer__question", "answer__arm"):
+                of_question.setdefault((rater_id, question), []).append(str(arm))
+            transaction.set_rollback(True)
+        assert len(of_question) == 4 * 9
+        names = [str(arm.pk) for arm in arms[:count]]
+        assert all(sorted(order) == sorted(names) for order in of_question.values())
+        assert neighbour_spread(of_question.values(), names) <= (1 if count % 2 == 0 else 3)
+
+
+def test_a_frozen_trial_balances_neighbours(draft: Trial, rita: User) -> None:
+    freeze_trial(draft, by_user=rita)
+    orders: dict[object, list[str]] = {}
+    slots = Slot.objects.filter(rater__trial=draft).order_by("position")
+    for rater, question, arm in slots.values_list("rater", "answer__question", "answer__arm"):
+        orders.setdefault((rater, question), []).append(str(arm))
+    # Two raters with nine questions each and three arms: three whole designs of six rows.
+    assert neighbour_spread(orders.values(), [str(pk) for pk in draft.arms.values_list("pk", flat=True)]) == 0

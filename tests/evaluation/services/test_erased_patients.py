@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from evaluation.models import Answer, ReaderStudy, Reading, Score, Slot, Trial
 from evaluation.reports.options import TableOptions
@@ -37,6 +38,7 @@ from mammo.accounts.models import User
 from mammo.archive.models import Patient
 from mammo.archive.services import erase_patient, request_erasure
 from mammo.core.errors import WrongStateError
+from mammo.core.keys import key_store
 from mammo.jobs import services as jobs
 from tests.evaluation import reading_scene, scene
 
@@ -96,6 +98,16 @@ def test_pages_lead_past_her_forms(trial: Trial, sena: User, withdraw: Any) -> N
     assert "[erased]" not in page
     started = client.get(reverse("evaluation:scoring")).content.decode()
     assert reverse("evaluation:form", args=[following.pk]) in started
+
+
+def test_the_designer_sees_one_tombstone_in_place_of_her_question(
+    trial: Trial, rita: User, sena: User, withdraw: Any
+) -> None:
+    withdraw(patient_of(next_slot(trial.raters.get(user=sena))))
+    client = Client()
+    client.force_login(rita)
+    page = client.get(reverse("evaluation:design", args=[trial.pk])).content.decode()
+    assert page.count('<td class="verbatim">[erased]</td>') == 1
 
 
 def test_the_rest_is_scored_locked_and_tabulated_without_her(
@@ -191,3 +203,24 @@ def test_readers_go_past_her_cases_and_table_7_leaves_them_out(
     assert gone > 0
     table = build_table(7, TableOptions(reader_study=locked))
     assert f"{gone} readings of patients who withdrew are left out." in table.notes
+
+
+def test_the_page_of_a_withdrawal_names_the_trials_that_stand_on_her(
+    trial: Trial, sena: User, dana: User, site: Any
+) -> None:
+    rater = trial.raters.get(user=sena)
+    patient = patient_of(next_slot(rater))
+    client = Client()
+    client.force_login(dana)
+    asked = request_erasure(patient, reason="withdrew in writing", by_user=dana)
+    address = reverse("archive:erasure", args=[asked.pk])
+    assert escape(str(trial)) in client.get(address).content.decode()
+    erase_patient(asked, by_user=scene.person(site, "Ada", "admin"))
+    after = client.get(address).content.decode()
+    assert escape(str(trial)) in after, "what her scores went into stays named"
+    stranger = Patient.objects.create(
+        site=site, pseudonym="stranger", number_hash="0" * 64, key_id=key_store().create()
+    )
+    elsewhere = request_erasure(stranger, reason="withdrew in writing", by_user=dana)
+    page = client.get(reverse("archive:erasure", args=[elsewhere.pk])).content.decode()
+    assert escape(str(trial)) not in page

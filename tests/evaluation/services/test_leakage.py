@@ -1,10 +1,14 @@
 """Questions that an arm's checkpoint was trained on are refused, by patient and by question."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
-from annotation.models import Question, TrainingExport
+from annotation.models import Correction, Question, TrainingExport
+from annotation.services.picks import pick
+from annotation.services.splits import create_split
 from evaluation.services.arms import add_system_arm
 from evaluation.services.leakage import lineage, normalised_wording, training_side
 from evaluation.services.raters import trained_arm_codes
@@ -12,7 +16,9 @@ from evaluation.services.trials import add_questions, create_trial, eligible_que
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Split, SplitMembership
 from mammo.core.errors import UserError
+from mammo.jobs.services import submit
 from modeling.models import Checkpoint, Run, Snapshot
+from modeling.services import create_snapshot
 from tests.annotation import scene as annotation_scene
 from tests.evaluation import scene
 
@@ -224,3 +230,58 @@ def test_sampling_takes_eligible_questions_only_and_different_patients_first(
         sample_questions(trial, campaign, 7, by_user=rita)
     drawn = sample_questions(trial, campaign, 5, by_user=rita)
     assert len({row.question.patient_id for row in drawn}) == 5
+
+
+def test_a_snapshot_of_a_campaigns_picks_that_were_never_exported_is_known_by_its_questions(
+    rita: User, june: User, sena: User, sol: User, questions: list[Question]
+) -> None:
+    campaign = annotation_scene.open_campaign_of(rita, [june], [sena], name="Words")
+    (trained,) = annotation_scene.ask(campaign, annotation_scene.plain_row("乳腺增生会变成癌吗？"))
+    annotation_scene.propose(campaign, [trained])
+    annotation_scene.settle(trained, june)
+    pick(trained, by_user=sena, correction=Correction.objects.candidates(trained)[0].pk)
+    snapshot = create_snapshot(
+        "words",
+        site=campaign.site,
+        split=create_split("words", site=campaign.site, by_user=rita, purpose="sft"),
+        height=20,
+        width=16,
+        by_user=rita,
+        campaign=campaign,
+    )
+    assert snapshot.export is None
+    run = Run.objects.create(site=campaign.site, stage="sft", snapshot=snapshot, by_user=rita)
+    made = Checkpoint.objects.create(run=run, folder="/runs/words", sha256="e" * 64)
+    trial = trial_with(rita, made)
+    with pytest.raises(UserError, match="it is a training question"):
+        add_questions(trial, [trained], by_user=rita)
+    again = annotation_scene.ask(
+        questions[0].campaign, annotation_scene.plain_row("乳腺增生，会变成癌吗", number=90)
+    )[-1]
+    with pytest.raises(UserError, match="its wording is on the training side"):
+        add_questions(trial, [again], by_user=rita)
+    code = trial.arms.get(name="Ours").code
+    assert trained_arm_codes(trial, june) == trained_arm_codes(trial, sena) == [code]
+    assert trained_arm_codes(trial, sol) == []
+
+
+def test_a_snapshot_of_an_earlier_version_takes_its_campaign_from_its_job(
+    rita: User, june: User, sena: User
+) -> None:
+    campaign = annotation_scene.open_campaign_of(rita, [june], [sena], name="Words")
+    site = campaign.site
+    named, unnamed = (
+        Snapshot.objects.create(
+            site=site,
+            name=name,
+            job=submit(
+                "modeling.snapshot", by_user=rita, site=site, about=None, title="s", parameters=parameters
+            ),
+        )
+        for name, parameters in (("a", {"campaign": str(campaign.pk)}), ("b", {"campaign": None}))
+    )
+    import_module("modeling.migrations.0006_campaigns_from_jobs").take_from_jobs(apps, None)
+    named.refresh_from_db()
+    unnamed.refresh_from_db()
+    assert named.campaign == campaign
+    assert unnamed.campaign is None

@@ -93,9 +93,36 @@ def _another_practice_answer(trial: Trial) -> None:
     item.save(update_fields=["text"])
 
 
+def _another_blanking(trial: Trial) -> None:
+    study = trial.trial_questions.order_by("position").first().question.study
+    report = study.reports.select_related("study__patient").get()
+    report.blanked = "Blanked by another rule"
+    report.save(update_fields=["blanked"])
+
+
+def _another_picture(trial: Trial) -> None:
+    study = trial.trial_questions.order_by("position").first().question.study
+    study.images.filter(laterality="R", view="CC").update(viewing_copy_sha256="9" * 64)
+
+
+def _a_picture_less(trial: Trial) -> None:
+    study = trial.trial_questions.order_by("position").first().question.study
+    study.images.filter(laterality="R", view="CC").delete()
+
+
+def _another_fixed_report(trial: Trial) -> None:
+    row = trial.trial_questions.order_by("position").first()
+    row.shown["report_sha256"] = "9" * 64
+    row.save(update_fields=["shown"])
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        _another_blanking,
+        _another_picture,
+        _a_picture_less,
+        _another_fixed_report,
         _another_answer,
         _another_question,
         _another_practice_answer,
@@ -111,7 +138,8 @@ def test_nothing_that_raters_read_changes_behind_the_services(
     rita: User, june: User, sena: User, change
 ) -> None:
     questions = scene.questions_of(rita, [june, sena], 3)
-    draft = scene.draft_trial(rita, questions[:2], june)
+    scene.report_of(questions[0].study)
+    draft = scene.draft_trial(rita, questions[:2], june, show_report=True)
     add_practice_item(draft, questions[2], "建议每年复查。", by_user=rita)
     scene.answer_all(draft, rita, june)
     add_rater(draft, sena, by_user=rita)

@@ -5,14 +5,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evaluation.models import Answer, Slot, Trial
-from evaluation.services.answers import record_human_answer
+from evaluation.services.answers import record_human_answer, written_version
 from evaluation.services.arms import add_human_arm
 from evaluation.services.freezing import freeze_trial
 from evaluation.services.raters import add_rater, remove_rater, reported_questions
 from mammo.accounts.models import User
 from mammo.archive.models import Study
 from mammo.archive.pseudonyms import installation
-from mammo.core.errors import NotAllowedError, UserError, WrongStateError
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from tests.evaluation import scene
 
 
@@ -99,7 +99,10 @@ def test_only_an_author_of_the_arm_writes_its_answers(
     with pytest.raises(UserError, match="empty"):
         record_human_answer(arm, question, "  ", by_user=june)
     before = Answer.objects.count()
-    answer = record_human_answer(arm, question, "**新的**回答", by_user=june)
+    opened_on = written_version(arm.answers.get(question=question))
+    with pytest.raises(StaleVersionError, match="written anew"):
+        record_human_answer(arm, question, "没看过就写", by_user=june)
+    answer = record_human_answer(arm, question, "**新的**回答", by_user=june, opened_on=opened_on)
     assert (answer.raw_text, answer.shown_text, Answer.objects.count()) == (
         "**新的**回答",
         "新的回答",

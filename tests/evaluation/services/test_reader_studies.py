@@ -22,7 +22,7 @@ from evaluation.services.readings import (
     record_reading,
     withdraw_reader,
 )
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 from mammo.archive.models import Pathology
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from modeling.models import Checkpoint, Prediction
@@ -227,8 +227,14 @@ def test_a_locked_study_gives_table_7_and_the_files_for_other_programs(
 def test_a_study_with_unread_cases_is_locked_only_with_a_reason(opened: ReaderStudy, rita: User) -> None:
     with pytest.raises(WrongStateError, match="32 readings are missing"):
         services.lock_readings(opened, by_user=rita)
+    assert not AuditEvent.objects.filter(action="evaluation.reader_study_locked").exists()
     services.lock_readings(opened, by_user=rita, reason="reader left")
     assert opened.state == "locked"
+    event = AuditEvent.objects.get(action="evaluation.reader_study_locked")
+    assert event.actor == rita
+    assert event.site == opened.site
+    assert str(opened.pk) in event.object_id
+    assert event.reason == "reader left"
 
 
 def test_a_withdrawn_reader_reads_no_more(opened: ReaderStudy, rita: User, june: User) -> None:

@@ -34,6 +34,7 @@ def _table(path: Path) -> np.ndarray:
 
 
 def _matches(found: Any, rows: list[dict[str, Any]]) -> None:
+    assert {row["type"] for row in rows} == set(PSYCH)
     for row in rows:
         estimate = getattr(found, PSYCH[row["type"]])
         assert estimate.value == pytest.approx(row["ICC"], rel=1e-8)
@@ -104,6 +105,44 @@ def test_interval_alpha_of_continuous_scores_needs_no_table_of_values() -> None:
     assert 0 < alpha(table).value < 1
     with pytest.raises(ValueError, match="too many for the ordinal level"):
         alpha(table, level="ordinal")
+
+
+@pytest.mark.parametrize("level", ["interval", "nominal"])
+def test_alphas_interval_draws_whole_clusters_as_copying_their_rows_does(level: str) -> None:
+    rng = np.random.default_rng(8)
+    patients = np.repeat(np.arange(9), (1, 2, 3, 1, 2, 4, 2, 3, 2))
+    shared = rng.integers(0, 5, (9, 1))[patients]
+    table = (shared + rng.integers(0, 3, (20, 3))).astype(float)
+    table[rng.random(table.shape) < 0.1] = np.nan
+    found = alpha(table, level=level, b=300, seed=6, clusters=[f"P{patient}" for patient in patients])
+    drawn = np.random.default_rng(6).multinomial(9, np.full(9, 1 / 9), size=300)
+    copied = [
+        alpha(np.concatenate([table[patients == p] for p in range(9) for _ in range(draw[p])]), level=level)
+        for draw in drawn
+    ]
+    limits = np.quantile([one.value for one in copied], [0.025, 0.975])
+    assert found.interval == pytest.approx(tuple(limits))
+    assert "clusters of units" in found.method
+    again = alpha(table, level=level, b=300, seed=6, clusters=patients)
+    assert again.interval == found.interval
+    assert alpha(table, level=level, b=300, seed=7, clusters=patients).interval != found.interval
+
+
+def test_each_unit_a_cluster_of_its_own_is_the_bootstrap_of_units_and_one_cluster_has_no_interval() -> None:
+    rng = np.random.default_rng(3)
+    table = rng.normal(0, 1, (30, 1)) + rng.normal(0, 1, (30, 4))
+    apart = alpha(table, b=500, clusters=[f"{place:02d}" for place in range(30)])
+    assert apart.interval == pytest.approx(alpha(table, b=500).interval)
+    # Ten patients whose three questions say the same are ten questions: the interval is that of ten.
+    same = np.repeat(table[:10], 3, axis=0)
+    of_patients = alpha(same, b=500, clusters=np.repeat(np.arange(10), 3))
+    taken_apart = alpha(same, b=500)
+    width = of_patients.interval[1] - of_patients.interval[0]
+    assert width > 1.4 * (taken_apart.interval[1] - taken_apart.interval[0])
+    alone = alpha(table, b=500, clusters=["P1"] * 30)
+    assert (alone.interval, alone.notes) == (None, ("one cluster of units: no interval",))
+    with pytest.raises(ValueError, match="every unit"):
+        alpha(table, b=500, clusters=["P1"])
 
 
 def test_cronbach_alpha_equals_psych(reference: Reference, shared_data: Path) -> None:

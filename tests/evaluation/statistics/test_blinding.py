@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
+from sklearn.naive_bayes import MultinomialNB
 
-from evaluation.statistics.blinding import bang_index, style_classifier
+from evaluation.statistics.blinding import SMOOTHING, HeldOut, bang_index, style_classifier
 
 
 def test_bangs_index_is_the_share_right_less_the_share_wrong() -> None:
@@ -47,3 +49,20 @@ def test_a_style_that_tells_is_found_and_one_that_does_not_is_not() -> None:
 def test_one_arm_can_not_be_told_from_another() -> None:
     with pytest.raises(ValueError, match="two arms"):
         style_classifier(["x", "y"], ["a", "a"], ["1", "2"])
+
+
+@pytest.mark.parametrize("arms", [2, 3, 7])
+def test_a_held_out_text_gets_the_arm_that_sklearn_names(arms: int) -> None:
+    rng = np.random.default_rng(arms)
+    features = sparse.csr_matrix(rng.random((60, 40)) * (rng.random((60, 40)) < 0.3))
+    fold = np.arange(60) % 5
+    truth = rng.integers(0, arms, 60)
+    # An arm that no text of the other folds has can't be named.
+    truth[fold == 0] = 0
+    expected = np.zeros(60)
+    for place in range(5):
+        held = fold == place
+        model = MultinomialNB(alpha=SMOOTHING).fit(features[~held], truth[~held])
+        expected[held] = model.predict(features[held]) == truth[held]
+    assert 0 < expected.sum() < 60
+    assert list(HeldOut(features, fold).right(truth)) == list(expected)

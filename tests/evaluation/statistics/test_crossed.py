@@ -8,8 +8,8 @@ import pytest
 
 from evaluation.statistics.cluster_bootstrap import bootstrap_contrasts, bootstrap_means
 from evaluation.statistics.crossed import crossed_contrasts, crossed_means, mean_squares
-from evaluation.statistics.results import holm
-from evaluation.statistics.score_analysis import analyse_aspect
+from evaluation.statistics.results import Estimate, holm
+from evaluation.statistics.score_analysis import analyse_aspect, within_scale
 from evaluation.statistics.score_cube import ScoreCube
 
 COMPLETE = "scores_12x48x8x5.csv"
@@ -159,3 +159,20 @@ def test_negative_components_are_clipped_and_never_narrow_the_interval() -> None
 
 def test_holm_equals_its_definition() -> None:
     assert holm([0.01, 0.04, None, 0.03]) == pytest.approx([0.03, 0.06, None, 0.06])
+
+
+def test_an_interval_of_a_mean_is_cut_off_at_the_end_of_the_scale_and_says_so() -> None:
+    rng = np.random.default_rng(4)
+    values = np.clip(97 + rng.normal(0, 3, (3, 6, 2)) + rng.normal(0, 3, (3, 1, 1)), 1, 100)
+    values[:, :, 1] -= 40
+    cube = ScoreCube(values, tuple("abc"), tuple("123456"), ("high", "middle"))
+    plain, cut = analyse_aspect(cube, b=100), analyse_aspect(cube, b=100, scale=(1, 100))
+    high, middle = cut.means
+    assert plain.means[0].interval[1] > 100
+    assert high.interval == (plain.means[0].interval[0], 100)
+    assert (high.value, high.se, high.df) == (plain.means[0].value, plain.means[0].se, plain.means[0].df)
+    assert high.notes[-1] == "the interval reached beyond the scale (1 to 100) and is cut off at its end"
+    assert middle == plain.means[1]
+    assert cut.contrasts == plain.contrasts
+    low = within_scale(Estimate(2.0, (-1.0, 5.0), "t"), 1, 100)
+    assert low.interval == (1, 5.0)

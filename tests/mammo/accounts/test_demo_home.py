@@ -33,6 +33,7 @@ def test_no_hospital_is_made_where_a_demo_is(settings: Any, how: str) -> None:
     create_site("demo", "Demonstration Hospital", by_user=None, is_simulated=True)
 
 
+@pytest.mark.slow
 def test_no_demo_begins_where_a_hospital_is(tmp_path: Path) -> None:
     """In a home of its own: the command says why, and leaves no sign-ins behind."""
     home = tmp_path / "hospital"

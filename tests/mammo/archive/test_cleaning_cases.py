@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from mammo.archive.cleaning import clean_text
-from mammo.archive.identifying_dates import BIRTH, DATE, ENGLISH_DATE
+from mammo.archive.identifying_dates import BIRTH, BIRTH_YEAR, DATE, ENGLISH_DATE
 from mammo.archive.identifying_patterns import PATTERNS
 from mammo.archive.ordinary_words import begins_like_a_word, is_ordinary_word
 from mammo.archive.roster import Roster, roster_patterns
@@ -121,9 +121,12 @@ def test_an_ordinary_word_is_told_from_a_name() -> None:
 
 HOSTILE = [
     "王", "王丽", "王 丽 ", "古丽·", "A", "Ab ", "John ", "JOHN SMITH, ", "a.", "1", "1-", "1 ", "12/", "号", "审核：",
+    "a (at) ", "a at b dot ", "a@b . ", "a . ", "138, ", "1, ", "一，", "护士长王", "last four digits of ",
+    "accession ending ", "wang ", "wa ng", "90 y", "tel 123, ", "a艾特", "九十", "Sister Ab ",
     "医师：王", "姓名：", "我是王丽", "王丽，女，4", "路1号", "省市区路", "Mar ", "3-Mar-", "the 3rd of ", "one two ",
     "signed by John ", "attending radiologist ", "Patient Name ", "Dr A. ", "x@", "a.b-", "http://", "检查号A1",
     "accession no ", "王/", "住在", "一", "一二年", "阿依", "时医生", "欧阳", "姐姐王", "(王)", "\n", "王丽\n",
+    "姐姐陈桂兰", "报告医生：wang", "六三年五月", "63年", "①③", "加我V", "薇芯a", "微：a1",
     "东方医院", "A'", "1.1.1.", "+1 ", "M-1", "签 名 ", "·", "A^", "tel ", "我是王的", "患者王丽（",
 ]  # fmt: skip
 
@@ -156,5 +159,5 @@ def test_every_repetition_is_bounded() -> None:
         "names": ["Wang^Li=王^丽", "O'Neill^Ann Mary"], "numbers": ["H1234567"], "places": ["North Hospital"],
     }  # fmt: skip
     patterns = [pattern for _, pattern in (*PATTERNS, *roster_patterns(roster))]
-    for pattern in (*patterns, DATE, ENGLISH_DATE, BIRTH):
+    for pattern in (*patterns, DATE, ENGLISH_DATE, BIRTH, BIRTH_YEAR):
         assert all(bound <= 999 for bound in _repetitions(parser.parse(pattern.pattern))), pattern.pattern

@@ -1,107 +1,32 @@
-"""Studies, labels a person states, raw text, cohorts, splits and the overview: what they count and who sees them."""
+"""Lists and pages of studies, labels a person states, raw text, the overview: what they count and who sees them."""
 
 import uuid
-from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
-from django.test import Client
+from django.db import IntegrityError, OperationalError, transaction
 from django.urls import reverse
 
 from mammo.accounts.models import AuditEvent, Role, Site, User
-from mammo.accounts.services import create_account, create_site
-from mammo.archive.cohorts import baseline, flow_of, is_as_saved, save_cohort
+from mammo.accounts.services import create_site
 from mammo.archive.label_corrections import correct_labels
 from mammo.archive.models import (
-    Image,
     ImportBatch,
     ImportItem,
     Pathology,
     Patient,
-    Report,
     Split,
     SplitMembership,
     Study,
 )
 from mammo.archive.overview import overview_tables
-from mammo.archive.pseudonyms import installation
 from mammo.archive.raw_text import open_raw_text
-from mammo.archive.services import import_studies
-from mammo.archive.splits import Plan, create_split, freeze_split, members_sha256
 from mammo.archive.study_search import PER_PAGE, StudySearch, study_page
-from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
-from mammo.core.keys import key_store
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError
 
-from .files import mammogram
+from .studies import VIEWS, account, add_report, add_study, signed_in
 
 pytestmark = pytest.mark.django_db
-VIEWS = (("L", "CC"), ("R", "CC"), ("L", "MLO"), ("R", "MLO"))
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def site() -> Site:
-    return create_site("north", "North Hospital", by_user=None)
-
-
-def account(name: str, role: Role, *sites: Site) -> User:
-    return create_account(
-        name, password=PASSWORD, display_name=name.title(), roles={role: list(sites)}, by_user=None
-    )
-
-
-@pytest.fixture
-def dana(site: Site) -> User:
-    return account("dana", Role.DATA_MANAGER, site)
-
-
-@pytest.fixture
-def rita(site: Site) -> User:
-    return account("rita", Role.RESEARCHER, site)
-
-
-def add_study(
-    site: Site, number: str, *, on: date = date(2019, 3, 11), views: Any = VIEWS, **values: Any
-) -> Study:
-    """A study of the patient with this hospital number, on this true day."""
-    names = installation()
-    patient, _ = Patient.objects.get_or_create(
-        site=site,
-        number_hash=names.number_hash(site.code, number),
-        defaults={
-            "pseudonym": names.pseudonym(site.code, number), "key_id": key_store().create(),
-            "roster": {"numbers": ["A-1", number]},
-        },
-    )  # fmt: skip
-    accession = values.pop("accession", "")
-    study = Study.objects.create(
-        site=site, patient=patient, study_uid=f"2.25.{uuid.uuid4().int}", study_uid_hash=uuid.uuid4().hex,
-        date=names.shifted(on, site.code, number),
-        accession_hash=names.accession_hash(site.code, accession) if accession else "", **values,
-    )  # fmt: skip
-    for laterality, view in views:
-        Image.objects.create(
-            study=study, laterality=laterality, view=view, sop_uid=uuid.uuid4().hex, sop_uid_hash=uuid.uuid4().hex,
-            sha256=uuid.uuid4().hex, original="o", viewing_copy="v", viewing_copy_sha256="", rows=1, columns=1,
-            window_center=1, window_width=1, laterality_source="table", procedure_version="1",
-        )  # fmt: skip
-    return study
-
-
-def add_report(study: Study, confidence: float = 1.0) -> Report:
-    return Report.objects.create(
-        study=study, language="zh", original="李秀英，左乳BI-RADS 3类。", cleaned="[姓名]，左乳BI-RADS 3类。",
-        blanked="[姓名]，左乳BI-RADS __类。", blanked_strict="[姓名]，左乳BI-RADS __类。",
-        reading={"confidence": confidence}, sha256=uuid.uuid4().hex,
-    )  # fmt: skip
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 # --- the list
@@ -263,6 +188,17 @@ def test_a_person_states_labels_and_the_history_keeps_what_stood(site: Site, dan
         type(kept).objects.filter(pk=kept.pk).update(created_at=kept.created_at)
 
 
+@pytest.mark.parametrize("whose", ["person", "study", ""])
+def test_stated_labels_are_simulated_where_the_study_or_the_person_is(
+    site: Site, dana: User, whose: str
+) -> None:
+    study = add_study(site, "100", density="B", is_simulated=whose == "study")
+    User.objects.filter(pk=dana.pk).update(is_simulated=whose == "person")
+    dana.refresh_from_db()
+    kept = correct_labels(study, {"density": "C"}, reason="read", expected_version=1, by_user=dana)
+    assert kept.is_simulated == bool(whose)
+
+
 @pytest.mark.parametrize(
     ("labels", "reason", "version", "error"),
     [
@@ -285,166 +221,6 @@ def test_wrong_labels_change_nothing(
 def test_only_a_data_manager_states_labels(site: Site, rita: User) -> None:
     with pytest.raises(NotAllowedError):
         correct_labels(add_study(site, "100"), {"density": "C"}, reason="x", expected_version=1, by_user=rita)
-
-
-# --- splits
-
-
-def sides(split: Split) -> dict[str, str]:
-    return dict(split.members.values_list("patient__number_hash", "side"))
-
-
-def test_a_window_holds_out_by_the_true_days_and_takes_all_of_a_patient(site: Site, rita: User) -> None:
-    first = date(2019, 3, 1)
-    for number in range(20):
-        add_study(site, f"early{number}", on=first - timedelta(days=5 + number), views=())
-    add_study(site, "inside", on=first + timedelta(days=60), views=())
-    add_study(site, "both", on=first, views=())
-    add_study(site, "both", on=first - timedelta(days=400), views=())
-    add_study(site, "late", on=first + timedelta(days=61), views=())
-    plan = Plan(rule="window", begins=first, ends=first + timedelta(days=60))
-    window = create_split("w", plan, site=site, purpose="umicon", by_user=rita)
-    after = create_split("a", Plan(rule="after", begins=first), site=site, purpose="umicon", by_user=rita)
-    names = {number: installation().number_hash("north", number) for number in ("inside", "both", "late")}
-
-    def tested(split: Split) -> set[str]:
-        return {name for name, side in sides(split).items() if side == "test"}
-
-    assert tested(window) == {names["inside"], names["both"]}
-    assert tested(after) == set(names.values())
-    assert len(sides(window)) == 23
-    assert window.parameters["begins"] == "2019-03-01"
-
-
-def test_a_study_without_a_hospital_number_falls_into_the_window_by_its_true_day(
-    site: Site, rita: User, tmp_path: Path
-) -> None:
-    files = [
-        mammogram(
-            tmp_path / "first.dcm", StudyInstanceUID="1.2.8", StudyDate="20190311", drop=("PatientID",)
-        ),
-        mammogram(tmp_path / "second.dcm", StudyInstanceUID="1.2.9", StudyDate="20190601", PatientID=""),
-    ]
-    import_studies(files, site=site, by_user=None)
-    plan = Plan(rule="window", begins=date(2019, 3, 11), ends=date(2019, 3, 11))
-    window = create_split("w", plan, site=site, purpose="umicon", by_user=rita)
-    after = create_split(
-        "a", Plan(rule="after", begins=date(2019, 6, 1)), site=site, purpose="umicon", by_user=rita
-    )
-    first, second = (installation().number_hash("north", f"study:1.2.{last}") for last in (8, 9))
-    assert sides(window) == {first: "test", second: "train"}
-    assert sides(after) == {first: "train", second: "test"}
-
-
-def test_a_stratified_split_balances_density(site: Site, rita: User) -> None:
-    for number in range(40):
-        add_study(site, str(number), density="D" if number < 10 else "B", views=())
-    split = create_split(
-        "s", Plan(rule="stratified", shares={"train": 0.5, "test": 0.5}), site=site, purpose="p", by_user=rita
-    )
-    dense = split.members.filter(patient__studies__density="D")
-    assert dense.filter(side="train").count() == dense.filter(side="test").count() == 5
-
-
-def test_a_split_by_site_tests_on_the_other_hospital(site: Site) -> None:
-    south = create_site("south", "South", by_user=None)
-    both = account("bea", Role.RESEARCHER, site, south)
-    add_study(site, "1", views=())
-    add_study(south, "2", views=())
-    split = create_split("x", Plan(rule="site", test_site=south), site=site, purpose="p", by_user=both)
-    assert dict(split.members.values_list("patient__site__code", "side")) == {
-        "north": "train",
-        "south": "test",
-    }
-    rita = account("rita", Role.RESEARCHER, site)
-    with pytest.raises(NotAllowedError):
-        create_split("y", Plan(rule="site", test_site=south), site=site, purpose="p", by_user=rita)
-
-
-@pytest.mark.parametrize(
-    "plan",
-    [
-        Plan(rule="window", begins=date(2019, 3, 1)),
-        Plan(rule="window", begins=date(2019, 3, 2), ends=date(2019, 3, 1)),
-        Plan(rule="after"),
-        Plan(rule="after", begins=date(2030, 1, 1)),
-        Plan(rule="site"),
-        Plan(rule="dice"),
-        Plan(rule="random", shares={"train": 0.5, "test": 0.4}),
-    ],
-)
-def test_an_incomplete_plan_makes_no_split(site: Site, rita: User, plan: Plan) -> None:
-    add_study(site, "1", views=())
-    with pytest.raises(UserError):
-        create_split("s", plan, site=site, purpose="p", by_user=rita)
-    assert not Split.objects.exists()
-
-
-def test_a_frozen_split_never_moves(site: Site, rita: User) -> None:
-    for number in range(5):
-        add_study(site, str(number), views=())
-    split = create_split("s", Plan(rule="random"), site=site, purpose="p", by_user=rita)
-    client = signed_in(rita)
-    page = reverse("archive:split", args=[split.pk])
-    client.post(reverse("archive:split-freeze", args=[split.pk]), {"idempotency_key": str(uuid.uuid4())})
-    split.refresh_from_db()
-    assert split.frozen_at is not None
-    assert split.members_sha256 == members_sha256(split)
-    with pytest.raises(WrongStateError):
-        freeze_split(split, by_user=rita)
-    with pytest.raises(Exception, match="append-only"), transaction.atomic():
-        split.members.update(side="test")
-    with pytest.raises(Exception, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM archive_splitmembership")
-    assert "changed since" not in client.get(page).content.decode()
-    SplitMembership.objects.create(split=split, patient=add_study(site, "new", views=()).patient, side="test")
-    assert "changed since" in client.get(page).content.decode(), "a row slipped in is seen"
-
-
-# --- cohorts
-
-
-def test_a_cohort_counts_each_exclusion_in_order_and_stays(site: Site, rita: User) -> None:
-    kept = add_study(site, "1", density="C", birads_overall="4A", age=50)
-    Pathology.objects.create(study=kept, laterality="L", method="core_biopsy", result="malignant")
-    add_study(site, "1", density="C", birads_overall="4A", age=51, on=date(2020, 3, 11))
-    add_study(site, "2", density="C", birads_overall="0", age=40)
-    add_study(site, "3", density="", birads_overall="2")
-    add_study(site, "4", views=VIEWS[:2])
-    rules = ["views_missing", "no_density", "birads_0", "repeat"]
-    cohort = save_cohort("c", {"rules": rules}, site=site, by_user=rita)
-    assert [(step.rule, step.excluded, step.studies, step.patients) for step in flow_of(cohort)] == [
-        ("", 0, 5, 4), ("withdrawn", 0, 5, 4), ("views_missing", 1, 4, 3), ("no_density", 1, 3, 2),
-        ("birads_0", 1, 2, 1), ("repeat", 1, 1, 1),
-    ]  # fmt: skip
-    assert list(cohort.studies.all()) == [kept]
-    assert is_as_saved(cohort)
-    cohort.studies.clear()
-    assert not is_as_saved(cohort)
-
-
-def test_the_baseline_table_has_a_column_per_side(site: Site, rita: User) -> None:
-    for number, (density, age) in enumerate((("C", 40), ("C", 50), ("B", 60))):
-        study = add_study(site, str(number), density=density, age=age, views=())
-        if number == 2:
-            split = Split.objects.create(site=site, name="s", purpose="p")
-            SplitMembership.objects.create(split=split, patient=study.patient, side="test")
-    cohort = save_cohort("c", {}, site=site, by_user=rita)
-    columns, rows = baseline(cohort, split)
-    assert columns == ["All", "Training", "Validation", "Test", "In no side"]
-    cells = {(row.characteristic, row.value[:1]): row.cells for row in rows}
-    assert cells["Studies", ""] == ["3", "0", "0", "1", "2"]
-    assert cells["Age, years: mean (SD)", ""] == ["50.0 (10.0)", "–", "–", "60.0 (0.0)", "45.0 (7.1)"]
-    assert cells["Density", "C"] == ["2 (66.7 %)", "0", "0", "0 (0.0 %)", "2 (100.0 %)"]
-    written = signed_in(rita).get(reverse("archive:cohort-baseline", args=[cohort.pk]) + "?split=s")
-    assert "2 (66.7 %),0,0,0 (0.0 %),2 (100.0 %)" in written.content.decode()
-
-
-@pytest.mark.parametrize("query", [{"rules": ["luck"]}, {"rules": ["too_young"]}, {"rules": ["no_report"]}])
-def test_a_cohort_that_cannot_be_is_refused(site: Site, rita: User, query: dict[str, Any]) -> None:
-    add_study(site, "1", views=())
-    with pytest.raises(UserError):
-        save_cohort("c", query, site=site, by_user=rita)
 
 
 # --- overview

@@ -43,7 +43,7 @@ def rsna(root: Path) -> None:
     _write(
         root / "train.csv",
         "site_id,patient_id,image_id,laterality,view,age,cancer,biopsy,invasive,BIRADS,implant,density,machine_id,"
-        "difficult_negative_case\n2,10006,1,L,CC,61.0,0,1,0,0.0,0,B,29,False\n2,10006,2,R,MLO,61.0,1,1,1,0.0,0,B,29,False\n",
+        "difficult_negative_case\n2,10006,1,L,CC,61.0,0,1,0,0.0,0,B,29,False\n2,10006,2,R,MLO,61.0,1,1,1,0.0,1,B,29,False\n",
     )
     for name, side, view in (("1", "L", "CC"), ("2", "R", "MLO")):
         mammogram(
@@ -81,11 +81,11 @@ def inbreast(root: Path) -> None:
 
 
 def embed(root: Path) -> None:
-    path = "cohort_1/11/22/1.2.826.dcm"
+    path, spot = "cohort_1/11/22/1.2.826.dcm", "cohort_1/11/22/1.2.827.dcm"
     _write(
         root / "tables" / "EMBED_OpenData_metadata.csv",
         "anon_dicom_path,empi_anon,acc_anon,FinalImageType,ImageLateralityFinal,ViewPosition,spot_mag,num_roi,ROI_coords\n"
-        f"/mnt/images/{path},11,22,2D,L,CC,,0,\n/mnt/images/cohort_1/11/22/c.dcm,11,22,C-view,L,CC,,0,\n",
+        f"/mnt/images/{path},11,22,2D,L,CC,,0,\n/mnt/images/{spot},11,22,2D,L,CC,1.0,0,\n/mnt/images/cohort_1/11/22/c.dcm,11,22,C-view,L,CC,,0,\n",
     )
     _write(
         root / "tables" / "EMBED_OpenData_clinical.csv",
@@ -93,6 +93,7 @@ def embed(root: Path) -> None:
         "11,22,2013-05-01,MG,3.0,S,1.0,L,0.0\n11,22,2013-05-01,MG,3.0,N,2.0,R,\n",
     )
     mammogram(root / path, **BARE)
+    mammogram(root / spot, image=picture("L", seed=2), **BARE)
 
 
 def cmmd(root: Path) -> None:
@@ -122,7 +123,10 @@ TREES: dict[str, tuple[Callable[[Path], None], dict[str, object]]] = {
         {"slots": ["LCC"], "density": "C", "left": "4", "right": "", "results": [("L", "benign"), ("L", "malignant")]},
     ),
     "inbreast": (inbreast, {"slots": ["LMLO"], "density": "B", "left": "4A", "right": "", "results": []}),
-    "embed": (embed, {"slots": ["LCC"], "density": "C", "left": "4", "right": "", "results": [("L", "malignant")]}),
+    "embed": (
+        embed,
+        {"slots": ["LCC", "LCC"], "density": "C", "left": "4", "right": "", "results": [("L", "malignant")]},
+    ),
     "cmmd": (
         cmmd,
         {"slots": ["LCC", "RCC"], "density": "", "left": "", "right": "",
@@ -165,3 +169,20 @@ def test_what_the_table_names_and_the_folder_lacks_is_said_and_a_second_run_adds
 def test_a_folder_that_is_not_the_set_is_refused_by_name(name: str, tmp_path: Path, site: Site) -> None:
     with pytest.raises(UserError, match=str(tmp_path)):
         import_dataset(DATASETS[name], tmp_path, site=site, by_user=None)
+
+
+def test_a_spot_or_magnified_view_of_embed_is_none_of_the_standard_four(tmp_path: Path, site: Site) -> None:
+    embed(tmp_path)
+    import_dataset(DATASETS["embed"], tmp_path, site=site, by_user=None)
+    found = Image.objects.order_by("is_extra").values_list("is_extra", "view_modifiers")
+    assert list(found) == [(False, []), (True, ["spot_compression"])]
+
+
+def test_an_implant_that_rsna_states_is_flagged_on_the_image(tmp_path: Path, site: Site) -> None:
+    rsna(tmp_path)
+    batch, _ = import_dataset(DATASETS["rsna"], tmp_path, site=site, by_user=None)
+    assert {image.slot: "has_implant" in image.flags for image in Image.objects.all()} == {
+        "LCC": False,
+        "RMLO": True,
+    }
+    assert batch.items.filter(reason__contains="has_implant").count() == 1

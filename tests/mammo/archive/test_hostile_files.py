@@ -18,16 +18,19 @@ import pydicom
 import pytest
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from mammo.accounts.models import Site
 from mammo.archive import sources, storage
 from mammo.archive.dicom.limits import LIMITS
+from mammo.archive.dicom.raster import raster_kind, read_raster
+from mammo.archive.dicom.refusal import Refusal
 from mammo.archive.models import Image, Patient
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms
 from mammo.archive.services import import_studies
 
+from .compressed import J2K, JPEG, RLE, codestream, compressed
 from .conftest import ROOT
 from .files import mammogram, picture, zipped
 
@@ -79,6 +82,64 @@ def test_a_compressed_file_cut_anywhere_is_never_imported(tmp_path: Path, shared
     assert {path.name: answer for path, answer in found.items() if answer["outcome"] == "imported"} == {}
 
 
+@pytest.mark.parametrize("syntax", [RLE, JPEG], ids=["rle", "jpeg-lossless"])
+def test_a_compressed_file_without_its_last_bytes_is_never_imported(tmp_path: Path, syntax: UID) -> None:
+    path = tmp_path / "whole.dcm"
+    if syntax == RLE:
+        source = pydicom.dcmread(mammogram(path))
+        source.compress(RLE)
+        source.save_as(path, enforce_file_format=True)
+    else:
+        compressed(path, codestream(picture(), syntax), syntax)
+    found = answers([path, *_cut(path, tmp_path, (1, 4, 7, 8, 9, 16, 40))], tmp_path)
+    assert found.pop(path)["outcome"] == "imported"
+    assert {answer["outcome"] for answer in found.values()} == {"rejected"}
+
+
+def test_a_file_cut_behind_its_pixels_is_never_imported(tmp_path: Path, shared_data: Path) -> None:
+    """GH133 ends with a private element: pydicom takes half of its value."""
+    cut = _cut(shared_data / "real" / "fo_dicom" / "GH133.dcm", tmp_path, (1, 9))
+    found = answers(cut, tmp_path)
+    assert {answer["outcome"] for answer in found.values()} == {"rejected"}
+    assert all("cut short" in answer["reason"] for answer in found.values())
+
+
+def _cut(path: Path, folder: Path, lost: tuple[int, ...]) -> list[Path]:
+    """Copies of the file that lack so many bytes at their end."""
+    whole, made = path.read_bytes(), []
+    for number in lost:
+        made.append(folder / f"without-{number}-{path.name}")
+        made[-1].write_bytes(whole[:-number])
+    return made
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.pgm", "digits.pgm"])
+def test_a_picture_file_without_its_last_bytes_is_refused(tmp_path: Path, name: str) -> None:
+    path, image = tmp_path / name, picture()
+    if name == "digits.pgm":
+        numbers = "\n".join(" ".join(map(str, row)) for row in image)
+        path.write_text(f"P2\n{image.shape[1]} {image.shape[0]}\n65535\n{numbers}\n")
+    else:
+        Picture.fromarray(image).save(path)
+    kind = raster_kind(path)
+    assert (read_raster(path, kind) == image).all()
+    whole = path.read_bytes()
+    for lost in range(1, 18):
+        path.write_bytes(whole[:-lost])
+        with pytest.raises(Refusal, match="cut short"):
+            read_raster(path, kind)
+
+
+def test_a_png_with_a_changed_byte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Picture.fromarray(picture()).save(path)
+    whole = bytearray(path.read_bytes())
+    whole[-14] ^= 1  # of the last check sum of the pixels
+    path.write_bytes(bytes(whole))
+    with pytest.raises(Refusal, match="damaged"):
+        read_raster(path, "PNG")
+
+
 def test_bombs_are_refused_and_the_next_file_is_read(tmp_path: Path) -> None:
     header_bomb = mammogram(tmp_path / "header.dcm", Rows=65535, Columns=65535, NumberOfFrames=1000)
     deep = _nested(mammogram(tmp_path / "deep.dcm"), 400)
@@ -107,8 +168,40 @@ def _nested(path: Path, depth: int) -> Path:
     return path
 
 
-def _deflate_bomb(path: Path) -> Path:
-    """A valid deflated file whose last element inflates beyond the limit."""
+# A private sequence of as many empty items as fit into 24 MB.
+_MANY_ITEMS = (
+    b"\xe1\x7f\x01\x10SQ\0\0\xff\xff\xff\xff"
+    + b"\xfe\xff\x00\xe0\0\0\0\0" * 3_000_000
+    + b"\xfe\xff\xdd\xe0\0\0\0\0"
+)
+
+
+_EMPTY_ELEMENT = struct.pack("<HH2sH", 0x7FE1, 0x1001, b"LO", 0)
+
+
+def _item_bomb(path: Path) -> Path:
+    path.write_bytes(mammogram(path).read_bytes() + _MANY_ITEMS)
+    return path
+
+
+def _element_bomb(path: Path) -> Path:
+    """The same without deflation, inside the items of a sequence of known length."""
+    inner = _EMPTY_ELEMENT * 8_000_000
+    item = b"\xfe\xff\x00\xe0" + struct.pack("<L", len(inner)) + inner
+    element = b"\xe1\x7f\x01\x10SQ\0\0" + struct.pack("<L", len(item)) + item
+    path.write_bytes(mammogram(path).read_bytes() + element)
+    return path
+
+
+def _meta_bomb(path: Path) -> Path:
+    """Millions of elements in the file meta information."""
+    whole = mammogram(path).read_bytes()
+    path.write_bytes(whole[:144] + struct.pack("<HH2sH", 2, 2, b"UI", 0) * 12_000_000 + whole[144:])
+    return path
+
+
+def _deflate_bomb(path: Path, last: bytes = b"") -> Path:
+    """A valid deflated file whose last element inflates beyond the limit, or is this one."""
     source = pydicom.dcmread(mammogram(path))
     source.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
     buffer = io.BytesIO()
@@ -119,9 +212,9 @@ def _deflate_bomb(path: Path) -> Path:
     assert 144 <= start <= 144 + length
     body = zlib.decompressobj(-15).decompress(written[144 + length :])
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    packed = packer.compress(body + b"\x09\x00\x10\x10OB\x00\x00\xff\xff\xff\x7f")
+    packed = packer.compress(body + (last or b"\x09\x00\x10\x10OB\x00\x00\xff\xff\xff\x7f"))
     block = b"\0" * (1 << 20)
-    for _ in range(LIMITS.inflated_bytes // len(block) + 2):
+    for _ in range(0 if last else LIMITS.inflated_bytes // len(block) + 2):
         packed += packer.compress(block)
     path.write_bytes(written[: 144 + length] + packed + packer.flush())
     assert path.stat().st_size < 1_000_000
@@ -146,6 +239,29 @@ def test_a_file_that_kills_its_reader_is_rejected_alone(tmp_path: Path) -> None:
     killer.join(10)
     assert found[fifo]["outcome"] == "rejected"
     assert [found[path]["outcome"] for path in good] == ["imported", "imported"]
+
+
+def test_a_file_that_ends_its_reader_with_an_error_is_rejected_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Python ends where memory lacks: with 1, before a first answer. It was taken for a child that can't start."""
+    first = tmp_path / "first"
+    program = tmp_path / "python"
+    program.write_text(
+        f'#!/bin/sh\n[ -e {first} ] && exec {sys.executable} "$@"\n'
+        f"touch {first}\necho '{{\"ready\": true}}'\nread secret\nread request\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("mammo.archive.parsing.sys.executable", str(program))
+    deadly, good = (mammogram(tmp_path / f"{name}.dcm") for name in ("deadly", "good"))
+    found = answers([deadly, good], tmp_path)
+    assert (found[deadly]["outcome"], found[good]["outcome"]) == ("rejected", "imported")
+
+
+def test_a_child_that_does_not_start_ends_the_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mammo.archive.parsing.sys.executable", "/bin/false")
+    with pytest.raises(RuntimeError, match="does not start"):
+        answers([mammogram(tmp_path / "a.dcm")], tmp_path)
 
 
 def test_what_is_no_mammogram_is_refused_with_its_reason(tmp_path: Path) -> None:
@@ -261,6 +377,7 @@ def _cost(path: Path, tmp_path: Path) -> tuple[str, float, int]:
     assert child.stdout is not None
     child.stdin.write(lines.encode())
     child.stdin.flush()
+    assert json.loads(child.stdout.readline()) == {"ready": True}
     answer = json.loads(child.stdout.readline())
     # Not ru_maxrss: that of a child counts what its parent held at the fork.
     status = Path(f"/proc/{child.pid}/status").read_text()
@@ -272,11 +389,24 @@ def _cost(path: Path, tmp_path: Path) -> tuple[str, float, int]:
 
 @pytest.mark.slow
 def test_bombs_cost_less_than_five_seconds_and_a_gigabyte(tmp_path: Path) -> None:
+    vast = codestream(np.pad(picture(), ((0, 7804), (0, 7920))), J2K)
+    assert len(vast) < 50_000
+    runs = struct.pack("<16L", 1, 64, *[0] * 14) + b"\x81\x07" * 10_000_000
     bombs = [
         mammogram(tmp_path / "header.dcm", Rows=65535, Columns=65535, NumberOfFrames=1000),
         _nested(mammogram(tmp_path / "deep.dcm"), 4000),
         _deflate_bomb(tmp_path / "deflated.dcm"),
+        _item_bomb(tmp_path / "items.dcm"),
+        _deflate_bomb(tmp_path / "deflated_items.dcm", _MANY_ITEMS),
+        _deflate_bomb(tmp_path / "deflated_elements.dcm", _EMPTY_ELEMENT * 33_000_000),
+        _element_bomb(tmp_path / "elements.dcm"),
+        _meta_bomb(tmp_path / "meta.dcm"),
         _png_bomb(tmp_path / "huge.png"),
+        # 63 million pixels in 12 kB cost 4 s and 1.3 GB; noise of that size 19 s.
+        compressed(tmp_path / "wide.dcm", vast, J2K, Rows=7900, Columns=8000),
+        compressed(tmp_path / "hidden.dcm", vast, J2K),
+        compressed(tmp_path / "long.dcm", bytes(40 * 1024**2), J2K, Rows=6000, Columns=4800),
+        compressed(tmp_path / "runs.dcm", runs, RLE),
     ]
     (tmp_path / "words.dcm").write_text("no image")
     _, starting, _ = _cost(

@@ -1,13 +1,16 @@
 """No planted string survives: not in released files, not in the database, the viewing copies or the log."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
+from PIL import Image, PngImagePlugin
 from pydicom import Dataset
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.sequence import Sequence
@@ -19,7 +22,8 @@ from mammo.core.errors import UserError
 from tests.conftest import missing
 
 from .conftest import ROOT, Home
-from .files import code, mammogram
+from .files import code, mammogram, picture
+from .kept import found_in, left_in, planted_in, rows_of
 
 
 @pytest.fixture
@@ -36,6 +40,7 @@ def _fixed_key(home: Home) -> None:
     (home.folder / "keys" / "master.key").write_text("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=")
 
 
+@pytest.mark.slow
 def test_no_planted_string_is_left_in_released_files(
     home: Home, shared_data: Path, tmp_path: Path, phi_left: Path
 ) -> None:
@@ -59,26 +64,85 @@ def test_no_planted_string_is_left_in_released_files(
     assert "244 planted, 0 left, 3 of 5 files released" in counted.stdout
 
 
+@pytest.mark.slow
 def test_no_planted_string_is_left_by_an_import(home: Home, shared_data: Path) -> None:
-    planted = json.loads((shared_data / "phi" / "manifest.json").read_text(encoding="utf-8"))
+    before = [path for path in home.folder.rglob("*") if path.is_file() and path.name != "db.sqlite3"]
+    planted = planted_in(shared_data / "phi" / "manifest.json")
+    assert len(planted) > 150
+    assert {len(string) for string in planted} >= {5, 6}, "the short ones are searched too"
     done = home.run("import_studies", str(shared_data / "phi"), "--site", "north")
     assert done.returncode == 0, done.stderr
-    kept = [path for path in home.folder.rglob("*") if path.is_file()]
-    assert any("viewing_copies" in str(path) for path in kept)
-    blobs = {str(path.relative_to(home.folder)): path.read_bytes() for path in kept}
-    blobs["log"] = done.stderr.encode()
-    # Short strings of digits occur by chance in random bytes.
-    strings = {
-        row["string"] for row in planted if not row["string"].startswith("<") and len(row["string"]) > 6
-    }
-    assert len(strings) > 150
-    left = [
-        (string, name)
-        for string in strings
-        for name, blob in blobs.items()
-        if any(string.encode(codec, "ignore") in blob for codec in ("utf-8", "gb18030", "utf-16-le"))
-    ]
-    assert left == []
+    assert list((home.folder / "viewing_copies").rglob("*.dcm"))
+    assert found_in((done.stdout + done.stderr).encode(), planted) == []
+    assert left_in(home.folder, planted, but=before) == []
+
+
+# Names of two and three characters and numbers of four to six digits, each where hospitals write them.
+SHORT = {
+    "PatientName": "Li^Na=李娜", "PatientID": "4711", "AccessionNumber": "90210", "StudyID": "5823",
+    "ReferringPhysicianName": "王芳", "PerformingPhysicianName": "赵一鸣", "OperatorsName": "孙六",
+    "PatientComments": "钱多 3141", "ImageComments": "陈七来电6613", "StudyDescription": "李娜 4711",
+    "PatientTelephoneNumbers": "661309", "StationName": "MG77", "InstitutionName": "仁和", "PatientBirthName": "吴",
+}  # fmt: skip
+SHORT_STRINGS = (
+    "李娜", "4711", "90210", "5823", "王芳", "赵一鸣", "孙六", "钱多", "3141", "陈七", "6613", "661309", "MG77", "仁和"
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_short_names_and_numbers_are_left_nowhere(home: Home, tmp_path: Path) -> None:
+    """In no column, no file's header, no name of a file, and in no text: each is opened, none passed over."""
+    before = [path for path in home.folder.rglob("*") if path.is_file() and path.name != "db.sqlite3"]
+    folder, uid = tmp_path / "in", {"StudyInstanceUID": "1.2.77"}
+    mammogram(folder / "a.dcm", **SHORT, **uid)
+    mammogram(folder / "b.dcm", side="R", image=picture("R"), **SHORT, **uid)
+    mammogram(folder / "raw.dcm", PresentationIntentType="FOR PROCESSING", **SHORT, **uid)
+    text = (
+        "患者李娜，号4711，检查号90210。李娜自述左乳胀痛，电话661309。双乳BI-RADS 2类。"
+        "与王芳讨论，赵一鸣审核，技师孙六。"
+    )
+    reports = tmp_path / "r.csv"
+    reports.write_text(
+        f"study_uid,text\n1.2.77,{text}\n1.2.99,另一份：李娜 4711\n1.2.77,\n", encoding="utf-8"
+    )
+    results = tmp_path / "p.csv"
+    results.write_text(
+        "patient,accession,date,side,lesion,method,class,follow_up_months\n"
+        "4711,90210,2019-03-20,L,,core,benign,\n4711,5823,2019-03-20,R,,core,benign,\n",
+        encoding="utf-8",
+    )
+    imported = home.run("import_studies", str(folder), "--site", "north", "--reports", str(reports))
+    assert imported.returncode == 0, imported.stderr
+    matched = home.run("import_pathology", str(results), "--site", "north")
+    assert matched.returncode == 0, matched.stderr
+    stored = dict.fromkeys(where for where, _text in rows_of(home.folder / "db.sqlite3"))
+    assert {"archive_report.cleaned", "archive_pathology.result", "archive_importitem.source"} <= set(stored)
+    said = (imported.stdout + imported.stderr + matched.stdout + matched.stderr).encode()
+    assert found_in(said, SHORT_STRINGS) == []
+    assert left_in(home.folder, SHORT_STRINGS, but=before) == []
+
+
+def test_the_search_finds_a_short_string_in_each_place_it_opens(tmp_path: Path, home: Home) -> None:
+    """A file's header, its code stream, a picture's note, a name of a file, a column, its JSON, a deleted row."""
+    home_folder = home.folder
+    before = [path for path in home_folder.rglob("*") if path.is_file() and path.name != "db.sqlite3"]
+    assert left_in(home_folder, SHORT_STRINGS, but=before) == []
+    mammogram(home_folder / "viewing_copies" / "a.dcm", PatientID="4711", PatientName="X^Y=李娜")
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Comment", "90210")
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(home_folder / "t.png", pnginfo=note)
+    (home_folder / "u.txt").write_bytes("孙六".encode("gb18030"))
+    (home_folder / "5823.txt").write_text("empty")
+    (home_folder / "plain.enc").write_text("who sends this in: tel. 3141")
+    with sqlite3.connect(home_folder / "db.sqlite3") as held:
+        held.execute("PRAGMA secure_delete = OFF")
+        held.execute("CREATE TABLE t (plain TEXT, listed TEXT)")
+        held.execute("INSERT INTO t VALUES ('tel 6613', ?)", (json.dumps({"who": "陈七"}),))
+        held.execute("INSERT INTO t VALUES ('赵一鸣', '')")
+        held.execute("DELETE FROM t WHERE plain = '赵一鸣'")
+    held.close()
+    found = {string for string, _where in left_in(home_folder, SHORT_STRINGS, but=before)}
+    assert found == {"4711", "李娜", "90210", "孙六", "5823", "6613", "陈七", "赵一鸣", "3141"}
 
 
 def test_identity_typed_into_kept_attributes_does_not_pass(tmp_path: Path) -> None:
@@ -103,7 +167,7 @@ def test_identity_typed_into_kept_attributes_does_not_pass(tmp_path: Path) -> No
 
 
 def _plant_everywhere(path: Path) -> None:
-    """SECRET strings in every text attribute, private and nested ones, overlay, icon, preamble, meta and tails."""
+    """SECRET strings in every text attribute, private and nested ones, overlay, icon, preamble and meta."""
     dataset = pydicom.dcmread(mammogram(path))
     read_by_the_reader = {"SpecificCharacterSet", "PhotometricInterpretation", "PresentationIntentType"}
     for tag, (vr, _, _, _, keyword) in DicomDictionary.items():
@@ -130,16 +194,23 @@ def _plant_everywhere(path: Path) -> None:
     dataset.file_meta.PrivateInformationCreatorUID = UID("1.2.99887766554433")
     dataset.file_meta.PrivateInformation = b"SECRET"
     dataset.save_as(path, enforce_file_format=True)
-    path.write_bytes(path.read_bytes() + b"SECRET")
 
 
-def test_identity_in_any_attribute_of_the_standard_private_meta_or_tail_does_not_pass(tmp_path: Path) -> None:
+def test_identity_in_any_attribute_of_the_standard_private_or_meta_does_not_pass(tmp_path: Path) -> None:
     _plant_everywhere(tmp_path / "in" / "a.dcm")
     assert [file.outcome for file in deidentify(tmp_path / "in", tmp_path / "out")] == ["released"]
     released = (tmp_path / "out" / "a.dcm").read_bytes()
     for planted in ("SECRET", "赵", "9887766", "391234", "001001100", "392837"):
         assert not any(planted.encode(codec) in released for codec in ("utf-8", "gb18030")), planted
     assert float(pydicom.dcmread(tmp_path / "out" / "a.dcm").WindowCenter) == 2048
+
+
+@pytest.mark.parametrize("tail", [b"SECRET", b"SECRET behind the last element"])
+def test_what_stands_behind_the_last_element_is_not_passed_over(tmp_path: Path, tail: bytes) -> None:
+    path = mammogram(tmp_path / "in" / "a.dcm")
+    path.write_bytes(path.read_bytes() + tail)
+    assert [file.outcome for file in deidentify(tmp_path / "in", tmp_path / "out")] == ["rejected"]
+    assert not list((tmp_path / "out").rglob("*.dcm"))
 
 
 @pytest.mark.parametrize("codec", ["gb2312", "utf-8"])

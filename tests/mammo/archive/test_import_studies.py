@@ -1,5 +1,6 @@
 """Importing studies: rows and files of what came in, twice, in conflict, from archives, and with labels."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from PIL import Image as Picture
@@ -269,3 +271,37 @@ def test_the_page_counts_files_while_they_come_in(
     assert shown == [(2, 6, "2", "0"), (4, 6, "4", "0"), (6, 6, "4", "2")]
     text = browser.get(reverse("archive:imports-waiting")).content.decode()
     assert "rejected" not in text, "nothing runs any more"
+
+
+def test_the_command_says_side_and_view_of_each_image(
+    tmp_path: Path, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mammogram(tmp_path / "in" / "a.dcm", side="R", view="MLO")
+    (tmp_path / "in" / "b.dcm").write_bytes(b"no image")
+    call_command("import_studies", str(tmp_path / "in"), site=site.code, json=True)
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert [(item["outcome"], item["side"], item["view"]) for item in items] == [
+        ("imported", "R", "MLO"),
+        ("rejected", "", ""),
+    ]
+
+
+def test_the_reason_of_a_refusal_is_said_once(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("a.txt", "b.txt")
+    for name in names:
+        (tmp_path / name).write_text(f"no image {name}")
+    for given in (names[:1], names):
+        with pytest.raises(SystemExit):
+            call_command("import_studies", *(str(tmp_path / name) for name in given), site=site.code)
+        written = capsys.readouterr()
+        for name in given:
+            assert (written.out + written.err).count(name) == 1, written
+        assert "nothing was imported: " in written.err
+        assert "neither DICOM" in written.err
+    mammogram(tmp_path / "good.dcm")
+    call_command("import_studies", str(tmp_path / "good.dcm"), str(tmp_path / "a.txt"), site=site.code)
+    written = capsys.readouterr()
+    assert written.out.count("a.txt") == 1
+    assert "nothing" not in written.err

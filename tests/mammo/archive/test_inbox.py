@@ -1,6 +1,8 @@
 """What was received waits encrypted, is taken once, and comes in by the job; uploads go on where they ended."""
 
+import dataclasses
 import os
+import re
 import time
 import uuid
 from pathlib import Path
@@ -11,12 +13,16 @@ from django.test import Client
 from django.urls import reverse
 
 from mammo.accounts.models import Site, User
-from mammo.archive import inbox, storage
+from mammo.archive import inbox, received_job, storage
 from mammo.archive.models import Image, ImportBatch
 from mammo.archive.multipart import parts
+from mammo.archive.pseudonyms import installation
 from mammo.archive.received_import import import_received
 from mammo.archive.sending_systems import add_sending_system, revoke_sending_system, system_of_request
+from mammo.archive.services import import_studies
 from mammo.core.errors import UserError
+from mammo.jobs import kinds
+from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.chores import do_chores
 from mammo.jobs.models import Job
 from mammo.jobs.runner import run_here
@@ -59,6 +65,23 @@ def test_a_full_inbox_keeps_nothing(site: Site, tmp_path: Path, settings: object
     with pytest.raises(inbox.InboxFullError):
         put(site, source, uuid.uuid4())
     assert inbox.waiting_count([site]) == 1
+
+
+def test_a_delivery_whose_import_was_killed_goes_on_and_its_decrypted_files_are_gone(
+    site: Site, tmp_path: Path
+) -> None:
+    delivery = uuid.uuid4()
+    put(site, mammogram(tmp_path / "a.dcm"), delivery)
+    inbox.claim(site, "test", 9)
+    ImportBatch.objects.create(pk=delivery, site=site, origin="c_store", kind="studies")
+    left = storage.viewing_copies_root() / storage.INCOMING / str(delivery) / "received-0"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"decrypted")
+    batch = import_received(site, taken_as="test")
+    assert batch is not None
+    assert (batch.pk, batch.counts["imported"]) == (delivery, 1)
+    assert "interrupted" not in batch.counts
+    assert not storage.has_leftovers()
 
 
 def test_deliveries_become_batches_and_leave_nothing_behind(site: Site, tmp_path: Path) -> None:
@@ -129,6 +152,56 @@ def test_an_upload_goes_on_where_it_ended_and_the_job_imports_it(
     assert inbox.waiting_count([site]) == 0
     held = [path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert not any(b"Xiuying" in content for content in held)
+
+
+def test_a_job_counts_its_files_on_the_imports_page_while_it_runs_and_no_key_is_in_its_files(
+    site: Site,
+    dana: User,
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    monkeypatch.setattr(received_job, "FILES_PER_JOB", 3)
+    client.force_login(dana)
+    known = mammogram(tmp_path / "in" / "known.dcm")
+    import_studies([known], site=site, by_user=None)
+    (tmp_path / "junk.dcm").write_bytes(b"no image")
+    delivery = uuid.uuid4()
+    last = mammogram(tmp_path / "b.dcm", view="MLO")
+    for path in (last, tmp_path / "junk.dcm", known, known):
+        entry = put(site, path, delivery)
+        os.utime(entry, (time.time() - 3600, time.time() - 3600 + len(list(entry.parent.iterdir()))))
+    # Nobody queued a job for it (its process was killed): the chore does.
+    assert do_chores()["archive.received"] == 1
+    page, part = (
+        reverse("archive:import-batch", args=[delivery]), reverse("archive:imports-waiting"),
+    )  # fmt: skip
+    seen: list[str] = []
+    kind = kinds.get(received_job.JOB_KIND)
+
+    def ingest(job: Job, rows: Any) -> Any:
+        files = [path.read_bytes() for path in AttemptFiles(job).folder.iterdir() if path.is_file()]
+        assert not any(installation().secret.hex().encode() in content for content in files)
+        if not ImportBatch.objects.get(pk=delivery).items.exists():  # nothing is stored yet
+            seen.extend(client.get(at).content.decode() for at in (page, part, f"{part}?batch={delivery}"))
+        return kind.ingest(job, rows)
+
+    monkeypatch.setitem(kinds._KINDS, kind.name, dataclasses.replace(kind, ingest=ingest))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert run_here(Job.objects.get()).state == "succeeded"
+    assert len(seen) == 3
+    for text in seen:
+        said = " ".join(re.sub(r"<[^>]+>", "", text).split())
+        assert "1 imported, 1 duplicate, 0 quarantined, 1 rejected, 1 waiting" in said
+    batch = ImportBatch.objects.get(pk=delivery)
+    assert batch.finished_at is None, "one of its files waits"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert run_here(Job.objects.get(state="queued")).state == "succeeded"
+    batch.refresh_from_db()
+    assert batch.finished_at is not None
+    assert batch.counts == {"imported": 1, "duplicate": 2, "quarantined": 0, "rejected": 1}
+    assert "import-live" not in client.get(page).content.decode()
 
 
 def test_an_upload_that_nobody_goes_on_with_takes_room_and_is_destroyed_after_two_weeks(

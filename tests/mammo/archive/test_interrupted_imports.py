@@ -19,6 +19,7 @@ from mammo.archive import storage
 from mammo.archive.models import Image, ImportBatch, ImportItem
 from mammo.archive.services import import_studies
 from mammo.archive.written_files import WrittenFiles, remove_unnamed
+from mammo.jobs.chores import do_chores
 
 from .conftest import ROOT, Home
 from .files import mammogram, picture
@@ -165,7 +166,11 @@ from mammo.jobs.runner import run_here
 site = Site.objects.get()
 for path in sorted(Path(os.environ["SENT"]).iterdir()):
     inbox.put(site, path.read_bytes(), batch_id=uuid.UUID(int=7), origin="upload", name=path.name)
-received_job.finish_batch = lambda batch: os.kill(os.getpid(), signal.SIGKILL)
+store = received_job.StudyImport.store
+def stored_and_killed(run, waiting):
+    store(run, waiting)
+    os.kill(os.getpid(), signal.SIGKILL)
+received_job.StudyImport.store = stored_and_killed
 run_here(received_job.import_soon(site, by_user=None))
 """
 AFTERWARDS = """
@@ -189,13 +194,110 @@ def test_a_job_killed_between_the_files_and_the_commit_leaves_none_of_them(
     )
     monkeypatch.setenv("SENT", str(tmp_path / "in"))
     assert home.run("shell", "-v0", "-c", KILLED_BEFORE_ITS_COMMIT).returncode == -signal.SIGKILL
-    assert _rows(home, "SELECT count(*) FROM archive_importbatch") == [(0,)]
+    assert _rows(home, "SELECT finished_at, counts FROM archive_importbatch") == [(None, "{}")]
+    assert _rows(home, "SELECT count(*) FROM archive_importitem") == [(0,)]
     assert len([path for path in home.files() if path.suffix != ".png"]) == 3  # two originals, a viewing copy
     done = home.run("shell", "-v0", "-c", AFTERWARDS)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "3"
+    assert done.stdout.strip() == "4"  # and the key of the patient whose row never came
     assert home.files() == []
+    ((site_key,),) = _rows(home, "SELECT key_id FROM accounts_site")
+    assert [path.stem.replace("-", "") for path in (home.folder / "keys" / "data").iterdir()] == [site_key]
     assert len(list((home.folder / "inbox").rglob("*.enc"))) == 2  # what was sent is not lost
+
+
+KILLED_AT_EACH_STEP = """
+import json, os, signal
+from pathlib import Path
+from django.db import connections
+from mammo.accounts.models import Site
+from mammo.accounts.services import create_account
+from mammo.archive import quarantine, storage, written_files
+from mammo.archive.models import ImportItem
+from mammo.archive.services import import_studies
+from mammo.core.keys import key_store
+
+site = Site.objects.get()
+manager = create_account("mia", password="correct horse battery", roles={"data_manager": [site]}, by_user=None)
+plain, held = (Path(os.environ["SENT"]) / name for name in ("a.dcm", "b.dcm"))
+import_studies([held], site=site, by_user=None)
+item = ImportItem.objects.get(outcome="quarantined")
+
+def dying_after(owner, name, calls):
+    real, left = getattr(owner, name), [calls]
+    def step(*arguments, **named):
+        result = real(*arguments, **named)
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    setattr(owner, name, step)
+
+def stored():
+    roots = (storage.originals_root(), storage.viewing_copies_root())
+    keys = Path(os.environ["MAMMO_HOME"]) / "keys" / "data"
+    found = (path for root in (*roots, keys) for path in root.rglob("*") if path.is_file())
+    return sorted(str(path) for path in found if ".incoming" not in path.parts)
+
+WORK = {
+    "import": lambda: import_studies([plain], site=site, by_user=None),
+    "release": lambda: quarantine.release(item, laterality="L", reason="looked at", by_user=manager),
+}
+STEPS = {
+    "key": (written_files.WrittenFiles, "new_key", 1),
+    "original": (storage, "store_original", 1),
+    "first file of the copy": (storage, "_move", 1),
+    "second file of the copy": (storage, "_move", 2),
+}
+before, said = stored(), {}
+for kind, work in WORK.items():
+    for step, patched in STEPS.items():
+        connections.close_all()
+        child = os.fork()
+        if not child:
+            dying_after(*patched)
+            try:
+                work()
+            finally:
+                os._exit(0)
+        _, status = os.waitpid(child, 0)
+        written = len(stored()) - len(before)
+        written_files.remove_unnamed(older_than_seconds=-1)
+        storage.remove_stale(older_than_seconds=-1)  # the decrypted file that was looked at
+        left = sorted(set(stored()) ^ set(before))
+        said[f"{kind}: {step}"] = [os.waitstatus_to_exitcode(status), written > 0, left]
+for work in WORK.values():
+    work()
+item.refresh_from_db()
+print(json.dumps([said, item.decision]))
+"""
+
+
+def test_an_import_killed_behind_any_step_leaves_nothing_and_is_done_the_next_time(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mammogram(tmp_path / "in" / "a.dcm", PatientID="P1", StudyInstanceUID="1.2.8")
+    mammogram(tmp_path / "in" / "b.dcm", Laterality="R", PatientID="P2")
+    monkeypatch.setenv("SENT", str(tmp_path / "in"))
+    done = home.run("shell", "-v0", "-c", KILLED_AT_EACH_STEP)
+    assert done.returncode == 0, done.stderr
+    said, decision = json.loads(done.stdout)
+    assert {step: found for step, found in said.items() if found != [-signal.SIGKILL, True, []]} == {}
+    assert decision == "released"
+    assert len(_rows(home, "SELECT 1 FROM archive_image")) == 2
+    _assert_whole(home)
+
+
+@pytest.mark.django_db
+def test_a_chore_removes_the_decrypted_file_of_a_look_that_was_killed() -> None:
+    root = storage.viewing_copies_root()
+    for name, hours in ((".look-killed", 2), (".look-going-on", 0)):
+        (root / name).mkdir(parents=True)
+        (root / name / "file").write_bytes(b"DICM")
+        then = time.time() - hours * 3600
+        os.utime(root / name, (then, then))
+    assert do_chores()["archive.looked_at"] == 1
+    assert [path.name for path in root.glob(".look-*")] == [".look-going-on"]
 
 
 def test_a_chore_removes_nothing_that_a_row_names_and_nothing_that_no_import_noted(
@@ -235,3 +337,4 @@ def test_ten_imports_of_one_file_at_once_store_one(home: Home, tmp_path: Path) -
     assert _rows(home, "SELECT count(*) FROM archive_image") == [(1,)]
     assert _rows(home, "SELECT count(*) FROM archive_patient") == [(1,)]
     assert len([path for path in home.files() if path.suffix == ".enc"]) == 1
+    assert len(list((home.folder / "keys" / "data").iterdir())) == 2, "the site's key and hers"

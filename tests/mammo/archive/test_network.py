@@ -14,11 +14,14 @@ import pytest
 
 from .conftest import ROOT, Home
 from .files import mammogram, study
+from .kept import left_in, planted_in
 from .peers import free_port, orthanc, storescu, wait_for
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
+# Uncompressed mammograms; the others of the set are a secondary capture and a compressed file.
+PHI_THAT_STORESCU_SENDS = ("01_mg_basic.dcm", "03_mg_private.dcm", "05_mg_implicit_meta.dcm")
 SECOND_SITE = (
     "from mammo.accounts.services import create_site; create_site('south', 'South Hospital', by_user=None)"
 )
@@ -46,7 +49,7 @@ class Receiving:
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "receive", "--port", str(self.port), "--aet", "MAMMO",
              "--site", "north", "--allow", "PACS1", *more],
-            env={**home.environment, **environment}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=said,
+            env={**home.environment, "PYTHONUNBUFFERED": "1", **environment}, cwd=ROOT, stdout=said, stderr=said,
             start_new_session=True,
         )  # fmt: skip
         wait_for(self._answers, "the receiver")
@@ -82,6 +85,24 @@ def test_storescu_sends_every_kind_and_what_was_acknowledged_is_imported(
     assert rows(home, "SELECT DISTINCT origin FROM archive_importbatch") == [("c_store",)]
     held = [path.read_bytes() for path in home.folder.rglob("*") if path.is_file()]
     assert not any(b"Xiuying" in data for data in held)
+
+
+def test_no_planted_string_of_what_is_sent_is_left_in_the_receivers_log_or_anywhere(
+    home: Home, shared_data: Path
+) -> None:
+    before = [path for path in home.folder.rglob("*") if path.is_file() and path.name != "db.sqlite3"]
+    planted = planted_in(shared_data / "phi" / "manifest.json")
+    sent = [shared_data / "phi" / name for name in PHI_THAT_STORESCU_SENDS]
+    receiving = Receiving(home)
+    try:
+        assert storescu(receiving.port, *sent).startswith("0\n")
+        # Another peer's name is refused, and said in the log.
+        assert not storescu(receiving.port, sent[0], calling="STRANGER").startswith("0\n")
+        wait_for(lambda: images(home) == 3 and not waiting(home), "three images", 120)
+    finally:
+        receiving.stop()
+    assert (home.folder / "receiver.log").stat().st_size > 0
+    assert left_in(home.folder, planted, but=before) == []
 
 
 def test_a_killed_receiver_loses_nothing_that_it_acknowledged(home: Home, tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 
 from mammo.accounts.models import Site, User
-from mammo.archive.models import Pathology, Study
+from mammo.accounts.services import create_account
+from mammo.archive.models import Pathology, Split, SplitMembership, Study
+from mammo.archive.overview import overview_tables
 from mammo.archive.study_search import PER_PAGE, counted_page
 
-from .test_data_pages import VIEWS, add_study, signed_in
+from .studies import VIEWS, add_report, add_study, signed_in
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -35,6 +38,52 @@ def _bars(user: User, name: str) -> dict[str, int]:
     return dict(zip(texts[::2], counts, strict=True))
 
 
+def test_section_4_1_counts_what_is_there_and_as_a_file(
+    site: Site, other_site: Site, rita: User, dana: User
+) -> None:
+    first = add_study(site, "1", density="C", vendor="siemens")
+    add_study(site, "1", density="C", vendor="hologic", views=VIEWS[:2])  # her second examination
+    add_study(site, "2", density="B", vendor="siemens", views=())
+    add_report(first)
+    add_study(other_site, "9", density="A", vendor="ge")
+    add_study(site, "3", density="D", is_simulated=True)
+    counted = {table.name: table for table in overview_tables(rita.sites_as(), simulated=False)}[
+        "section_4_1"
+    ]
+    rows = dict(counted.rows)
+    assert rows["Studies"] == 3
+    assert rows["Studies with a report"] == 1
+    assert rows["Patients"] == 2
+    assert rows["Hospitals"] == 1
+    assert rows["Images"] == 6
+    assert sorted(value for name, value in rows.items() if name.startswith("Studies of")) == [1, 2]
+    page = signed_in(rita).get(reverse("archive:overview")).content.decode()
+    assert "section 4.1" in page
+    assert reverse("archive:overview-table", args=["section_4_1"]) in page
+    written = signed_in(rita).get(reverse("archive:overview-table", args=["section_4_1"])).content.decode()
+    for name, value in rows.items():
+        assert f"{name},{value}" in written
+    both = create_account(
+        "both", password="correct horse battery", roles={"researcher": [site, other_site]}, by_user=None
+    )
+    tables = {table.name: table for table in overview_tables(both.sites_as(), simulated=False)}
+    whole = dict(tables["section_4_1"].rows)
+    assert (whole["Studies"], whole["Hospitals"]) == (4, 2)
+
+
+def test_a_studys_page_names_the_splits_she_is_in_and_her_side(site: Site, rita: User) -> None:
+    one, two = add_study(site, "1"), add_study(site, "2")
+    page = signed_in(rita).get(reverse("archive:study", args=[one.pk])).content.decode()
+    assert "This patient is in no split." in page
+    for name, side in (("density", "test"), ("umicon", "train")):
+        split = Split.objects.create(site=site, name=name, purpose="sft")
+        SplitMembership.objects.create(split=split, patient=one.patient, side=side)
+    page = " ".join(signed_in(rita).get(reverse("archive:study", args=[one.pk])).content.decode().split())
+    assert "density</a>: Test" in page
+    assert "umicon</a>: Training" in page
+    assert "in no split" in signed_in(rita).get(reverse("archive:study", args=[two.pk])).content.decode()
+
+
 def test_table_4_is_a_figure_by_category_and_result(studies: None, rita: User) -> None:
     bars = _bars(rita, "table_4")
     assert bars["BI-RADS 3: Negative"] == 1
@@ -51,11 +100,22 @@ def test_table_9_is_a_figure_by_category(studies: None, rita: User) -> None:
     assert "BI-RADS 4A: Malignant" in page
 
 
-def test_a_table_without_bars_and_an_unknown_one_have_no_figure(
-    studies: None, rita: User, june: User
-) -> None:
-    for name in ("section_4_1", "table_5"):
-        assert signed_in(rita).get(reverse("archive:overview-figure", args=[name])).status_code == 404
+def test_section_4_1_is_a_figure_in_both_languages(studies: None, rita: User) -> None:
+    bars = _bars(rita, "section_4_1")
+    assert (bars["Studies"], bars["Patients"], bars["Images"]) == (3, 3, 9)
+    assert "Hospitals" not in bars, "one beside thousands is no bar"
+    client = signed_in(rita)
+    page = client.get(reverse("archive:overview")).content.decode()
+    assert reverse("archive:overview-figure", args=["section_4_1"]) in page
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    drawn = client.get(reverse("archive:overview-figure", args=["section_4_1"])).content.decode()
+    assert "检查" in drawn
+    assert "Studies" not in drawn
+    assert "医院" not in drawn
+
+
+def test_an_unknown_table_has_no_figure_and_others_see_none(studies: None, rita: User, june: User) -> None:
+    assert signed_in(rita).get(reverse("archive:overview-figure", args=["table_5"])).status_code == 404
     assert signed_in(june).get(reverse("archive:overview-figure", args=["table_4"])).status_code == 404
 
 

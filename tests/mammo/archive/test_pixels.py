@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from mammo.archive.dicom.pixels import Normalised, normalise, stored_values
+from mammo.archive.dicom.pixels import pixel_header, stored_values
+from mammo.archive.dicom.prepared import Prepared, normalise
 from mammo.archive.dicom.reading import read_dicom
 
 from .files import mammogram, picture
 
 
-def normalised(path: Path) -> Normalised:
+def normalised(path: Path) -> Prepared:
     dataset = read_dicom(path)
-    return normalise(dataset, stored_values(dataset))
+    return normalise(stored_values(dataset), pixel_header(dataset))
 
 
 def grey(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
@@ -64,6 +65,41 @@ def test_padding_becomes_the_minimum_in_monochrome1_too(tmp_path: Path) -> None:
     )
     found = normalised(path)
     assert set(found.image[image == 4095]) == {found.image.min()}
+
+
+def test_padding_is_a_range_where_the_file_gives_a_limit(tmp_path: Path) -> None:
+    image = picture()
+    image[:5, -10:] = np.repeat([4000, 4050, 4095, 3999, 4096 - 1], 2)
+    path = mammogram(tmp_path / "a.dcm", image=image, PixelPaddingValue=4095, PixelPaddingRangeLimit=4000)
+    found = normalised(path)
+    padded = (image >= 4000) & (image <= 4095)
+    assert padded.sum() == 40
+    assert set(found.image[padded]) == {found.image[~padded].min()}
+    assert np.array_equal(found.image[~padded], image[~padded]), "3999 lies outside the range and stays"
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_modality_lut_sequence_is_applied_before_the_window(tmp_path: Path, photometric: str) -> None:
+    lut = Dataset()
+    lut.LUTDescriptor = [4096, 0, 16]
+    lut.LUTData = (np.arange(4096) * 3 + 7).astype("<u2").tobytes()
+    lut["LUTData"].VR = "OW"
+    lut.ModalityLUTType = "US"
+    path = mammogram(
+        tmp_path / "a.dcm",
+        ModalityLUTSequence=[lut],
+        PhotometricInterpretation=photometric,
+        WindowCenter="4000",
+        WindowWidth="5000",
+    )
+    found = normalised(path)
+    through = picture().astype(float) * 3 + 7
+    expected = grey(through, 4000, 5000, "LINEAR")
+    window = found.windows[0]
+    shown = grey(found.image.astype(float), window.center, window.width, found.voi_function)
+    assert np.abs(shown - (1 - expected if photometric == "MONOCHROME1" else expected)).max() < 1 / 255
+    if photometric == "MONOCHROME2":
+        assert np.array_equal(found.image, through)
 
 
 def test_a_voi_lut_is_applied_only_where_there_is_no_window(tmp_path: Path) -> None:

@@ -14,12 +14,16 @@ from PIL import ImageDraw, ImageFont
 
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.archive import storage
+from mammo.archive.dataset_import import import_dataset
+from mammo.archive.datasets import DATASETS
 from mammo.archive.models import Image, ImportItem
+from mammo.archive.pseudonyms import installation
 from mammo.archive.quarantine import look_at, refuse, release
 from mammo.archive.services import import_studies
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
 from .files import mammogram, picture
+from .test_datasets import cbis
 
 
 @pytest.fixture
@@ -109,3 +113,21 @@ def test_the_page_shows_the_line_and_takes_the_decision(item: ImportItem, dana: 
     for _ in range(2):
         assert client.post(address, sent).status_code == 302
     assert ImportItem.objects.get(pk=item.pk).decision == "rejected"
+
+
+def test_a_kept_film_of_a_public_set_is_released_to_the_patient_of_the_sets_table(
+    site: Site, dana: User, tmp_path: Path
+) -> None:
+    cbis(tmp_path)
+    film = next(tmp_path.rglob("1-1.dcm"))
+    header = pydicom.dcmread(film)
+    pixels = np.ascontiguousarray(header.pixel_array[:, ::-1])  # its chest wall lies on the other edge
+    header.PixelData = pixels.tobytes()
+    header.save_as(film)
+    batch, _ = import_dataset(DATASETS["cbis"], tmp_path, site=site, by_user=None)
+    kept = batch.items.select_related("batch__site").get()
+    assert (kept.outcome, kept.details["kind"]) == ("quarantined", "side_against_pixels")
+    made = release(kept, laterality="L", is_mirrored=True, reason="mirrored film", by_user=dana)
+    assert made.image is not None
+    number = installation().number_hash(site.code, "P_00001")
+    assert made.image.study.patient.number_hash == number

@@ -25,7 +25,7 @@ def test_every_real_file_has_its_accepted_outcome_side_and_view(
     batch: ImportBatch, real: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     items = {
-        str(Path(item.source).relative_to(real)): item
+        str(Path(item.source).relative_to(real.name)): item
         for item in batch.items.select_related("batch__site", "image")
     }
     mismatches, held_back, clean = [], [], 0

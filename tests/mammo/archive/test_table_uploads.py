@@ -2,6 +2,7 @@
 
 import csv
 import io
+import resource
 import uuid
 import zipfile
 from datetime import timedelta
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
+from openpyxl import Workbook
 
 from mammo.accounts.models import AuditEvent, Site, User
+from mammo.archive.dicom.limits import LIMITS
 from mammo.archive.models import ImportBatch, Pathology, Report, Study, TableUpload
 from mammo.archive.services import import_studies
+from mammo.archive.table_child import EXIT_NO_MEMORY
 from mammo.archive.table_uploads import confirm, forget_stale, keep_table, preview
 from mammo.archive.tables import header_and_rows
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
@@ -140,6 +145,96 @@ def test_a_workbook_that_unpacks_to_more_than_a_table_is_refused_before_it_is_op
     assert path.stat().st_size < 1 << 20
     with pytest.raises(UserError, match="more than a table can hold"):
         header_and_rows(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "begins", "cell", "ends"),
+    [
+        ("xl/sharedStrings.xml", b"", b"<si><t>x</t></si>", b""),
+        ("xl/worksheets/sheet1.xml", b"<row>", b"<c><v>1</v></c>", b"</row>"),
+    ],
+    ids=["strings", "cells"],
+)
+def test_a_workbook_that_fills_memory_or_time_is_refused_and_a_child_pays_for_it(
+    site: Site, dana: User, tmp_path: Path, part: str, begins: bytes, cell: bytes, ends: bytes
+) -> None:
+    bomb, parts = io.BytesIO(), _workbook()
+    opening = b"</sst>" if "shared" in part else b"<row "
+    first, found, rest = parts.pop(part).partition(opening)
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+        with archive.open(part, "w", force_zip64=True) as member:
+            member.write(first + begins)
+            for _ in range(100):
+                member.write(cell * ((1 << 20) // len(cell)))
+            member.write(ends + found + rest)
+    assert bomb.tell() < 1_000_000
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with pytest.raises(UserError, match=r"bomb\.xlsx: takes too much time or memory"):
+        keep_table(sent(bomb.getvalue(), "bomb.xlsx"), kind="reports", site=site, by_user=dana)
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime < LIMITS.preview_cpu_seconds + 1
+    assert not list((tmp_path / "home").rglob("*.enc"))
+
+
+_STRINGS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+def _workbook() -> dict[str, bytes]:
+    """The parts of a small workbook, one of them a table of strings."""
+    book, written = Workbook(), io.BytesIO()
+    book.active.append(["text"])
+    book.active.append(["左乳BI-RADS 2类"])
+    book.save(written)
+    with zipfile.ZipFile(written) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    part = "xl/sharedStrings.xml"
+    if part not in parts:
+        override = f'<Override PartName="/{part}" ContentType="{_STRINGS}"/></Types>'.encode()
+        parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(b"</Types>", override)
+        parts[part] = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"></sst>'
+    return parts
+
+
+def test_a_reader_that_fails_is_not_called_slow_and_no_cell_is_logged(
+    site: Site, dana: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    book, parts = io.BytesIO(), _workbook()
+    parts["xl/worksheets/sheet1.xml"] = b"<worksheet><sheetData><row><c><v>H1234567</v></row>"
+    with zipfile.ZipFile(book, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    with pytest.raises(UserError, match=r"^ris\.xlsx: the program that reads tables failed"):
+        keep_table(sent(book.getvalue(), "ris.xlsx"), kind="reports", site=site, by_user=dana)
+    assert "ParseError" in caplog.text
+    assert "H1234567" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [(-24, "time or memory"), (EXIT_NO_MEMORY, "time or memory"), (1, "program that reads tables failed")],
+)
+def test_time_and_memory_are_named_where_they_ended_the_reader(
+    site: Site, dana: User, monkeypatch: pytest.MonkeyPatch, code: int, says: str
+) -> None:
+    monkeypatch.setattr("mammo.archive.table_previews._read_by_child", lambda request, answer: (code, []))
+    with pytest.raises(UserError, match=says):
+        keep_table(sent(b"a,b\n1,2\n", "ris.csv"), kind="reports", site=site, by_user=dana)
+
+
+def test_a_workbook_is_previewed_and_what_is_wrong_with_a_table_is_said_in_the_persons_language(
+    site: Site, dana: User
+) -> None:
+    book = io.BytesIO()
+    with zipfile.ZipFile(book, "w") as archive:
+        for name, data in _workbook().items():
+            archive.writestr(name, data)
+    upload = keep_table(sent(book.getvalue(), "ris.xlsx"), kind="reports", site=site, by_user=dana)
+    assert preview(upload).mapping == {"text": "text"}
+    with translation.override("zh-hans"), pytest.raises(UserError, match=r"^ris\.csv：.*GB18030"):
+        keep_table(sent(b"a,b\n\xff\xff,1\n", "ris.csv"), kind="reports", site=site, by_user=dana)
 
 
 def test_others_neither_send_nor_see_tables(

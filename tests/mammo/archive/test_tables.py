@@ -66,11 +66,18 @@ def test_a_lis_table_in_chinese_is_mapped_previewed_imported_and_remembered(
     ("day", "outcome"), [("2019-03-13", "imported"), ("2019-06-01", "rejected"), ("x", "rejected")]
 )
 def test_a_report_without_an_accession_number_goes_to_the_nearest_study(
-    hers: Study, tmp_path: Path, day: str, outcome: str
+    hers: Study, tmp_path: Path, day: str, outcome: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "ris.csv"
     path.write_text(f"病历号;检查日期;报告内容\nH1234567;{day};双乳BI-RADS 2类\n", encoding="utf-8")
-    call_command("import_table", "reports", str(path), "--site", "north")
+    command = ("import_table", "reports", str(path), "--site", "north")
+    if outcome == "rejected":  # a script notices that nothing came in
+        with pytest.raises(SystemExit) as ended:
+            call_command(*command)
+        assert ended.value.code == 1
+        assert "nothing was imported: " in capsys.readouterr().err
+    else:
+        call_command(*command)
     assert ImportItem.objects.get(batch__kind="reports").outcome == outcome
     assert Report.objects.count() == (outcome == "imported")
 

@@ -16,7 +16,7 @@ from mammo.archive.models import Image, ImportItem
 from mammo.archive.services import import_studies
 from mammo.archive.views import uploads
 
-from .files import mammogram
+from .files import mammogram, picture
 from .test_quarantine import item, written  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -60,6 +60,35 @@ def test_a_file_is_sent_in_pieces_and_goes_on_after_a_break(
     expect(danas_page.locator("#imports-running")).to_contain_text("1 received, not imported yet")
 
 
+def test_the_bar_and_its_words_grow_with_every_piece_over_all_files(
+    danas_page: Page, live_server: Any, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "PIECE_BYTES", 6000)
+    files = [mammogram(tmp_path / f"{number}.dcm", image=picture(seed=number)) for number in range(2)]
+    total = sum(file.stat().st_size for file in files)
+    danas_page.goto(live_server.url + reverse("archive:upload"))
+    bar = danas_page.locator("#upload-progress")
+    expect(bar).to_be_hidden()
+    danas_page.evaluate("""() => {
+      window.seen = [];
+      const bar = document.getElementById("upload-progress");
+      const note = () => window.seen.push([bar.value, bar.max, document.getElementById("upload-said").textContent]);
+      new MutationObserver(note).observe(document.getElementById("upload-said"), { childList: true });
+    }""")
+    danas_page.set_input_files("#upload-files", [str(file) for file in files])
+    danas_page.click("#upload-form button")
+    expect(danas_page.locator("#upload-list li").nth(1)).to_contain_text("received", timeout=30_000)
+    expect(bar).to_be_visible()
+    seen = danas_page.evaluate("window.seen")
+    values = [value for value, _most, _said in seen]
+    assert len(set(values)) >= 2 * (total // 6000 // 2)
+    assert values == sorted(values)
+    assert (values[-1], {most for _value, most, _said in seen}) == (total, {total})
+    told = [(value, said) for value, _most, said in seen if said.endswith("%")]
+    assert all(said.endswith(f": {100 * value // total} %") for value, said in told)
+    assert told[-1][1].endswith(": 100 %")
+
+
 def boxes_of(page: Page) -> list[list[int]]:
     lines = page.locator("[name=masks]").input_value().splitlines()
     return [[int(number) for number in line.split(",")] for line in lines]
@@ -77,8 +106,8 @@ def test_a_quarantined_file_is_seen_and_its_line_blacked_out_on_the_picture(
     crop = danas_page.locator("figure img")
     expect(crop).to_be_visible(timeout=30_000)
     assert crop.evaluate("image => image.naturalWidth") > 100
+    expect(danas_page.locator(".masks g")).to_have_count(1)
     (found,) = boxes_of(danas_page)
-    assert danas_page.locator(".masks g").count() == 1
     # A box drawn with the mouse over the lower left quarter, in the file's 420 x 500 pixels.
     picture = danas_page.locator(".masks svg")
     picture.scroll_into_view_if_needed()

@@ -1,12 +1,14 @@
 """Who may fetch a viewing copy, what the viewer is told, the imports page, and a patient's withdrawal."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.accounts.services import create_account
+from mammo.archive import erasure as erasures
 from mammo.archive import storage
 from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Report, Study
 from mammo.archive.services import (
@@ -60,6 +62,27 @@ def test_the_viewer_is_told_all_images_in_their_order_and_which_four_it_expects(
         "uid", "url", "rows", "columns", "spacing", "spacing_estimated", "wc", "ww", "voi_fn", "presets", "laterality",
         "view", "acquired_order",
     }  # fmt: skip
+
+
+def test_repeats_of_a_view_are_told_newest_first_and_none_is_dropped(
+    tmp_path: Path, site: Site, rita: User
+) -> None:
+    for rows, clock in ((96, "101500"), (100, "103000"), (104, "095900")):
+        mammogram(
+            tmp_path / "in" / f"{rows}.dcm",
+            side="R",
+            image=picture("R", rows),
+            AcquisitionDate="20190311",
+            AcquisitionTime=clock,
+        )
+    import_studies([tmp_path / "in"], site=site, by_user=None)
+    study = Study.objects.get()
+    client = _client(rita)
+    told = client.get(f"/archive/studies/{study.pk}/viewer.json").json()["images"]
+    newest_first = sorted(told, key=lambda image: -image["acquired_order"])
+    assert [image["rows"] for image in newest_first] == [100, 96, 104]
+    page = client.get(f"/archive/studies/{study.pk}/")
+    assert [image.rows for image in page.context["images"]] == [100, 96, 104]
 
 
 def test_a_blinded_room_gives_its_own_addresses_and_names(batch: ImportBatch) -> None:
@@ -118,8 +141,10 @@ def test_the_imports_page_speaks_chinese(batch: ImportBatch, dana: User) -> None
 
 
 def test_erasure_needs_two_persons_destroys_what_is_readable_and_leaves_rows(
-    batch: ImportBatch, site: Site, dana: User, june: User
+    batch: ImportBatch, site: Site, dana: User, june: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A holder stays registered for as long as its process lives; this one is for this test alone.
+    monkeypatch.setattr(erasures, "_holders", list(erasures._holders))
     admin = create_account("ada", password="correct horse battery", roles={"admin": [site]}, by_user=None)
     register_holder(_snapshots)
     patient = Patient.objects.get()
@@ -159,3 +184,31 @@ def test_an_erased_patient_is_not_imported_again(
     again = import_studies([later], site=site, by_user=None)
     assert again.counts["rejected"] == 1
     assert not list(storage.originals_root().rglob("*.enc"))
+
+
+def _files(home: Path) -> set[Path]:
+    """Below the home, without an import's list of opaque names, which the next import sweeps."""
+    files = {path.relative_to(home) for path in home.rglob("*") if path.is_file()}
+    return {path for path in files if not path.name.startswith("written-")}
+
+
+def test_no_file_of_hers_is_left_and_nobody_elses_goes(
+    site: Site, dana: User, tmp_path: Path, settings: Any
+) -> None:
+    """Originals, viewing copies, thumbnails, arrays made for training, whatever an import or a page wrote for her."""
+    home = Path(settings.MAMMO_HOME)
+    mammogram(tmp_path / "other.dcm", PatientID="Z999", StudyInstanceUID="1.2.99", image=picture(seed=4))
+    import_studies([tmp_path / "other.dcm"], site=site, by_user=None)
+    other, before = Patient.objects.get(), _files(home)
+    study(tmp_path / "in")
+    import_studies([tmp_path / "in"], site=site, by_user=None)
+    newest = Patient.objects.exclude(pk=other.pk).get()
+    hers = _files(home) - before
+    assert {".enc", ".dcm", ".png"} <= {path.suffix for path in hers}
+    key = home / "keys" / "data" / f"{newest.key_id}.key"
+    secret = key.read_bytes()
+    admin = create_account("ada", password="correct horse battery", roles={"admin": [site]}, by_user=None)
+    erase_patient(request_erasure(newest, reason="withdrew", by_user=dana), by_user=admin)
+    assert hers & _files(home) == {key.relative_to(home)}, "of her stands the tombstone of her key"
+    assert secret not in key.read_bytes()
+    assert before <= _files(home)

@@ -122,8 +122,6 @@ def test_a_stale_save_changes_nothing_and_brings_both_texts(admit: Admit) -> Non
 
 @pytest.mark.django_db(transaction=True)
 def test_of_twenty_writers_at_once_none_is_lost_in_silence(admit: Admit) -> None:
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite in memory has no second writer; PostgreSQL tells")
     study, told = admit(), []
 
     def save(number: int) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -142,3 +143,40 @@ def test_a_home_set_to_nothing_is_not_the_folder_one_stands_in(tmp_path: Path) -
     )  # fmt: skip
     assert Path(told.stdout.strip()) == settings.BASE_DIR / "var"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "nothing can be written there (File too large)"),
+        ({"MAMMO_SECRET_KEY": "x" * 60}, "OSError: [Errno 27] File too large"),
+    ],
+)
+def test_a_home_that_takes_no_byte_is_told_and_nothing_is_left_in_it(
+    tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    """As on a full disk; the master key's error is put into one line by the command that needed it."""
+    environment = {name: value for name, value in os.environ.items() if name != "MAMMO_SECRET_KEY"}
+    environment |= {"DJANGO_SETTINGS_MODULE": "mammo.settings", "MAMMO_HOME": str(tmp_path), **given}
+    environment |= {"PYTHONPATH": str(settings.BASE_DIR / "platform"), "PYTHONDONTWRITEBYTECODE": "1"}
+    code = "from mammo.core.keys import key_store; key_store().create()"
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)),
+    )  # fmt: skip
+    assert told.returncode == 1
+    assert told.stderr.strip().splitlines()[-1].endswith(said)
+    assert "Traceback" not in told.stderr or given
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_the_database_in_a_home_that_others_may_enter_is_for_its_own_account_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "mammo.settings", "MAMMO_HOME": str(tmp_path)}
+    environment |= {"PYTHONPATH": str(settings.BASE_DIR / "platform"), "DATABASE_URL": ""}
+    code = (
+        "import django; django.setup()\nfrom django.db import connection\n"
+        "for name in 'ab': connection.cursor().execute(f'CREATE TABLE {name} (x)'); connection.close()"
+    )
+    subprocess.run([sys.executable, "-c", f"import os; os.umask(0o022)\n{code}"], env=environment, check=True)
+    assert stat.S_IMODE((tmp_path / "db.sqlite3").stat().st_mode) == 0o600

@@ -122,9 +122,43 @@ def test_identifying_fields_are_filled_so_that_there_is_something_to_remove(buil
         )
 
 
+def test_a_header_says_why_she_came_and_apart_from_it_her_history_as_her_report_does(built):
+    reports = {row["accession"]: row["text"] for row in table(built / "reports.csv")}
+    found = {
+        (str(h.AccessionNumber), str(h.ReasonForStudy), str(h.AdditionalPatientHistory))
+        for h in headers(built)
+    }
+    assert len(found) == 30
+    for accession, indication, history in found:
+        assert history != indication
+        assert indication in reports[accession]
+        assert any(f"{name}{history}" in reports[accession] for name in ("病史：", "HISTORY: "))
+    assert len({history for _accession, _indication, history in found}) > 3
+
+
 def test_both_vendors_and_both_languages_occur(built):
     assert len({header.Manufacturer for header in headers(built)}) == 2
     assert {row["language"] for row in table(built / "questions.csv")} == {"zh", "en"}
+    chinese = [
+        any("\u4e00" <= sign <= "\u9fff" for sign in row["text"]) for row in table(built / "reports.csv")
+    ]
+    assert set(chinese) == {True, False}
+
+
+def test_every_header_holds_her_age_and_ages_differ(built):
+    ages = [int(str(header.PatientAge).removesuffix("Y")) for header in headers(built)]
+    assert all(18 <= age <= 100 for age in ages)
+    assert len(set(ages)) > 5
+
+
+def test_patients_ask_the_same_thing_in_several_wordings(built):
+    wordings: dict[tuple[str, str], set[str]] = {}
+    for row in table(built / "questions.csv"):
+        asked = json.loads(row["turns"])[-1]
+        wordings.setdefault((row["language"], question_kind([asked])), set()).add(asked)
+    assert {kind for _language, kind in wordings} >= {"density", "category", "next", "finding"}
+    assert all(len(found) > 1 for (language, _kind), found in wordings.items() if language == "zh")
+    assert len(wordings["en", "density"]) > 1
 
 
 def test_the_tables_have_the_columns_that_imports_expect(built):

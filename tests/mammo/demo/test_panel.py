@@ -17,6 +17,12 @@ def page(person: User) -> str:
     return client.get("/").content.decode()
 
 
+def asks_again(text: str) -> str:
+    """What the home page's changing part says of asking for itself again."""
+    (found,) = re.findall(r'<div id="home-progress"([^>]*)>', text)
+    return found.strip()
+
+
 def step(text: str, key: str) -> str:
     """The panel's line about one step, without its tags and with single blanks."""
     lines = re.findall(r"<li class=\"[^\"]*\">(.*?)</li>", text, re.S)
@@ -44,6 +50,21 @@ def test_the_panel_tells_what_is_done_what_runs_and_what_comes(story: Progress, 
     assert step(text, "questions") == STEPS["questions"]
     assert re.search(r"<details open>\s*<summary>Its steps", text), "open while it runs"
     assert "The demonstration stopped" not in text
+    assert asks_again(text) == 'hx-get="/home/progress/" hx-trigger="every 3s" hx-swap="outerHTML"'
+
+
+def test_the_part_that_is_asked_for_moves_on_by_itself_until_the_story_has_ended(
+    story: Progress, june: User
+) -> None:
+    client = Client()
+    client.force_login(june)
+    story.done = 21
+    story.save()
+    part = client.get("/home/progress/").content.decode()
+    assert step(part, "import").endswith("running 21/36")
+    assert 'hx-trigger="every 3s"' in asks_again(part)
+    Progress(seconds=dict.fromkeys(STEPS, 1.0)).save()
+    assert asks_again(client.get("/home/progress/").content.decode()) == ""
 
 
 def test_a_step_that_failed_is_named_with_its_reason(story: Progress, june: User) -> None:
@@ -54,6 +75,7 @@ def test_a_step_that_failed_is_named_with_its_reason(story: Progress, june: User
     assert "import: no space left on the device" in text
     assert step(text, "import").endswith("stopped")
     assert "running 7/36" not in text
+    assert asks_again(text) == "", "nothing moves any more"
 
 
 def test_a_finished_story_is_closed(story: Progress, june: User) -> None:
@@ -61,6 +83,7 @@ def test_a_finished_story_is_closed(story: Progress, june: User) -> None:
     text = page(june)
     assert f'<progress max="{len(STEPS)}" value="{len(STEPS)}"' in text
     assert re.search(r"<details>\s*<summary>Its steps", text)
+    assert asks_again(text) == ""
 
 
 def test_there_is_no_panel_outside_the_demo(story: Progress, june: User, settings: Any) -> None:

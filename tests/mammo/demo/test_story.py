@@ -9,12 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pydicom
 import pytest
 
 from mammo.demo.story.data import CAMPAIGN
-from mammo.demo.story.trials import VISITOR_TRIAL
+from mammo.demo.story.trials import TRIAL, VISITOR_TRIAL
+from tests.evaluation.reports.report_text import unread_or_beyond
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,14 +35,90 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def sign_in_page(port: int) -> str:
+    """What a visitor's browser gets of the sign-in page."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=60) as answer:
+        page: str = answer.read().decode()
+        return page
+
+
+@dataclass
+class Walked:
+    """A home folder in which `demo --quick` ran to its end, and what was seen of its site meanwhile."""
+
+    home: Path
+    said: list[str] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    progress_when_up: dict[str, Any] = field(default_factory=dict)
+    status: int | None = None
+
+    def run(self, port: int) -> None:
+        """Serve the site while the story is told, and end it as an operator would."""
+        environment = {**os.environ, "MAMMO_HOME": str(self.home), "OMP_NUM_THREADS": "1"}
+        environment["PYTHONUNBUFFERED"] = "1"
+        environment.pop("DATABASE_URL", None)
+        environment.pop("BROKER_URL", None)
+        telling = subprocess.Popen(
+            [sys.executable, "manage.py", "demo", "--serve", "1", "--port", str(port), "--quick"], cwd=ROOT,
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        assert telling.stdout is not None
+        try:
+            for line in telling.stdout:
+                self.said.append(line)
+                if "The site is up" in line:
+                    self.pages["meanwhile"] = sign_in_page(port)
+                    self.progress_when_up = json.loads((self.home / "demo" / "progress.json").read_text())
+                if "The site stays up" in line:
+                    self.pages["afterwards"] = sign_in_page(port)
+                    break
+        finally:
+            telling.send_signal(signal.SIGTERM)
+            self.said.append(telling.communicate(timeout=60)[0])
+        self.status = telling.returncode
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home folder in which `demo --quick` has run to its end."""
-    home = tmp_path_factory.mktemp("story")
-    done = run(home, "demo", "--serve", "0", "--quick")
-    log = home / "demo" / "processes.log"
-    assert done.returncode == 0, done.stdout + done.stderr + (log.read_text() if log.exists() else "")
-    return home
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """The whole story, told once for this file."""
+    walked = Walked(tmp_path_factory.mktemp("story"))
+    port = free_port()
+    walked.run(port)
+    log = walked.home / "demo" / "processes.log"
+    shown = "".join(walked.said)
+    assert "The site stays up" in shown, shown + (log.read_text() if log.exists() else "")
+    assert f"http://127.0.0.1:{port}/" in shown
+    return walked
+
+
+@pytest.fixture
+def finished(walked: Walked) -> Path:
+    """The home folder of the told story."""
+    return walked.home
+
+
+def test_the_site_is_up_once_the_import_is_done_and_the_story_goes_on_behind_it(walked: Walked) -> None:
+    shown = "".join(walked.said)
+    before, _, behind = shown.partition("The site is up")
+    assert " 3/17 " in before
+    assert " 5/17 " not in before, "the site waited for more than the import"
+    assert "17/17" in behind
+    assert "sft" not in walked.progress_when_up["seconds"]
+    assert "june" in shown
+    assert "june" in walked.pages["meanwhile"]
+
+
+def test_the_demo_serves_its_site_until_it_is_ended(walked: Walked) -> None:
+    assert "june" in walked.pages["afterwards"]
+    assert "Stopped; `make demo` goes on from here." in walked.said[-1]
+    assert walked.status == 0
+
+
+def test_its_pictures_have_the_usual_size(finished: Path) -> None:
+    files = list((finished / "demo" / "hospital" / "dicom").glob("*/*.dcm"))
+    assert len(files) == 4 * 36
+    header = pydicom.dcmread(files[0], stop_before_pixels=True)
+    assert (header.Rows, header.Columns) == (1008, 800)
 
 
 def test_the_story_ends_with_table_1_and_its_files(finished: Path) -> None:
@@ -58,6 +138,35 @@ def test_the_story_ends_with_table_1_and_its_files(finished: Path) -> None:
         )
 
 
+def test_the_complete_trial_has_hidden_forms_and_its_report_no_gap_of_the_demo(
+    finished: Path, tmp_path: Path
+) -> None:
+    kinds = dict(
+        rows(
+            finished,
+            "SELECT kind, count(*) FROM evaluation_slot s JOIN evaluation_trialrater r ON r.id = s.rater_id "
+            "JOIN evaluation_trial t ON t.id = r.trial_id WHERE t.name = ? GROUP BY kind",
+            TRIAL,
+        )
+    )
+    raters = rows(
+        finished,
+        "SELECT count(*) FROM evaluation_trialrater r JOIN evaluation_trial t ON t.id = r.trial_id WHERE t.name = ?",
+        TRIAL,
+    )[0][0]
+    # Where the hospital's few held-out patients leave too few questions, two more forms would be over one in twenty.
+    if kinds["scored"] + 2 * raters >= 40 * raters:
+        assert (kinds["repeat"], kinds["control"]) == (raters, raters)
+    else:
+        assert set(kinds) == {"scored"}
+    done = run(finished, "study_report", "--trial", TRIAL, "--simulated", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert unread_or_beyond(report) == []
+    assert "not needed: patients and raters are made up" in report
+    assert "The planned contrast" in report
+
+
 def test_the_summary_holds_every_promised_figure(finished: Path) -> None:
     summary = json.loads((finished / "demo" / "summary.json").read_text())
     # Six held-out studies, split anew in each home: now and then their questions are all about one density, and
@@ -74,7 +183,21 @@ def test_the_summary_holds_every_promised_figure(finished: Path) -> None:
         assert summary[name] is None if name in unmeasured else 0.0 <= summary[name] <= 1.0, name
     assert isinstance(summary["collapse_default"], bool)
     assert isinstance(summary["collapse_none"], bool)
+    imported = json.loads((finished / "demo" / "progress.json").read_text())["notes"]["questions"][
+        "questions"
+    ]
+    assert summary["proposals"] == 3 * imported[CAMPAIGN]["imported"]
+    assert summary["proposals_repeated"] <= summary["proposals"] // 100
     assert set(summary["seconds"]) >= {"import", "propose", "annotate", "density", "sft", "trial"}
+
+
+def test_every_auc_is_of_the_breasts_that_its_interval_is_of(finished: Path) -> None:
+    summary = json.loads((finished / "demo" / "summary.json").read_text())
+    for name in ("umicon_auc", "umicon_auc_fused", "umicon_auc_report"):
+        if summary["intervals"][name] is not None:
+            low, high = summary["intervals"][name]
+            assert summary["auc_of_rows"][name] == pytest.approx(summary[name], abs=1e-6)
+            assert low <= summary[name] <= high
 
 
 def test_the_story_reads_a_reader_study_to_table_7_or_says_why_not(finished: Path) -> None:
@@ -139,34 +262,6 @@ def test_a_second_run_skips_everything(finished: Path) -> None:
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("done before") == 17
     assert "| MammoVLM" in again.stdout
-
-
-def test_the_finished_demo_serves_its_site_until_it_is_ended(finished: Path) -> None:
-    port = free_port()
-    environment = {**os.environ, "MAMMO_HOME": str(finished), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    environment.pop("DATABASE_URL", None)
-    environment.pop("BROKER_URL", None)
-    serving = subprocess.Popen(
-        [sys.executable, "manage.py", "demo", "--serve", "1", "--port", str(port), "--quick"], cwd=ROOT,
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
-    assert serving.stdout is not None
-    said = []
-    try:
-        for line in serving.stdout:
-            said.append(line)
-            if "The site stays up" in line:
-                break
-        assert "The site stays up" in said[-1], "".join(said)
-        shown = "".join(said)
-        assert f"http://127.0.0.1:{port}/" in shown
-        assert "june" in shown
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=60) as answer:
-            assert "june" in answer.read().decode()
-    finally:
-        serving.send_signal(signal.SIGTERM)
-        serving.communicate(timeout=60)
-    assert serving.returncode == 0
 
 
 def test_a_demo_of_another_size_is_refused_in_one_line(finished: Path) -> None:

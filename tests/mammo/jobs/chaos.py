@@ -8,15 +8,16 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from mammo.jobs.timing import Timing
 from tests.mammo.jobs.deployments import Deployment
 from tests.mammo.jobs.installation import ENDED, PATIENCE, Installation, eventually
+from tests.mammo.jobs.struck import child_of, is_alive, kill, soon
 
 # Of a job that a test kills: its rows take a moment, so that a kill can strike while they are stored.
 STORING = 0.3
@@ -127,7 +128,7 @@ def kill_workers(deployment: Deployment, times: int, dice: random.Random) -> Out
         main = [each for each in workers if each not in pool]
         victims = {"pool": pool, "main": main, "both": workers}[dice.choice(["pool", "main", "both"])]
         ledger.strike(_state(installation, job))
-        _kill(victims or workers)
+        kill(victims or workers)
     return ledger.close()
 
 
@@ -142,11 +143,49 @@ def kill_workers_with_a_queue(deployment: Deployment, times: int, queued: int) -
         _started(ledger, 4.0)
         ids = ledger.submit(*[_long(0.3) for _ in range(queued)])
         waiting = sum(row["state"] == "queued" for row in installation.jobs(ids))
-        _kill(installation.processes("celery", "cpu@"))
+        kill(installation.processes("celery", "cpu@"))
         ledger.strike(f"{waiting} waited")
         ledger.left_behind += waiting != queued  # else another thing was tried
         installation.settled(list(ledger.expected))
     return ledger.close()
+
+
+def broken_messages(deployment: Deployment, times: int) -> Outcome:
+    """A message file without a byte before a submitted job, at the platform's own pace (nothing is shortened).
+
+    Held against as many jobs without one: what is longer than a period of the reaper beyond the slowest of those is
+    counted as stuck.
+    """
+    ledger, installation = (
+        Ledger("message file of zero bytes before a job", deployment),
+        deployment.installation,
+    )
+    shortened, usual = installation.environment, Timing()
+    installation.down()
+    installation.environment = {k: v for k, v in shortened.items() if not k.startswith("MAMMO_JOBS_")}
+    try:
+        installation.up(web=False)
+        without = [_seconds_of_a_job(ledger) for _ in range(times)]
+        held = []
+        for number in range(times):
+            (installation.home / "queue" / "messages" / f"0_{number}.cpu.msg").touch()
+            ledger.strike()
+            held.append(_seconds_of_a_job(ledger))
+        ledger.left_behind += sum(seconds > max(without) + usual.reap for seconds in held)
+        said = (
+            f"slowest job {max(held):.1f} s, {max(without):.1f} s without; reaper's period {usual.reap:g} s"
+        )
+        return ledger.close(said)
+    finally:
+        installation.down()
+        installation.environment = shortened
+
+
+def _seconds_of_a_job(ledger: Ledger) -> float:
+    """Until a job that only counts has ended."""
+    began = time.monotonic()
+    ledger.deployment.installation.settled(ledger.submit({"mode": "count"}))
+    return time.monotonic() - began
 
 
 def kill_children(deployment: Deployment, times: int, dice: random.Random, folder: Path) -> Outcome:
@@ -158,10 +197,10 @@ def kill_children(deployment: Deployment, times: int, dice: random.Random, folde
         tries += 1
         pids = folder / f"killed-{tries}"
         ledger.submit(_long(seconds := dice.uniform(0.4, 1.2), pid_file=str(pids)))
-        child = _child_of(pids)
+        child = child_of(pids)
         time.sleep(dice.uniform(0, seconds))
-        if _is_alive(child):
-            _kill([child])
+        if is_alive(child):
+            kill([child])
             ledger.strike("it worked")
     return ledger.close()
 
@@ -176,7 +215,7 @@ def kill_supervisors(deployment: Deployment, times: int, dice: random.Random) ->
         ledger.strike(_state(installation, job))
         running.kill()
         running.wait()
-        ledger.left_behind += not _soon(lambda: not installation.processes(), within=20)
+        ledger.left_behind += not soon(lambda: not installation.processes(), within=20)
     installation.up(web=False)
     return ledger.close()
 
@@ -285,14 +324,14 @@ def sleepers(deployment: Deployment, times: int, dice: random.Random, folder: Pa
             tries += 1
             pids = folder / f"slept-{tries}"
             (job,) = ledger.submit(_long(1.5, pid_file=str(pids)))
-            child = _child_of(pids)
+            child = child_of(pids)
             time.sleep(dice.uniform(0, 1.4))
             sleeper = _put_to_sleep(installation, job)
             if sleeper is not None:
                 ledger.strike()
                 wrong += _wrong_when_it_wakes(installation, job, sleeper, child)
     finally:
-        _kill(installation.processes("another-"))
+        kill(installation.processes("another-"))
         another.wait()
     ledger.left_behind += len(wrong)
     return ledger.close("; ".join(wrong))
@@ -308,7 +347,7 @@ def _put_to_sleep(installation: Installation, job: str) -> psutil.Process | None
         return None
     sleeper = psutil.Process(int(row["worker"].rpartition(":")[2]))
     sleeper.suspend()
-    if _soon(lambda: installation.jobs([job])[0]["failed_attempts"] == 1, within=12):
+    if soon(lambda: installation.jobs([job])[0]["failed_attempts"] == 1, within=12):
         return sleeper
     sleeper.resume()
     return None
@@ -320,7 +359,7 @@ def _wrong_when_it_wakes(
     """Wait until the other worker is done, wake the sleeper: what it changed or left running, in words."""
     before = eventually(lambda: _ended_again(installation, job), what="another worker has done it")
     sleeper.resume()
-    wrong = [] if _soon(lambda: not _is_alive(child), within=20) else ["its child lives on"]
+    wrong = [] if soon(lambda: not is_alive(child), within=20) else ["its child lives on"]
     time.sleep(1.0)
     (after,) = installation.jobs([job])
     changed = [
@@ -356,7 +395,7 @@ def cancels(deployment: Deployment, queued: int, running: int, folder: Path) -> 
         pids = folder / f"cancelled-{number}"
         mode = "stubborn" if number % 2 else "count"
         (job,) = ledger.submit({"mode": mode, "seconds": 60, "pid_file": str(pids)}, ends="cancelled")
-        child = _child_of(pids)
+        child = child_of(pids)
         waiting = ledger.submit(*_share(queued, running, number), ends="cancelled")
         for each in [*waiting, job]:
             installation.ask("cancel", each)
@@ -364,7 +403,7 @@ def cancels(deployment: Deployment, queued: int, running: int, folder: Path) -> 
         asked = time.monotonic()
         installation.until([job], "cancelled")
         slowest = max(slowest, time.monotonic() - asked)
-        ledger.left_behind += _is_alive(child)
+        ledger.left_behind += is_alive(child)
     return ledger.close(f"slowest end of a running one {slowest:.1f} s (grace 2 s)")
 
 
@@ -384,7 +423,7 @@ def gpus(deployment: Deployment, jobs: int, folder: Path) -> Outcome:
         ids = ledger.submit(*[dict(asked) for _ in range(jobs)])
         installation.settled(list(ledger.expected), within=PATIENCE + 3 * jobs)
     finally:
-        _kill(installation.processes("another-"))
+        kill(installation.processes("another-"))
         for process in others:
             process.wait()
     # Only attempts that kept their lease to the end: one that lost it must end, and does within a second.
@@ -435,37 +474,3 @@ def _started(ledger: Ledger, seconds: float) -> str:
 def _state(installation: Installation, job: str) -> str:
     (row,) = installation.jobs([job])
     return str(row["state"])
-
-
-def _child_of(pids: Path) -> psutil.Process | None:
-    """The child that wrote its number into the file; None when it has ended already."""
-    text = eventually(lambda: pids.exists() and pids.read_text(), what="the child runs")
-    try:
-        return psutil.Process(int(text.split()[0]))
-    except psutil.NoSuchProcess:
-        return None
-
-
-def _is_alive(process: psutil.Process | None) -> bool:
-    try:
-        return process is not None and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _kill(processes: Iterable[psutil.Process | None]) -> None:
-    for process in processes:
-        try:
-            if process is not None:
-                process.kill()
-        except psutil.NoSuchProcess:
-            continue
-
-
-def _soon(happened: Callable[[], bool], *, within: float) -> bool:
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        if happened():
-            return True
-        time.sleep(0.1)
-    return False

@@ -12,7 +12,7 @@ from django.utils import timezone
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.accounts.services import create_account
 from mammo.core.errors import NotAllowedError
-from mammo.jobs import chores, doorbell, logs, runner, services
+from mammo.jobs import chores, doorbell, logs, reaper, runner, services
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.models import Job
 from tests.mammo.jobs.counting import KIND
@@ -147,3 +147,64 @@ def test_no_days_keep_logs_for_ever(site: Site, settings: Any) -> None:
     Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=4000))
     assert chores.do_chores()["jobs.logs"] == 0
     assert SPOKEN in AttemptFiles(job).tail(50)
+
+
+def test_an_erasure_destroys_the_logs_that_may_quote_her(site: Site, other_site: Site, rita: User) -> None:
+    """Ended before her first row and no import: it stays. Jobs of no site may have worked for hers."""
+    came = timezone.now()
+    gone = [ended(rita, site), ended(rita, None), ended(None, site, kind="archive.import_table")]
+    kept = [ended(rita, site), ended(None, other_site)]
+    Job.objects.filter(pk__in=[kept[0].pk, gone[2].pk]).update(finished_at=came - timedelta(days=1))
+    assert logs.erase_logs(site, since=came) == 3
+    for job in gone:
+        assert [path.name for path in job.folder.rglob("*") if path.is_file()] == ["log.erased"]
+    for job in kept:
+        assert SPOKEN in AttemptFiles(job).tail(50)
+    assert logs.read_log(gone[0], by_user=rita, lines=50) == "The log was erased."
+    assert read_events() == []
+    reaper.keep_house()
+    assert logs.read_log(gone[0], by_user=rita, lines=50) == "The log was erased."
+    assert logs.erase_logs(site, since=came) == 0
+
+
+def test_the_log_of_a_job_at_work_goes_when_its_attempt_is_closed(site: Site, rita: User) -> None:
+    job = services.claim(services.submit(KIND, by_user=rita, site=site, parameters={}).pk, "worker")
+    assert job is not None
+    files = AttemptFiles(job)
+    files.make()
+    files.note(SPOKEN)
+    files.request.write_text("{}")
+    assert logs.erase_logs(site, since=timezone.now()) == 1
+    assert logs.read_log(job, by_user=rita, lines=50) == "The log was erased."
+    assert files.request.exists(), "its child works on"
+    assert files.last_line() == SPOKEN, "and the row says why it failed, if it does"
+    files.close()
+    assert [path.name for path in files.folder.iterdir()] == ["log.erased"]
+
+
+def test_a_log_that_is_sealed_while_logs_are_erased_does_not_stay(
+    site: Site, rita: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker looked for the mark, then sealed; the erasure passed in between."""
+    job = services.claim(services.submit(KIND, by_user=rita, site=site, parameters={}).pk, "worker")
+    assert job is not None
+    files = AttemptFiles(job)
+    files.make()
+    files.note(SPOKEN)
+    seal = AttemptFiles._seal_log
+
+    def overtaken(self: AttemptFiles) -> None:
+        assert logs.erase_logs(site, since=timezone.now()) == 1
+        seal(self)
+
+    monkeypatch.setattr(AttemptFiles, "_seal_log", overtaken)
+    files.close()
+    assert [path.name for path in files.folder.iterdir()] == ["log.erased"]
+
+
+def test_a_job_that_is_tried_again_after_an_erasure_has_a_log(site: Site, rita: User) -> None:
+    job = ended(rita, site)
+    logs.erase_logs(site, since=timezone.now() - timedelta(days=1))
+    Job.objects.filter(pk=job.pk).update(state="failed")
+    again = runner.run_here(services.retry(Job.objects.get(pk=job.pk), by_user=rita))
+    assert SPOKEN in logs.read_log(again, by_user=rita, lines=50)

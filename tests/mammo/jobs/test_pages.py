@@ -237,3 +237,32 @@ def test_figures_of_a_job_are_named_and_those_without_a_name_keep_their_key(rita
     for said in ("<dt>Answers kept</dt>", '<dt>passed</dt><dd class="verbatim">yes</dd>', "0.1235"):
         assert said in page
     assert "<dt>counts</dt>" not in page
+
+
+def test_the_list_says_what_came_of_ended_jobs(rita: User, site: Site) -> None:
+    job_kinds.register()
+    began, rows = timezone.now(), Job.objects
+    told: dict[str, dict[str, Any]] = {
+        "answered": {
+            "state": "succeeded",
+            "kind": answers.JOB_KIND,
+            "result": {"answers": 27, "passed": True},
+        },
+        "broken": {"state": "failed", "error": "no such folder", "progress": {"done": 3, "total": 12}},
+        "stopped": {"state": "cancelled", "progress": {}},
+        "unbegun": {"state": "cancelled", "started_at": None},
+    }
+    for title, values in told.items():
+        times = {"started_at": began - timedelta(seconds=200), "finished_at": began}
+        rows.filter(pk=submitted(rita, site, title=title).pk).update(**{**times, **values})
+    page = text(client_of(rita), reverse("jobs:list"))
+    cells = {
+        title: re.sub(r"<[^>]*>|\s+", " ", row.split("</td>")[2]).strip()
+        for row in page.split("<tr>")
+        for title in told
+        if f">{title}<" in row
+    }
+    assert re.sub(" +", " ", cells["answered"]) == "took 3 min 20 s · Answers kept 27"
+    assert re.sub(" +", " ", cells["broken"]) == "stopped at 25 %, took 3 min 20 s no such folder"
+    assert cells["stopped"] == "took 3 min 20 s"
+    assert cells["unbegun"] == "never began"

@@ -49,6 +49,9 @@ def test_broken_message_files_stop_nothing(installation: Installation) -> None:
     most = longest_hold(installation)
     (row,) = installation.settled(installation.submit({"mode": "count"}), within=most)
     assert (row["state"], row["effects"]) == ("succeeded", 1), f"within {most:g} s"
+    assert "ended with status" not in (installation.home / "up.txt").read_text(), (
+        "no worker stumbled over them"
+    )
     eventually(lambda: not list(messages.glob("*")), within=20, what="the queue folder is tidy")
     processed = installation.home / "queue" / "processed"
     eventually(lambda: not list(processed.glob("*")), within=20, what="processed messages are gone")
@@ -69,18 +72,20 @@ def test_a_second_up_on_the_same_home_is_refused_in_one_line(installation: Insta
     assert "served by another process already" in refused.stderr
 
 
-def test_an_occupied_port_is_told_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [("up",), ("demo", "--quick")])
+def test_an_occupied_port_is_told_in_one_line(tmp_path: Path, asked: tuple[str, ...]) -> None:
     installation = Installation(tmp_path / "home", {}, 0)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        refused = installation.command("up", "--port", str(port))
+        refused = installation.command(*asked, "--port", str(port))
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert str(port) in refused.stderr
     assert "--port" in refused.stderr
     assert not (installation.home / "db.sqlite3").exists(), "nothing was changed"
+    assert not list(installation.home.glob("demo/hospital*"))
 
 
 def test_a_dead_web_process_is_started_again(installation: Installation) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from mammo.accounts.models import AuditEvent, Site, User
@@ -137,8 +137,6 @@ def test_a_queued_job_is_claimed_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_ten_workers_at_once_one_gets_the_job() -> None:
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite in memory has no second writer; test_processes.py has real workers on a file")
     job, winners = queued(), []
 
     def try_it(number: int) -> None:

@@ -3,6 +3,7 @@
 import time
 
 from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import engines
@@ -95,6 +96,11 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a defect")
 
 
+def forbidden(request: HttpRequest) -> HttpResponse:
+    """Refuse as a view does that says so."""
+    raise PermissionDenied
+
+
 urlpatterns = [
     path("test/form", form_page),
     path("test/reading", reading_page),
@@ -102,5 +108,6 @@ urlpatterns = [
     path("test/slow", slow),
     path("test/slower", slower),
     path("test/broken", broken),
+    path("test/forbidden", forbidden),
     *site_patterns,
 ]

@@ -34,6 +34,17 @@ RUN_AXE = """axe.run(document, {
   const places = found.nodes.slice(0, 3).map((node) => node.html.slice(0, 160));
   return `${found.id} (${found.impact}): ${places.join(" | ")}`;
 }))"""
+# A page of the hospital's own is black from its first moment: the ground, and what the browser draws by itself.
+IS_DARK = """() => {
+  const look = getComputedStyle(document.documentElement);
+  const light = (look.backgroundColor.match(/[\\d.]+/g) ?? []).slice(0, 3).some((part) => Number(part) > 40);
+  return look.colorScheme === "dark" && look.backgroundColor !== "rgba(0, 0, 0, 0)" && !light;
+}"""
+# Letters that a reader sees at arm's length are 14 px at least; drawings scale their own.
+SMALL_LETTERS = """() => [...document.body.querySelectorAll("*")].filter((part) =>
+  !part.closest("svg") && part.checkVisibility() && parseFloat(getComputedStyle(part).fontSize) < 14 &&
+  [...part.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.textContent.trim())
+).slice(0, 3).map((part) => `small letters: ${part.outerHTML.slice(0, 120)}`)"""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 WIDE = {"width": 1280, "height": 720}
 TABLET = {"width": 768, "height": 1024}
@@ -116,14 +127,22 @@ def faults_of(page: Page, stop: Stop, address: str, axe: str, language: str) -> 
     expected = 200 if stop.url_name else 404
     if answer is None or answer.status != expected:
         return [f"answers {answer.status if answer else None}"]
+    found = [] if page.get_attribute("html", "lang") == (stop.language or language) else ["another language"]
+    is_light = stop.url_name == "annotation:tablet"  # the one page for patients
+    return found + faults_shown(page, axe, is_light=is_light, reads=stop.reads)
+
+
+def faults_shown(page: Page, axe: str, *, is_light: bool = False, reads: bool = False) -> list[str]:
+    """What is wrong with the page that a tab shows, at 1280 x 720."""
     found = []
-    if page.get_attribute("html", "lang") != (stop.language or language):
-        found.append("stands in another language")
+    if not is_light and not page.evaluate(IS_DARK):
+        found.append("is not black")
+    found += page.evaluate(SMALL_LETTERS)
     page.evaluate(axe)
     found += page.evaluate(RUN_AXE)
     if page.evaluate(SIDEWAYS) > 0:
         found.append(f"scrolls sideways at {WIDE}")
-    if not stop.reads:
+    if not reads:
         page.set_viewport_size(TABLET)
         if page.evaluate(SIDEWAYS) > 0:
             found.append(f"scrolls sideways at {TABLET}")
@@ -172,3 +191,53 @@ def test_the_second_step_of_a_sign_in_is_accessible_and_fits_its_screen(
             faults[language] = found
     walker.close()
     assert faults == {}
+
+
+def wrong_form(tab: Page, base: str) -> None:
+    """A form of an earlier sign-in: its token is no longer good."""
+    tab.goto(f"{base}/accounts/login/")
+    tab.locator("main input[name=csrfmiddlewaretoken]").evaluate("field => field.value = 'x'.repeat(64)")
+    tab.fill("[name=login]", "june")
+    tab.fill("[name=password]", "correct horse battery")
+    with tab.expect_navigation():
+        tab.click("main form button")
+
+
+def locked_out(tab: Page, base: str) -> None:
+    """One attempt more than are allowed."""
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        Client().post("/accounts/login/", {"login": "june", "password": "wrong wrong wrong"})
+    tab.goto(f"{base}/accounts/login/")
+    tab.fill("[name=login]", "june")
+    tab.fill("[name=password]", "correct horse battery")
+    with tab.expect_navigation():
+        tab.click("main form button")
+
+
+FAILURES = {
+    "The server failed": (500, lambda tab, base: tab.goto(f"{base}/test/broken")),
+    "Not found": (404, lambda tab, base: tab.goto(f"{base}/no-such-page/")),
+    "Not allowed": (403, lambda tab, base: tab.goto(f"{base}/test/forbidden")),
+    "This form has grown old": (403, wrong_form),
+    "Too many attempts": (429, locked_out),
+}
+
+
+@pytest.mark.browser
+@pytest.mark.urls("tests.mammo.pages.pages_urls")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("title", FAILURES)
+def test_pages_of_failures_are_accessible_and_fit_their_screen(
+    browser: Browser, live_server, june: User, axe: str, title: str
+) -> None:
+    status, meet = FAILURES[title]
+    walker = Walker(browser, live_server.url)
+    tab = walker.tab_of(None, "en")
+    statuses: list[int] = []
+    tab.on("response", lambda answer: statuses.append(answer.status))
+    meet(tab, live_server.url)
+    assert tab.locator("h1").inner_text() == title
+    assert status in statuses
+    found = faults_shown(tab, axe)
+    walker.close()
+    assert found == []

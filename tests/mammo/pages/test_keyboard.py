@@ -1,76 +1,31 @@
-"""A data manager, a researcher and an administrator do their work in a real browser by keyboard alone."""
+"""Every role finds and does its work in a real browser by keyboard alone."""
 
+import re
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from annotation.models import Campaign, Question
+from annotation.models import Campaign, Lease, Question
 from annotation.services.questions import import_questions
+from evaluation.models import Score
 from mammo.accounts.models import Membership, Site, User
 from mammo.archive.models import ImportItem
+from modeling.models import Run
 from tests.annotation import scene as annotation_scene
+from tests.mammo.pages.keyboard import Keyboard
 from tests.mammo.pages.walk import Keys, furnished
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-MOST_TABS = 120
+ANY_KEY = "[0-9a-f-]{36}"
 
 
 @pytest.fixture
 def hospital(site: Site) -> tuple[dict[str, User], Keys]:
     """The people and objects of the walk."""
     return furnished(site)
-
-
-class Keyboard:
-    """A page that is never touched with a mouse."""
-
-    def __init__(self, page: Page, base: str, person: User) -> None:
-        self.page, self.base = page, base
-        client = Client()
-        client.force_login(person)
-        session = client.cookies[settings.SESSION_COOKIE_NAME].value
-        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": base}])
-        page.goto(base)
-
-    def tab_to(self, selector: str) -> None:
-        """Tab on from where the keyboard is until what is chosen has the focus, and is seen to have it."""
-        for _ in range(MOST_TABS):
-            self.page.keyboard.press("Tab")
-            if self.page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
-                seen = self.page.evaluate(
-                    "() => { const look = getComputedStyle(document.activeElement);"
-                    "return look.outlineStyle !== 'none' || look.boxShadow !== 'none' }"
-                )
-                assert seen, f"{selector}: nothing shows that the keyboard is here"
-                return
-        raise AssertionError(f"{selector}: not reached within {MOST_TABS} tabs of {self.page.url}")
-
-    def go(self, selector: str, address: str) -> None:
-        """Tab to a link or button, press Enter, and arrive."""
-        self.tab_to(selector)
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(self.base + address)
-
-    def open_first_row(self, address: str) -> None:
-        """The first row of the page's worklist, by j and Enter."""
-        self.page.keyboard.press("j")
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_url(self.base + address)
-
-    def choose(self, selector: str, value: str) -> None:
-        """Tab to a list of choices and go down to one of them."""
-        self.tab_to(selector)
-        self.page.keyboard.press("Home")
-        for _ in range(MOST_TABS):
-            if self.page.input_value(selector) == value:
-                return
-            self.page.keyboard.press("ArrowDown")
-        raise AssertionError(f"{selector}: {value} is not among its choices")
 
 
 def test_a_data_manager_decides_about_a_file_and_confirms_wordings(
@@ -99,12 +54,26 @@ def test_a_data_manager_decides_about_a_file_and_confirms_wordings(
     assert not waiting.exists()
 
 
-def test_a_researcher_goes_from_home_to_a_run_and_to_a_table(
+def test_a_researcher_starts_a_run_and_goes_to_another_and_to_a_table(
     page: Page, live_server: Any, hospital: tuple[dict[str, User], Keys]
 ) -> None:
     people, keys = hospital
     keyboard = Keyboard(page, live_server.url, people["rita"])
     keyboard.go(f'#main a[href="{reverse("modeling:run-list")}"]', reverse("modeling:run-list"))
+    keyboard.go(f'#main a[href="{reverse("modeling:run-new")}"]', reverse("modeling:run-new"))
+    keyboard.choose("#id_stage", "density")
+    keyboard.choose("#id_snapshot", str(keys["snapshot"]))
+    keyboard.choose("#id_preset", "demo")
+    keyboard.tab_to("#id_name")
+    page.keyboard.type("by keys")
+    keyboard.start('main form button:not([type="button"])', f"/modeling/runs/{ANY_KEY}/")
+    started = Run.objects.get(name="by keys")
+    assert page.url.endswith(reverse("modeling:run", args=[started.pk]))
+    assert (started.stage, str(started.snapshot_id)) == ("density", str(keys["snapshot"]))
+    assert started.job is not None
+    assert (started.job.state, started.by_user) == ("queued", people["rita"])
+    expect(page.locator("#run-state")).to_contain_text("Queued")
+    page.goto(f"{live_server.url}{reverse('modeling:run-list')}")
     run = reverse("modeling:run", args=[keys["run"]])
     keyboard.go(f'a[href="{run}"]', run)
     expect(page.locator("h1")).to_be_visible()
@@ -133,3 +102,54 @@ def test_an_administrator_gives_a_role_and_takes_it_away(
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert Membership.objects.filter(user=people["june"]).count() == 1
+
+
+def test_a_junior_is_in_a_question_with_one_key_and_reaches_every_answer(
+    page: Page, live_server: Any, hospital: tuple[dict[str, User], Keys]
+) -> None:
+    people, _keys = hospital
+    keyboard = Keyboard(page, live_server.url, people["june"])
+    begin = f'form[action="{reverse("annotation:correct-next")}"] button'
+    assert page.evaluate("(begin) => document.activeElement.matches(begin)", begin), (
+        "the first work has the focus"
+    )
+    keyboard.start(begin, f"/annotation/correct/{ANY_KEY}/")
+    found = re.search(ANY_KEY, page.url)
+    assert found is not None
+    # Opening a question leases it to her: it is hers to answer.
+    assert Lease.objects.filter(question=found[0], user=people["june"]).exists()
+    expect(page.locator("main fieldset[data-answer]")).to_have_count(3)
+    for number in range(3):
+        keyboard.tab_to(f"fieldset[data-answer]:nth-of-type({number + 1}) textarea")
+    keyboard.tab_to("[data-submit]")
+
+
+def test_a_senior_is_among_the_answers_with_one_button(
+    page: Page, live_server: Any, hospital: tuple[dict[str, User], Keys]
+) -> None:
+    people, _keys = hospital
+    keyboard = Keyboard(page, live_server.url, people["sena"])
+    begin = f'form[action="{reverse("annotation:pick-next")}"] button'
+    keyboard.start(begin, f"/annotation/pick/{ANY_KEY}/")
+    expect(page.locator("[data-candidate]")).to_have_count(3)
+    keyboard.tab_to("[data-candidate] input[type=radio]")
+    keyboard.tab_to("[data-submit]")
+
+
+def test_a_rater_goes_from_home_to_the_next_form_and_scores_on_it(
+    page: Page, live_server: Any, hospital: tuple[dict[str, User], Keys]
+) -> None:
+    people, keys = hospital
+    keyboard = Keyboard(page, live_server.url, people["sena"])
+    scoring = reverse("evaluation:scoring")
+    keyboard.go(f'#main a.btn[href="{scoring}"]', scoring)
+    keyboard.start('#main a.btn[href*="/score/"]', f"/evaluation/score/{ANY_KEY}/")
+    assert str(keys["slot"]) in page.url
+    expect(page.locator("form[data-scoring] .scoring-foot button")).to_be_enabled()
+    lines = page.locator(".scoring-aspect input[type=range]")
+    expect(lines.first).to_be_focused()
+    for _line in range(lines.count()):
+        page.keyboard.press("7")
+        page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: str(keys["slot"]) not in url)
+    assert Score.objects.filter(slot=keys["slot"]).exists()

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.test import Client
 
-from mammo.core import navigation
+from mammo.core import dark_ground, navigation
 from mammo.core.demo_accounts import DemoAccount, show_accounts
 from mammo.core.navigation import Entry
 
@@ -142,15 +142,20 @@ def test_a_form_of_an_earlier_sign_in_is_refused_in_plain_words(june) -> None:
 
 
 class _Inline(HTMLParser):
-    """Collects what the strict policy would block."""
+    """Collects what the strict policy would block, and the text of each style."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.rules: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "style":
+            self.rules.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
-        if tag == "style" or "style" in named or any(name.startswith("on") for name in named):
+        if "style" in named or any(name.startswith("on") for name in named):
             self.found.append(f"{tag} {named}")
         if tag == "script" and "src" not in named and named.get("type") != "application/json":
             self.found.append(f"{tag} {named}")
@@ -162,6 +167,7 @@ def test_no_page_carries_inline_script_or_style(client: Client, june, address: s
     parser = _Inline()
     parser.feed(client.get(address).content.decode())
     assert parser.found == []
+    assert parser.rules == [dark_ground.RULE]
 
 
 def test_no_template_asks_another_host_for_anything() -> None:

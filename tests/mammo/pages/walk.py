@@ -12,11 +12,15 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from annotation.models import Campaign
+from annotation.models import Campaign, Transmission
 from annotation.services.tablet import invite
 from annotation.services.uploads import read_upload
 from evaluation.models import Trial
-from evaluation.services.raters import consent
+from evaluation.services.drafts import add_practice_item
+from evaluation.services.freezing import freeze_trial
+from evaluation.services.protocols import create_protocol
+from evaluation.services.raters import add_rater, consent
+from evaluation.services.scoring import open_scoring
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import create_account
 from modeling.models import Metric, Run
@@ -54,6 +58,11 @@ def page(
         return reverse(name, args=[*(found[key] for key in keys), *fixed.values()]) + query
 
     return Stop(name, person, at, reads, language)
+
+
+def _cell_rows(keys: Keys) -> str:
+    address: str = reverse("evaluation:trial-cell-rows", args=[keys["locked_trial"], 1])
+    return f"{address}?{keys['cell']}"
 
 
 STOPS = (
@@ -98,6 +107,8 @@ STOPS = (
     page("archive:import-batch", "dana", "batch"),
     page("archive:upload", "dana"),
     page("archive:quarantine", "dana"),
+    page("archive:picture-checks", "dana"),
+    page("archive:picture-check", "dana", "sample"),
     page("archive:quarantine-item", "dana", "item"),
     page("archive:pacs", "dana"),
     page("archive:tables", "dana"),
@@ -135,10 +146,12 @@ STOPS = (
     page("annotation:adjudicate-list", "sena"),
     page("annotation:news", "june"),
     page("annotation:endpoints", "adam"),
+    page("annotation:endpoint-transmissions", "adam", "approval"),
     page("archive:erasures", "dana"),
     page("modeling:run-list", "rita"),
     page("modeling:run-new", "rita"),
     page("modeling:snapshot-new", "rita"),
+    page("modeling:snapshot", "rita", "snapshot"),
     page("modeling:run", "rita", "run"),
     page("modeling:compare", "rita"),
     page("modeling:exports", "dana"),
@@ -151,6 +164,7 @@ STOPS = (
     page("evaluation:protocols", "rita"),
     page("evaluation:protocol-new", "rita"),
     page("evaluation:protocol", "rita", "protocol"),
+    page("evaluation:protocol-edit", "rita", "draft_protocol"),
     page("evaluation:trial-new", "rita"),
     page("evaluation:design", "rita", "draft_trial"),
     page("evaluation:trial-edit", "rita", "draft_trial"),
@@ -169,9 +183,11 @@ STOPS = (
     page("evaluation:tables", "stan"),
     page("evaluation:any-table", "stan", number=9),
     page("evaluation:table-page", "stan", "locked_trial", number=1),
+    Stop("evaluation:trial-cell-rows", "stan", lambda keys: _cell_rows(keys)),
     page("evaluation:scoring", "sena"),
     page("evaluation:consent", "sena", "fresh_rater"),
     page("evaluation:form", "sena", "slot", reads=True),
+    page("evaluation:practice", "sena", "practising_rater", reads=True),
     page("evaluation:pause", "sena", "rater"),
     page("evaluation:guess", "sena", "guessing_rater"),
     Stop("", "june", lambda keys: "/no-such-page/"),
@@ -214,6 +230,7 @@ NO_PAGE = {
     "mfa_edit_webauthn": "as mfa_reauthenticate_webauthn",
     "mfa_remove_webauthn": "as mfa_reauthenticate_webauthn",
     "archive:study-labels": "takes a form and leads back",
+    "archive:report-no-name": "takes a form and leads back",
     "archive:overview-table": "a file",
     "archive:cohort-save": "takes a form and leads on",
     "archive:cohort-baseline": "a file",
@@ -233,6 +250,8 @@ NO_PAGE = {
     "archive:import-unmatched": "a file",
     "archive:overview-figure": "a file",
     "archive:quarantine-decide": "takes a form and leads on",
+    "archive:picture-check-draw": "takes a form and leads on",
+    "archive:picture-check-judge": "takes a form and leads on",
     "archive:thumbnail": "a file",
     "archive:image": "a file",
     "annotation:correct-next": "takes a form and leads on",
@@ -256,6 +275,8 @@ NO_PAGE = {
             "annotation:adjudicate-return",
             "annotation:skip-lift",
             "annotation:question-give",
+            "annotation:question-pool",
+            "annotation:question-pools",
             "annotation:question-withdraw",
             "annotation:comment",
             "annotation:flag",
@@ -286,18 +307,16 @@ NO_PAGE = {
     "api:unknown": "answers 404",
     "jobs:cancel": "takes a form and leads back",
     "jobs:retry": "takes a form and leads back",
+    "jobs:seen": "answers a button with nothing",
     "evaluation:answer": "takes a form and leads back",
     "evaluation:screen-rule": "takes a form and leads back",
     "evaluation:freeze": "takes a form and leads back",
-    "evaluation:protocol-edit": "the form of evaluation:protocol-new, for a protocol that is not frozen",
     "evaluation:protocol-step": "takes a form and leads back",
     "evaluation:amend": "takes a form and leads back",
     "evaluation:reader-study-step": "takes a form and leads back",
     "evaluation:export-decide": "takes a form and leads back",
     "evaluation:export-download": "a file",
-    "evaluation:cell-rows": "opened by a cell of a table; tests/evaluation/pages opens it",
-    "evaluation:trial-cell-rows": "as evaluation:cell-rows",
-    "evaluation:practice": "stands only before the first form; tests/evaluation/pages opens it",
+    "evaluation:cell-rows": "opened by a cell of a table; test_moments.py opens it",
     "evaluation:write-viewer": "JSON for the viewer",
     "evaluation:write-image": "a file",
     "evaluation:read-viewer": "JSON for the viewer",
@@ -356,7 +375,21 @@ def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     table = b"text,source\n\xe8\xa6\x81\xe5\xa4\x8d\xe6\x9f\xa5\xe5\x90\x97\xef\xbc\x9f,phone\n"
     sent = SimpleUploadedFile("questions.csv", table)
     keys["upload"] = read_upload(campaign, sent, by_user=people["rita"]).pk
+    _send_one_question(keys)
     return people, keys
+
+
+def _send_one_question(keys: Keys) -> None:
+    """One transmission on record under the approval."""
+    Transmission.objects.create(
+        approval_id=keys["approval"],
+        question_id=keys["question"],
+        job_id=keys["job"],
+        attempt=1,
+        characters=321,
+        images=0,
+        payload_sha256="a" * 64,
+    )
 
 
 def set_up_app(person: User) -> str:
@@ -379,6 +412,16 @@ def _add_trials(people: dict[str, User], keys: Keys) -> None:
         consent(row, by_user=row.user)
     scene.score_all(guessed)
     keys["guessing_rater"] = guessed.raters.get(user=sena).pk
+    site = trial.site
+    keys["draft_protocol"] = create_protocol("Not frozen", site=site, by_user=rita, ethics_approval="EC-2").pk
+    practised = scene.draft_trial(rita, questions[1:], people["june"], name="With practice")
+    scene.answer_all(practised, rita, people["june"])
+    add_practice_item(practised, questions[0], "建议每年复查。", by_user=rita)
+    row = add_rater(practised, sena, by_user=rita)
+    freeze_trial(practised, by_user=rita)
+    open_scoring(practised, by_user=rita)
+    consent(row, by_user=sena)
+    keys["practising_rater"] = row.pk
     study = reading_scene.open_study(rita, [people["june"]], count=2, name="Just opened")
     study.readers.update(consented_at=None)
     keys["fresh_reader"] = study.readers.get().pk

@@ -90,6 +90,14 @@ def test_one_key_walks_through_the_steps_and_the_earlier_study_hangs_beside_at_o
         assert now != pytest.approx(4096 * 1.15, abs=1)
         assert then / 2000 == pytest.approx(now / 4096, abs=2e-3)
         assert dragged["LCC"]["windowWidth"] == found["LCC"]["windowWidth"]
+        # What a click marks is on the present study: one on the earlier view tells the page nothing.
+        page.evaluate(
+            "window.points = [], addEventListener('mammo-viewer:point', (told) => points.push(told.detail.view))"
+        )
+        for name in ("earlier-RCC", "RCC"):
+            page.click(f"[data-slot={name}]")
+            page.wait_for_timeout(100)
+        assert page.evaluate("window.points") == ["RCC"]
         press(page, "f", "LMLO")
         assert boxes(page)["LMLO"] == whole
         press(page, "b", "LMLO")
@@ -138,6 +146,36 @@ def test_lens_flip_true_size_and_choices_that_the_server_keeps(page: Page) -> No
         page.wait_for_selector('mammo-viewer[data-ready="1"]', state="attached")
         assert page.get_attribute("[data-tool=length]", "aria-pressed") == "true"
         assert page.evaluate("window.violations") == []
+
+
+def test_the_lens_shows_the_pictures_own_pixels_where_the_view_is_shown_smaller(page: Page) -> None:
+    """On a ramp: what lies a hundred pixels of the screen beside the middle of the lens lies so many of the image's."""
+    rows, columns, across, down = 1600, 1280, 1.2, 0.8
+    y, x = np.mgrid[0:rows, 0:columns]
+    ramp = (600 + across * x + down * y).astype(np.uint16)
+    study = Study()
+    for side, view in (("R", "CC"), ("L", "CC"), ("R", "MLO"), ("L", "MLO")):
+        study.add(side, view, ramp)
+    with served(study) as address:
+        open_study(page, address)
+        of_image = float(slots(page)["LCC"]["mmPerPixel"]) / 0.5  # pixels of the image in one of the screen
+        assert of_image > 2.5
+        press(page, "l")
+        box = page.locator("[data-slot=LCC]").bounding_box()
+        middle = box["height"] / 2
+        page.mouse.move(box["x"] + 180, box["y"] + middle)
+        page.wait_for_timeout(150)
+        (under,) = read_canvas(page, "LCC", [(180, middle)])["greys"]
+        left, right, above, below, centre = page.evaluate(
+            """() => { const c = document.querySelector(".mv-lens"); const x = c.getContext("2d");
+            return [[-100, 0], [100, 0], [0, -100], [0, 100], [0, 0]].map(([dx, dy]) =>
+              x.getImageData(c.width / 2 + dx, c.height / 2 + dy, 1, 1).data[0]); }"""
+        )
+        assert abs(centre - under) <= 2
+        grey = 255 / 4095  # of one step of the pixel values
+        assert right - left == pytest.approx(200 * across * grey, abs=2)
+        assert below - above == pytest.approx(200 * down * grey, abs=2)
+        assert 200 * of_image * across * grey > 30, "a lens that does not magnify would fail"
 
 
 def test_studies_are_opened_at_the_step_the_reader_chose(page: Page) -> None:

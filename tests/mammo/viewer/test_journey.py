@@ -1,5 +1,6 @@
 """A reader describes the display, judges without a view that can't be decoded, and sends in: browser and server."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +65,12 @@ def test_a_display_is_described_and_a_view_that_fails_is_judged_without(
 ) -> None:
     page = signed_in(june)
     page.goto(live_server.url + reverse("annotation:correct", args=[question.pk]))
-    page.click(".mv-refusal a")
+    # Said once, above the answers: not over the pictures and beside the button as well.
+    expect(page.locator("mammo-viewer")).to_have_attribute("data-refusal", re.compile("not described"))
+    expect(page.locator("[data-display-notice]")).to_have_count(1)
+    expect(page.locator(".mv-refusal")).to_have_count(0)
+    expect(page.locator("[data-gate-note]")).to_be_hidden()
+    page.click("[data-display-notice] a")
     describe_display(page)
     page.wait_for_url(f"**{reverse('annotation:correct', args=[question.pk])}")
     check = DisplayCheck.objects.get(by_user=june)

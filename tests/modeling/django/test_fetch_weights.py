@@ -20,7 +20,9 @@ from safetensors.numpy import load_file, save_file
 
 from mammo.accounts import audit
 from mammo.accounts.models import AuditEvent
+from modeling.data.exchange import BadRequestError
 from modeling.data.snapshot import file_sha256
+from modeling.inference.model_folders import licence_of, model_folder
 from modeling.inference.spec_files import located, read_spec, ready_specs
 from modeling.training.config_base import PAPER_EXPERTS
 from tests.modeling.weights.hub_server import HubServer, serving
@@ -51,6 +53,14 @@ def said(*arguments: str) -> str:
 
 def answered(*arguments: str) -> dict[str, Any]:
     return json.loads(said(*arguments, "--json"))
+
+
+def test_what_was_fetched_is_found_by_its_hub_name(hub: HubServer, tmp_path: Path):
+    with pytest.raises(BadRequestError, match=f"fetch_weights {LLAVA}"):
+        model_folder(LLAVA)
+    said(LLAVA, "--from", hub.url)
+    assert (model_folder(LLAVA) / "model.safetensors").is_file()
+    assert licence_of({"kind": "vision_language", "path": LLAVA}) == "llama2"
 
 
 def test_a_known_name_lands_where_its_ready_spec_looks_and_goes_on_record(hub: HubServer, tmp_path: Path):

@@ -1,18 +1,22 @@
 """Runs side by side, repeated by one click, and what a run's page tells while it trains."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotation.models import Campaign
 from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
 from mammo.archive.models import Split
+from mammo.core.code_version import code_version
 from mammo.jobs.attempt_files import AttemptFiles
+from mammo.jobs.models import Job
 from modeling.comparing import side_by_side
 from modeling.models import Checkpoint, Metric, Run, Snapshot
 from modeling.services import start_run
@@ -132,9 +136,18 @@ def test_the_page_tells_curves_while_it_trains_and_the_log_the_version_and_the_w
     files = AttemptFiles(run.job)
     files.make()
     files.note("epoch 2 of 6")
-    body = signed_in(rita).get(reverse("modeling:run", args=[run.pk])).content.decode()
+    address = reverse("modeling:run", args=[run.pk])
+    body = signed_in(rita).get(address).content.decode()
     for text in ("0.3 → 0.15", "epoch 2 of 6", "c" * 64, run.code_version, "Repeat this run"):
         assert text in body
+    now = timezone.now()
+    Job.objects.filter(pk=run.job.pk).update(
+        state="running",
+        started_at=now - timedelta(minutes=10),
+        lease_until=now + timedelta(minutes=1),
+        progress={"done": 1, "total": 4},
+    )
+    assert "about 30 minutes left" in signed_in(rita).get(address).content.decode()
 
 
 @pytest.mark.parametrize("stage", ["preferences", "classifier"])
@@ -156,12 +169,24 @@ def test_one_click_repeats_a_zero_shot_run(
     frozen.refresh_from_db()
     spec = {"kind": "dual_encoder", "path": "/models/clip", "name": "CLIP"}
     run = start_zero_shot(spec, snapshot=frozen, method="similarity", language="en", by_user=rita, gpus=1)
+    assert run.code_version == code_version()
     key = {"idempotency_key": "6e0b6c1c-0f5c-4a07-9a5e-0a4a0a3b8f14"}
     assert signed_in(rita).post(reverse("modeling:repeat", args=[run.pk]), key).status_code == 302
     again = Run.objects.exclude(pk=run.pk).get()
     assert (again.config, again.snapshot, again.stage) == (run.config, frozen, "zero_shot")
     assert again.job is not None
     assert (again.job.kind, again.job.gpus) == ("modeling.zero_shot", 1)
+
+
+def test_runs_of_changed_sources_are_told_apart_when_they_stand_side_by_side(
+    frozen: Snapshot, rita: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start_run("density", snapshot=frozen, by_user=rita)
+    monkeypatch.setattr("mammo.core.code_version.sources_sha256", lambda folders: "f" * 64)
+    second = start_run("density", snapshot=frozen, by_user=rita)
+    assert second.code_version.endswith(f"sources {'f' * 12}")
+    told = dict(side_by_side([first, second])["settings"])
+    assert told["Code version"] == [first.code_version, second.code_version]
 
 
 def test_the_gpus_of_a_run_stand_on_its_page_and_beside_others(frozen: Snapshot, rita: User) -> None:

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from annotation.models import Campaign
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Study
+from mammo.core.code_version import code_version
 from mammo.core.errors import NotAllowedError, UserError
 from mammo.jobs import kinds
 from mammo.jobs import services as jobs
@@ -50,6 +51,7 @@ def test_a_run_is_queued_with_its_whole_setting(frozen: Snapshot, rita: User) ->
     assert run.job is not None
     assert (run.job.kind, run.job.queue) == ("modeling.train.density", "gpu")
     assert (run.config["epochs"], run.config["image_size"], run.seed) == (2, [126, 100], 5)
+    assert run.code_version == code_version()
     assert run.environment["torch"]
     assert run.environment["gpus"] == 0
     request = build_request(run.job)
@@ -146,7 +148,7 @@ def test_a_later_stage_starts_from_named_checkpoints(
         ({"stage": "magic"}, "unknown; known: language, density"),
         ({"config": {"epoch": 3}}, "epoch"),
         ({"config": {"epochs": "three"}}, "epochs"),
-        ({"snapshot": None}, "site: missing"),
+        ({"snapshot": None}, "density: trains on a snapshot"),
         ({"stage": "umicon_supervised"}, "starts from a umicon checkpoint"),
         ({"stage": "language"}, "corpus of dialogues"),
         ({"stage": "language", "corpus": "/absent.jsonl"}, "no such file"),

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from annotation.models import Campaign
 from mammo.accounts.models import User
@@ -75,10 +77,24 @@ def test_the_frozen_folder_holds_what_the_archive_holds(
 def test_picked_answers_go_in_with_what_they_were_picked_over(
     campaign: Campaign, split: Split, rita: User, tmp_path: Path
 ) -> None:
-    samples = open_snapshot(freeze(campaign, split, rita, tmp_path).folder).sft
+    row = freeze(campaign, split, rita, tmp_path)
+    samples = open_snapshot(row.folder).sft
     assert len(samples) == 3
     assert all(len(sample.rejected) == 2 and sample.answer not in sample.rejected for sample in samples)
     assert {sample.turns for sample in samples} == {("问题0？",), ("问题1？",), ("问题2？",)}
+    card = row.manifest["card"]
+    assert (card["answers"], card["about_a_study"], card["views"]) == (3, 3, 40)
+    row.manifest["card"] |= {
+        "facts": {name: {"stated": 4, "supported": 3} for name in ("density", "birads", "side")},
+        "views_in_place": 38,
+    }
+    row.save(update_fields=["manifest"])
+    client = Client()
+    client.force_login(rita)
+    page = client.get(reverse("modeling:snapshot", args=[row.pk])).content.decode()
+    assert "3 of 3 answers are about a study" in page
+    assert page.count(">75.0<") == 4
+    assert "2 views are labelled with the other side" in page
 
 
 def test_a_frozen_snapshot_is_not_frozen_again(

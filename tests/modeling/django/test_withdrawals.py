@@ -12,12 +12,14 @@ from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
 from mammo.archive.models import Patient
 from mammo.archive.services import erase_patient, request_erasure
-from mammo.core.errors import WrongStateError
+from mammo.core.errors import UserError, WrongStateError
+from mammo.core.keys import key_store
 from mammo.jobs import services as jobs
 from modeling.models import Checkpoint, CheckpointExport, Run, Snapshot
 from modeling.services import create_snapshot, start_run
 from modeling.services import exports as exports_service
 from modeling.services.runs import build_request, repeat_run
+from modeling.services.snapshots import folder_of_attempts, ingest
 from tests.annotation import scene
 from tests.modeling.django.test_checkpoint_exports import ASKED, checkpoint
 
@@ -61,12 +63,67 @@ def test_nothing_new_is_trained_on_her(
     assert list(Run.objects.all()) == [earlier]
 
 
+def test_her_training_set_is_destroyed_and_what_reads_it_is_stopped(
+    frozen: Snapshot, hers: Patient, managers: list[User], rita: User
+) -> None:
+    folder = folder_of_attempts(frozen) / "1"
+    folder.mkdir(parents=True)
+    (folder / "images.npy").write_bytes(b"her breast")
+    Snapshot.objects.filter(pk=frozen.pk).update(folder=str(folder))
+    waits, runs = (start_run("density", snapshot=frozen, by_user=rita) for _each in range(2))
+    assert waits.job is not None
+    assert runs.job is not None
+    jobs.claim(runs.job.pk, "worker")
+    withdraw(hers, managers)
+    assert not folder.parent.exists()
+    waits.job.refresh_from_db()
+    runs.job.refresh_from_db()
+    assert waits.job.state == "cancelled"
+    assert runs.job.is_stopping
+
+
+def test_a_set_that_is_written_while_she_withdraws_is_not_kept(
+    frozen: Snapshot, hers: Patient, managers: list[User], rita: User
+) -> None:
+    Snapshot.objects.filter(pk=frozen.pk).update(folder="", content_hash="")
+    job = jobs.submit(
+        "modeling.snapshot", by_user=rita, site=frozen.site, about=frozen,
+        parameters={"snapshot": str(frozen.pk), "height": 20, "width": 16, "campaign": None},
+    )  # fmt: skip
+    claimed = jobs.claim(job.pk, "worker")
+    assert claimed is not None
+    withdraw(hers, managers)
+    folder = folder_of_attempts(frozen) / "1"
+    folder.mkdir(parents=True)
+    row = {"kind": "snapshot", "path": str(folder), "content_hash": "d" * 64, "counts": {}}
+    with pytest.raises(UserError, match="withdrew while it was written; freeze a new one"):
+        ingest(claimed, [row])
+    assert not folder.exists()
+
+
+def test_a_folder_that_cannot_be_removed_is_told_and_nothing_is_called_done(
+    frozen: Snapshot, hers: Patient, managers: list[User]
+) -> None:
+    folder = folder_of_attempts(frozen)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("no folder")  # rmtree refuses a file, for root as well
+    with pytest.raises(UserError, match=f"{frozen.pk}: can't be removed.*then confirm again"):
+        withdraw(hers, managers)
+    hers.refresh_from_db()
+    assert hers.erased_at is None
+    assert key_store().cipher(hers.key_id)
+    folder.unlink()
+
+
 def test_a_run_that_waits_in_the_queue_never_begins(
     frozen: Snapshot, hers: Patient, managers: list[User], rita: User
 ) -> None:
+    """Also when somebody asks for it again."""
     run = start_run("density", snapshot=frozen, by_user=rita)
     assert run.job is not None
     withdraw(hers, managers)
+    assert jobs.claim(run.job.pk, "worker") is None
+    jobs.retry(run.job, by_user=rita)
     job = jobs.claim(run.job.pk, "worker")
     assert job is not None
     with pytest.raises(WrongStateError, match=MEND):

@@ -12,12 +12,13 @@ Reply = tuple[int, dict[str, Any]]
 
 
 class ChatServer:
-    """Answers every request by `reply(number, body)` and keeps the bodies."""
+    """Answers every request by `reply(number, body)`; keeps the bodies, and when they came (seconds, monotonic)."""
 
     def __init__(self, reply: Callable[[int, dict[str, Any]], Reply]) -> None:
         self.reply = reply
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.times: list[float] = []
         self.under_way = 0
         self.most_under_way = 0
         self.lock = threading.Lock()
@@ -43,7 +44,7 @@ def answer_with(*texts: str) -> dict[str, Any]:
 
 @contextmanager
 def serve(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatServer]:
-    """The server on a free port of this machine."""
+    """The server on a free port of this machine; a 429 says how long to wait (`wait_ms`, 10; None: not a word)."""
     state = ChatServer(reply)
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,6 +53,7 @@ def serve(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatServer]
             with state.lock:
                 number = len(state.bodies)
                 state.bodies.append(body)
+                state.times.append(time.monotonic())
                 state.keys.append(self.headers.get("Authorization", ""))
                 state.under_way += 1
                 state.most_under_way = max(state.most_under_way, state.under_way)
@@ -64,8 +66,8 @@ def serve(reply: Callable[[int, dict[str, Any]], Reply]) -> Iterator[ChatServer]
             self.send_header("Content-Length", str(len(payload)))
             if "location" in content:
                 self.send_header("Location", str(content["location"]))
-            if status == 429:
-                self.send_header("Retry-After-Ms", "10")
+            if status == 429 and content.get("wait_ms", 10) is not None:
+                self.send_header("Retry-After-Ms", str(content.get("wait_ms", 10)))
             self.end_headers()
             self.wfile.write(payload)
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from modeling.inference.answer import MOST_ATTEMPTS, build_system, main, write_a
 from modeling.inference.distinct import repeated
 from modeling.inference.systems import Answer, Question, answer
 from modeling.nn.language import save_language_model, weights_sha256
+from tests.modeling.inference.chat_server import answer_with, serve
 from tests.modeling.small_dicom import write_dicom
 from tests.modeling.small_models import (
     FOUR_VIEWS,
@@ -27,7 +29,7 @@ from tests.modeling.small_models import (
 
 FIELDS = {
     "system", "question", "index", "text", "raw", "seed", "finish_reason", "prompt_sha256", "revision",
-    "parameters", "seconds", "tokens", "images", "attempts", "distinct",
+    "parameters", "seconds", "tokens", "images", "attempts", "distinct", "licence",
 }  # fmt: skip
 ZH = {"id": "q1", "turns": ["我的乳腺密度是哪一型？"], "language": "zh"}
 EN = {"id": "q2", "turns": ["Hello", "Hi", "what is my breast density?"], "language": "en"}
@@ -71,6 +73,24 @@ def run(folder, request, capsys):
     progress = [json.loads(line)["progress"] for line in captured.out.splitlines()]
     assert all(line["done"] <= line["total"] for line in progress)
     return code, rows, captured.err.strip().split("\n")[-1]
+
+
+def test_a_hub_name_answers_from_the_folder_that_holds_it_under_its_licence(
+    tmp_path, glm, capsys, monkeypatch
+):
+    monkeypatch.setenv("MAMMO_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models").mkdir()
+    spec = {"kind": "transformers", "path": "THUDM/glm-tiny"}
+    code, _rows, said = run(tmp_path, request_of(("glm", spec)), capsys)
+    assert code == 2
+    assert "system glm: THUDM/glm-tiny" in said
+    assert "fetch_weights THUDM/glm-tiny" in said
+    shutil.copytree(glm, tmp_path / "models" / "glm-tiny")
+    (tmp_path / "models" / "glm-tiny" / "README.md").write_text("---\nlicense: glm-4\n---\n")
+    code, rows, _said = run(tmp_path, request_of(("glm", spec)), capsys)
+    assert code == 0
+    assert {row["licence"] for row in rows} == {"glm-4"}
+    assert {row["revision"] for row in rows} == {weights_sha256(glm)}
 
 
 def test_every_row_carries_what_is_needed_to_write_it_again(tmp_path, glm, capsys):
@@ -183,6 +203,23 @@ def test_a_system_with_too_little_to_say_is_asked_a_limited_number_of_times_and_
     assert [row.distinct for row in written] == [True, False, False]
     assert [row.attempts for row in written] == [1, MOST_ATTEMPTS, MOST_ATTEMPTS]
     assert parrot.draws == 3 + 2 * (MOST_ATTEMPTS - 1)
+
+
+def test_how_often_an_answer_is_drawn_can_be_said_and_what_a_spent_budget_leaves_stands():
+    parrot = Parrot("甲")
+    asked = [Question("q", ("问",))]
+    written = write_answers(parrot, asked, key="p", n=3, seed=1, distinct=True, most_draws=2)
+    assert [row.attempts for row in written] == [1, 2, 2]
+    with serve(lambda number, body: (200, answer_with("同一句"))) as server:
+        spec = {"kind": "openai", "base_url": server.url, "model": "m", "pass_over_refused": True}
+        system = build_system({**spec, "budget": {"requests": 4}}, {})
+        written = write_answers(system, asked, key="p", n=3, seed=1, distinct=True)
+        assert len(server.bodies) == 4
+    assert [(row.answer.text, row.distinct) for row in written] == [
+        ("同一句", True),
+        ("同一句", False),
+        ("同一句", False),
+    ]
 
 
 def test_a_system_that_can_not_draw_again_is_asked_once():

@@ -79,6 +79,22 @@ def test_too_many_requests_are_tried_again():
     assert answers[0].text == "答"
 
 
+@pytest.mark.parametrize(
+    ("said", "pauses"),
+    [
+        ({"wait_ms": 400}, (0.4, 0.4)),
+        # Without a word from the server they grow: half a second, then a second, each up to a quarter less.
+        ({"wait_ms": None}, (0.37, 0.74)),
+    ],
+)
+def test_the_next_try_waits_as_long_as_the_server_says_else_longer_each_time(said, pauses):
+    with serve(lambda number, body: (429, said) if number < 2 else (200, answer_with("答"))) as server:
+        write(server)
+    first, second, third = server.times
+    assert second - first >= pauses[0]
+    assert third - second >= pauses[1]
+
+
 def test_when_it_stays_too_many_the_error_says_what_to_change():
     with (
         serve(lambda number, body: (429, {})) as server,
@@ -103,23 +119,34 @@ def test_a_server_that_is_not_there_is_named():
 
 
 def test_a_refused_key_names_the_variable_that_holds_it(monkeypatch):
-    monkeypatch.setenv("CHAT_KEY", "secret-value")
+    monkeypatch.setenv("CHAT_API_KEY", "secret-value")
     with (
         serve(lambda number, body: (401, {"error": {"message": "bad key"}})) as server,
-        pytest.raises(SystemUnavailableError, match="CHAT_KEY") as error,
+        pytest.raises(SystemUnavailableError, match="CHAT_API_KEY") as error,
     ):
-        write(server, api_key_env="CHAT_KEY")
+        write(server, api_key_env="CHAT_API_KEY")
     assert server.keys == ["Bearer secret-value"]
     assert "secret-value" not in str(error.value)
 
 
 def test_a_key_that_is_not_set_is_asked_for(monkeypatch):
-    monkeypatch.delenv("CHAT_KEY", raising=False)
+    monkeypatch.delenv("CHAT_API_KEY", raising=False)
     with (
         serve(lambda number, body: (200, {})) as server,
-        pytest.raises(SystemUnavailableError, match=r"CHAT_KEY.*not set"),
+        pytest.raises(SystemUnavailableError, match=r"CHAT_API_KEY.*not set"),
     ):
-        system(server, api_key_env="CHAT_KEY")
+        system(server, api_key_env="CHAT_API_KEY")
+
+
+@pytest.mark.parametrize("name", ["MAMMO_MASTER_KEY", "PATH", "chat_api_key", "", 5])
+def test_no_other_secret_of_the_server_is_read_as_a_key(name, monkeypatch):
+    monkeypatch.setenv("MAMMO_MASTER_KEY", "secret-value")
+    with (
+        serve(lambda number, body: (200, {})) as server,
+        pytest.raises(BadRequestError, match="ends in _API_KEY"),
+    ):
+        system(server, api_key_env=name)
+    assert server.keys == []
 
 
 def test_no_more_requests_are_under_way_than_allowed():
@@ -240,3 +267,96 @@ def test_a_server_that_refuses_everything_is_an_error_all_the_same():
         pytest.raises(SystemUnavailableError, match="refused with status 404"),
     ):
         write(server, pass_over_refused=True)
+
+
+def test_no_more_requests_leave_than_the_budget_allows_tries_after_a_failure_included():
+    with serve(
+        lambda number, body: (429, {}) if number == 0 else (200, answer_with(f"答{number}"))
+    ) as server:
+        made = system(server, pass_over_refused=True, budget={"requests": 3, "tokens": None})
+        answers = made.write(draws(4), lambda rows: None)
+        assert [(one.text, one.finish_reason) for one in answers] == [
+            ("答1", "stop"),
+            ("答2", "stop"),
+            ("", "budget"),
+            ("", "budget"),
+        ]
+        assert len(server.bodies) == 3
+        assert made.spent == {"requests": 3, "tokens": 24}, "as the server counted: 12 an answer"
+        # The last try is not spent on trying again and again.
+        last = system(server, budget={"requests": 1, "tokens": None})
+        server.reply = lambda number, body: (429, {})
+        with pytest.raises(SystemUnavailableError, match="after 0 retries"):
+            last.write(draws(1), lambda rows: None)
+        assert len(server.bodies) == 4
+        # A trial asks every question: there a spent budget is an error, said before anything is sent.
+        with pytest.raises(SystemUnavailableError, match="question q1: the budget of its approval is spent"):
+            last.write(draws(1), lambda rows: None)
+        assert len(server.bodies) == 4
+
+
+@pytest.mark.parametrize("passes_over", [True, False])
+def test_calls_under_way_at_once_wait_for_what_the_others_give_back(passes_over):
+    with serve(lambda number, body: slow(0.05, answer_with(f"答{number}"))) as server:
+        made = system(
+            server,
+            {"max_new_tokens": 20},
+            capabilities={"max_concurrency": 4},
+            pass_over_refused=passes_over,
+            # Reserved in full, a call takes 6 requests and 37 tokens of these.
+            budget={"requests": 8, "tokens": 4 * 37},
+        )
+        answers = made.write(draws(4), lambda rows: None)
+        assert [one.finish_reason for one in answers] == ["stop"] * 4
+        assert made.spent == {"requests": 4, "tokens": 4 * 12}
+        # What is left is spent to the last request, and not beyond.
+        last = [one.finish_reason for one in system(
+            server, capabilities={"max_concurrency": 4}, pass_over_refused=True, budget={"requests": 3}
+        ).write(draws(5), lambda rows: None)]  # fmt: skip
+    assert sorted(last) == ["budget", "budget", "stop", "stop", "stop"]
+    assert len(server.bodies) == 4 + 3
+
+
+def test_who_waited_for_a_budget_sends_nothing_after_the_endpoint_broke_off():
+    with serve(lambda number, body: (404, slow(0.05, {})[1])) as server:
+        made = system(
+            server, capabilities={"max_concurrency": 3}, max_retries=2, budget={"requests": 3, "tokens": None}
+        )
+        with pytest.raises(SystemUnavailableError, match="refused with status 404"):
+            made.write(draws(3), lambda rows: None)
+    assert len(server.bodies) == 1
+
+
+def test_tokens_are_reserved_before_and_counted_after():
+    uncounted = answer_with("一二三四五")
+    del uncounted["usage"]
+    with serve(lambda number, body: (200, uncounted)) as server:
+        # 17 characters are sent and up to 20 tokens come back: 37 must be left. What a server does not count, we do.
+        made = system(
+            server, {"max_new_tokens": 20}, pass_over_refused=True, budget={"requests": None, "tokens": 62}
+        )
+        answers = made.write(draws(4), lambda rows: None)
+    assert [one.finish_reason for one in answers] == ["stop", "stop", "budget", "budget"]
+    assert made.spent == {"requests": 2, "tokens": 2 * (17 + 5)}
+
+
+def test_a_budget_that_is_no_number_is_named():
+    with serve(lambda number, body: (200, {})) as server:
+        for budget, named in (({"money": 3}, "budget.money: unknown"), ({"tokens": -1}, "budget.tokens: -1")):
+            with pytest.raises(BadRequestError, match=named):
+                system(server, budget=budget)
+
+
+def test_what_was_answered_before_the_endpoint_broke_off_is_kept_and_nothing_more_is_sent():
+    def reply(number, body):
+        return (200, answer_with("答")) if number < 2 else (500, {})
+
+    with serve(reply) as server:
+        made = system(server, pass_over_refused=True, max_retries=0)
+        answers = made.write(draws(4), lambda rows: None)
+        assert [one.finish_reason for one in answers] == ["stop", "stop", "unavailable", "unavailable"]
+        assert len(server.bodies) == 3
+        # One that never answered is an error, and so is each break in a trial, which asks every question.
+        for spec in ({"pass_over_refused": True}, {}):
+            with pytest.raises(SystemUnavailableError, match="refused with status 500"):
+                write(server, max_retries=0, **spec)

@@ -6,11 +6,14 @@ from modeling.data.exchange import BadRequestError
 from modeling.inference import spec_files
 from modeling.inference.answer import build_system
 from modeling.inference.endpoint import EndpointSpec
+from modeling.inference.zero_shot import Similarity, judge_for
+from tests.modeling.nn.test_mammo_clip import mammo_clip_folder
 
 PAPER = {
     "llava-1.5", "cogvlm", "qwen-vl", "mammo-clip", "biomedgpt", "mammovlm", "junior", "senior",  # Table 1
     "glm-4-9b", "llama-3", "mixtral-8x22b", "qwen2",  # Table 2
     "blip-2", "yi-vl",  # run and left out
+    "glm-4-0414",  # a newer base
 }  # fmt: skip
 
 
@@ -39,3 +42,23 @@ def test_a_file_that_is_no_spec_is_refused_with_the_ready_names(tmp_path):
     (tmp_path / "a.json").write_text('{"kind": "oracle"}')
     with pytest.raises(BadRequestError, match="`kind` is one of"):
         spec_files.read_spec(tmp_path / "a.json")
+
+
+def test_mammo_clip_has_a_spec_as_a_dual_encoder_that_judges_and_is_no_arm():
+    (name,) = spec_files.judging_specs()
+    spec = spec_files.read_judging_spec(name)
+    assert (spec["kind"], name) == ("dual_encoder", "mammo-clip-dual-encoder")
+    assert spec["about"]["needs"]
+    assert name not in spec_files.ready_specs()
+    with pytest.raises(BadRequestError, match=name):
+        spec_files.read_spec(name)
+    with pytest.raises(BadRequestError, match=spec["path"]):
+        judge_for(spec, "similarity", "en", {})
+    assert spec_files.read_judging_spec("llava-1.5")["kind"] == "vision_language"
+
+
+def test_the_dual_encoders_spec_takes_the_folder_that_converting_mammo_clip_makes(tmp_path, monkeypatch):
+    spec = spec_files.read_judging_spec("mammo-clip-dual-encoder")
+    mammo_clip_folder(tmp_path).rename(tmp_path / spec["path"])
+    monkeypatch.setenv(spec_files.MODELS_VARIABLE, str(tmp_path))
+    assert isinstance(judge_for(spec, "similarity", "en", {}), Similarity)

@@ -99,6 +99,7 @@ def test_a_transformer_pads_to_its_patch_and_ignores_nothing_of_the_image():
         ("vit_base_patch14_dinov2", (1008, 812), 768),
         ("vit_base_patch16_clip_224", (1008, 800), 768),
         ("convnext_tiny", (1008, 800), 768),
+        ("convnext_base", (1008, 800), 1024),
         ("resnet50", (1008, 800), 2048),
     ],
 )

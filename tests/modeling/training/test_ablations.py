@@ -43,6 +43,7 @@ def test_attention_begins_at_the_supervised_stage_and_is_trained(bench):
     assert not torch.equal(model.umicon.cross_attention.image_attends.in_proj_bias, started), "bias left zero"
 
 
+@pytest.mark.slow
 def test_without_the_multimodal_branch_the_text_side_stays_as_it_began(bench):
     init = {"density": bench.weights("selector")}
     for name, change in (("both", {}), ("unimodal", TABLE_8["unimodal"].unsupervised)):

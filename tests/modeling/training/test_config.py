@@ -11,11 +11,16 @@ import pytest
 from modeling.training.config import (
     PRESETS,
     STAGES,
+    ClassifierConfig,
     ConfigError,
     DensityConfig,
+    EncoderProbeConfig,
+    LanguageConfig,
+    PreferencesConfig,
     SftConfig,
     UmiconSupervisedConfig,
     UmiconUnsupervisedConfig,
+    VisionLanguageSftConfig,
 )
 
 
@@ -47,6 +52,112 @@ def test_faithful_keeps_only_positives_and_default_repels_other_patients():
     default = UmiconUnsupervisedConfig.default()
     assert (default.negatives, default.normalise, default.margin) == ("in_batch", True, 1.0)
     assert default.mask_area == 0.08
+
+
+PAPER_EXPERTS = {
+    "clip": "vit_base_patch16_clip_224", "dinov2": "vit_base_patch14_dinov2", "convnext": "convnext_tiny",
+}  # fmt: skip
+PAPER_ROUTING = {"A": "clip", "B": "dinov2", "C": "convnext", "D": "convnext"}
+
+# What each stage does unless told otherwise, and what the paper does: field -> (default, faithful). PAPER.md,
+# sections 2 to 4, says why they differ; a field that differs between the two without a row here fails the test below.
+READINGS = {
+    DensityConfig: {
+        "selector": ("resnet50", "resnet50"),
+        "flip_right": (True, False),
+        "batch_size": (6, 6),
+        "learning_rate": (2e-4, 2e-4),
+        "epochs": (280, 280),
+        "image_size": ((1008, 800), (1008, 800)),
+    },
+    UmiconUnsupervisedConfig: {
+        "negatives": ("in_batch", "none"),
+        "normalise": (True, False),
+        "residual": (True, False),
+        "expert_per_step": ("random", "single"),
+        "single_expert": ("convnext", "convnext"),
+        "route_by": ("study", "image"),
+        "flip_right": (True, False),
+        "experts": (PAPER_EXPERTS, PAPER_EXPERTS),
+        "routing": (PAPER_ROUTING, PAPER_ROUTING),
+        "vector_size": (128, 128),
+        "mask_area": (0.08, 0.08),
+        "margin": (1.0, 1.0),
+        "unimodal_weight": (1.0, 1.0),
+        "multimodal_weight": (1.0, 1.0),
+        "batch_size": (12, 12),
+        "learning_rate": (2e-5, 2e-5),
+        "epochs": (280, 280),
+    },
+    UmiconSupervisedConfig: {
+        "normalise": (True, False),
+        "residual": (True, False),
+        "expert_per_step": ("random", "single"),
+        "single_expert": ("convnext", "convnext"),
+        "route_by": ("study", "image"),
+        "flip_right": (True, False),
+        "encoder_rate": (0.2, 1.0),
+        "report_dropout": (0.5, 0.0),
+        "image_dropout": (0.1, 0.0),
+        "each_alone": (False, False),
+        "contrast_weight": (1.0, 1.0),
+        "margin": (1.0, 1.0),
+        "fusion": ("concat", "concat"),
+        "vector_size": (128, 128),
+        "high_risk": ("benign", "benign"),
+        "batch_size": (24, 24),
+        "learning_rate": (1e-5, 1e-5),
+        "epochs": (280, 280),
+    },
+    SftConfig: {
+        "tuning": ("lora", "full"),
+        "visual_tokens": ("per_view", "per_study"),
+        "with_density": (True, False),
+        "with_malignancy": (False, False),
+        "route_by": ("study", "image"),
+        "flip_right": (True, False),
+        "mapping": ("umicon", "umicon"),
+        "only_expert": (None, None),
+        "epochs": (3, 280),
+        "decay_after_epoch": (None, 100),
+        "lora_rank": (8, 8),
+        "lora_alpha": (32, 32),
+        "lora_dropout": (0.1, 0.1),
+        "batch_size": (24, 24),
+        "learning_rate": (1e-5, 1e-5),
+    },
+    # The compared systems are tuned by the same recipe.
+    VisionLanguageSftConfig: {
+        "tuning": ("lora", "full"),
+        "flip_right": (True, False),
+        "epochs": (3, 280),
+        "decay_after_epoch": (None, 100),
+        "batch_size": (24, 24),
+        "learning_rate": (1e-5, 1e-5),
+    },
+    PreferencesConfig: {
+        "route_by": ("study", "image"),
+        "flip_right": (True, False),
+        "tuning": ("lora", "lora"),
+    },
+    ClassifierConfig: {"flip_right": (True, False), "encoder": ("resnet18", "resnet18")},
+    EncoderProbeConfig: {"flip_right": (True, False), "frozen": (False, False)},
+    LanguageConfig: {"epochs": (3, 3)},
+}
+
+
+def test_the_table_of_readings_has_every_stage():
+    assert set(READINGS) == set(STAGES.values())
+
+
+@pytest.mark.parametrize("kind", READINGS, ids=lambda kind: kind.__name__)
+def test_default_and_faithful_are_what_the_readings_say(kind):
+    default, faithful = kind.default(), kind.faithful()
+    expected = READINGS[kind]
+    assert {name: (getattr(default, name), getattr(faithful, name)) for name in expected} == expected
+    names = [item.name for item in dataclasses.fields(kind)]
+    differing = {name for name in names if getattr(default, name) != getattr(faithful, name)}
+    assert differing == {name for name, (ours, papers) in expected.items() if ours != papers}
 
 
 @pytest.mark.parametrize(

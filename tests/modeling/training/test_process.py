@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from modeling.training.resuming import last_checkpoint
 from tests.modeling.training.conftest import SMALL
 
 
+@pytest.mark.slow
 def test_sigterm_saves_a_checkpoint_and_ends_with_75(tmp_path, tiny_folder):
     request = {
         "snapshot": str(tiny_folder), "output": str(tmp_path / "out"), "config": {**SMALL, "epochs": 500},

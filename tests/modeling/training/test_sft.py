@@ -33,6 +33,9 @@ from tests.modeling.small_models import (
 )
 from tests.modeling.training.conftest import StopAfter
 
+# Each trains a little.
+pytestmark = pytest.mark.slow
+
 GREY = {"A": 30, "B": 90, "C": 160, "D": 230}
 ANSWERS = dict(zip("ABCD", TEXTS[1:5], strict=True))
 SMALL = {
@@ -105,6 +108,7 @@ def request_of(parts, **config):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_learns_to_state_what_the_images_show_and_follows_exchanged_images(parts, tmp_path):
     code, rows = run(
         parts, tmp_path, tuning="full", epochs=16, learning_rate=5e-3, decay_after_epoch=12, batch_size=8
@@ -142,6 +146,7 @@ def test_the_checkpoint_holds_the_trained_map_and_the_visual_side_unchanged(part
     assert not torch.equal(loaded.embed_projection.weight, untrained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tuning", ["lora", "full"])
 def test_a_stopped_run_resumed_ends_at_the_same_weights(parts, tmp_path, tuning):
     _, whole = run(parts, tmp_path, "whole", tuning=tuning)
@@ -245,6 +250,7 @@ def test_an_unknown_expert_is_named(parts, tmp_path, capsys):
     assert "only_expert: no expert 'resnet'; experts are clip, convnext, dinov2" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_folder_in_bfloat16_is_tuned_whole_as_in_float32_and_saved_in_bfloat16(parts, tmp_path):
     """Steps that bfloat16 could not hold add up: the saved weights are those of the float32 run, rounded."""
     tokenizer, stored = small_tokenizer(), small_language_model(small_tokenizer()).to(torch.bfloat16)

@@ -1,10 +1,11 @@
 """The stages on a tiny snapshot: what they write, and that an interrupted run ends where a whole one does."""
 
+import json
 import shutil
 
 import pytest
 
-from modeling.data.snapshot import file_sha256
+from modeling.data.snapshot import STUDIES_FILE, file_sha256, open_snapshot, write_snapshot
 from modeling.nn.checkpoint import load_selector, load_umicon
 from tests.modeling.training.conftest import StopAfter
 
@@ -62,6 +63,7 @@ def test_umicon_stages_run_one_after_the_other(bench, tiny):
         assert value.equal(before[name]), f"the selector's {name} changed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "steps"), [("density", 5), ("umicon_unsupervised", 5), ("umicon_supervised", 2)]
 )
@@ -97,3 +99,52 @@ def test_positives_only_is_watched_like_any_other_run(bench):
     assert figures["negatives"] == "none"
     assert isinstance(figures["collapse"], bool)
     assert figures["distance"] < figures["start_distance"]
+
+
+@pytest.mark.slow
+def test_the_literal_loss_shrinks_its_vectors_to_a_point_and_the_stage_says_so(bench, capsys):
+    init = init_of(bench, "umicon_unsupervised")
+    literal = {"negatives": "none", "normalise": False, "epochs": 8, "learning_rate": 2e-3}
+    assert bench.run("umicon_unsupervised", "literal", init=init, **literal) == 0
+    said = capsys.readouterr().err
+    figures = bench.checkpoint("literal")["metrics"]
+    assert figures["distance"] < 0.1 * figures["start_distance"]
+    assert figures["collapse"] is True
+    assert f"mean distance {figures['start_distance']:.3f} -> {figures['distance']:.3f}" in said
+    assert "train with negatives in_batch" in said
+
+
+def resplit(tiny, folder, *, spoilt):
+    """The tiny snapshot, half of its patients held out; with `spoilt` the test studies tell lies."""
+    rows = [json.loads(line) for line in (tiny.folder / STUDIES_FILE).read_text("utf-8").splitlines()]
+    order = {patient: place for place, patient in enumerate(dict.fromkeys(row["patient"] for row in rows))}
+    for row in rows:
+        row["split"] = ("train", "validation", "train", "test")[order[row["patient"]] % 4]
+        if spoilt and row["split"] == "test":
+            row |= {"density": "DCBA"["ABCD".index(row["density"])], "report": "nothing"}
+    write_snapshot(
+        folder,
+        name="resplit",
+        images=list(tiny.images),
+        image_size=tiny.image_size,
+        studies=rows,
+        simulated=True,
+    )
+    return folder
+
+
+@pytest.mark.slow
+def test_what_is_watched_and_probed_during_umicon_knows_nothing_of_the_test_patients(bench, tiny, tmp_path):
+    figures = []
+    for spoilt in (False, True):
+        snapshot = resplit(tiny, tmp_path / f"spoilt-{spoilt}", spoilt=spoilt)
+        init = init_of(bench, "umicon_unsupervised")
+        for stage in ("umicon_unsupervised", "umicon_supervised"):
+            name = f"{stage}-{spoilt}"
+            assert bench.run(stage, name, init=init, snapshot=snapshot, epochs=1) == 0
+            init = {"umicon": bench.weights(name)}
+            found = bench.checkpoint(name)["metrics"]
+            figures.append({key: value for key, value in found.items() if not key.startswith("test_")})
+    assert figures[:2] == figures[2:]
+    assert figures[0]["studies"] == len({s.patient for s in open_snapshot(snapshot).in_split("validation")})
+    assert all(found["density_probe"] is not None for found in figures)

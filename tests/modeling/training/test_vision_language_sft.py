@@ -99,6 +99,7 @@ def test_each_model_is_tuned_and_then_answers_with_the_pictures_it_was_tuned_on(
     )
 
 
+@pytest.mark.slow
 def test_a_llava_made_of_a_language_model_learns_what_the_pictures_show(parts, tmp_path):
     code, rows = run(
         parts, tmp_path, {"language_model": parts / "language_model"}, epochs=60, learning_rate=3e-3,

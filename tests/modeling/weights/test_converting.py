@@ -27,6 +27,9 @@ from tests.modeling.weights.conftest import fetch, put, put_pickled
 from tests.modeling.weights.hub_server import HubServer
 from tests.modeling.weights.test_fetching import nothing_left
 
+# Each starts a child that imports torch.
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("parts", [1, 3])
 def test_a_pickled_model_loads_as_it_was(

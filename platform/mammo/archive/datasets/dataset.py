@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mammo.archive.dicom.view import STORED_VIEWS
+from mammo.archive.dicom.view_text import read_view_text
 from mammo.core.errors import UserError
 
 _ENCODINGS = ("utf-8-sig", "gb18030")
@@ -34,6 +36,8 @@ class Labelled:
         path: of the file; it may be missing.
         patient, study: as the set names them.
         laterality, view: '' where the file itself says them.
+        modifiers: of the view, names of `codes.MODIFIER_CODES`, where the set's table has them.
+        has_implant: the table says that the breast, or the woman, has one.
         density, birads: A-D and a category, '' where the set has none; `birads` is of this side.
     """
 
@@ -42,6 +46,8 @@ class Labelled:
     study: str
     laterality: str = ""
     view: str = ""
+    modifiers: tuple[str, ...] = ()
+    has_implant: bool = False
     density: str = ""
     birads: str = ""
     age: str = ""
@@ -98,6 +104,17 @@ def _text(path: Path) -> str:
 def side_of(written: str) -> str:
     """L or R; '' for anything else."""
     return {"l": "L", "left": "L", "r": "R", "right": "R"}.get(written.strip().lower(), "")
+
+
+def view_of(written: str) -> str:
+    """A view that is stored by its name; OTHER for further ones, '' where the text says none."""
+    view = read_view_text(written).view
+    return view if view in STORED_VIEWS or not view else "OTHER"
+
+
+def is_true(written: str) -> bool:
+    """Whether a column of ones and zeros says yes."""
+    return written.strip().removesuffix(".0").lower() in ("1", "true", "yes")
 
 
 def density_of(written: str) -> str:

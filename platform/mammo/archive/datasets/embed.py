@@ -4,7 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from mammo.archive.datasets.dataset import DataSet, Labelled, Result, density_of, side_of, table, worst
+from mammo.archive.datasets.dataset import (
+    DataSet,
+    Labelled,
+    Result,
+    density_of,
+    is_true,
+    side_of,
+    table,
+    view_of,
+    worst,
+)
 from mammo.core.errors import UserError
 
 # asses: the letter of the assessment (A additional, N negative, B benign, P probably, S suspicious, M, K known).
@@ -26,6 +36,7 @@ def images(root: Path) -> Iterator[Labelled]:
     for row in table(
         _find(root, "EMBED_OpenData_metadata"),
         "anon_dicom_path", "empi_anon", "acc_anon", "FinalImageType", "ImageLateralityFinal", "ViewPosition",
+        "spot_mag",
     ):  # fmt: skip
         if row["FinalImageType"] != "2D":
             continue
@@ -36,7 +47,9 @@ def images(root: Path) -> Iterator[Labelled]:
             patient=row["empi_anon"].removesuffix(".0"),
             study=row["acc_anon"].removesuffix(".0"),
             laterality=side,
-            view=row["ViewPosition"].upper(),
+            view=view_of(row["ViewPosition"]),
+            # The column says "spot compression or magnification"; spot views are also most of the magnified ones.
+            modifiers=("spot_compression",) if is_true(row["spot_mag"]) else (),
             density=next((density_of(found["tissueden"]) for found in hers), ""),
             birads=worst([_CATEGORIES.get(found["asses"].upper(), "") for found in hers]),
             results=tuple(
@@ -67,4 +80,10 @@ def _find(root: Path, stem: str) -> Path:
     raise UserError(f"{root}: holds no tables/{stem}.csv")
 
 
-DATASET = DataSet("embed", "EMBED", images, frozenset({"other_kind"}), notes="two-dimensional images only")
+DATASET = DataSet(
+    "embed",
+    "EMBED",
+    images,
+    frozenset({"other_kind"}),
+    notes="two-dimensional images only; spot and magnified views are further views",
+)

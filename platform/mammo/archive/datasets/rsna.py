@@ -3,15 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mammo.archive.datasets.dataset import DataSet, Labelled, Result, category_of, density_of, side_of, table
-
-_VIEWS = frozenset({"CC", "MLO", "ML", "LM"})
+from mammo.archive.datasets.dataset import (
+    DataSet,
+    Labelled,
+    Result,
+    category_of,
+    density_of,
+    is_true,
+    side_of,
+    table,
+    view_of,
+)
 
 
 def images(root: Path) -> Iterator[Labelled]:
     """One row per image. A cancer is proven by biopsy; a biopsy without cancer is benign; else nothing is known."""
     for row in table(
-        root / "train.csv", "patient_id", "image_id", "laterality", "view", "age", "cancer", "biopsy", "BIRADS", "density"
+        root / "train.csv", "patient_id", "image_id", "laterality", "view", "age", "cancer", "biopsy", "BIRADS",
+        "implant", "density",
     ):  # fmt: skip
         side = side_of(row["laterality"])
         yield Labelled(
@@ -19,7 +28,8 @@ def images(root: Path) -> Iterator[Labelled]:
             patient=row["patient_id"],
             study=row["patient_id"],
             laterality=side,
-            view=row["view"].upper() if row["view"].upper() in _VIEWS else "OTHER",
+            view=view_of(row["view"]) or "OTHER",
+            has_implant=is_true(row["implant"]),
             density=density_of(row["density"]),
             birads=category_of(row["BIRADS"]),
             age=row["age"].removesuffix(".0"),

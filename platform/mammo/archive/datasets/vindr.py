@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mammo.archive.datasets.dataset import DataSet, Labelled, category_of, density_of, side_of, table
+from mammo.archive.datasets.dataset import DataSet, Labelled, category_of, density_of, side_of, table, view_of
 
 
 def images(root: Path) -> Iterator[Labelled]:
@@ -17,7 +17,7 @@ def images(root: Path) -> Iterator[Labelled]:
             patient=row["study_id"],
             study=row["study_id"],
             laterality=side_of(row["laterality"]),
-            view=row["view_position"].upper(),
+            view=view_of(row["view_position"]),
             density=density_of(row["breast_density"]),
             birads=category_of(row["breast_birads"]),
         )

@@ -21,10 +21,12 @@ from pydicom.uid import (
 
 from mammo.archive.dicom import raster
 from mammo.archive.dicom.burned_in import text_lines
+from mammo.archive.dicom.codes import CLOSE_UP, MODIFIER_CODES
 from mammo.archive.dicom.header import Header, read_header
 from mammo.archive.dicom.judged import Judged, masked
 from mammo.archive.dicom.laterality import SideFound, chest_wall_edge, find_side, stated_side
-from mammo.archive.dicom.pixels import Normalised, Window, check_header, normalise, stored_values
+from mammo.archive.dicom.pixels import check_header, pixel_header, stored_values
+from mammo.archive.dicom.prepared import PixelHeader, Prepared, prepare, whole_range
 from mammo.archive.dicom.reading import is_dicom, number, read_dicom, text, texts
 from mammo.archive.dicom.refusal import Refusal, quarantined, rejected
 from mammo.archive.dicom.view import ViewFound, find_view
@@ -40,7 +42,7 @@ class Accepted:
     header: Header
     side: SideFound
     view: ViewFound
-    normalised: Normalised
+    prepared: Prepared
     dataset: FileDataset | None = None
     stored: NDArray[Any] | None = None
 
@@ -61,7 +63,7 @@ def examine(path: Path, label: dict[str, str] | None = None, judged: Judged | No
     kind = raster.raster_kind(path)
     if kind:
         return _examine_raster(path, kind, label if label is None else judged.over(label), judged)
-    raise rejected("neither DICOM (no DICM mark) nor PNG nor PGM")
+    raise rejected("neither DICOM (no DICM mark) nor PNG nor PGM; send it again, or leave it out")
 
 
 def _examine_dicom(path: Path, label: dict[str, str], judged: Judged) -> Accepted:
@@ -85,23 +87,32 @@ def _examine_dataset(dataset: FileDataset, label: dict[str, str], judged: Judged
         check_header(dataset)
         _check_kind(dataset)
         stored = stored_values(dataset)
+        del dataset.PixelData  # and with it the array that pydicom keeps: 4 bytes a pixel
         _check_use(dataset, judged)
         header = read_header(dataset)
         if "identity" in judged.accepts:
             header = _labelled_header(header, label)
+        if label.get("implant") and not header.implant:
+            header = replace(header, implant=label["implant"])
         view = _view(dataset, label, judged)
-        normalised = normalise(dataset, stored)
-        side = _side(dataset, view, normalised, label, judged)
+        side: SideFound | None = None
+
+        def place(image: Prepared) -> tuple[str, bool]:
+            nonlocal side
+            side = _side(dataset, view, image, label, judged)
+            if not view.view:
+                raise quarantined("nothing says which view it is", kind="no_view", laterality=side.side)
+            image.image = masked(image.image, judged.masks)
+            _check_burned_in(image.image, side, view, judged)
+            return side.side, side.mirrored
+
+        prepared = prepare(stored, pixel_header(dataset), place=place)
     except Refusal as refusal:
         refusal.found = {**_known(dataset), **refusal.found}
         raise
-    if not view.view:
-        raise quarantined("nothing says which view it is", kind="no_view", laterality=side.side)
-    normalised.image = masked(normalised.image, judged.masks)
-    _check_burned_in(normalised.image, side, view, judged)
-    if side.mirrored:
-        normalised.image = np.ascontiguousarray(normalised.image[:, ::-1])
-    return Accepted(header, side, view, normalised, dataset, stored)
+    if side is None:
+        raise RuntimeError("the side was not looked for")
+    return Accepted(header, side, view, prepared, dataset, stored)
 
 
 def _check_kind(dataset: FileDataset) -> None:
@@ -175,31 +186,37 @@ def _labelled_header(header: Header, label: dict[str, str]) -> Header:
 
 
 def _view(dataset: FileDataset, label: dict[str, str], judged: Judged) -> ViewFound:
-    named = label.get("view", "")
+    named, modifiers = label.get("view", ""), _modifiers(label)
     try:
         view = find_view(dataset)
     except Refusal:
         if not named or "view_conflict" not in judged.accepts:
             raise
-        return ViewFound(named)
+        return ViewFound(named, modifiers)
+    if modifiers and not CLOSE_UP & set(view.modifiers):  # the file's own say it more exactly
+        view = replace(view, modifiers=sorted({*view.modifiers, *modifiers}))
     if named and view.view and named != view.view and "table_conflict" not in judged.accepts:
         raise quarantined(f"the labels table says {named}, the file says {view.view}", kind="table_conflict")
     return ViewFound(named, view.modifiers, view.side) if named else view
 
 
+def _modifiers(label: dict[str, str]) -> list[str]:
+    return [name for name in label.get("modifiers", "").split(",") if name in MODIFIER_CODES]
+
+
 def _side(
-    dataset: FileDataset, view: ViewFound, normalised: Normalised, label: dict[str, str], judged: Judged
+    dataset: FileDataset, view: ViewFound, prepared: Prepared, label: dict[str, str], judged: Judged
 ) -> SideFound:
-    close_up = bool({"magnification", "spot_compression"} & set(view.modifiers))
+    close_up = bool(CLOSE_UP & set(view.modifiers))
     named = label.get("laterality", "")
     if judged.laterality:
-        return _labelled_side(normalised.image, label, source="person")
+        return _labelled_side(prepared.image, label, source="person")
     stated, _ = stated_side(dataset, view.side)
     if named and stated and named != stated and "table_conflict" not in judged.accepts:
         raise quarantined(f"the labels table says {named}, the file says {stated}", kind="table_conflict")
     if named:
-        return _labelled_side(normalised.image, label)
-    return find_side(dataset, view.side, normalised.image, is_close_up=close_up)
+        return _labelled_side(prepared.image, label)
+    return find_side(dataset, view.side, prepared.image, is_close_up=close_up)
 
 
 def _labelled_side(image: NDArray[np.uint16], label: dict[str, str], source: str = "table") -> SideFound:
@@ -226,19 +243,24 @@ def _examine_raster(path: Path, kind: str, label: dict[str, str] | None, judged:
     missing = [column for column in ("patient", "study", "laterality", "view") if not label.get(column)]
     if missing:
         raise rejected(f"its row of the labels table has no {missing[0]}")
-    view = ViewFound(label["view"])
+    view = ViewFound(label["view"], _modifiers(label))
+    side = SideFound(label["laterality"], "table")
+
+    def place(prepared: Prepared) -> tuple[str, bool]:
+        nonlocal side
+        side = _labelled_side(prepared.image, label)
+        prepared.image = masked(prepared.image, judged.masks)
+        prepared.windows = [whole_range(prepared.image)]
+        _check_burned_in(prepared.image, side, view, judged)
+        return side.side, side.mirrored
+
     try:
-        side = _labelled_side(image, label)
-        image = masked(image, judged.masks)
-        _check_burned_in(image, side, view, judged)
+        prepared = prepare(image, PixelHeader(windows=(whole_range(image),)), place=place)
     except Refusal as refusal:
         refusal.identity = label["patient"]
         raise
-    if side.mirrored:
-        image = np.ascontiguousarray(image[:, ::-1])
-    top = float(image.max())
-    normalised = Normalised(image, [Window(top / 2 + 0.5, top + 1, "DEFAULT")], flags=["window_estimated"])
-    return Accepted(_raster_header(label, path), side, view, normalised)
+    prepared.flags.append("window_estimated")
+    return Accepted(_raster_header(label, path), side, view, prepared)
 
 
 def _raster_header(label: dict[str, str], path: Path) -> Header:

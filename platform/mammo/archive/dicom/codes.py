@@ -50,10 +50,11 @@ VIEW_CODES = {name: code for name, (code, _) in _VIEWS.items()}
 MODIFIER_CODES = {name: code for name, (code, _) in _MODIFIERS.items()}
 VIEW_OF_CODE = {value: name for name, (code, old) in _VIEWS.items() for value in (code.value, *old)}
 MODIFIER_OF_CODE = {value: name for name, (code, old) in _MODIFIERS.items() for value in (code.value, *old)}
+CLOSE_UP = frozenset({"magnification", "spot_compression"})
 # A modifier that makes an image something else than one of the standard four views.
 EXTRA_MODIFIERS = frozenset(
     {
-        "magnification", "spot_compression", "cleavage", "axillary_tail", "axillary_tissue", "tangential",
+        *CLOSE_UP, "cleavage", "axillary_tail", "axillary_tissue", "tangential",
         "rolled_lateral", "rolled_medial", "rolled_superior", "rolled_inferior", "infra_mammary_fold",
     }
 )  # fmt: skip

@@ -10,33 +10,14 @@ from typing import Any
 
 from pydicom import Dataset
 
-from mammo.archive.dicom.reading import number, numbers, text, texts
+from mammo.archive.dicom.known_identity import all_texts, known_identity
+from mammo.archive.dicom.reading import number, numbers, text
 from mammo.archive.vendors import vendor_of
 
 _AGE = re.compile(r"(\d{3})([DWMY])")
 _CLOCK = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?")
 _DAY = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
-# Names of people, and numbers, that may stand in a patient's texts.
-_PATIENT_NAMES = (
-    "PatientName",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "ResponsiblePerson",
-)
-_DOCTOR_NAMES = (
-    "ReferringPhysicianName", "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName",
-    "RequestingPhysician", "ScheduledPerformingPhysicianName", "PhysiciansOfRecord",
-)  # fmt: skip
-_NUMBERS = (
-    "PatientID",
-    "OtherPatientIDs",
-    "AccessionNumber",
-    "StudyID",
-    "PatientTelephoneNumbers",
-    "AdmissionID",
-)
-_PLACES = ("PatientAddress", "InstitutionName", "InstitutionAddress")
+_CALIBRATIONS = frozenset({"GEOMETRY", "FIDUCIAL"})
 
 
 @dataclass
@@ -50,7 +31,7 @@ class Header:
         history, indication: free text, to be cleaned and encrypted.
         age: years, 90 for 90 and more; None when absent or impossible.
         spacing: mm per pixel (row, column) at the breast, or None.
-        spacing_estimated: it is the detector's spacing over an estimated magnification.
+        spacing_estimated: it is the detector's over an estimated magnification, or nobody says how it was calibrated.
         taken_at: sorts images of one study by the time they were taken.
     """
 
@@ -84,6 +65,7 @@ class Header:
 def read_header(dataset: Dataset) -> Header:
     """Collect and validate what is taken from a data set."""
     spacing, estimated = _spacing(dataset)
+    known = known_identity(dataset)
     return Header(
         patient_number=text(dataset, "PatientID"),
         accession=text(dataset, "AccessionNumber"),
@@ -92,11 +74,11 @@ def read_header(dataset: Dataset) -> Header:
         sop_uid=text(dataset, "SOPInstanceUID"),
         study_date=_iso_day(text(dataset, "StudyDate")),
         taken_at=_taken_at(dataset),
-        names=_all(dataset, _PATIENT_NAMES),
-        doctors=_all(dataset, _DOCTOR_NAMES),
-        reading_doctors=_all(dataset, ("NameOfPhysiciansReadingStudy",)),
-        numbers=_all(dataset, _NUMBERS),
-        places=_all(dataset, _PLACES),
+        names=known["names"],
+        doctors=known["doctors"],
+        reading_doctors=all_texts(dataset, ("NameOfPhysiciansReadingStudy",)),
+        numbers=known["numbers"],
+        places=known["places"],
         history=text(dataset, "AdditionalPatientHistory")[:2000],
         indication=(text(dataset, "ReasonForStudy") or text(dataset, "ReasonForTheRequestedProcedure"))[
             :2000
@@ -109,13 +91,6 @@ def read_header(dataset: Dataset) -> Header:
         implant=value if (value := text(dataset, "BreastImplantPresent").upper()) in {"YES", "NO"} else "",
         exposure=_exposure(dataset),
     )
-
-
-def _all(dataset: Dataset, keywords: tuple[str, ...]) -> list[str]:
-    found: list[str] = []
-    for keyword in keywords:
-        found += [value for value in texts(dataset, keyword) if value and value not in found]
-    return found
 
 
 def _iso_day(written: str) -> str:
@@ -164,20 +139,21 @@ def _age(dataset: Dataset) -> int | None:
 
 
 def _spacing(dataset: Dataset) -> tuple[list[float] | None, bool]:
-    """Spacing at the breast: PixelSpacing if calibrated, else ImagerPixelSpacing over the magnification factor."""
-    calibrated = _pair(numbers(dataset, "PixelSpacing"))
-    imager = _pair(numbers(dataset, "ImagerPixelSpacing"))
-    if (
-        calibrated
-        and calibrated != imager
-        and text(dataset, "PixelSpacingCalibrationType").upper() == "GEOMETRY"
-    ):
-        return calibrated, False
-    if imager:
+    """Spacing at the breast, and whether it is an estimate (PS3.3 10.7.1).
+
+    PixelSpacing that states how it was calibrated is none. One that differs from the detector's was corrected, but
+    nobody says how; one without the detector's may be either. One that equals it was not corrected: the detector's
+    over the magnification factor is an estimate.
+    """
+    at_breast = _pair(numbers(dataset, "PixelSpacing"))
+    detector = _pair(numbers(dataset, "ImagerPixelSpacing"))
+    if at_breast and at_breast != detector:
+        return at_breast, text(dataset, "PixelSpacingCalibrationType").upper() not in _CALIBRATIONS
+    if detector:
         factor = number(dataset, "EstimatedRadiographicMagnificationFactor") or 1.0
         factor = factor if 1.0 <= factor <= 4.0 else 1.0
-        return [value / factor for value in imager], True
-    return calibrated, True
+        return [value / factor for value in detector], True
+    return None, True
 
 
 def _pair(values: list[float]) -> list[float] | None:

@@ -9,7 +9,9 @@ from PIL import Image
 
 from mammo.archive.dicom import raster
 from mammo.archive.dicom.burned_in import Box, text_lines
-from mammo.archive.dicom.pixels import check_header, normalise, stored_values
+from mammo.archive.dicom.limits import LIMITS, Limits
+from mammo.archive.dicom.pixels import check_header, pixel_header, stored_values
+from mammo.archive.dicom.prepared import normalise
 from mammo.archive.dicom.reading import is_dicom, number, read_dicom
 from mammo.archive.dicom.refusal import rejected
 
@@ -20,8 +22,11 @@ CROP_WIDTH = 900
 MAX_CROPS = 20
 
 
-def write_preview(path: Path, target: Path) -> dict[str, Any]:
+def write_preview(path: Path, target: Path, limits: Limits = LIMITS) -> dict[str, Any]:
     """Write PNG files of a file's pixels: `target` shows the whole, `target.N.png` box N (from 1) enlarged.
+
+    Args:
+        limits: what is decoded at all; of a viewing copy `VIEWING_COPY_LIMITS`.
 
     Returns:
         rows, columns and the boxes (x, y, width, height) that look like lines of text.
@@ -29,7 +34,7 @@ def write_preview(path: Path, target: Path) -> dict[str, Any]:
     Raises:
         Refusal: there is no picture to show.
     """
-    image = _pixels(path)
+    image = _pixels(path, limits)
     boxes, greys = text_lines(image), _greys(image)
     _save(_whole(greys), target)
     for count, box in enumerate(boxes[:MAX_CROPS], start=1):
@@ -37,13 +42,13 @@ def write_preview(path: Path, target: Path) -> dict[str, Any]:
     return {"rows": image.shape[0], "columns": image.shape[1], "boxes": boxes}
 
 
-def _pixels(path: Path) -> NDArray[np.uint16]:
+def _pixels(path: Path, limits: Limits) -> NDArray[np.uint16]:
     if is_dicom(path):
         dataset = read_dicom(path)
-        check_header(dataset)
+        check_header(dataset, limits)
         if (number(dataset, "NumberOfFrames") or 1) > 1:
             raise rejected("a volume has no single picture")
-        return normalise(dataset, stored_values(dataset)).image
+        return normalise(stored_values(dataset, limits), pixel_header(dataset)).image
     kind = raster.raster_kind(path)
     if not kind:
         raise rejected("holds no image")

@@ -3,7 +3,9 @@
 import contextlib
 import re
 import zlib
+from errno import ENOMEM
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pydicom
@@ -14,6 +16,7 @@ from pydicom.filereader import dcmread, read_dataset, read_file_meta_info
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from mammo.archive.dicom.elements import Counted, count_data_set, count_elements
 from mammo.archive.dicom.limits import LIMITS, Limits
 from mammo.archive.dicom.refusal import rejected
 
@@ -22,7 +25,8 @@ pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 
 PREAMBLE_BYTES = 128
 _META_LENGTH_ELEMENT_BYTES = 12  # (0002,0000) UL itself: tag, VR, length, value
-_SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0"
+_PIECE = 1 << 20
+_ITEM, _ITEM_BIG_ENDIAN = b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"
 # GB 2312 bytes read as Latin-1: a lead byte is never alone.
 _GB_AS_LATIN = re.compile(r"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*")
 _ESCAPES = re.compile(r"\x1b[\x20-\x2f]*[\x30-\x7e]")
@@ -38,19 +42,20 @@ def read_dicom(path: Path, limits: Limits = LIMITS) -> FileDataset:
     """Read a file whole.
 
     Raises:
-        Refusal: cut, nested too deep, inflating beyond the limit, or not readable at all.
+        Refusal: cut, nested too deep, of too many items or elements, inflating beyond the limit, or not readable at all.
     """
     try:
+        with path.open("rb") as handle, mmap(handle.fileno(), 0, access=ACCESS_READ) as data:
+            # First what is quickest to find: the walk over elements goes through each item.
+            if len(data) > limits.items * len(_ITEM):
+                _check_items(data, limits)
+            _check_elements(count_elements(data, limits.elements), limits)
         meta = read_file_meta_info(path)
         syntax = meta.get("TransferSyntaxUID")
         if not syntax:
             raise rejected("the file meta information names no transfer syntax; send the file again")
-        if syntax == DeflatedExplicitVRLittleEndian:
-            dataset = _read_deflated(path, meta, limits)
-        else:
-            dataset = dcmread(path)
-            if syntax.is_compressed:
-                _check_delimiter(path)
+        is_deflated = syntax == DeflatedExplicitVRLittleEndian
+        dataset = _read_deflated(path, meta, limits) if is_deflated else dcmread(path)
         _check_depth(dataset, limits.depth)
     except RecursionError:
         raise rejected(f"sequences are nested deeper than {limits.depth}") from None
@@ -63,7 +68,9 @@ def read_dicom(path: Path, limits: Limits = LIMITS) -> FileDataset:
         NotImplementedError,
         AttributeError,
         TypeError,
-    ):
+    ) as error:
+        if isinstance(error, OSError) and error.errno == ENOMEM:
+            raise MemoryError from error
         raise rejected("the DICOM file is damaged or cut short; send it again") from None
     return dataset
 
@@ -83,18 +90,30 @@ def _read_deflated(path: Path, meta: Dataset, limits: Limits) -> FileDataset:
         if stream.unconsumed_tail:
             raise rejected(f"the deflated data set is larger than {limits.inflated_bytes // 1024**2} MB")
         raise rejected("the deflated data set is cut short; send the file again")
+    _check_items(inflated, limits)
+    _check_elements(count_data_set(inflated, limits.elements), limits)
     elements = read_dataset(BytesIO(inflated), is_implicit_VR=False, is_little_endian=True)
     file_meta = pydicom.dataset.FileMetaDataset(meta)
     file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return FileDataset("", elements, file_meta=file_meta, is_implicit_VR=False, is_little_endian=True)
 
 
-def _check_delimiter(path: Path) -> None:
-    """Encapsulated pixels end with a delimiter of length zero (PS3.5 A.4); pydicom takes half of one."""
-    data = path.read_bytes()
-    at = data.rfind(_SEQUENCE_DELIMITER)
-    if at < 0 or data[at + 4 : at + 8] != b"\0" * 4:
-        raise rejected("the compressed pixel data has no end: the file is cut short; send it again")
+def _check_items(data: bytes | mmap, limits: Limits) -> None:
+    """Refuse a data set of more items than any real file has, before each becomes an object."""
+    found = 0
+    for at in range(0, len(data), _PIECE):
+        part = data[at : at + _PIECE + len(_ITEM) - 1]  # an item that begins in this piece ends within it
+        found += part.count(_ITEM) + part.count(_ITEM_BIG_ENDIAN)
+        if found > limits.items:
+            raise rejected(f"more than {limits.items} items of sequences")
+
+
+def _check_elements(found: Counted, limits: Limits) -> None:
+    """Refuse too many, and data that does not end with its last element: pydicom takes half of a value."""
+    if found.elements > limits.elements:
+        raise rejected(f"more than {limits.elements} elements of a data set")
+    if not found.is_whole:
+        raise rejected("the DICOM file is damaged or cut short; send it again")
 
 
 def _check_depth(dataset: Dataset, allowed: int) -> None:

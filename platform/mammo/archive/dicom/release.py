@@ -13,7 +13,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, FileDataset, dcmread
+from pydicom import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation, JPEGLSLossless
 
@@ -22,7 +22,7 @@ from mammo.archive.dicom.codes import MODIFIER_CODES, VIEW_CODES, Code
 from mammo.archive.dicom.pixels import MAX_WINDOWS, is_window
 from mammo.archive.dicom.profile import profile
 from mammo.archive.dicom.reading import number, numbers, text
-from mammo.archive.dicom.viewing_copy import new_file, write_file
+from mammo.archive.dicom.viewing_copy import decodes_to, new_file, write_file
 from mammo.archive.pseudonyms import Pseudonyms
 
 # (0012,0064): options of CID 7050 that were applied.
@@ -144,6 +144,6 @@ def write_release(path: Path, found: Accepted, pseudonyms: Pseudonyms, site_code
         RuntimeError: the written file does not decode to the same values.
     """
     write_file(path, released_file(found, pseudonyms, site_code))
-    if found.stored is None or not np.array_equal(dcmread(path).pixel_array, found.stored):
+    if found.stored is None or not decodes_to(path, found.stored):
         path.unlink()
         raise RuntimeError("the released file does not decode to the pixels that were read")

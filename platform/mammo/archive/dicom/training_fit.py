@@ -16,6 +16,8 @@ SIZE = (1008, 800)
 # The breast is searched for on an image of about this many pixels a side.
 LOOK = 256
 MARGIN = 0.01
+# Rows that are computed at once.
+STRIP = 256
 VERSION = "fit-1"
 
 Greys = NDArray[np.float32]
@@ -130,7 +132,10 @@ def _otsu(values: Greys) -> float:
 
 def thumbnail(greys: Greys, *, longest: int = 240) -> Image.Image:
     """A small picture of greys in 0..1."""
-    picture = Image.fromarray((greys.clip(0, 1) * 255).round().astype(np.uint8))
+    small = np.empty(greys.shape, np.uint8)
+    for top in range(0, greys.shape[0], STRIP):  # in strips: copies of the whole would cost 150 MB each
+        small[top : top + STRIP] = (greys[top : top + STRIP].clip(0, 1) * 255).round()
+    picture = Image.fromarray(small)
     scale = longest / max(greys.shape)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.BOX)
@@ -138,11 +143,14 @@ def thumbnail(greys: Greys, *, longest: int = 240) -> Image.Image:
 
 def windowed(image: NDArray[np.uint16], *, center: float, width: float, function: str) -> Greys:
     """Greys in 0..1 through a window (PS3.3 C.11.2.1.2: LINEAR, LINEAR_EXACT, SIGMOID)."""
-    values = image.astype(np.float32)
-    if function == "SIGMOID":
-        greys = 1 / (1 + np.exp(-4 * (values - center) / width))
-    elif function == "LINEAR_EXACT":
-        greys = (values - center) / width + 0.5
-    else:
-        greys = (values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
-    return np.asarray(np.clip(greys, 0, 1), np.float32)
+    out = np.empty(image.shape, np.float32)
+    for top in range(0, image.shape[0], STRIP):
+        values = image[top : top + STRIP].astype(np.float32)
+        if function == "SIGMOID":
+            greys = 1 / (1 + np.exp(-4 * (values - center) / width))
+        elif function == "LINEAR_EXACT":
+            greys = (values - center) / width + 0.5
+        else:
+            greys = (values - (center - 0.5)) / max(width - 1, 1e-6) + 0.5
+        out[top : top + STRIP] = greys.clip(0, 1)
+    return out

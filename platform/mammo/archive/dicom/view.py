@@ -1,6 +1,5 @@
 """Which projection an image is: ViewCodeSequence first, ViewPosition as fallback (IHE RAD TF-2, Mammo display)."""
 
-import re
 from dataclasses import dataclass, field
 
 from pydicom import Dataset
@@ -8,18 +7,9 @@ from pydicom import Dataset
 from mammo.archive.dicom import codes
 from mammo.archive.dicom.reading import text
 from mammo.archive.dicom.refusal import quarantined
+from mammo.archive.dicom.view_text import read_view_text
 
 STORED_VIEWS = frozenset({"CC", "MLO", "ML", "LM", "XCCL", "XCCM"})
-_VIEW_TEXT = re.compile(
-    r"(?P<side>[RL])?[\s_-]*(?P<view>XCCL|XCCM|XCC|LMO|MLO|CC|ML|LM|FB|SIO|ISO)[\s_-]*(?P<tail>ID|M|S|SPOT|MAG)?"
-)
-_TAILS = {
-    "ID": "implant_displaced",
-    "M": "magnification",
-    "MAG": "magnification",
-    "S": "spot_compression",
-    "SPOT": "spot_compression",
-}
 # A view position can't say "exaggerated": CC beside such a code is no contradiction.
 _SAME_FAMILY = {"XCCL": "CC", "XCCM": "CC", "XCC": "CC", "FB": "CC"}
 
@@ -51,18 +41,16 @@ def find_view(dataset: Dataset) -> ViewFound:
         Refusal: ViewCodeSequence and ViewPosition name two different views (quarantined).
     """
     coded, modifiers = _from_codes(dataset)
-    match = _VIEW_TEXT.fullmatch(text(dataset, "ViewPosition").upper())
-    written = match["view"] if match else ""
-    if match and match["tail"]:
-        modifiers.append(_TAILS[match["tail"]])
-    if coded and written and written not in (coded, _SAME_FAMILY.get(coded)):
+    written = read_view_text(text(dataset, "ViewPosition"))
+    contradicts = written.view not in ("", coded, _SAME_FAMILY.get(coded)) and not written.is_implied
+    if coded and contradicts:
         raise quarantined(
-            f"ViewCodeSequence says {coded}, ViewPosition says {written}: a person must say which",
+            f"ViewCodeSequence says {coded}, ViewPosition says {written.view}: a person must say which",
             kind="view_conflict",
         )
-    name = coded or written
+    name = coded or written.view
     stored = name if name in STORED_VIEWS else ("OTHER" if name else "")
-    return ViewFound(stored, sorted(set(modifiers)), (match["side"] or "") if match else "")
+    return ViewFound(stored, sorted({*modifiers, *written.modifiers}), written.side)
 
 
 def _from_codes(dataset: Dataset) -> tuple[str, list[str]]:
@@ -83,7 +71,8 @@ def _modifiers(dataset: Dataset) -> list[str]:
 
 
 def _code_value(item: Dataset) -> str:
-    return text(item, "CodeValue") if text(item, "CodingSchemeDesignator") in codes.SCHEMES else ""
+    scheme = text(item, "CodingSchemeDesignator").upper()
+    return text(item, "CodeValue").upper() if scheme in codes.SCHEMES else ""
 
 
 def _items(dataset: Dataset, keyword: str) -> list[Dataset]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -13,7 +14,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
-from mammo.archive.dicom.pixels import Window
+from mammo.archive.dicom.prepared import Window
 
 HTJ2K_LOSSLESS = UID("1.2.840.10008.1.2.4.201")
 # Ours, derived from a fixed UUID: says which program wrote the file (PS3.7 D.3.3.2).
@@ -67,13 +68,28 @@ def write_viewing_copy(
         file.VOILUTFunction = voi_function
     add_frame(file, image, bits_stored)
     write_file(path, file)
-    if not np.array_equal(dcmread(path).pixel_array, image):
+    if not decodes_to(path, image):
         path.unlink()
         raise RuntimeError("the viewing copy does not decode to the pixels that were written")
 
 
+def decodes_to(path: Path, image: NDArray[Any]) -> bool:
+    """Does a file that was just written hold these pixels?"""
+    try:
+        return np.array_equal(dcmread(path).pixel_array, image)
+    except MemoryError:
+        path.unlink()
+        raise
+    except Exception:  # a decoder raises whatever it likes: then it holds others
+        return False
+
+
 def add_frame(file: Dataset, image: NDArray[np.uint16], bits_stored: int) -> None:
-    """Add one frame as HTJ2K lossless with its image pixel module (PS3.3 C.7.6.3)."""
+    """Add one frame as HTJ2K lossless with its image pixel module (PS3.3 C.7.6.3).
+
+    Raises:
+        MemoryError: the encoder got none.
+    """
     file.SamplesPerPixel = 1
     file.PhotometricInterpretation = "MONOCHROME2"
     file.Rows, file.Columns = image.shape
@@ -83,7 +99,11 @@ def add_frame(file: Dataset, image: NDArray[np.uint16], bits_stored: int) -> Non
         bits_stored - 1,
         0,
     )
-    frame = bytes(imagecodecs.htj2k_encode(np.ascontiguousarray(image), reversible=True))
+    try:
+        frame = bytes(imagecodecs.htj2k_encode(np.ascontiguousarray(image), reversible=True))
+    except imagecodecs.Htj2kError as error:
+        # Of unsigned integers in two dimensions it refuses nothing else.
+        raise MemoryError("the HTJ2K encoder got no memory") from error
     file.PixelData = encapsulate([frame + b"\0" * (len(frame) % 2)])
     file["PixelData"].VR = "OB"
     file["PixelData"].is_undefined_length = True

@@ -11,6 +11,7 @@ from mammo.archive.models.intake import (
     SendingSystemQuerySet,
 )
 from mammo.archive.models.pacs import PacsFetch, PacsFetchQuerySet, PacsService, PacsServiceQuerySet
+from mammo.archive.models.picture_checks import PictureSample, PictureSampleQuerySet, SampledPicture
 from mammo.archive.models.screens import (
     DECLARABLE,
     DisplayCheck,
@@ -21,7 +22,14 @@ from mammo.archive.models.screens import (
     ViewerPreferences,
     ViewsShown,
 )
-from mammo.archive.models.selections import Cohort, CohortQuerySet, Split, SplitMembership, SplitQuerySet
+from mammo.archive.models.selections import (
+    Cohort,
+    CohortQuerySet,
+    CohortStudy,
+    Split,
+    SplitMembership,
+    SplitQuerySet,
+)
 from mammo.archive.models.studies import Image, ImageQuerySet, Patient, PatientQuerySet, Study, StudyQuerySet
 from mammo.archive.models.tables import TableMapping, TableUpload, TableUploadQuerySet
 from mammo.archive.models.withdrawals import Backup, Erasure
@@ -31,6 +39,7 @@ __all__ = [
     "Backup",
     "Cohort",
     "CohortQuerySet",
+    "CohortStudy",
     "DisplayCheck",
     "DisplayCheckQuerySet",
     "Erasure",
@@ -49,8 +58,11 @@ __all__ = [
     "Pathology",
     "Patient",
     "PatientQuerySet",
+    "PictureSample",
+    "PictureSampleQuerySet",
     "Report",
     "ReportingDoctor",
+    "SampledPicture",
     "SendingSystem",
     "SendingSystemQuerySet",
     "Split",

@@ -31,6 +31,10 @@ class Report(TimedModel):
     replaces = models.OneToOneField(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
     )
+    read_at = models.DateTimeField(
+        null=True, editable=False, help_text="when a person read the cleaned text and found no name in it"
+    )
+    read_by = models.ForeignKey(User, null=True, editable=False, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
 
     class Meta:

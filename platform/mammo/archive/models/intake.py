@@ -1,6 +1,7 @@
 """Imports, what became of each file, who may send, and how tables are read."""
 
 import uuid
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import ClassVar
 
 from django.db import models
@@ -42,6 +43,7 @@ class ImportBatch(TimedModel):
         DICOMWEB = "dicomweb", _("Fetched by DICOMweb")
         DATASET = "dataset", _("Public data set")
         QUARANTINE = "quarantine", _("Decided in quarantine")
+        CHECK = "check", _("Check of stored pictures")
 
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="import_batches")
     origin = models.CharField(max_length=12, choices=Origin, default=Origin.FILES)
@@ -130,6 +132,14 @@ class ImportItem(TimedModel):
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.reason}"
+
+    @property
+    def shown_source(self) -> str:
+        """The source without the server's own folders, which rows of an earlier version have."""
+        source, mark, member = str(self.source).partition("!")
+        if PurePosixPath(source).is_absolute() or PureWindowsPath(source).is_absolute():
+            source = "/".join(PureWindowsPath(source).parts[1:][-2:])
+        return source + mark + member
 
     def encryption_key_id(self) -> uuid.UUID:
         """Key of the site: no patient is known for a rejected file."""

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from mammo.accounts.models import Site, User
 from mammo.archive.models.studies import Patient, Study
-from mammo.core.models import TimedModel
+from mammo.core.append_only import Guard
+from mammo.core.models import AppendOnlyModel, TimedModel
 
 
 class SplitQuerySet(models.QuerySet["Split"]):
@@ -33,6 +34,7 @@ class Split(TimedModel):
             ("stratified", _("by patient, balanced over density and pathology")),
             ("window", _("test is a calendar window")),
             ("after", _("test is from a date on")),
+            ("eras", _("by era: training before the first day, test after the last, validation between")),
             ("site", _("test is another site")),
         ],
     )
@@ -46,14 +48,27 @@ class Split(TimedModel):
 
     objects: ClassVar[models.Manager["Split"]] = SplitQuerySet.as_manager()
 
+    guards = tuple(
+        Guard(verb, "SELECT 1 WHERE OLD.frozen_at IS NULL", "a frozen split never changes")
+        for verb in ("UPDATE", "DELETE")
+    )
+
     def __str__(self) -> str:
         return self.name
 
 
 class SplitMembership(models.Model):
-    """Side of one patient in one split; nobody is ever moved or taken out (database triggers)."""
+    """Side of one patient in one split: nobody is ever moved or taken out, nor joins a frozen split (triggers)."""
 
     append_only = True
+    guards = (
+        Guard(
+            "INSERT",
+            "SELECT 1 FROM archive_split WHERE id = NEW.split_id AND frozen_at IS NULL",
+            "the split is frozen",
+            waits=True,
+        ),
+    )
 
     class Side(models.TextChoices):
         """Sides of a split."""
@@ -81,14 +96,14 @@ class CohortQuerySet(models.QuerySet["Cohort"]):
         return self.filter(site__in=user.sites_as())
 
 
-class Cohort(TimedModel):
-    """A saved query with the count per exclusion, as the flow chart of a paper needs it."""
+class Cohort(AppendOnlyModel):
+    """A saved query with the count per exclusion, as the flow chart of a paper needs it; never changed (triggers)."""
 
     site = models.ForeignKey(Site, null=True, on_delete=models.PROTECT, related_name="cohorts")
     name = models.CharField(max_length=120)
     query = models.JSONField(default=dict)
     exclusions = models.JSONField(default=list, help_text="rule and count, in order")
-    studies = models.ManyToManyField(Study, related_name="cohorts", blank=True)
+    studies = models.ManyToManyField(Study, through="CohortStudy", related_name="cohorts", blank=True)
     members_sha256 = models.CharField(max_length=64, blank=True, help_text="of its studies when it was saved")
     by_user = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     is_simulated = models.BooleanField(default=False)
@@ -97,3 +112,26 @@ class Cohort(TimedModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CohortStudy(models.Model):
+    """A study of a cohort: written before the cohort's own row, so that none joins a cohort that is saved (triggers)."""
+
+    append_only = True
+    guards = (
+        Guard(
+            "INSERT",
+            "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM archive_cohort WHERE id = NEW.cohort_id)",
+            "the cohort is saved",
+        ),
+    )
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.PROTECT, related_name="+")
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "archive_cohort_studies"
+        unique_together = [("cohort", "study")]
+
+    def __str__(self) -> str:
+        return f"{self.cohort_id}: {self.study_id}"

@@ -68,10 +68,11 @@ class StudyQuerySet(models.QuerySet["Study"]):
 
     def needing(self, what: str) -> "StudyQuerySet":
         """Studies at which a person should look: doubtful, quarantine, incomplete or unlabelled."""
-        from mammo.archive.study_search import doubtful_reports, quarantined_beside
+        from mammo.archive.study_search import doubtful_reports, quarantined_beside, reports_that_may_name
 
         if what == "doubtful":
-            return self.exclude(label_source="person").filter(models.Exists(doubtful_reports()))
+            labels = ~Q(label_source="person") & models.Exists(doubtful_reports())
+            return self.filter(labels | models.Exists(reports_that_may_name()))
         if what == "quarantine":
             return self.filter(models.Exists(quarantined_beside()))
         if what == "unlabelled":
@@ -110,6 +111,9 @@ class Study(VersionedModel):
     birads_overall = models.CharField(max_length=2, choices=Birads, blank=True)
     label_source = models.CharField(
         max_length=20, blank=True, choices=[("report", "report"), ("table", "table"), ("person", "person")]
+    )
+    label_sources = models.JSONField(
+        default=dict, blank=True, help_text="source by label; `label_source` is the highest of them"
     )
     birads_rule = models.CharField(
         max_length=60, blank=True, help_text="name of the rule that made `overall`"

@@ -57,6 +57,9 @@ class TableUpload(TimedModel):
     kind = models.CharField(max_length=20, choices=Kind)
     name = EncryptedTextField(help_text="of the file as it was sent: may identify")
     suffix = models.CharField(max_length=10)
+    file = models.CharField(
+        max_length=80, blank=True, help_text="name of the sealed file; the row's key names it where empty"
+    )
     mapping = models.JSONField(default=dict, help_text="as it was confirmed; empty until then")
     taken = models.PositiveIntegerField(default=0, help_text="rows that were imported or refused so far")
     job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -18,6 +18,9 @@ class Erasure(TimedModel):
     confirmed_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     confirmed_at = models.DateTimeField(null=True)
     still_held_in = models.JSONField(default=list)
+    destroyed = models.JSONField(
+        default=dict, help_text="how much of what stood under the site's key went, by kind"
+    )
 
     class Meta:
         constraints = [

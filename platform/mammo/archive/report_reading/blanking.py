@@ -11,15 +11,17 @@ import re
 from collections.abc import Iterable, Sequence
 
 from mammo.archive.report_reading import lexicon as lx
-from mammo.archive.report_reading.mentions import Mention
+from mammo.archive.report_reading.mention import Mention
 from mammo.archive.report_reading.normalised import NormalisedText
 from mammo.archive.report_reading.sections import find_sections, legends
+from mammo.archive.report_reading.sentences import SENTENCE_END, sentence_start
+from mammo.core.patterns import compiled_when_used
 
 PLACEHOLDER = "__"
 Span = tuple[int, int]
 
 # Wordings that only ever describe a category.
-_DESCRIPTOR = re.compile(
+_DESCRIPTOR = compiled_when_used(
     r"(?:很?可能(?:为|是)?良性|良性可能(?:性)?(?:大|较大)?|(?:高度|中度|低度)?可疑恶性|高度(?:提示|怀疑|"
     r"可疑)(?:为)?恶性|(?:低|中|高)度(?:可疑|怀疑)|"
     r"恶性可能性?(?:低|中等?|高|大|较大|较低|小)|恶性(?:风险|概率)[^,。;\n]{0,4}(?:低|中等?|高|大)|"
@@ -47,31 +49,31 @@ _PLAIN = (
     r"malignant|positive|"
     r"incomplete|bénin|gutartig|benigno|maligno|suspeito|sospechoso|양성|음성|良性|陰性)"
 )
-_BESIDE = re.compile(
+_BESIDE = compiled_when_used(
     rf"\s*{lx.CLASS_WORD}?\s*[\-:(,=/]{{1,2}}\s*(?P<word>{_PLAIN})"
     rf"(?=\s*[).,;:。<|/]|\s*$|\n|\s+-|\s+(?:for|in|on|of)\s+(?:the\s+)?(?:{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}))",
     lx.FLAGS,
 )
 # "Assessment: Benign (2)": the word before its value.
-_BEFORE = re.compile(
+_BEFORE = compiled_when_used(
     rf"(?:^|[:.;,。;(\n])\s*(?P<word>{_PLAIN})\s*[\-:(,]\s*(?:{lx.LABEL}|{lx.WEAK_LABEL})?[\s:\-]*$", lx.FLAGS
 )
-_IMPRESSION = re.compile(
+_IMPRESSION = compiled_when_used(
     rf"(?:impression|assessment|conclusion|category|印象|结论|诊断|评估|"
     rf"分类)\s*:\s*(?P<word>{_PLAIN})(?=\s*[.,;。(\n\-]|\s*$)",
     lx.FLAGS,
 )
 _PERCENT = r"[<>≤≥~约]?\s*\d{1,3}(?:\.\d+)?\s*%?\s*(?:(?:-|~|至|to)\s*[<>≤≥]?\s*\d{1,3}\s*)?%"
-_BAND = re.compile(
+_BAND = compiled_when_used(
     rf"(?:(?:恶性|癌)[^,。;\n%]{{0,12}}{_PERCENT}|{_PERCENT}[^,。;.\n]{{0,12}}(?:恶性|malignan\w*|cancer)|"
     rf"(?:malignancy|cancer)[^,.;\n%]{{0,20}}{_PERCENT})",
     lx.FLAGS,
 )
-_BAND_BESIDE = re.compile(rf"\s*{lx.CLASS_WORD}?\s*[(,\-]\s*(?P<word>{_PERCENT})", lx.FLAGS)
+_BAND_BESIDE = compiled_when_used(rf"\s*{lx.CLASS_WORD}?\s*[(,\-]\s*(?P<word>{_PERCENT})", lx.FLAGS)
 
 # "5 (highly suggestive of malignancy, ≥95%)"
-_BRACKET = re.compile(rf"\s*{lx.CLASS_WORD}?\s*\([^()\n]{{0,80}}\)", lx.FLAGS)
-_PERCENTS = re.compile(_PERCENT, lx.FLAGS)
+_BRACKET = compiled_when_used(rf"\s*{lx.CLASS_WORD}?\s*\([^()\n]{{0,80}}\)", lx.FLAGS)
+_PERCENTS = compiled_when_used(_PERCENT, lx.FLAGS)
 
 # What is to be done, by language: whoever reads it knows the category without reading a number.
 _ADVICE_ZH = (
@@ -127,8 +129,8 @@ _ADVICE_OTHER = (
     r"consigli\w*|raccomand\w*|conseil\w*|aanbevolen|advies|öneril\w*|önerilir|biyopsi|takip|рекоменд\w*|биопси\w*|"
     r"контрол\w*|권고|추천|조직검사|추적|생검|精密検査|経過観察|精査|生検|要追加|再検|complementar\w*|follow-up"
 )
-_ADVICE = re.compile(f"{_ADVICE_ZH}|{_ADVICE_EN}|{_ADVICE_OTHER}", lx.FLAGS)
-_PAST = re.compile(
+_ADVICE = compiled_when_used(f"{_ADVICE_ZH}|{_ADVICE_EN}|{_ADVICE_OTHER}", lx.FLAGS)
+_PAST = compiled_when_used(
     r"(?:活检|穿刺|手术|切除)(?:证实|病理|术后|后|提示|示|术|史)|(?:已|曾|年|月)[^,。;\n]{0,6}(?:行|"
     r"做)?[^,。;\n]{0,4}(?:活检|穿刺|手术)|"
     r"术后|biopsy[- ]proven|(?:s/p|status\s+post|after|post|prior|previous|known|old|"
@@ -137,10 +139,10 @@ _PAST = re.compile(
     lx.FLAGS,
 )
 # The reason for an examination is no advice, though it may be "routine follow-up".
-_REASON = re.compile(
+_REASON = compiled_when_used(
     r"(?:主诉|病史|临床|申请|检查目的|indication|history|clinical|reason)[^。.\n]*$", lx.FLAGS
 )
-_CLAUSE_END = re.compile(r"[。;\n]|\.(?=\s|$)")
+_CLAUSE_END = compiled_when_used(r"[。;\n]|\.(?=\s|$)")
 
 
 def blank(source: NormalisedText, mentions: Sequence[Mention]) -> str:
@@ -149,9 +151,34 @@ def blank(source: NormalisedText, mentions: Sequence[Mention]) -> str:
 
 
 def blank_strictly(source: NormalisedText, mentions: Sequence[Mention]) -> str:
-    """As `blank`, and without clauses of advice or conclusion, nor the parts of a report that are headed so."""
+    """As `blank`, and without clauses of advice or conclusion, the parts headed so, and what looks like a value."""
     text = source.text
-    return _replace(source, [*_category_spans(text, mentions), *_advice_spans(text), *_advice_parts(text)])
+    values = [*_category_spans(text, mentions), *left_over(text, mentions)]
+    return _replace(source, [*values, *_advice_spans(text), *_advice_parts(text)])
+
+
+# A value whose letter tells the scale, where a breast is spoken of, and no pattern has read it.
+_LEFT_OVER = compiled_when_used(r"(?<![a-z0-9.\-/])(?:4|iv|四)[abc](?![a-z0-9])", lx.FLAGS)
+_A_SIDE = compiled_when_used(f"{lx.BOTH}|{lx.LEFT}|{lx.RIGHT}|乳|breast", lx.FLAGS)
+
+
+def left_over(text: str, mentions: Sequence[Mention]) -> list[Span]:
+    """Spans of what looks like a value beside the word of a breast, and is not among what was read."""
+    known = [
+        *_category_spans(text, mentions),
+        *(m.span() for m in re.finditer(lx.OTHER_SCALE, text, lx.FLAGS)),
+    ]
+    return [
+        match.span()
+        for match in _LEFT_OVER.finditer(text)
+        if not any(start < match.end() and match.start() < end for start, end in known)
+        and _A_SIDE.search(text, sentence_start(text, match.start()), _sentence_end(text, match.end()))
+    ]
+
+
+def _sentence_end(text: str, position: int) -> int:
+    end = SENTENCE_END.search(text, position)
+    return end.start() if end else len(text)
 
 
 def _category_spans(text: str, mentions: Sequence[Mention]) -> list[Span]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
+from mammo.core.patterns import compiled_when_used
+
 # Most severe last; 0 (incomplete) is placed by `overall_category`.
 ORDER = ("1", "2", "3", "4", "4A", "4B", "4C", "5", "6")
 # ACR BI-RADS, frequently asked questions: a known cancer asks for less than an incomplete examination.
@@ -13,7 +15,7 @@ _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6"}
 _CHINESE = {"零": "0", "〇": "0", "一": "1", "二": "2", "三": "3", "四": "4", "五": "5", "六": "6"}
 _WORDS = {"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"}
 _CIRCLED = {mark: str(number) for number, mark in enumerate("①②③④⑤⑥", start=1)}
-_RANGE_MARK = re.compile(
+_RANGE_MARK = compiled_when_used(
     r"(?<=[\w)])\s*(?:[类級级類]\s*)?(?:~|/|至|到|或|\bto\b|\bor\b|-(?=\s*[0-6ivIV一二三四五六]))\s*"
 )
 

@@ -7,91 +7,81 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mammo.archive.report_reading import lexicon as lx
-from mammo.archive.report_reading.mentions import Mention, Side, Status
-from mammo.archive.report_reading.sections import Section, find_sections, legends, section_at
+from mammo.archive.report_reading.mention import Mention, Side, Status
+from mammo.archive.report_reading.mentions import leads_sided_list, side_of_word
+from mammo.archive.report_reading.past import is_of_a_removed_lesion
+from mammo.archive.report_reading.sections import Section, find_sections, legends
+from mammo.archive.report_reading.sentences import SENTENCE_END, clause_start, sentence_start
+from mammo.archive.report_reading.statuses import status_of
+from mammo.core.patterns import compiled_when_used
 
-_SENTENCE_END = re.compile(r"[。\n;!]|\?(?![类→\-])|\.(?=\s|$)(?<!lt\.)(?<!rt\.)")
-# The date of an examination, or the token that cleaning put in its place; not of a biopsy, and not "since":
-# few words stand between it and its value.
-_DATED = re.compile(
-    r"(?<!\d)(?<!since )(?<!自)(?:(?:19|20)\d\d(?!\d)|\[(?:日期|date)[^\]\n]{0,9}\])(?!\s*(?:版|edition))"
-    r"(?![^,;。\n]{0,30}(?:biops|surg|mastect|lumpect|since|until|活检|穿刺|切除|术|稳定|无变化|较|unchanged|stable))"
-    r"[^,;。\n]{0,40}$",
-    lx.FLAGS,
-)
-_DATE_BEHIND = re.compile(
-    r"\s*类?\s*(?:on|in|at|\(|,|于)?\s*\(?\s*(?:\d\d?[/.-]|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-    r"[a-z]*\.?\s+){0,2}(?:(?:19|20)\d\d|\[(?:日期|date))",
-    lx.FLAGS,
-)
-# "given BI-RADS 4A last year" is of then.
-_PAST_BEHIND = re.compile(
-    r"\s*(?:last\s+(?:year|time|exam\w*|study|mammogram)|(?:on|at)\s+(?:the\s+|her\s+)?(?:prior|previous|last)|"
-    r"(?:\w+\s+)?(?:years?|months?)\s+ago)(?![a-z])",
-    lx.FLAGS,
-)
-_CURRENT_BEHIND = re.compile(
-    r"\s*类?\s*\(?\s*(?:current|now|today|this\s+(?:exam|study|mammogram)|本次|此次)", lx.FLAGS
-)
-# What stands behind a value that the next one replaces: "4A类系笔误，应为3类", "4A → 3".
-_REPLACED = re.compile(
-    rf"\s*{lx.CLASS_WORD}?[)\"”」]?[\s,]*(?:{lx.TURNS_INTO}|"
-    r"(?:系|为|属|是)?(?:录入|书写|打字)?(?:笔误|有误|误写|误录|错误|作废)|应为|应改|"
-    r"(?:was|is|were)\s+(?:an?\s+|in\s+)?(?:\w+\s+)?(?:error|typo|mistake\w*|incorrect|wrong)|should\s+(?:read|be))"
-    rf"(?=[^。;\n左右]{{0,40}}?{lx.VALUE})",
-    lx.FLAGS,
-)
 # A side close behind its value: "BI-RADS 3类：右乳结节", "BIRADS 3 left".
-_CLOSE_BEHIND = re.compile(
+_CLOSE_BEHIND = compiled_when_used(
     rf"\s*{lx.CLASS_WORD}?[\s:,(\[\-=]*(?:mama|sein|brust|乳腺|(?:for|in|of|on)?\s*(?:the)?)\s*"
     rf"(?P<side>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})",
     lx.FLAGS,
 )
-_BIOPSY_BEFORE = re.compile(r"(?:biops\w*|surg\w*|mastect\w*|活检|穿刺|手术|切除)[^,;。\n]{0,12}$", lx.FLAGS)
-_SIDE = re.compile(lx.SIDE, lx.FLAGS)
+_SIDE = compiled_when_used(lx.SIDE, lx.FLAGS)
 # "RIGHT BREAST:", "**Left**:", or a line of its own; "右乳：" too.
-_SIDE_HEADER = re.compile(
+_SIDE_HEADER = compiled_when_used(
     rf"(?:^|(?<=[.。;\n:>|]))[\s#*\-•【\[]*(?:[0-9①-⑨]+[.、)]?\s*)?(?P<side>{lx.BOTH}|{lx.LEFT}|"
     rf"{lx.RIGHT})\s*(?:breasts?|mama|brust|sein|side|乳腺|乳房|유방)?[\s*】\]]*?(?::|[ \t*】\]]*(?=\n))",
     lx.FLAGS,
 )
-_SUFFIX = re.compile(
+_SUFFIX = compiled_when_used(
     rf"[^\S\n]*{lx.CLASS_WORD}?[^\S\n]*[)\]]?(?:[\s:,\-(]{{1,3}}(?:probably )?(?:benign|negative|suspicious|"
     rf"良性|阴性|可疑)\)?)?"
-    r"[^\S\n]*[,\-(\[]?[^\S\n]*(?:(?:lesion|mass|finding|nodule|calcification|asymmetry)s?\s+)?"
+    r"[^\S\n]*[,\-(\[]?[^\S\n]*[以按指即]?(?:(?:lesion|mass|finding|nodule|calcification|asymmetry)s?\s+)?"
     r"(?:(?:for|of|in)\s+(?:the\s+|this\s+|an?\s+)?(?:(?!bi|cat|left|right|both|lt|rt)[a-z'-]+\s+){1,6}?)??"
     r"(?:(?:in|for|of|on|at|der|de la|à|a)\s+)?(?:the\s+)?"
     rf"(?P<side>{lx.BOTH}|{lx.LEFT}|{lx.RIGHT})\s*(?:breast|mama|side)?(?P<rest>[^\n]{{0,14}})",
     lx.FLAGS,
 )
-_VALUE_FOLLOWS = re.compile(
+_VALUE_FOLLOWS = compiled_when_used(
     rf"\s*(?:[:=\-]|乳|侧|breast|\s)*(?:{lx.LABEL}|categor|{lx.RANGE}\s*(?:{lx.CLASS_WORD}|[,;.。/)]|$)|"
     rf"[^,.;。)\]]{{1,10}}$)",
     lx.FLAGS,
 )
 
 
-_ABSENT = re.compile(r"[^.;,。\n()]{0,20}(?:mastectom|缺如|全切|根治术|乳房切除)", lx.FLAGS)
-_VERB = re.compile(
+_ABSENT = compiled_when_used(r"[^.;,。\n()]{0,20}(?:mastectom|缺如|全切|根治术|乳房切除)", lx.FLAGS)
+_VERB = compiled_when_used(
     r"\s*(?:breast\s+)?(?:shows?|demonstrat\w+|has|have|is|are|was|contains?|reveals?|there|no)(?![a-z])",
     lx.FLAGS,
 )
-# "Overall assessment: 4A" is of the examination, whatever breast was spoken of before.
-_OF_EXAM = re.compile(
-    r"(?<![a-z])(?:overall|exam(?:ination)?[- ]level|combined|final)(?![a-z])|总体|综合|总评|整体|最终|总分类|总的",
+# "Overall assessment: 4A" is of the examination, whatever breast was spoken of before; what is final is so only
+# where the text speaks of both.
+_OF_WHOLE = (
+    r"(?<![a-z])(?:overall|exam(?:ination)?[- ]level|combined)(?![a-z])|总体|综合|总评|整体|总分类|总的"
+)
+_OF_WHOLE_EXAM = compiled_when_used(_OF_WHOLE, lx.FLAGS)
+_OF_EXAM = compiled_when_used(rf"{_OF_WHOLE}|(?<![a-z])final(?![a-z])|最终", lx.FLAGS)
+# "左乳综合评估：4A", "right breast overall assessment": the breast's own.
+_OWN_OVERALL = compiled_when_used(
+    rf"(?P<side>{lx.LEFT}|{lx.RIGHT})\s*(?:breast|乳腺|乳)?的?\s*[:-]?\s*$", lx.FLAGS
+)
+_ONE_BREAST_EXAMINED = compiled_when_used(
+    r"unilateral|(?:left|right)\s+(?:breast\s+)?(?:only|mammogra\w+)|单侧|mammogra\w+\s+(?:of\s+(?:the\s+)?)?(?:left|right)",
     lx.FLAGS,
 )
 # Nothing but a word stands between a side and the next label: the side is the next statement's.
-_OPENS_NEXT = re.compile(r"(?!\s+(?:and|und|et|y|e|en|ve|и)\s)[^,;。.、()\n/|]{0,14}", lx.FLAGS)
+_OPENS_NEXT = compiled_when_used(r"(?!\s+(?:and|und|et|y|e|en|ve|и)\s)[^,;。.、()\n/|]{0,14}", lx.FLAGS)
 
 
 # "This was given BI-RADS 3": the side stands in the sentence before.
-_POINTS_BACK = re.compile(
+_POINTS_BACK = compiled_when_used(
     r"\s*(?:(?:this|it|these|the\s+(?:mass|lesion|finding|nodule))(?![a-z])|该|此|上述)", lx.FLAGS
 )
-_OPENS_PART = re.compile(r"(?:^|[\n。.;!】\])])[\s【\[(*#=_>\-\d.]*$")
-# Dictation without a full stop: further back nothing belongs to a value.
-_LONGEST_SENTENCE = 400
+_OPENS_PART = compiled_when_used(r"(?:^|[\n。.;!】\])])[\s【\[(*#=_>\-\d.]*$")
+# Opens a statement about the breast that was not named before; "denser than the other side" does not.
+_OTHER_BREAST = compiled_when_used(
+    r"(?:^|[,，;。.、\n(]|而|但|\band\b|\bwhile\b|\bbut\b|\bwhereas\b)\s*"
+    r"(?:(?:in|on|for|of)\s+)?(?:the|your|her|其|您的?)?\s*"
+    r"(?:对侧|另外?一?[侧边](?!都)|contralateral|opposite\s+(?:breast|side)|other\s+(?:breast|side|one))",
+    lx.FLAGS,
+)
+_FARTHEST_OTHER = 80
+_WIDEST_ITEM = 20
 
 
 @dataclass(frozen=True)
@@ -103,6 +93,7 @@ class Placed:
     inferred: bool
     revised: int  # 0 in the original report, else the number of the addendum, correction or senior's revision
     side_at: int | None = None  # where a side behind the value stands
+    doubtful: bool = False  # it counts although the text speaks of a lesion that is gone
 
 
 def place_mentions(text: str, mentions: Sequence[Mention]) -> list[Placed]:
@@ -152,16 +143,31 @@ def _placed(text: str, mentions: Sequence[Mention], sections: Sequence[Section])
         following = len(text) if is_last else mentions[index + 1].start
         anchor = following if is_last else mentions[index + 1].anchor
         status: Status = "legend" if any(a <= mention.start < b for a, b in around.keys) else "current"
-        if status == "current":
-            status = _status(text, mention, before, sections, is_last=is_last)
+        if status == "current" and mention.settled:
+            status = mention.status
+        elif status == "current":
+            # Dates in a row lead to this examination; one behind what was found now leads back.
+            is_newest = is_last and not any(item.mention.status == "current" for item in placed)
+            status = status_of(text, mention, before, sections, is_last=is_newest)
         side_at: int | None = None
         side, inferred = mention.side, False
         if side is None and index in behind:
             side, side_at = behind[index]
+        elif side is None and not is_last and leads_sided_list(text, mentions, index):
+            placed.append(
+                Placed(replace(mention, status=status), None, False, _revision(mention.anchor, around))
+            )
+            before = mention.end
+            continue
         elif side is None:
             side, side_at = _suffix_side(text, mention, following, anchor)
-            if side_at is not None and _has_own_side(text, mention, before, side_at, used):
+            if side_at is not None and (
+                _has_own_side(text, mention, before, side_at, used)
+                or (not is_last and _is_side_of(text, side_at, mentions[index + 1]))
+            ):
                 side, side_at = None, None
+        if side is None:
+            side = _other_than_named(text, mention, before)
         if side is None:
             side, inferred = _side_before(text, mention, used, around)
             if side is None:
@@ -173,14 +179,29 @@ def _placed(text: str, mentions: Sequence[Mention], sections: Sequence[Section])
         placed.append(Placed(replace(mention, status=status), side, inferred, revised, side_at))
         used.add(side_at)
         before = mention.end
-    return _distribute(text, placed)
+    return _without_removed(text, _distribute(text, placed))
+
+
+def _without_removed(text: str, placed: list[Placed]) -> list[Placed]:
+    """The value of a lesion that is gone is of then, where another value tells what its breast shows now."""
+    gone = [
+        item.mention.status == "current" and is_of_a_removed_lesion(text, item.mention.end) for item in placed
+    ]
+    left = [item for item, is_gone in zip(placed, gone, strict=True) if not is_gone]
+    known = {item.side for item in left if item.mention.status == "current"}
+    for index, item in enumerate(placed):
+        if gone[index]:
+            is_prior = bool(known & {item.side, "B", None}) if item.side else bool(known)
+            status: Status = "prior" if is_prior else "current"
+            placed[index] = replace(item, mention=replace(item.mention, status=status), doubtful=not is_prior)
+    return placed
 
 
 def _all_behind(text: str, mentions: Sequence[Mention]) -> dict[int, tuple[Side, int]]:
     """Sides of a text that puts each close behind its value: value, side, value, side, and none before."""
     if len(mentions) < 2 or any(mention.side for mention in mentions):
         return {}
-    if _SIDE.search(text, _sentence_start(text, mentions[0].anchor), mentions[0].start):
+    if _SIDE.search(text, sentence_start(text, mentions[0].anchor), mentions[0].start):
         return {}
     behind: dict[int, tuple[Side, int]] = {}
     for index, mention in enumerate(mentions):
@@ -192,6 +213,19 @@ def _all_behind(text: str, mentions: Sequence[Mention]) -> dict[int, tuple[Side,
             return {}
         behind[index] = (named[0].lastgroup, named[0].start())  # type: ignore[assignment]
     return behind
+
+
+def _other_than_named(text: str, mention: Mention, before: int) -> Side | None:
+    """The breast of "left breast 3, the other side 1": not the one that was named last."""
+    since = max(clause_start(text, mention.anchor), before, mention.anchor - _FARTHEST_OTHER)
+    others = list(_OTHER_BREAST.finditer(text, max(0, since - 1), mention.anchor))
+    if not others or _SIDE.search(text, others[-1].end(), mention.anchor):
+        return None
+    other = others[-1]
+    named = [match.lastgroup for match in _SIDE.finditer(text, 0, other.start() + 1)]
+    if not named or named[-1] not in ("L", "R"):
+        return None
+    return "R" if named[-1] == "L" else "L"
 
 
 def _side_of_item(text: str, mention: Mention, since: int, used: set[int | None]) -> Side | None:
@@ -210,7 +244,7 @@ def _distribute(text: str, placed: list[Placed]) -> list[Placed]:
     """Two values for two sides, in order: "左、右乳分别为3类、2类", "left, right: 3 and 2 respectively"."""
     for word in re.finditer(r"分别|respectively", text, lx.FLAGS):
         start = clause_start(text, word.start())
-        stop = _SENTENCE_END.search(text, word.end())
+        stop = SENTENCE_END.search(text, word.end())
         end = stop.start() if stop else len(text)
         within = [i for i, item in enumerate(placed) if start <= item.mention.start < end]
         sides = [m.lastgroup for m in _SIDE.finditer(text, start, end) if m.lastgroup != "B"]
@@ -221,69 +255,6 @@ def _distribute(text: str, placed: list[Placed]) -> list[Placed]:
     return placed
 
 
-def clause_start(text: str, position: int) -> int:
-    """Where the sentence around `position` begins (full stops, semicolons and line ends bound it)."""
-    start = max(0, position - _LONGEST_SENTENCE)
-    for match in _SENTENCE_END.finditer(text, start, position):
-        start = match.end()
-    return start
-
-
-def _sentence_start(text: str, position: int) -> int:
-    """As `clause_start`, but a semicolon does not end the sentence."""
-    start = clause_start(text, position)
-    while start > 0 and text[start - 1] == ";":
-        start = clause_start(text, start - 1)
-    return start
-
-
-def _status(
-    text: str, mention: Mention, before_at: int, sections: Sequence[Section], *, is_last: bool
-) -> Status:
-    """Whose value it is; `before_at` is where the previous value ends."""
-    start = clause_start(text, mention.anchor)
-    before = text[start : mention.start]
-    if re.search(lx.NEGATION, text[start : mention.anchor], lx.FLAGS):
-        return "negated"
-    if _last(lx.PRIOR, before) > _last(lx.CURRENT, before) and not _CURRENT_BEHIND.match(text, mention.end):
-        return "prior"
-    section = section_at(sections, mention.anchor)
-    if section is not None:
-        since = text[section.body : mention.start]
-        if section.kind in ("history", "comparison") and _last(lx.CURRENT, since) < 0:
-            return "prior"
-        if section.kind == "other_modality" and _last(rf"{lx.MAMMOGRAPHY}|{lx.CURRENT}", since) < 0:
-            return "other_modality"
-    if _is_dated(text, mention, max(start, before_at)) and not is_last:
-        return "prior"  # a dated value in a text that goes on to what is found now
-    if _REPLACED.match(text, mention.end) or _PAST_BEHIND.match(text, mention.end):
-        return "prior"
-    label = text[mention.anchor : mention.start]
-    if re.search(r"-\s?(?:us|mri)\b|超声|mri", label, lx.FLAGS):
-        return "other_modality"
-    if _last(lx.OTHER_MODALITY, before) > _last(rf"{lx.MAMMOGRAPHY}|{lx.CURRENT}", before):
-        return "other_modality"
-    return "current"
-
-
-def _is_dated(text: str, mention: Mention, since: int) -> bool:
-    """Does the date of another examination stand with the value?"""
-    before = text[since : mention.anchor]
-    if _last(lx.CURRENT, text[clause_start(text, mention.anchor) : mention.start]) >= 0:
-        return False
-    if re.search(lx.ADDENDUM, before, lx.FLAGS):
-        return False
-    dated = _DATED.search(before)
-    if dated and not _BIOPSY_BEFORE.search(before[: dated.start()]):
-        return True
-    return _DATE_BEHIND.match(text, mention.end) is not None
-
-
-def _last(pattern: str, text: str) -> int:
-    """Start of the last match, -1 without one."""
-    return max((match.start() for match in re.finditer(pattern, text, lx.FLAGS)), default=-1)
-
-
 def _side_before(
     text: str, mention: Mention, used: set[int | None], around: _Surroundings
 ) -> tuple[Side | None, bool]:
@@ -292,10 +263,14 @@ def _side_before(
     used: positions of sides that stand behind an earlier value and belong to it.
     """
     clause = clause_start(text, mention.anchor)
-    of_exam = _OF_EXAM.search(text, clause, mention.start)
-    if of_exam and around.only is None and not _SIDE.search(text, of_exam.end(), mention.start):
-        return None, False
-    for start in (clause, _sentence_start(text, mention.anchor)):
+    of_exam = (_OF_EXAM if around.only is None else _OF_WHOLE_EXAM).search(text, clause, mention.start)
+    if of_exam and not _SIDE.search(text, of_exam.end(), mention.start):
+        own = _OWN_OVERALL.search(text, clause, of_exam.start())
+        if own is not None:
+            return side_of_word(own["side"]), False
+        if around.only is None or not _ONE_BREAST_EXAMINED.search(text):
+            return None, False
+    for start in (clause, sentence_start(text, mention.anchor)):
         near = [match for match in _SIDE.finditer(text, start, mention.anchor) if match.start() not in used]
         # "左乳同右侧，亦为3类": what a breast is likened to is not the one spoken of.
         near = [match for match in near if text[max(0, match.start() - 1)] not in "同似较比如"] or near
@@ -324,6 +299,14 @@ def _has_own_side(text: str, mention: Mention, before_at: int, side_at: int, use
         return False
     since = max(before_at, clause_start(text, mention.anchor))
     return any(match.start() not in used for match in _SIDE.finditer(text, since, mention.anchor))
+
+
+def _is_side_of(text: str, side_at: int, following: Mention) -> bool:
+    """Does the next value stand right behind this side: "(right 2, left 4A)"?"""
+    if following.side is None:
+        return False
+    named = [match.start() for match in _SIDE.finditer(text, side_at, following.start)]
+    return len(named) == 1 and following.start - side_at < _WIDEST_ITEM
 
 
 def _suffix_side(text: str, mention: Mention, following: int, anchor: int) -> tuple[Side | None, int | None]:

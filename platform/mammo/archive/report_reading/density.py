@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mammo.archive.report_reading import lexicon as lx
-from mammo.archive.report_reading.context import clause_start
 from mammo.archive.report_reading.grids import grid_densities
-from mammo.archive.report_reading.mentions import Mention
+from mammo.archive.report_reading.mention import Mention
+from mammo.archive.report_reading.sentences import clause_start
+from mammo.core.patterns import compiled_when_used
 
 _WORDS = {
     "A": r"脂肪(?:为主)?型|脂肪化|지방형|主要(?:由|为)脂肪|(?:mostly|mainly)\s+fat(?:ty)?|几乎(?:全部|全|"
@@ -41,31 +42,33 @@ _LINK = (
     r"(?:[\s:=\-(\[\"'*|>]|breasts?(?=\s*\()|</?[a-z][^<>]{0,40}>|分型|分类|分布|类型|为|是|属|呈|"
     r"type|tip[oe]?|typ|loại|mô\s+vú|categor\w*|class|grade|density|code|is|are|of|acr|birads|bi-rads){0,6}?"
 )
-_LETTER_AFTER = re.compile(
+_LETTER_AFTER = compiled_when_used(
     rf"{_CONTEXT}{_LINK}(?<![a-z])(?P<letter>[b-d]|a(?!\s+[a-z]))"
     r"(?:\s*[-/~]\s*(?P<higher>[a-d]))?(?![a-z0-9]|[-/]\d)",
     lx.FLAGS,
 )
-_LETTER_BEFORE = re.compile(
+_LETTER_BEFORE = compiled_when_used(
     r"(?:(?:categor\w*|type|class|acr|grade)\s+(?P<letter>[a-d])|(?<![\w.])(?P<bare>[b-d]))[\s-]+(?:breast\s+)?"
     r"(?:density|composition|parenchym\w*|tissue)",
     lx.FLAGS,
 )
 # "双乳c。", "b - scattered fibroglandular tissue", "(c: heterogeneously dense)"
-_LETTER_ALONE = re.compile(
+_LETTER_ALONE = compiled_when_used(
     r"(?:[双两左右]侧?乳(?:腺|房)?(?P<breast>[a-d])(?=\s*(?:[。,;(、]|$))|"
     r"(?<![\w.])(?P<letter>[a-d])\s*(?:[-:=(,/]|\s)\s*(?:acr\s*)?"
     r"(?:(?:the\s+)?(?:breasts?\s+(?:are|is)\s+)?(?:almost\s+|entirely|scattered|hetero\w*|extremely|mostly|fatty)|"
     r"散在|不均匀|极度|脂肪|多量|少量))",
     lx.FLAGS,
 )
-_LETTER_IN_BRACKETS = re.compile(
+_LETTER_IN_BRACKETS = compiled_when_used(
     r"(?:scattered|dens[ei]\w*|fatty|fibroglandular|parenchym\w*|composition|tissue|腺体|致密|脂肪|密度|构成)"
     r"[^.;,。\n()]{0,40}\((?:acr|type|category|birads|类型|分型)?\s*(?P<letter>[a-d])\s*(?:型|类)?\)",
     lx.FLAGS,
 )
-_LETTER_FIRST = re.compile(r"(?<![a-z0-9类级類級])(?P<letter>[a-d])\s*(?:型|类|類|级)(?!题)", lx.FLAGS)
-_FOURTH_EDITION = re.compile(
+_LETTER_FIRST = compiled_when_used(
+    r"(?<![a-z0-9类级類級])(?P<letter>[a-d])\s*(?:型|类|類|级)(?!题)", lx.FLAGS
+)
+_FOURTH_EDITION = compiled_when_used(
     r"(?:腺体|乳腺密度|致密度|密度|构成|致密[,，]?\s*acr|density|composition|dichte|"
     r"acr(?:\s+(?:breast\s+)?density)?)\s*(?:分型|分类|分级|"
     r"category|grade|class|type|类型|acr|[:\s(为是]){0,4}"
@@ -73,7 +76,7 @@ _FOURTH_EDITION = re.compile(
     r"[(,.;。)]|$)",
     lx.FLAGS,
 )
-_ACR_NUMBER = re.compile(r"(?<![a-z])acr\s?:?\s?(?P<number>[1-4])(?=\s*[,.;。)\n]|$)", lx.FLAGS)
+_ACR_NUMBER = compiled_when_used(r"(?<![a-z])acr\s?:?\s?(?P<number>[1-4])(?=\s*[,.;。)\n]|$)", lx.FLAGS)
 _FOURTH = {"1": "A", "2": "B", "3": "C", "4": "D", "i": "A", "ii": "B", "iii": "C", "iv": "D"}
 
 

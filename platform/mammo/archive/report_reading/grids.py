@@ -10,20 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mammo.archive.report_reading import lexicon as lx
+from mammo.core.patterns import compiled_when_used
 
-_LABEL = re.compile(
+_LABEL = compiled_when_used(
     rf"{lx.LABEL}|{lx.SHORT_HEAD}|{lx.WEAK_LABEL}|(?<![a-z])assessment|分类|分级|类别|评估|評価|판정",
     lx.FLAGS,
 )
-_DENSITY = re.compile(r"densit|密度|构成|composition|腺体|acr", lx.FLAGS)
-_SIDE = re.compile(rf"\W*{lx.SIDE}\s*(?:breast|side|乳腺|乳房|乳|侧|유방)?\W*", lx.FLAGS)
-_LETTER = re.compile(r"\W*(?:acr|type|类型)?\s*(?P<letter>[a-d])\s*(?:型|类)?\W*", lx.FLAGS)
-_VALUE = re.compile(
+_DENSITY = compiled_when_used(r"densit|密度|构成|composition|腺体|acr", lx.FLAGS)
+_SIDE = compiled_when_used(rf"\W*{lx.SIDE}\s*(?:breast|side|乳腺|乳房|乳|侧|유방)?\W*", lx.FLAGS)
+_LETTER = compiled_when_used(r"\W*(?:acr|type|类型)?\s*(?P<letter>[a-d])\s*(?:型|类)?\W*", lx.FLAGS)
+_VALUE = compiled_when_used(
     rf"\W*(?:{lx.LABEL}|{lx.WEAK_LABEL})?[\s:\-]*(?P<value>{lx.RANGE})\s*{lx.CLASS_WORD}?(?![\w.%])", lx.FLAGS
 )
-_HTML_ROW = re.compile(r"<tr\b[^<>]*>(.*?)(?=<tr\b|</table|$)", re.IGNORECASE | re.DOTALL)
-_HTML_CELL = re.compile(r"<t[dh]\b[^<>]*>(.*?)(?=<t[dh]\b|</tr|$)", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^<>]*>")
+_HTML_ROW = compiled_when_used(r"<tr\b[^<>]*>(.*?)(?=<tr\b|</table|$)", re.IGNORECASE | re.DOTALL)
+_HTML_CELL = compiled_when_used(r"<t[dh]\b[^<>]*>(.*?)(?=<t[dh]\b|</tr|$)", re.IGNORECASE | re.DOTALL)
+_TAG = compiled_when_used(r"<[^<>]*>")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ _UNIT = (
     r"o'clock|"
     r"months?|mos?\b|years?|yrs?|weeks?|days?|views?|mois|meses|monate|st\b|nd\b|rd\b|th\b|"
     r"点钟|肋|期|度|针|条|根|例|处|份|cc\b|dan\b|kv|mas\b|mgy|cycles?|ㅁ|개|개월|か月|ヶ月|мм|см))"
-    r"(?!\s*(?:[x×*]\s*\d|:\d|\.\d|,\d{3}|\d))"
+    # The number of the next item ("BI-RADS 5 2.右乳") is no further digit of this one.
+    r"(?![^\S\n]*(?:[x×*]\s*\d|:\d|\.\d|,\d{3}|\d(?!\d?[.、)]\s*[^\s\d])))"
 )
 # "4 a biopsy" holds an article, no subdivision.
 _SUB = r"(?:[\s\-(]{0,3}(?:[bc]|(?<!\s)a|(?-i:A)|a(?!\s+[a-z]{2})|a(?=\s+(?:izquierd|derech)))(?![a-z])(?:\s?\))?)"
@@ -81,7 +82,7 @@ RIGHT: Final = (
 BOTH: Final = (
     r"双(?:侧|側)?(?:乳(?:腺|房)?)?|雙(?:側)?(?:乳)?|两(?:侧|乳)|左右(?:两侧|乳)?|両側|兩側|两边|양측|양쪽|"
     r"обе(?:их)?(?=\s+молоч)|с\s+обеих\s+сторон|her\s+iki|"
-    r"(?<![a-z])(?:bilateral(?:ly|e|mente)?|bilat\.?|each\s+breast|"
+    r"(?<![a-z])(?:bilateral(?:ly|e|mente)?|bilat\.?|each\s+(?:breast|side)|"
     r"both(?:\s+(?:breasts?|sides))?|beidseits|beidseitig|beide\s+(?:brüste|mammae|borsten)|bilatéral[e]?|"
     r"ambas|entrambe|des\s+deux\s+(?:seins|côtés)|obie)(?![a-z])"
 )
@@ -90,13 +91,13 @@ SIDE: Final = rf"(?:(?P<B>{BOTH})|(?P<L>{LEFT})|(?P<R>{RIGHT}))"
 # --- words around a value
 PRIOR: Final = (
     r"(?<![较与和比合供考照缺无])(?:前片|旧片|舊片|老片)(?!\s*(?:对比|對比|比较|相比|对照|比))|既往|上次|前次|上一次|原片|原报告|曾|去年|前年|年前|月前|此前|先前|以前|之前|外院|"
-    r"previous(?:ly)?|prior|formerly|earlier|historical(?:ly)?|old\s+(?:films?|exam|report)|"
+    r"previous(?:ly)?|prior|former(?:ly)?|earlier|historical(?:ly)?|old\s+(?:films?|exam|report)|"
     r"supersed(?:es|ing)|replac(?:es|ing)|in\s+(?:place|lieu)\s+of|取代|代替|替代|"
     r"(?:outside|referring)\s+(?:hospital|facility|report|study|exam|film)|(?:had\s+)?been\s+(?:called|given)|"
     r"last\s+(?:year|exam|study|mammogra\w+|report|time)|"
     r"由(?=\s*(?:bi|原|[0-6][abc]?\s*[类級级類]))|compar(?:ed|ison)|(?:up|down)graded\s+from|"
     rf"(?:changed\s+)?from\b(?=\s+(?:an?\s+)?(?:{LABEL}|categor|cat\b|[0-6][abc]?\b))|"
-    r"与\s*(?:\d{4}|\[日期)[^,;。]{0,14}片|原\s*(?=bi)|"
+    r"与\s*(?:\d{4}|\[日期)[^,;。]{0,14}片|原(?:先|有|来|为|诊断|评)?\s*(?=bi|[0-6四][abc]?\s*[类級级類])|"
     r"antérieur\w*|précédent\w*|zuvor|vorher|anterior(?:mente|es)?|previ[oa]s?\b|precedente|"
     r"voruntersuchung|vorbefund|vorige|önceki|ранее|이전|前回"
 )
@@ -123,7 +124,9 @@ OTHER_MODALITY: Final = (
 MAMMOGRAPHY: Final = r"钼靶|x线|乳腺摄影|摄片|(?<![a-z])(?:mammo\w*|mg|ffdm|dbt|tomo\w*)(?![a-z])"
 NEGATION: Final = (
     r"(?<!除)非\s*$|"
-    r"(?:未见|未达|未及|没有|不够|不足以?|够不上|未到|达不到|难以?|谈不上|不支持|不符合|不属于|排除|并非|无)[^,，。;；:()]{0,6}$|"
+    r"(?:未见|未达|未及|没有|不够|不足以?|够不上|未到|达不到|难以?|谈不上|不支持|不符合|不属于|排除|并非|无)"
+    # "未见异常 BI-RADS 1": what was not seen is named, and the category is stated.
+    r"(?![^,，。;；:()]{0,6}(?:异常|肿块|肿物|结节|钙化|病变|占位|征象|病灶|扭曲))[^,，。;；:()]{0,6}$|"
     r"(?:不应|不宜|不能|不|未)(?:归为|归入|归于|达到?|评为|诊断为|考虑)[^,，。;；:()]{0,4}$|"
     r"(?<![a-z])(?:no(?:t)?|without|nor|neither|never)\s+(?:(?!left|right|breast|mass|calc|nodul|distor|lesion|"
     r"abnormal|malignan|cancer|chang|suspicio|asymm|significant|new|other|further|additional|focal|prior|compar|"

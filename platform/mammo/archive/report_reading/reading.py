@@ -16,12 +16,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mammo.archive.report_reading.blanking import blank, blank_strictly
+from mammo.archive.report_reading.blanking import blank, blank_strictly, left_over
 from mammo.archive.report_reading.categories import OVERALL_RULES, most_severe, overall_category
 from mammo.archive.report_reading.context import Placed, place_mentions
 from mammo.archive.report_reading.density import DensityReading, read_density
 from mammo.archive.report_reading.mentions import find_mentions
 from mammo.archive.report_reading.normalised import normalise
+from mammo.archive.report_reading.same_as import Reference, references
+from mammo.core.patterns import compiled_when_used
 
 RULES_VERSION = "mammo-report-rules/2"
 EDITIONS: Mapping[str, str] = {"5": "BI-RADS 5th edition", "4": "BI-RADS 4th edition"}
@@ -33,13 +35,13 @@ _ENGLISH_SWAP = (
     r"\b[^.;\n]{0,40}?\b(?:should\s+(?:read|be|say)|not|rather\s+than|instead\s+of|to\s+read|"
     r"corrected\s+to)\s+"
 )
-_SIDE_SWAP = re.compile(
+_SIDE_SWAP = compiled_when_used(
     rf"左{_SWAP_WORD}右|右{_SWAP_WORD}左|"
     rf"\bleft{_ENGLISH_SWAP}(?:the\s+|in\s+the\s+|[\"'])*right|\bright{_ENGLISH_SWAP}(?:the\s+|in\s+the\s+|"
     rf"[\"'])*left",
     re.IGNORECASE,
 )
-_ABOUT_SIDE = re.compile(
+_ABOUT_SIDE = compiled_when_used(
     r"左右|侧别|方位|笔误|误|应为|应是|更正|改为|实为|laterality|side|errat|correct|addend|amend|mislabel|typo|"
     r"error|should",
     re.IGNORECASE,
@@ -96,12 +98,15 @@ def read_report(text: str, *, edition: str = "5", overall_rule: str = "zero-unle
     placed = place_mentions(source.text, mentions)
     counted = _counted(placed)
     density = read_density(source.text, mentions)
+    birads, unread = _referred(_birads(counted, source.text, overall_rule), references(source.text))
     return ReportReading(
         density=density.value,
-        birads=_birads(counted, source.text, overall_rule),
+        birads=birads,
         blanked=blank(source, mentions),
         blanked_strict=blank_strictly(source, mentions),
-        confidence=_confidence(counted, density),
+        confidence=_confidence(
+            counted, density, birads, unread=unread, is_left_over=bool(left_over(source.text, mentions))
+        ),
         rule=f"{RULES_VERSION} {overall_rule}",
         edition=EDITIONS[edition],
     )
@@ -148,16 +153,38 @@ def _birads(counted: Sequence[Placed], text: str, overall_rule: str) -> BiradsRe
     )
 
 
-def _confidence(counted: Sequence[Placed], density: DensityReading) -> float:
+def _referred(birads: BiradsReading, said: Sequence[Reference]) -> tuple[BiradsReading, bool]:
+    """A breast described as the other has its category; True when a reference leads to nothing that was read."""
+    read: dict[str, str | None] = {"L": birads.left, "R": birads.right}
+    unread = False
+    for reference in said:
+        if read[reference.side] is None:
+            read[reference.side] = read[reference.like] if reference.like else None
+            unread |= read[reference.side] is None
+    return BiradsReading(read["L"], read["R"], birads.overall), unread
+
+
+def _confidence(
+    counted: Sequence[Placed],
+    density: DensityReading,
+    birads: BiradsReading,
+    *,
+    unread: bool,
+    is_left_over: bool,
+) -> float:
     value = 1.0 if counted else 0.5
     if counted and not any(item.mention.labelled for item in counted):
         value *= 0.8
     if any(item.inferred for item in counted):
         value *= 0.9
-    if any(item.side is None for item in counted) and any(item.side for item in counted):
-        value *= 0.8
+    of_exam = {item.mention.value for item in counted if item.side is None}
+    sided = {value for value in (birads.left, birads.right) if value is not None}
+    if of_exam and sided:
+        value *= 0.8 if {most_severe(sided)} == of_exam else 0.7
     for side in ("L", "R"):
         if len({item.mention.value for item in counted if side in _sides(item)}) > 1:
             value *= 0.85
+    if unread or is_left_over or any(item.doubtful for item in counted):
+        value *= 0.7
     value *= {"letter": 1.0, "words": 0.95, "fourth edition": 0.85, "none": 0.8}[density.source]
     return round(value, 3)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mammo.archive.report_reading import lexicon as lx
+from mammo.core.patterns import compiled_when_used
 
 Kind = Literal["history", "comparison", "other_modality", "findings", "impression", "advice"]
 
 _HEADINGS: dict[Kind, str] = {
     "history": (
         r"(?:简要|临床|既往|现|个人)?病史(?:摘要)?|既往史|主诉|临床(?:诊断|资料|信息|症状|表现)|"
-        r"检查(?:目的|原因)|申请(?:原因|目的)|"
+        r"检查(?:目的|原因)|(?:临床)?(?:疑问|提问)|(?:clinical\s+)?question|申请(?:原因|目的)|"
         r"(?:clinical\s+|patient\s+|breast\s+|past\s+|medical\s+)*(?:history|hx)|"
         r"(?:clinical\s+)?(?:indications?|details|information)|clinical|reason(?:\s+for\s+(?:the\s+)?(?:exam\w*|"
         r"study|visit))?|anamnese|anamnèse|antecedentes|antécédents|indication\s+clinique|"
@@ -50,7 +51,7 @@ _HEADINGS: dict[Kind, str] = {
         r"conduite(?:\s+à\s+tenir)?|raccomandazioni|aanbeveling|рекомендации|öneri(?:ler)?|권고(?:사항)?|추천"
     ),
 }
-_HEADING = re.compile(
+_HEADING = compiled_when_used(
     r"(?:^|(?<=[\n。.;!?】\]>*#|]))[^\S\n]*(?:[【\[*#_]{1,4}\s?|<[a-z][^<>]{0,30}>|\d{1,2}[.、)]\s?)?(?:"
     + "|".join(f"(?P<{kind}>{words})" for kind, words in _HEADINGS.items())
     + r")(?:[^\S\n]*\([^()\n]{0,20}\))?[^\S\n]*(?:[】\]*_]{0,4}[^\S\n]*:|[】\]]|</?[a-z][^<>]{0,30}>|"
@@ -58,25 +59,34 @@ _HEADING = re.compile(
     lx.FLAGS,
 )
 # An item of a key to the categories: "0类：需要其他检查", "2 = benign", "BI-RADS 3 - probably benign".
-_KEY = re.compile(
+_KEY = compiled_when_used(
     rf"(?:(?P<label>{lx.LABEL}|{lx.WEAK_LABEL})[\s:\-#(]*)?(?<![\d.<>≤≥~%\-])(?<!\d:)(?P<value>{lx.RANGE})\s*"
     rf"(?P<class>{lx.CLASS_WORD})?\s*(?P<mark>[=:(\-]+>?|→|是|为|指|表示|means|is|,)?",
     lx.FLAGS,
 )
-_MEANING = re.compile(
+_MEANING = compiled_when_used(
     r"[\s=:(\-→]*(?:表示|代表|指)?(?:评估|评价|阴性|良性|可能|很可能|可疑|高度|中度|低度|恶性|已|经|活检|需|"
     r"未见|正常|建议|不完全|"
     r"incomplete|need|negative|normal|benign|probabl|suspicio|low|moderate|intermediate|high|malignan|known|biops|"
     r"assessment)",
     lx.FLAGS,
 )
-_SIDE = re.compile(lx.SIDE, lx.FLAGS)
+# "0 incomplete, 1 negative": without a mark the whole item is its meaning.
+_BARE_MEANING = compiled_when_used(
+    r"\s+(?:probabl[ey]\s+(?:benign|malignant)|(?:highly\s+|moderately\s+)?suspicious(?:\s+abnormality)?|"
+    r"(?:highly\s+)?suggestive(?:\s+of\s+(?:malignancy|cancer))?|"
+    r"(?:biopsy[- ]proven|known|proven)\s+(?:cancer|carcinoma|malignancy|malignant)|incomplete(?:\s+assessment)?|"
+    r"negative|normal|benign(?:\s+findings?)?|需(?:进一步|其他|补充)[^,;、。\n]{0,8}|评估不完[全整]|阴性|正常|良性|(?:很?可能|高度可?疑?)?(?:良性|恶性|可疑)(?:恶性)?|"
+    r"已(?:活检)?证实(?:恶性)?|活检证实(?:恶性)?)(?=\s*(?:[,;、/。.)\n]|$))",
+    lx.FLAGS,
+)
+_SIDE = compiled_when_used(lx.SIDE, lx.FLAGS)
 _FEWEST_KEYS = 3
 _LONGEST_MEANING = 90
 
 
-_PARAGRAPH = re.compile(r"\n\s*\n|\n(?=[^\n:]{0,30}:)")
-_SENTENCE = re.compile(r"[。;\n]|\.(?=\s|$)")
+_PARAGRAPH = compiled_when_used(r"\n\s*\n|\n(?=[^\n:]{0,30}:)")
+_SENTENCE = compiled_when_used(r"[。;\n]|\.(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -125,12 +135,16 @@ def legends(text: str) -> list[tuple[int, int, list[tuple[int, int]]]]:
     """
     found: list[tuple[int, int, list[tuple[int, int]]]] = []
     run: list[re.Match[str]] = []
-    matches = [match for match in _KEY.finditer(text) if match["class"] or match["mark"] or match["label"]]
+    matches = [
+        match
+        for match in _KEY.finditer(text)
+        if match["class"] or match["mark"] or match["label"] or _BARE_MEANING.match(text, match.end("value"))
+    ]
     for match in matches:
         if run and not _continues(text, run[-1], match):
             found += _as_legend(text, run)
             run = []
-        if _MEANING.match(text, match.end()):
+        if _MEANING.match(text, match.end()) or _BARE_MEANING.match(text, match.end("value")):
             run.append(match)
         elif run:
             found += _as_legend(text, run)

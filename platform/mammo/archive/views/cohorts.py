@@ -10,11 +10,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.cohorts import ALWAYS, RULES, baseline, flow_of, is_as_saved, save_cohort
 from mammo.archive.models import Cohort, Split
 from mammo.archive.views.studies import archive_reader
 from mammo.core.choices import Vendor
+from mammo.core.digits import number_in
+from mammo.core.errors import UserError
 from mammo.core.idempotency import once
 
 
@@ -41,11 +44,14 @@ def save(request: HttpRequest) -> HttpResponse:
     site = get_object_or_404(
         Site.objects.filter(pk__in=user.sites_as("researcher")), code=request.POST.get("site")
     )
-    age = request.POST.get("min_age", "")
+    written = request.POST.get("min_age", "").strip()
+    age = number_in(written)
+    if written and age is None:
+        raise UserError(_("%(field)s: give a number") % {"field": _("Age limit, years")})
     query = {
         "rules": request.POST.getlist("rules"),
         "vendor": request.POST.get("vendor", ""),
-        **({"min_age": int(age)} if age.isdecimal() else {}),
+        **({"min_age": age} if age is not None else {}),
     }
     cohort = save_cohort(request.POST.get("name", ""), query, site=site, by_user=user)
     messages.success(request, _("The cohort is saved as it stands now."))
@@ -71,9 +77,12 @@ def cohort(request: HttpRequest, cohort_id: uuid.UUID) -> HttpResponse:
 @login_required
 @require_safe
 def baseline_csv(request: HttpRequest, cohort_id: uuid.UUID) -> HttpResponse:
-    """The baseline table as CSV (UTF-8 with a mark, so that spreadsheets read Chinese)."""
+    """The baseline table as CSV (UTF-8 with a mark, so that spreadsheets read Chinese); put on record."""
     user = archive_reader(request)
-    columns, rows = baseline(_visible(user, cohort_id), _chosen(request, user))
+    found, split = _visible(user, cohort_id), _chosen(request, user)
+    columns, rows = baseline(found, split)
+    details = {"split": split.name} if split is not None else {}
+    audit.record("archive.baseline_downloaded", by_user=user, on=found, site=found.site, **details)
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="baseline.csv"'
     response.write("\ufeff")

@@ -19,6 +19,7 @@ from mammo.archive import backups
 from mammo.archive import erasure as service
 from mammo.archive.models import Backup, Erasure, Patient
 from mammo.archive.openings import events_about, is_opening
+from mammo.archive.views.holders import destroyed_by, named
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
 
@@ -48,7 +49,7 @@ def erasures(request: HttpRequest) -> HttpResponse:
         {
             "row": row,
             "held": [
-                _named(held)
+                named(held)
                 for held in (row.still_held_in if row.confirmed_at else service.held_in(row.patient))
             ],
             "confirmable": row.confirmed_at is None and row.requested_by_id != user.pk,
@@ -78,7 +79,8 @@ def erasure(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse:
         audit.record("archive.withdrawal_seen", by_user=user, on=row, site=row.patient.site)
     context = {
         "row": row,
-        "held": [_named(held) for held in service.held_in(row.patient)],
+        "held": [named(held) for held in service.held_in(row.patient)],
+        "destroyed": destroyed_by(row.destroyed),
         "quarantined": [item for item in service.quarantined_of(row.patient) if item.resolved_at is None],
         "confirmable": row.confirmed_at is None and row.requested_by_id != user.pk,
         "sections": [
@@ -152,19 +154,6 @@ def confirm_erasure(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse
     service.erase_patient(get_object_or_404(rows, pk=erasure_id), by_user=user)
     messages.success(request, _("Erased. What still holds her is listed below: it is for you to remove."))
     return redirect("archive:erasures")
-
-
-def _named(held: dict[str, str]) -> dict[str, str]:
-    """What holds her, its kind in the reader's language."""
-    kinds = {
-        "snapshot": _("Frozen training set"),
-        "checkpoint": _("Trained weights"),
-        "export": _("Exported training set"),
-        "trial": _("Trial"),
-        "reader study": _("Reader study"),
-        "backup": _("Backup"),
-    }
-    return {**held, "label": kinds.get(held["kind"], held["kind"])}
 
 
 def _moment(written: str) -> datetime:

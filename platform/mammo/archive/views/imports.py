@@ -5,13 +5,14 @@ import uuid
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import inbox
+from mammo.archive.live_imports import live
 from mammo.archive.models import ImportBatch, ImportItem
 from mammo.archive.unmatched import unmatched_path
 from mammo.archive.views.access import require_data_manager, signed_in
@@ -33,16 +34,27 @@ def imports(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def waiting(request: HttpRequest) -> HttpResponse:
-    """The part of the imports page that changes while files come in."""
+    """The part of the imports page that changes while files come in; with `?batch=` that of one import's page."""
     user = signed_in(request)
     require_data_manager(user)
+    if request.GET.get("batch"):
+        shown = ImportBatch.objects.visible_to(user).select_related("site")
+        batch = get_object_or_404(shown, pk=_key(request.GET["batch"]))
+        return render(request, "archive/_import_live.html", {"live": live([batch])[0]})
     return render(request, "archive/_imports_running.html", _running(user))
 
 
 def _running(user: User) -> dict[str, object]:
     sites = list(user.sites_as("data_manager"))
     running = ImportBatch.objects.visible_to(user).filter(finished_at=None).select_related("site", "by_user")
-    return {"running": list(running[:20]), "inbox_count": inbox.waiting_count(sites)}
+    return {"running": live(running[:20]), "inbox_count": inbox.waiting_count(sites)}
+
+
+def _key(written: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(written)
+    except ValueError:
+        raise Http404 from None
 
 
 @login_required
@@ -65,6 +77,7 @@ def import_batch(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "outcomes": [
             (value, label, batch.counts.get(value, 0)) for value, label in ImportItem.Outcome.choices
         ],
+        "live": live([batch])[0],
         "has_unmatched": unmatched_path(batch.pk).exists(),
     }
     return render(request, "archive/import_batch.html", context)

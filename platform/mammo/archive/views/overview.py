@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from mammo.accounts import audit
+from mammo.accounts.models import Site
+from mammo.accounts.site_letters import site_letters
 from mammo.archive.models import Study
 from mammo.archive.overview import CountTable, overview_tables
 from mammo.archive.views.access import signed_in
@@ -26,18 +30,32 @@ def overview(request: HttpRequest) -> HttpResponse:
         held = Study.objects.filter(site__in=user.sites_as(*READERS)).order_by()
         if set(held.values_list("is_simulated", flat=True).distinct()) == {True}:
             return redirect(f"{request.path}?simulated")
+    simulated = "simulated" in request.GET
+    held = Study.objects.filter(site__in=user.sites_as(*READERS), is_simulated=simulated)
     figures = [_figure(table) for table in _tables(request)]
-    context = {"figures": figures, "simulated": "simulated" in request.GET}
+    letters = site_letters()
+    sites = [(letters[site.pk], site) for site in user.sites_as(*READERS)]
+    context = {
+        "figures": figures,
+        "is_empty": not held.exists(),
+        "simulated": simulated,
+        "sites": sorted(sites, key=_letter),
+    }
     return render(request, "archive/overview.html", context)
+
+
+def _letter(pair: tuple[str, Site]) -> tuple[int, str]:
+    return len(pair[0]), pair[0]
 
 
 @login_required
 @require_safe
 def table_csv(request: HttpRequest, name: str) -> HttpResponse:
-    """One table as CSV (UTF-8 with a mark, so that spreadsheets read Chinese)."""
+    """One table as CSV (UTF-8 with a mark, so that spreadsheets read Chinese); put on record."""
     table = next((each for each in _tables(request) if each.name == name), None)
     if table is None:
         raise Http404
+    _put_on_record(request, name, "csv")
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{table.name}.csv"'
     response.write("\ufeff")
@@ -50,7 +68,7 @@ def table_csv(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 @require_safe
 def figure_svg(request: HttpRequest, name: str) -> HttpResponse:
-    """One table's figure as a file (SVG)."""
+    """One table's figure as a file (SVG); put on record."""
     table = next((each for each in _tables(request) if each.name == name), None)
     figure = _figure(table) if table is not None else None
     if figure is None or not figure.bars:
@@ -58,8 +76,16 @@ def figure_svg(request: HttpRequest, name: str) -> HttpResponse:
     response = render(
         request, "archive/_count_figure.svg", {"figure": figure, "alone": True}, content_type="image/svg+xml"
     )
+    _put_on_record(request, name, "svg")
     response["Content-Disposition"] = f'attachment; filename="{name}.svg"'
     return response
+
+
+def _put_on_record(request: HttpRequest, name: str, kind: str) -> None:
+    """Counts of all the reader's sites: the event belongs to none of them."""
+    simulated = "simulated" in request.GET
+    user = signed_in(request)
+    audit.record("archive.overview_downloaded", by_user=user, table=name, kind=kind, simulated=simulated)
 
 
 def _tables(request: HttpRequest) -> list[CountTable]:
@@ -86,7 +112,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """A table and its bars; none for the table of totals."""
+    """A table and its bars; none where it has no rows."""
 
     table: CountTable
     bars: list[Bar]
@@ -108,9 +134,12 @@ def _figure(table: CountTable) -> Figure:
 
 
 def _series(table: CountTable) -> list[tuple[str, int]]:
-    """Names and counts of a table's bars: Table 4 by category and result, Table 9 by category."""
+    """Names and counts of a table's bars: Table 4 by category and result, Table 9 by category.
+
+    Of section 4.1 all but the hospitals: a handful beside thousands would be no bar.
+    """
     if table.name == "section_4_1":
-        return []
+        return [(str(row[0]), int(row[1])) for row in table.rows if row[0] != _("Hospitals")]
     if table.name == "table_4":
         return [
             (f"BI-RADS {category}: {row[0]}", int(row[column]))

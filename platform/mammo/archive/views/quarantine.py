@@ -82,7 +82,8 @@ def _item(user: User, item_id: uuid.UUID) -> ImportItem:
     return get_object_or_404(waiting, pk=item_id)
 
 
-def _inline(png: bytes) -> str:
+def inline(png: bytes) -> str:
+    """A picture as an address within its page; "" for none."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}" if png else ""
 
 
@@ -92,8 +93,8 @@ def _context(found: ImportItem, form: DecisionForm, look: Look) -> dict[str, obj
         "form": form,
         "look": look,
         # Inside the page, so that one look at the file makes all of it and nothing of it has an address.
-        "picture": _inline(look.png),
-        "lines": [(box, _inline(crop)) for box, crop in zip(look.boxes, look.crops, strict=False)],
+        "picture": inline(look.png),
+        "lines": [(box, inline(crop)) for box, crop in zip(look.boxes, look.crops, strict=False)],
         "details": found.details or {},
         "can_release": kind_of(found) in RELEASABLE,
     }

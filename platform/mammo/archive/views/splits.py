@@ -1,5 +1,6 @@
 """Splits: making one under a rule, its sides, and freezing it."""
 
+import math
 import uuid
 from datetime import date
 
@@ -15,6 +16,7 @@ from mammo.accounts.models import Site
 from mammo.archive.models import Split, SplitMembership, Study
 from mammo.archive.splits import Plan, create_split, freeze_split, members_sha256
 from mammo.archive.views.studies import archive_reader
+from mammo.core.digits import number_in
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
 
@@ -42,10 +44,13 @@ def create(request: HttpRequest) -> HttpResponse:
     posted = request.POST
     sites = Site.objects.filter(pk__in=user.sites_as("researcher"))
     site = get_object_or_404(sites, code=posted.get("site"))
+    seed = number_in(posted.get("seed") or "0")
+    if seed is None:
+        raise UserError(_("%(field)s: give a number") % {"field": _("Seed")})
     plan = Plan(
         rule=posted.get("rule", ""),
         shares={side: _percent(posted.get(side, "0"), side) for side in SplitMembership.Side.values},
-        seed=int(seed) if (seed := posted.get("seed", "0")).isdecimal() else 0,
+        seed=seed,
         begins=_day(posted.get("begins", "")),
         ends=_day(posted.get("ends", "")),
         test_site=sites.filter(code=posted.get("test_site", "")).first(),
@@ -97,9 +102,12 @@ def freeze(request: HttpRequest, split_id: uuid.UUID) -> HttpResponse:
 
 def _percent(written: str, side: str) -> float:
     try:
-        return float(written or 0) / 100
+        share = float(written or 0) / 100
     except ValueError:
-        raise UserError(_("%(side)s: give a percentage") % {"side": side}) from None
+        share = math.nan
+    if not math.isfinite(share):
+        raise UserError(_("%(side)s: give a percentage") % {"side": side})
+    return share
 
 
 def _day(written: str) -> date | None:

@@ -1,6 +1,8 @@
 """The list of studies, one study, its labels, and its report as it was received."""
 
 import uuid
+from collections.abc import Mapping
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,12 +19,16 @@ from mammo.accounts.models import Site, User
 from mammo.archive.derived_labels import RULE, derived_label
 from mammo.archive.erasure import ROLES as ERASURE_ROLES
 from mammo.archive.label_corrections import correct_labels
+from mammo.archive.label_sources import FIELDS
 from mammo.archive.models import Erasure, Pathology, Report, Split, SplitMembership, Study
 from mammo.archive.raw_text import open_raw_text
+from mammo.archive.report_readings import is_doubtful, may_name_somebody, record_no_name
 from mammo.archive.study_search import ATTENTION, StudySearch, counted_page
 from mammo.archive.views.access import signed_in
 from mammo.core.choices import Birads, Density, Laterality
-from mammo.core.errors import UserError
+from mammo.core.conflicts import both_texts, lines_of
+from mammo.core.digits import number_in
+from mammo.core.errors import StaleVersionError, UserError
 from mammo.core.idempotency import once
 
 # Labels and reports are not for those who rate: they would see what they are asked.
@@ -94,19 +100,19 @@ def labels(request: HttpRequest, study_id: uuid.UUID) -> HttpResponse:
     """A person states the labels."""
     user = archive_reader(request)
     row = readable_study(user, study_id)
-    version = request.POST.get("version", "")
-    if not version.isdecimal():
+    version = number_in(request.POST.get("version", ""))
+    if version is None:
         raise UserError(_("version: open the page again and send the form"))
-    correct_labels(
-        row,
-        {
-            name: request.POST.get(name, "")
-            for name in ("density", "birads_left", "birads_right", "birads_overall")
-        },
-        reason=request.POST.get("reason", ""),
-        expected_version=int(version),
-        by_user=user,
-    )
+    stated, reason = {name: request.POST.get(name, "") for name in FIELDS}, request.POST.get("reason", "")
+    try:
+        correct_labels(row, stated, reason=reason, expected_version=version, by_user=user)
+    except StaleVersionError as stale:
+        return both_texts(
+            request,
+            stored=_labels_now(cast("Study", stale.current)),
+            sent=labels_as_text(stated, reason),
+            reload_url=reverse("archive:study", args=[row.pk]),
+        )
     messages.success(request, _("The labels stand as you stated them."))
     return redirect("archive:study", study_id=row.pk)
 
@@ -124,10 +130,43 @@ def raw_report(request: HttpRequest, report_id: uuid.UUID) -> HttpResponse:
     return render(request, "archive/raw_report.html", {"report": report, "study": report.study, "text": text})
 
 
+def labels_as_text(labels: Mapping[str, str], reason: str) -> str:
+    """Labels by their names, a line each, with what they rest on."""
+    names = (_("Density"), _("BI-RADS left"), _("BI-RADS right"), _("BI-RADS overall"))
+    choices = (Density.choices, Birads.choices, Birads.choices, Birads.choices)
+    lines = [
+        (name, dict(known).get(labels[field], labels[field]))
+        for name, field, known in zip(names, FIELDS, choices, strict=True)
+    ]
+    return lines_of([*lines, (_("What the labels rest on"), reason)])
+
+
+def _labels_now(study: Study) -> str:
+    last = study.label_corrections.filter(replaced_by=None).select_related("study__patient").first()
+    return labels_as_text({name: getattr(study, name) for name in FIELDS}, str(last.reason) if last else "")
+
+
+@login_required
+@require_POST
+@once
+def no_name(request: HttpRequest, report_id: uuid.UUID) -> HttpResponse:
+    """A data manager has read a report's cleaned text and found no name in it."""
+    user = signed_in(request)
+    reports = Report.objects.filter(
+        study__site__in=user.sites_as("data_manager"), study__patient__erased_at=None
+    )
+    report = get_object_or_404(reports.select_related("study__site", "study__patient"), pk=report_id)
+    record_no_name(report, by_user=user)
+    messages.success(request, _("Noted: you read the report and found no name in it."))
+    return redirect("archive:study", study_id=report.study_id)
+
+
 def study_context(row: Study, user: User) -> dict[str, object]:
     """What the page of a study shows."""
     corrections = list(row.label_corrections.select_related("by_user", "study__patient"))
-    reports = row.reports.select_related("study__patient").order_by("-created_at")
+    reports = list(row.reports.select_related("study__patient", "read_by").order_by("-created_at"))
+    for report in reports:
+        report.study = row
     pathology = Pathology.objects.filter(study=row, replaced_by=None).order_by("laterality", "lesion")
     members = (
         SplitMembership.objects.filter(patient=row.patient).select_related("split").order_by("split__name")
@@ -140,6 +179,8 @@ def study_context(row: Study, user: User) -> dict[str, object]:
         "images": row.images.order_by("-laterality", "view", "-acquired_order"),
         "missing": [] if is_erased else missing_views(row),
         "reports": [] if is_erased else reports,
+        "doubtful": {report.pk for report in reports if is_doubtful(report)},
+        "naming": {report.pk for report in reports if may_name_somebody(report)},
         "corrections": [] if is_erased else corrections,
         "pathology": pathology,
         "derived": [(side, derived_label(row, side.value).label) for side in Laterality] if pathology else [],

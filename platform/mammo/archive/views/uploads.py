@@ -16,11 +16,13 @@ from mammo.archive import inbox
 from mammo.archive.models import ImportBatch
 from mammo.archive.received_job import import_soon
 from mammo.archive.views.access import require_data_manager, signed_in
+from mammo.core.digits import number_in
 from mammo.core.errors import UserError
 
 # The browser sends pieces of this size; a longer one is refused.
 PIECE_BYTES = 4 << 20
 LONGEST_NAME = 300
+MOST_DIGITS_OF_BYTES = 15
 
 
 @login_required
@@ -44,16 +46,17 @@ def piece(request: HttpRequest, number: uuid.UUID) -> HttpResponse:
     sent = _upload(request, user, number)
     if request.method == "GET":
         return JsonResponse({"received": sent.received})
-    offset, name = request.GET.get("offset", ""), unquote(request.headers.get("X-File-Name", ""))
-    if not offset.isdecimal() or not name or len(name) > LONGEST_NAME:
+    offset = number_in(request.GET.get("offset", ""), MOST_DIGITS_OF_BYTES)
+    name = unquote(request.headers.get("X-File-Name", ""))
+    if offset is None or not name or len(name) > LONGEST_NAME:
         return JsonResponse({"message": "offset, X-File-Name"}, status=400)
-    length = int(request.headers.get("Content-Length") or 0)
-    if length > PIECE_BYTES:
+    length = number_in(request.headers.get("Content-Length") or "0", MOST_DIGITS_OF_BYTES)
+    if length is None or length > PIECE_BYTES:
         return JsonResponse({"message": f"at most {PIECE_BYTES} bytes in one piece"}, status=413)
     try:
         received = sent.append(
             request.read(PIECE_BYTES + 1)[:PIECE_BYTES],
-            offset=int(offset),
+            offset=offset,
             name=name,
             origin=ImportBatch.Origin.UPLOAD,
         )
@@ -69,8 +72,11 @@ def finish(request: HttpRequest, number: uuid.UUID) -> HttpResponse:
     user = signed_in(request)
     sent = _upload(request, user, number)
     try:
-        size, batch_id = int(request.GET.get("size", "")), uuid.UUID(request.GET.get("batch", ""))
+        size = number_in(request.GET.get("size", ""), MOST_DIGITS_OF_BYTES)
+        batch_id = uuid.UUID(request.GET.get("batch", ""))
     except ValueError:
+        size = None
+    if size is None:
         return JsonResponse({"message": "size, batch"}, status=400)
     if ImportBatch.objects.filter(pk=batch_id).exclude(site=sent.site, by_user=user).exists():
         return JsonResponse({"message": "batch"}, status=409)

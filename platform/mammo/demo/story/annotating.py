@@ -36,7 +36,8 @@ def propose(story: Story) -> dict[str, Any]:
     while job is not None:  # many questions are several jobs, one behind the other
         story.wait(job)
         job = unfinished_job(campaign)
-    return {"proposals": Proposal.objects.filter(question__campaign=campaign).count()}
+    made = Proposal.objects.filter(question__campaign=campaign)
+    return {"proposals": made.count(), "repeated": made.filter(is_distinct=False).count()}
 
 
 def annotate(story: Story) -> dict[str, Any]:

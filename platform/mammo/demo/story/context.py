@@ -26,6 +26,7 @@ class Story:
     Attributes:
         seed: decides every draw; studies, patients: size of the hospital.
         quick: one epoch per stage: shows the path, not the figures.
+        conspicuity: how well lesions show: easy or hard.
         say: prints a line for the person at the terminal.
     """
 
@@ -35,6 +36,7 @@ class Story:
     quick: bool
     say: Callable[[str], None]
     progress: Progress
+    conspicuity: str = "easy"
     people: People | None = None
     _facts: dict[str, ImageFacts] = field(default_factory=dict)
 
@@ -69,7 +71,7 @@ class Story:
             self._told = now
             self.progress.done, self.progress.total = done, total
             self.progress.save()
-            if sys.stderr.isatty():
+            if total and sys.stderr.isatty():
                 print(f"\r    {done}/{total}   ", end="", file=sys.stderr)  # noqa: T201
 
     def wait(self, job: Job) -> Job:
@@ -87,13 +89,20 @@ class Story:
                 break
             if time.monotonic() - spoken > SAY_EVERY_SECONDS:
                 spoken = time.monotonic()
-                self.say(
-                    f"    {job.title or job.kind}: {shown.get('message') or job.state} "
-                    f"{shown.get('done', '')}/{shown.get('total', '')}"
-                )
+                self.say(f"    {job.said_title or job.kind_label}: {how_far(job)}")
             time.sleep(POLL_SECONDS)
         if job.state != JobState.SUCCEEDED:
             raise UserError(
                 f"job {job.pk} ({job.kind}) {job.state}: {job.error or 'see its log on the jobs page'}"
             )
         return job
+
+
+def how_far(job: Job) -> str:
+    """What a job says of itself, for a line of the terminal: its message, else its state, and counts it has told."""
+    shown = job.progress or {}
+    done, total = shown.get("done"), shown.get("total")
+    words = str(shown.get("message") or job.state)
+    if total:
+        return f"{words} {done or 0}/{total}"
+    return f"{words} {done}" if done else words

@@ -20,8 +20,9 @@ from mammo.demo.questions import question_kind
 from mammo.demo.story.context import Story
 from modeling.services import create_split
 
-CAMPAIGN = "Demo questions"
-TRIAL_CAMPAIGN = "Trial questions"
+# Names that read in both languages: they stand on pages of either.
+CAMPAIGN = "Demo questions · 演示问题"
+TRIAL_CAMPAIGN = "Trial questions · 试验问题"
 SPLIT = "demo"
 TRIAL_QUESTIONS = 24
 INSTRUCTIONS = (
@@ -40,6 +41,7 @@ def build_hospital(story: Story) -> dict[str, Any]:
         seed=story.seed,
         studies=story.studies,
         patients=story.patients,
+        conspicuity=story.conspicuity,
         progress=story.advance,
     )
     return {"studies": story.studies, "patients": story.patients}
@@ -107,7 +109,7 @@ def _divide_questions(story: Story, split: Split) -> dict[str, Path]:
     for_trial = _trial_rows(rows, _tested_accessions(split))
     tables = {}
     for name in (CAMPAIGN, TRIAL_CAMPAIGN):
-        tables[name] = story.folder / f"{name.lower().replace(' ', '_')}.csv"
+        tables[name] = story.folder / f"{_english(name).lower().replace(' ', '_')}.csv"
         with tables[name].open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, columns)
             writer.writeheader()
@@ -115,6 +117,10 @@ def _divide_questions(story: Story, split: Split) -> dict[str, Path]:
                 row for number, row in enumerate(rows) if (number in for_trial) == (name == TRIAL_CAMPAIGN)
             )
     return tables
+
+
+def _english(name: str) -> str:
+    return name.partition(" · ")[0]
 
 
 def _tested_accessions(split: Split) -> set[str]:

@@ -15,12 +15,14 @@ from mammo.archive.models import SplitMembership, Study
 from mammo.demo.scripted import draw, reads
 from mammo.demo.story.context import Story
 from mammo.demo.story.training import checkpoint_of
+from mammo.demo.story.trials import ETHICS
 
-STUDY = "Demo reader study"
-VISITOR_STUDY = "Reader study for you"
+STUDY = "Demo reader study · 演示阅片研究"
+VISITOR_STUDY = "Reader study for you · 请您阅片的研究"
 # A case is a biopsied breast; each is read alone and then at once with UMiCon's output.
 MOST_STUDIES = 24
 VISITOR_STUDIES = 4
+ENDPOINT = {"endpoint": "auc", "first": "with_ai", "second": "alone", "hypothesis": "superiority"}
 UMICON = "umicon_supervised"
 FORMATS = ("csv", "tex", "html", "md")
 
@@ -64,10 +66,12 @@ def _opened(story: Story, name: str, most: int, readers: list[User]) -> ReaderSt
     study = ReaderStudy.objects.filter(site=people.site, name=name).first()
     if study is None:
         protocol = protocols.create_protocol(
-            f"Protocol of “{name}”",
+            f"Protocol · 方案: {name}",
             site=people.site,
             by_user=researcher,
+            ethics_approval=ETHICS,
             consent_basis="synthetic patients",
+            primary_endpoint=ENDPOINT,
             analysis_plan="AUC alone against with UMiCon; readers and cases random (Obuchowski-Rockette).",
         )
         study = services.create_reader_study(
@@ -76,8 +80,11 @@ def _opened(story: Story, name: str, most: int, readers: list[User]) -> ReaderSt
             by_user=researcher,
             checkpoint=checkpoint_of(story, UMICON),
             design=ReaderStudy.Design.SEQUENTIAL,
-            prevalence_statement="About half of the breasts in this set are malignant.",
-            instructions="Mark the lesion, give a category and a chance; then once more with the output.",
+            prevalence_statement="About half of the breasts in this set are malignant. 本组约一半乳腺为恶性。",
+            instructions=(
+                "Mark the lesion, give a category and a chance; then once more with the output.\n"
+                "请标出病灶，给出分类和恶性可能性；随后参考模型输出再做一次。"
+            ),
             seed=story.seed,
         )
     if study.state == ReaderStudy.State.DRAFT:

@@ -9,7 +9,10 @@ from mammo.core.jsonlines import write_atomically
 from mammo.demo.people import ensure_people
 from mammo.demo.progress import STEPS
 from mammo.demo.story import annotating, data, readers, training, trials
+from mammo.demo.story.aims import judged
 from mammo.demo.story.context import Story
+from mammo.demo.story.figures import held_out, with_intervals
+from modeling.models import Run
 
 Step = Callable[[Story], dict[str, Any]]
 
@@ -41,6 +44,7 @@ BESIDE: dict[str, Callable[[Story], object]] = {
     "questions": training.begin_language,
     "density": training.begin_llava,
     "umicon_unsupervised": training.begin_collapse,
+    "umicon_collapse": training.begin_supervised,
 }
 
 
@@ -99,13 +103,19 @@ def summary(story: Story) -> dict[str, Any]:
         "collapse_none": metric("umicon_collapse", "collapse"),
         "density_right": metric("sft", "density_right"),
         "follows_swap": metric("sft", "follows_swap"),
+        **with_intervals(held_out(Run.objects.get(pk=notes["umicon_supervised"]["run"]))),
+        # Of the three answers to a question, those that repeat another.
+        "proposals": notes["propose"]["proposals"],
+        "proposals_repeated": notes["propose"]["repeated"],
         "not_measured": unmeasured,
         "details": {step: notes[step]["metrics"] for step in training_steps(notes)},
         "seconds": dict(story.progress.seconds),
         "seed": story.seed,
         "studies": story.studies,
         "quick": story.quick,
+        "conspicuity": story.conspicuity,
     }
+    figures["aims"] = judged(figures)
     write_atomically(
         story.folder / "summary.json", json.dumps(figures, ensure_ascii=False, indent=1).encode()
     )

@@ -80,9 +80,14 @@ def show_collapse(story: Story) -> dict[str, Any]:
     return _finish(story, begin_collapse(story))
 
 
+def begin_supervised(story: Story) -> Run:
+    """Begin UMiCon's second stage; it needs the first alone, not what shows the collapse."""
+    return _begin(story, "umicon_supervised", starts_from=["umicon_unsupervised"])
+
+
 def train_supervised(story: Story) -> dict[str, Any]:
     """UMiCon's second stage: benign against malignant."""
-    return _finish(story, _begin(story, "umicon_supervised", starts_from=["umicon_unsupervised"]))
+    return _finish(story, begin_supervised(story))
 
 
 def tune(story: Story) -> dict[str, Any]:

@@ -9,8 +9,19 @@ from django.core.management import call_command
 
 from annotation.models import Campaign
 from evaluation.models import Answer, Arm, Slot, Trial, TrialQuestion, UnfinishedDialogue
-from evaluation.services import arms, freezing, protocols, raters, scoring, screening, trials, unblinding
+from evaluation.services import (
+    arms,
+    drafts,
+    freezing,
+    protocols,
+    raters,
+    scoring,
+    screening,
+    trials,
+    unblinding,
+)
 from evaluation.services.answers import queue_answers, record_human_answer
+from evaluation.services.dealing import MOST_EXTRA
 from evaluation.services.writing import record_turn
 from mammo.accounts.models import User
 from mammo.demo.scripted import author_answers, draw, rater_scores
@@ -18,8 +29,8 @@ from mammo.demo.story.context import Story
 from mammo.demo.story.data import TRIAL_CAMPAIGN, TRIAL_QUESTIONS
 from mammo.demo.story.training import LLAVA_STAGE, checkpoint_of, wait_for_llava
 
-TRIAL = "Demo trial"
-VISITOR_TRIAL = "Trial for you"
+TRIAL = "Demo trial · 演示试验"
+VISITOR_TRIAL = "Trial for you · 请您评分的试验"
 VISITOR_QUESTIONS = 9
 FORMATS = ("csv", "tex", "html", "md")
 # Answering systems of the trials, and the stage whose weights answer.
@@ -30,6 +41,15 @@ ENDPOINT = {
     "second": "Untuned LLM",
     "hypothesis": "superiority",
 }
+ETHICS = "not needed: patients and raters are made up · 无需审批：患者与评分者均为虚构"
+RULES = {
+    "missing_scores": "left out",
+    "withdrawn_raters": "left out, counted in the flow",
+    "failed_controls": "contrasts are given without raters who fail",
+    "control_points": 5,
+}
+# One hidden repeat and one degraded control for each rater, where they are at most one form in twenty.
+EXTRAS = {"repeats": 1, "controls": 1}
 ANSWERING = {"temperature": 0.0, "max_new_tokens": 80}
 
 
@@ -77,10 +97,12 @@ def _designed(
     trial = Trial.objects.filter(site=people.site, name=name).first()
     if trial is None:
         protocol = protocols.create_protocol(
-            f"Protocol of “{name}”",
+            f"Protocol · 方案: {name}",
             site=people.site,
             by_user=researcher,
+            ethics_approval=ETHICS,
             consent_basis="synthetic questions",
+            rules=RULES,
             primary_endpoint=ENDPOINT,
             analysis_plan="Two-way random effects over raters and questions; all contrasts with Holm.",
         )
@@ -88,8 +110,11 @@ def _designed(
             name,
             protocol=protocol,
             by_user=researcher,
-            rater_title="Answers to patients' questions",
-            instructions="Score each answer against the images and what a patient needs.",
+            rater_title="Answers to patients' questions · 对患者问题的回答",
+            instructions=(
+                "Score each answer against the images and what a patient needs.\n"
+                "请对照图像并按患者的需要为每个回答评分。"
+            ),
             seed=story.seed,
             is_simulated=True,
         )
@@ -117,6 +142,10 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User], *, di
     if not TrialQuestion.objects.filter(trial=trial).exists():
         ready = min(questions, len(trials.eligible_questions(trial, campaign, dialogues=dialogues)))
         trials.sample_questions(trial, campaign, ready, by_user=researcher, dialogues=dialogues)
+        forms = ready * trial.arms.count() + sum(EXTRAS.values())
+        if not dialogues and sum(EXTRAS.values()) <= MOST_EXTRA * forms:
+            trial.refresh_from_db()
+            drafts.change_trial(trial, EXTRAS, by_user=researcher, expected_version=trial.version)
     rating = set(trial.raters.values_list("user", flat=True))
     for user in scorers:
         if user.pk not in rating:
@@ -126,12 +155,14 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User], *, di
     if job is not None:
         story.wait(job)
     for hit in screening.blocking_hits(trial):
+        is_outlier = hit.finding.is_measured
         screening.settle(
             trial,
-            hit.finding.matched,
+            "" if is_outlier else hit.finding.matched,
             "accept",
             "small random-weight models; nothing names an arm",
             by_user=researcher,
+            kind=hit.finding.kind if is_outlier else "",
         )
 
 
@@ -173,7 +204,7 @@ def _score(story: Story, trial: Trial) -> None:
             if question.study is not None and not scoring.standing_scores(slot):
                 rng = draw(story.seed, rater.user.username, slot.position)
                 facts = story.facts_of(question.study.accession_hash)
-                values = rater_scores(question.turns, facts, slot.answer.shown_text, rng, leniency)
+                values = rater_scores(question.turns, facts, slot.shown_text, rng, leniency)
                 scoring.record_scores(
                     slot, by_user=rater.user, values=values, active_seconds=round(rng.uniform(20, 75), 1)
                 )

@@ -10,6 +10,7 @@ import {
   metaData,
 } from "@cornerstonejs/core";
 import { init as initImageLoader, wadouri } from "@cornerstonejs/dicom-image-loader";
+import { metaData as kept } from "@cornerstonejs/metadata";
 import {
   Enums as ToolEnums,
   LengthTool,
@@ -180,6 +181,8 @@ export function destroy(engine, group, imageIds) {
   engine.destroy();
   for (const imageId of imageIds) {
     if (cache.getImageLoadObject(imageId)) cache.removeImageLoadObject(imageId, { force: true });
+    // What was read from each file is kept too, with the file's bytes.
+    for (const type of Object.values(Enums.MetadataModules)) kept.clearQuery(type, imageId);
   }
   wadouri.dataSetCacheManager.purge();
 }

@@ -66,7 +66,8 @@ export class Report {
 
   sayRefusal(refusal) {
     this.viewer.querySelector(".mv-refusal")?.remove();
-    if (!refusal) return;
+    // A page that says above its form that nothing can be sent in from this display says it once.
+    if (!refusal || document.querySelector("[data-display-notice]")) return;
     const banner = document.createElement("p");
     banner.className = "mv-banner mv-refusal";
     banner.setAttribute("role", "alert");

@@ -186,7 +186,8 @@ class MammoViewer extends HTMLElement {
   // Tells pages where in the picture a click was: the view, and shares of the image's width and height.
   #pointed(slot, event) {
     const data = slot.viewport?.getImageData();
-    if (!data) return;
+    // What is marked belongs to the present study: a click on the earlier one places nothing.
+    if (!data || slot.plan.earlier) return;
     const box = slot.picture.getBoundingClientRect();
     const world = slot.viewport.canvasToWorld([event.clientX - box.left, event.clientY - box.top]);
     const [across, down] = data.imageData.worldToIndex(world).map((at, axis) => at / (data.dimensions[axis] - 1 || 1));

@@ -207,6 +207,25 @@ def test_a_doubtful_report_is_for_a_person(text):
     assert not read_report("腺体c型。左乳BI-RADS 3类，右乳BI-RADS 2类。").is_doubtful
 
 
+@pytest.mark.parametrize(
+    ("text", "left", "right"),
+    [
+        ("左乳外上象限肿块，BI-RADS 4A类。对侧未见明显异常，BI-RADS 1类。", "4A", "1"),
+        ("右侧乳腺BI-RADS 2类，另外一侧BI-RADS 4A类。", "4A", "2"),
+        ("右乳腺体较对侧致密，BI-RADS 2类；左乳BI-RADS 1类。", "1", "2"),
+        ("Left breast: mass, BI-RADS 5. The contralateral breast is unremarkable, BI-RADS 1.", "5", "1"),
+        (
+            "Right breast mass, BI-RADS 4B. Compared with the opposite side it is denser. BI-RADS 4B.",
+            None,
+            "4B",
+        ),
+    ],
+)
+def test_the_other_breast_is_the_one_not_named_last(text, left, right):
+    reading = read_report(text).birads
+    assert (reading.left, reading.right) == (left, right)
+
+
 def test_every_report_of_the_demo_is_read_as_it_was_meant():
     rng = random.Random(5)
     for study in hospital.plan_hospital(rng, studies=100, patients=80):
@@ -218,7 +237,23 @@ def test_every_report_of_the_demo_is_read_as_it_was_meant():
         assert not re.search(r"RADS\W*[:：]?\W*(?:[LR左右]?\W*)[0-6ⅠⅡⅢⅤ]", reading.blanked_strict), text
 
 
-@pytest.mark.parametrize("unit", ["BI-RADS ", "左乳", "( ", "4A类 ", "category ", "a ", "建议", "<b>", "1-"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "BI-RADS ",
+        "左乳",
+        "( ",
+        "4A类 ",
+        "category ",
+        "a ",
+        "建议",
+        "<b>",
+        "1-",
+        "not 4A ",
+        "now 3, previously 4A: ",
+        "乳(Ⅱ级)",
+    ],
+)
 def test_a_long_text_is_read_in_time_that_grows_with_its_length(unit):
     started = time.process_time()
     read_report(unit * 800)

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from mammo.accounts.services import site_by_code
 from mammo.archive.dataset_import import import_dataset
 from mammo.archive.datasets import DATASETS
+from mammo.archive.studies_import import GivenNames
 from mammo.core.command import Command as BaseCommand
 
 
@@ -28,15 +29,17 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Import and report."""
+        given: GivenNames = {}
         batch, pathology = import_dataset(
             DATASETS[options["name"]],
             options["folder"],
             site=site_by_code(options["site"]),
             by_user=None,
             progress=_show if sys.stderr.isatty() else None,
+            given_names=given,
         )
         items = [
-            {"source": item.source, "outcome": item.outcome, "reason": item.reason}
+            {"source": given.get(item.pk, item.source), "outcome": item.outcome, "reason": item.reason}
             for item in batch.items.select_related("batch__site")
         ]
         self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)

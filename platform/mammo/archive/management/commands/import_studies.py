@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from mammo.accounts.services import site_by_code
 from mammo.archive.models import ImportBatch
 from mammo.archive.services import import_studies
+from mammo.archive.studies_import import GivenNames
 from mammo.core.command import Command as BaseCommand
 
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
     def run(self, **options: Any) -> dict[str, Any]:
         """Import and report one item per file."""
         site = site_by_code(options["site"])
+        given: GivenNames = {}
         batch = import_studies(
             [Path(path) for path in options["paths"]],
             site=site,
@@ -45,19 +47,27 @@ class Command(BaseCommand):
             by_user=None,
             is_simulated=options["simulated"],
             progress=_show_progress if sys.stderr.isatty() else None,
+            given_names=given,
         )
         items = [
-            {"source": item.source, "outcome": item.outcome, "reason": item.reason}
-            for item in batch.items.select_related("batch__site")
+            {
+                "source": given.get(item.pk, item.source),
+                "outcome": item.outcome,
+                "side": item.image.laterality if item.image else "",
+                "view": item.image.view if item.image else "",
+                "reason": item.reason,
+            }
+            for item in batch.items.select_related("batch__site", "image")
         ]
-        for item in items:
+        refused = bool(items) and all(item["outcome"] == "rejected" for item in items)
+        for item in items[refused:]:  # the first of nothing but refusals stands on standard error
             if item["outcome"] in ("quarantined", "rejected"):
                 self.say(f"{item['outcome']}: {item['source']}: {item['reason']}", **options)
         self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)
         result: dict[str, Any] = {"items": items, "counts": batch.counts}
         if options["reports"]:
             result["reports"] = self._reports(batch, options)
-        if items and all(item["outcome"] == "rejected" for item in items):
+        if refused:
             self.exit_code = 1
             self.stderr.write(f"nothing was imported: {items[0]['source']}: {items[0]['reason']}")
         return result

@@ -67,6 +67,11 @@ class Command(BaseCommand):
             batch = import_reports(rows, path, site=site, by_user=None, is_simulated=site.is_simulated)
         remember(site, kind, mapping, by_user=None)
         self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)
+        outcomes = {name for name, count in batch.counts.items() if count}
+        if outcomes == {"rejected"}:
+            self.exit_code = 1
+            first = batch.items.select_related("batch__site").order_by("pk")[0]
+            self.stderr.write(f"nothing was imported: {first.source}: {first.reason}")
         if batch.counts["rejected"]:
             self.say(f"rows that were not taken, with the reason: {fetched_by(batch)}", **options)
         return {"import": str(batch.pk), "counts": batch.counts}

@@ -11,6 +11,7 @@ from mammo.accounts.models import Site
 from mammo.accounts.services import site_by_code
 from mammo.archive.models import ImportBatch
 from mammo.archive.receiver import Receiver, ReceiverSettings, titles_of
+from mammo.core.append_only import require_triggers
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 
@@ -44,6 +45,7 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> None:
         """Listen until a signal comes."""
+        require_triggers()
         site = _site(options["site"])
         settings = ReceiverSettings(
             site=site,

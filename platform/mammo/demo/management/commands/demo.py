@@ -16,12 +16,14 @@ from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.demo import people
 from mammo.demo.progress import Progress, load
+from mammo.demo.serving import SITE_PATIENCE
+from mammo.demo.story.aims import said_of
 from mammo.demo.story.context import Story
 from mammo.demo.story.run import FIRST, THEN, run_steps, summary
 from mammo.jobs.supervisor import Supervisor
+from modeling.data.phantom_anatomy import CONSPICUITIES
 
 HOST = "127.0.0.1"
-SITE_PATIENCE = 120.0  # seconds until the web process answers, on a busy machine
 
 
 class Command(BaseCommand):
@@ -39,6 +41,12 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=20250210, help="of the synthetic hospital (20250210)")
         parser.add_argument("--studies", type=int, help="default 300, with --quick 36")
         parser.add_argument("--patients", type=int, help="default 240, with --quick 30")
+        parser.add_argument(
+            "--conspicuity",
+            choices=sorted(CONSPICUITIES),
+            default="easy",
+            help="how well lesions show in the pictures (easy; the aims of the figures are set for it)",
+        )
 
     def run(self, **options: Any) -> dict[str, Any]:
         if settings.PRODUCTION:
@@ -89,8 +97,9 @@ class Command(BaseCommand):
             options[name] = number if options[name] is None else options[name]
         if not 30 <= options["patients"] <= options["studies"] <= 2 * options["patients"]:
             raise UserError("--patients: at least 30; --studies: as many as patients, at most twice as many")
-        size = {name: options[name] for name in ("seed", "studies", "patients", "quick")}
-        if found is not None and found.notes.get("size", size) != size:
+        size = {name: options[name] for name in ("seed", "studies", "patients", "quick", "conspicuity")}
+        # A demo whose notes name no conspicuity was built before there was a choice.
+        if found is not None and {"conspicuity": "easy", **found.notes.get("size", size)} != size:
             raise UserError(
                 f"{settings.MAMMO_HOME} holds a demo of another size ({found.notes['size']}); "
                 "set MAMMO_HOME to another folder or remove it"
@@ -112,12 +121,10 @@ class Command(BaseCommand):
     def _say_results(self, story: Story, figures: dict[str, Any], **options: Any) -> None:
         table = story.folder / "tables" / "table_1.md"
         self.say("\n" + table.read_text(encoding="utf-8"), **options)
-        for name, value in figures.items():
-            if isinstance(value, float | bool | int):
-                self.say(
-                    f"{name:22s} {value:.3f}" if isinstance(value, float) else f"{name:22s} {value}",
-                    **options,
-                )
+        for line in said_of(figures):
+            self.say(line, **options)
+        for remark in figures["remarks"]:
+            self.say(remark, **options)
         for name in figures["not_measured"]:
             self.say(f"not measured: {name}", **options)
         names = ", ".join(sorted(path.name for path in table.parent.iterdir()))

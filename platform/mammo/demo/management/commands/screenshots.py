@@ -1,7 +1,7 @@
 """`screenshots`: pictures of every page of the demo in both languages, small PNGs for the documentation."""
 
+import importlib.util
 import io
-import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,22 +15,17 @@ from PIL import Image as Picture
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import write_atomically
-from mammo.demo.pages import DEMO_PAGES, DemoPage
+from mammo.demo.browser import FLAGS, NONE_INSTALLED, installed
+from mammo.demo.pages import DEMO_PAGES, FIRST_ROW, DemoPage
 from mammo.demo.people import PASSWORD
+from mammo.demo.picture_list import listing
+from mammo.demo.serving import served_demo
 
 SIZE = {"width": 1280, "height": 720}
 # Pages longer than the screen are shown whole, up to here.
 MOST_HEIGHT = 1400
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+# Who sends in judgements, and so describes the screen first.
+JUDGING = ("june", "sena")
 # Pages that count over thousands of rows take their time on a busy machine.
 PATIENCE_MS = 120_000
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
@@ -40,17 +35,22 @@ COLOURS = (64, 32, 24, 16)
 
 
 class Command(BaseCommand):
-    """Take the pictures from a demo that is being served."""
+    """Take the pictures from a finished demo: one that is served, or else served by this command."""
 
     help = (
-        "Take screenshots of every page of a served demo in English and Chinese (needs Chromium). In the demo it "
-        "describes the display, sends in one correction and one pick, begins the open scoring and asks the model one "
-        "question, where that has not happened yet."
+        "Take screenshots of every page of a finished demo in English and Chinese (needs Chromium and, once, "
+        "`make demo SERVE=0`). Serves the demo of MAMMO_HOME on a free port meanwhile, unless --address names one that "
+        "is up. In the demo it describes the display, sends in one correction and one pick, begins the open scoring "
+        "and asks the model one question, where that has not happened yet."
     )
-    example = "manage.py screenshots --address http://127.0.0.1:8000 --out docs/screenshots"
+    example = "manage.py screenshots --out docs/screenshots"
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--address", default="http://127.0.0.1:8000", help="where the demo is served")
+        parser.add_argument(
+            "--address",
+            default="",
+            help="where a demo is served already (http://127.0.0.1:8000); else served here",
+        )
         parser.add_argument("--out", default="docs/screenshots", help="folder to write to")
         parser.add_argument(
             "--only",
@@ -60,11 +60,13 @@ class Command(BaseCommand):
         )
 
     def run(self, **options: Any) -> dict[str, Any]:
-        address, folder = options["address"].rstrip("/"), Path(options["out"])
-        _require_a_site(address)
+        folder = Path(options["out"])
         chosen = [page for page in DEMO_PAGES if not options["only"] or page.name in options["only"]]
+        accounts = sorted({page.account for page in chosen if page.account})
         written, kept = [], []
-        with _browser() as browser:
+        # The site first: while playwright runs, Django takes this thread for an asynchronous one.
+        executable = _chromium()
+        with _site(options["address"].rstrip("/"), accounts) as address, _browser(executable) as browser:
             visitors = Visitors(browser, address)
             for page in chosen:
                 for language in LANGUAGES:
@@ -77,6 +79,8 @@ class Command(BaseCommand):
                     write_atomically(path, small_png(picture))
                     written.append(str(path))
                     self.say(str(path), **options)
+        if not options["only"]:
+            write_atomically(folder / "README.md", listing().encode())
         return {"files": written, "kept": kept}
 
 
@@ -107,9 +111,15 @@ class Visitors:
                 tab.goto(f"{self.address}/accounts/login/")
                 tab.fill("input[name=login]", account)
                 tab.fill("input[name=password]", PASSWORD)
-                tab.press("input[name=password]", "Enter")
-                tab.wait_for_url(re.compile(f"^{re.escape(self.address)}/(?!accounts/login)"))
-                if "/archive/display/" in tab.url:
+                with tab.expect_navigation():
+                    tab.press("input[name=password]", "Enter")
+                if tab.url.startswith(f"{self.address}/accounts/login"):
+                    raise UserError(
+                        f"{account}: {self.address} refuses the demo's password; give the --address of a demo"
+                    )
+                # A screen of this size: a visitor may have described another one.
+                if account in JUDGING and account not in {name for name, _language in self._tabs}:
+                    tab.goto(f"{self.address}/archive/display/?next=/")
                     _describe_display(tab)
             self._tabs[account, language] = tab
         return self._tabs[account, language]
@@ -152,6 +162,10 @@ class Preparation:
             return
         self.tab.locator("main tbody a").first.click()
         _settle(self.tab)
+        # Nobody picks before the end of each answer was in view.
+        for answer in self.tab.locator("[data-candidate]").all():
+            answer.evaluate("(card) => card.scrollIntoView({ block: 'end' })")
+            self.tab.wait_for_timeout(300)
         self.tab.locator("[data-candidate] input[type=radio]").first.check()
         self._send()
 
@@ -195,6 +209,28 @@ class Preparation:
         self.tab.fill("#question", "我的乳腺密度是哪一型？")
         self.tab.locator("#ask-model").click()
         self.tab.wait_for_selector("main li details > summary")  # the answer is there and can be remarked on
+
+    def cohort(self) -> None:
+        """Save one cohort: of what has images and a report."""
+        if self._has_rows("/archive/cohorts/"):
+            return
+        self.tab.fill("#id_name", "With images and report, demonstration")
+        for rule in ("no_images", "no_report"):
+            self.tab.check(f"#rule_{rule}")
+        self.tab.locator("main form button[type=submit]").click()
+        self.tab.wait_for_load_state()
+
+    def sample(self) -> None:
+        """Draw two stored pictures to be looked at; nobody looks at them yet."""
+        if self._has_rows("/archive/checks/"):
+            return
+        self.tab.fill("#id_count", "2")
+        self.tab.locator("main form button[type=submit]").click()
+        self.tab.wait_for_load_state()
+
+    def _has_rows(self, path: str) -> bool:
+        self.tab.goto(f"{self.address}{path}")
+        return bool(self.tab.locator(FIRST_ROW).count())
 
     def _a_study(self) -> str:
         self.tab.goto(f"{self.address}/archive/studies/")
@@ -248,22 +284,33 @@ def _picture(tab: Any) -> bytes:
     return data
 
 
-def _require_a_site(address: str) -> None:
+@contextmanager
+def _site(address: str, accounts: list[str]) -> Iterator[str]:
+    """The address given, where a site must answer; where none is given, that of the demo served meanwhile."""
+    if not address:
+        with served_demo(accounts) as own:
+            yield own
+        return
     try:
         urllib.request.urlopen(f"{address}/healthz", timeout=10).close()  # noqa: S310  (our own site)
     except OSError as error:
         raise UserError(f"--address {address}: no site answers there ({error}); run `make demo`") from None
+    yield address
+
+
+def _chromium() -> str:
+    if importlib.util.find_spec("playwright") is None:
+        raise UserError("playwright is not installed; run `make setup`")
+    executable = installed()
+    if executable is None:
+        raise UserError(NONE_INSTALLED)
+    return executable
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise UserError("playwright is not installed; run `make setup`") from None
-    executable = next((path for path in CHROMIUM if Path(path).exists()), None)
-    if executable is None:
-        raise UserError("no Chromium is installed (Debian: apt-get install chromium fonts-noto-cjk)")
+def _browser(executable: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from mammo.core.append_only import require_triggers
 from mammo.core.command import Command as BaseCommand
 from mammo.jobs import reaper
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one pass, then end")
 
     def run(self, **options: Any) -> dict[str, Any]:
+        require_triggers()
         if options["once"]:
             result = asdict(reaper.reap())
             self.say(

@@ -1,7 +1,9 @@
 // What the server answers to htmx when it isn't the fragment that was asked for: the session is over, the text was
 // changed by someone else meanwhile, the server failed or can't be reached. Nothing typed is ever replaced.
 
-import { askToSignIn, freshToken, noteAnswer, refreshTokens } from "./sign_in_again.js";
+import { isLost } from "./saves.js";
+import { noteAnswer } from "./session.js";
+import { askToSignIn, freshToken, refreshTokens } from "./sign_in_again.js";
 
 const SIGNED_OUT = [401, 403];
 
@@ -47,6 +49,8 @@ function onResponseError(event) {
   } else if (SIGNED_OUT.includes(xhr.status) || wasSentToSignIn(xhr, pathInfo.requestPath)) {
     showProblem(texts.textSignedOut);
     askToSignIn(() => resend(event.detail));
+  } else if (xhr.status === 404 && event.target.matches("[data-draft]")) {
+    showProblem(texts.textGone);
   } else if (xhr.status !== 422) {
     showProblem(`${texts.textServerFailed} (${xhr.status})`);
   }
@@ -78,7 +82,9 @@ export function watchAnswers() {
   page.addEventListener("htmx:beforeSwap", onBeforeSwap);
   page.addEventListener("htmx:responseError", onResponseError);
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    page.addEventListener(name, () => showProblem(page.dataset.textUnreachable));
+    page.addEventListener(name, ({ detail }) =>
+      showProblem(isLost(detail) ? page.dataset.textLost : page.dataset.textUnreachable),
+    );
   }
   page.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.successful || wasSentToSignIn(event.detail.xhr, event.detail.pathInfo.requestPath)) return;

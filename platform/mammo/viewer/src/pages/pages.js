@@ -6,12 +6,14 @@ import { watchTime } from "./busy.js";
 import { watchForms } from "./forms.js";
 import { enableKeys } from "./keys.js";
 import { watchNews } from "./live.js";
+import { watchEnd } from "./session_end.js";
 import { watchSession } from "./sign_in_again.js";
 import { watchSaves } from "./saves.js";
 import { gateForms } from "./viewer_gate.js";
 import { enableWorklists } from "./worklist.js";
 
 watchSession();
+watchEnd();
 watchAnswers();
 watchSaves();
 watchForms();

@@ -3,6 +3,7 @@
 
 // The form carries the attribute too: a page without such an element must not have its form overwritten.
 const STATE = "[data-save-state]:not(form)";
+const LEFT = ["unsaved", "unknown", "failed"].map((state) => `form[data-save-state="${state}"]`).join(", ");
 const stateOf = (form) => form.querySelector(STATE) ?? document.querySelector(STATE);
 
 function say(form, state) {
@@ -15,6 +16,7 @@ function say(form, state) {
     unsaved: texts.textUnsaved,
     saving: texts.textSaving,
     saved: `${texts.textSaved} ${time}`,
+    unknown: texts.textNoAnswer,
     failed: texts.textNotSaved,
   };
   place.dataset.state = state;
@@ -22,6 +24,15 @@ function say(form, state) {
 }
 
 const autosaved = (event) => (event.detail?.elt ?? event.target).closest?.("form[data-autosave]");
+
+// A form that counts once, and whose drafts, if it keeps any, are saved apart ([data-draft]), was sent and no answer
+// came: it may stand already, and sending it again makes no second row.
+export function isLost({ elt, xhr }) {
+  const form = elt.closest("form");
+  const draft = form?.querySelector("[data-draft]");
+  const isSending = form?.matches("[data-autosave]") ? Boolean(draft) && elt !== draft : form?.elements.idempotency_key;
+  return xhr.status === 0 && Boolean(isSending);
+}
 
 export function watchSaves() {
   document.body.addEventListener("input", (event) => {
@@ -37,7 +48,8 @@ export function watchSaves() {
     if (!form) return;
     // Text typed while the request was under way is not part of what was saved.
     if (form.dataset.saveState === "unsaved" && event.detail.successful) return;
-    say(form, event.detail.successful ? "saved" : "failed");
+    if (isLost(event.detail)) say(form, "unknown");
+    else say(form, event.detail.successful ? "saved" : "failed");
   });
   // What was typed before this script ran is saved as well: nobody heard its input event.
   window.addEventListener("load", () => {
@@ -46,7 +58,7 @@ export function watchSaves() {
     }
   });
   window.addEventListener("beforeunload", (event) => {
-    const left = document.querySelector('form[data-save-state="unsaved"], form[data-save-state="failed"]');
+    const left = document.querySelector(LEFT);
     if (left && !left.dataset.leaving) event.preventDefault();
   });
 }

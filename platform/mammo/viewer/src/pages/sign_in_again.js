@@ -1,15 +1,15 @@
 // The session is over while somebody works: they sign in over the page, and what was not saved is sent once more.
 // The dialog shows the forms of the server's own sign-in pages, step by step; the page below stays as it is.
 
+import { account, msLeft, msOfSilence, noteAnswer, own } from "./session.js";
+
 const waiting = [];
-let lastKnown = performance.now();
+// Where less than this is left, a page that is sent may come too late.
+const NEAR_END_MS = 30_000;
+const TOO_LATE_MS = 5_000;
 
 const dialog = () => document.getElementById("sign-in-again");
 const place = () => dialog().querySelector("[data-sign-in-here]");
-
-export function noteAnswer() {
-  lastKnown = performance.now();
-}
 
 function cookie(name) {
   const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
@@ -25,12 +25,6 @@ export function refreshTokens() {
   const token = freshToken();
   if (!token) return;
   for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = token;
-}
-
-// Whose session it is now; empty when it is over. Asking is no sign of life.
-async function account() {
-  const answer = await fetch(document.body.dataset.sessionUrl, { headers: { "HX-Request": "true" }, cache: "no-store" });
-  return answer.ok ? (await answer.json()).account : "";
 }
 
 function say(text) {
@@ -54,7 +48,7 @@ async function goOn(ask, { signsIn = false } = {}) {
   try {
     const answer = await ask();
     const found = await account();
-    if (found && found === document.body.dataset.account) return finish();
+    if (found && found === own()) return finish();
     if (found) return refuse(signsIn);
     show(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
@@ -62,12 +56,16 @@ async function goOn(ask, { signsIn = false } = {}) {
   }
 }
 
+export async function signOut() {
+  await fetch(dialog().dataset.signOutUrl, { method: "POST", headers: { "X-CSRFToken": freshToken() } });
+}
+
 // Another account than the page's. Who came in by this very dialog is signed out again and asked for the right one.
 async function refuse(signsIn) {
   say(dialog().dataset.textOther);
   place().replaceChildren();
   if (!signsIn) return;
-  await fetch(dialog().dataset.signOutUrl, { method: "POST", headers: { "X-CSRFToken": freshToken() } });
+  await signOut();
   const answer = await fetch(document.body.dataset.signInUrl, { cache: "no-store" });
   show(new DOMParser().parseFromString(await answer.text(), "text/html"));
 }
@@ -123,11 +121,22 @@ const asked = new WeakSet();
 
 function mayBeOver() {
   const after = Number(document.body.dataset.askSessionAfter ?? 300) * 1000;
-  return performance.now() - lastKnown > after;
+  return msOfSilence() > after || msLeft() < NEAR_END_MS;
+}
+
+async function askFirst(sendNow) {
+  let found = await account();
+  if (found === own() && msLeft() < TOO_LATE_MS) {
+    await signOut();
+    found = "";
+  }
+  if (found !== own()) return askToSignIn(sendNow);
+  noteAnswer();
+  sendNow();
 }
 
 export function watchSession() {
-  if (!document.body.dataset.account) return;
+  if (!own()) return;
   document.addEventListener(
     "submit",
     (event) => {
@@ -141,16 +150,10 @@ export function watchSession() {
         asked.add(form);
         form.requestSubmit(submitter);
       };
-      account()
-        .then((found) => {
-          if (!found) return askToSignIn(sendNow);
-          noteAnswer();
-          sendNow();
-        })
-        .catch(() => {
-          noteAnswer(); // the browser's own page says that the server can't be reached
-          sendNow();
-        });
+      askFirst(sendNow).catch(() => {
+        noteAnswer(); // the browser's own page says that the server can't be reached
+        sendNow();
+      });
     },
     { capture: true },
   );

@@ -10,7 +10,8 @@ function apply(viewer, detail, open) {
     if (input) input.value = open ? detail.shown.join(" ") : "";
     const note = form.querySelector("[data-gate-note]");
     if (note) {
-      note.hidden = open;
+      // What the page says above the form need not stand beside the button once more.
+      note.hidden = open || document.querySelector("[data-display-notice]") !== null;
       note.dataset.waiting ??= note.textContent;
       note.textContent = detail.refusal || note.dataset.waiting;
     }

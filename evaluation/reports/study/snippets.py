@@ -1,0 +1,266 @@
+"""Programs that go with a raw export: Table 1 again from scores.csv, in Python (numpy, scipy) and in plain R."""
+
+from evaluation.reports.plan import read_plan
+from evaluation.reports.study.data import StudyData
+
+# What of Table 1 the snippets give again, and what of their output is computed otherwise.
+SNIPPETS: dict[str, str] = {
+    "file table1.py": (
+        "means and intervals are those of Table 1, differences and their intervals those of the study report (but for "
+        "arms that several people wrote, whose authors are random there): two-way random ANOVA of raters and patients, "
+        "Satterthwaite's t, intervals of means cut off at the ends of the scale; where a cell is empty or patients "
+        "have different numbers of questions, the bootstrap over raters and patients with the trial's own seed. Arms "
+        "stand in the order of their names, and so do those of a difference. Needs numpy and scipy"
+    ),
+    "file table1.R": (
+        "the same in R without any package; where the bootstrap is used, R's random numbers are others, so that limits "
+        "differ a little from Table 1's"
+    ),
+}
+
+_PYTHON_HEAD = '''"""Table 1 from scores.csv: means with intervals, then differences of arms (see codebook.csv)."""
+import csv
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+'''
+
+_PYTHON = '''
+
+def squares(y):
+    """Mean squares with degrees of freedom of raters x clusters x arms: raters, clusters, both by arm, the rest."""
+    R, Q, S = y.shape
+    g, r, q, s, rs, qs = y.mean(), y.mean((1, 2)), y.mean((0, 2)), y.mean((0, 1)), y.mean(1), y.mean(0)
+    sums = [Q * S * ((r - g) ** 2).sum(), R * S * ((q - g) ** 2).sum(),
+            Q * ((rs - r[:, None] - s + g) ** 2).sum(), R * ((qs - q[:, None] - s + g) ** 2).sum(),
+            ((y - rs[:, None, :] - qs[None] + s) ** 2).sum()]
+    df = [R - 1, Q - 1, (R - 1) * (S - 1), (Q - 1) * (S - 1), (R - 1) * (Q - 1) * S]
+    return [total / d if d else 0.0 for total, d in zip(sums, df)], df
+
+
+def satterthwaite(weights, ms, df, floor):
+    """Variance (at least the floor) and degrees of freedom of a combination of mean squares."""
+    parts = [(w * m, d) for w, m, d in zip(weights, ms, df) if d > 0]
+    variance, spread = max(sum(p for p, d in parts), floor), sum(p**2 / d for p, d in parts)
+    return variance, variance**2 / spread if spread > 0 else np.inf
+
+
+def t_limits(value, variance, df):
+    """None of one score alone; the value twice where nothing varies."""
+    if variance is None:
+        return None
+    half = stats.t.isf((1 - LEVEL) / 2, df) * np.sqrt(variance) if variance > 0 else 0.0
+    return value - half, value + half
+
+
+def closed_form(y):
+    """Means and differences with limits; with one rater or one cluster an ordinary t."""
+    R, Q, S = y.shape
+    pairs = list(combinations(range(S), 2))
+    layers = [y[:, :, i] for i in range(S)] + [y[:, :, i] - y[:, :, j] for i, j in pairs]
+    if min(R, Q) < 2:
+        errors = [(x.var(ddof=1) / x.size if x.size > 1 else None, x.size - 1) for x in layers]
+    else:
+        ms, df = squares(y)
+        n, two = R * Q * S, 2 / (R * Q)
+        mean = [1 / n, 1 / n, (S - 1) / n, (S - 1) / n, -S / n]
+        least = max((ms[0] + (S - 1) * ms[2]) / n, (ms[1] + (S - 1) * ms[3]) / n, S * ms[4] / n)
+        of_mean = satterthwaite(mean, ms, df, least)
+        of_pair = satterthwaite([0, 0, two, two, -two], ms, df, two * max(ms[2:]))
+        errors = [of_mean] * S + [of_pair] * len(pairs)
+    return [(x.mean(), t_limits(x.mean(), *error)) for x, error in zip(layers, errors)]
+
+
+def bootstrap(layers, cluster, draws=10_000, chunk=2_000):
+    """Means over the cells present; raters and clusters drawn again, percentile limits."""
+    rng, R, C = np.random.default_rng(SEED), layers.shape[0], cluster.max() + 1
+    there, filled = ~np.isnan(layers), np.nan_to_num(layers)
+    total, count = (
+        np.stack([x[:, cluster == c].sum(1) for c in range(C)], axis=1).astype(float) for x in (filled, there)
+    )
+    found = []
+    for _ in range(draws // chunk):
+        w, v = (rng.multinomial(k, np.full(k, 1 / k), chunk).astype(float) for k in (R, C))
+        above, below = (np.einsum("br,bc,rcl->bl", w, v, x, optimize=True) for x in (total, count))
+        with np.errstate(invalid="ignore"):
+            found.append(above / below)
+    ends = [(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2]
+    return [
+        (layers[:, :, i][there[:, :, i]].mean(), tuple(np.quantile(x[~np.isnan(x)], ends)))
+        if there[:, :, i].any() else (np.nan, None)
+        for i, x in enumerate(np.concatenate(found).T)
+    ]
+
+
+def analysed(y, cluster):
+    """(value, limits) of every arm and of every pair of arms, in their order; y is raters x questions x arms."""
+    per_cluster = np.bincount(cluster)
+    if not np.isnan(y).any() and len(set(per_cluster)) == 1:
+        return closed_form(np.stack([y[:, cluster == c].mean(1) for c in range(len(per_cluster))], axis=1))
+    pairs = [y[:, :, i] - y[:, :, j] for i, j in combinations(range(y.shape[2]), 2)]
+    return bootstrap(y, cluster) + (bootstrap(np.stack(pairs, axis=2), cluster) if pairs else [])
+
+
+def line(aspect, name, value, limits):
+    return f"{aspect}\\t{name}\\t{value:.1f}" + (f" [{limits[0]:.1f}, {limits[1]:.1f}]" if limits else "")
+
+
+with open("scores.csv", encoding="utf-8-sig", newline="") as file:
+    rows = list(csv.DictReader(file))
+# R2 before R10, P999 before P1000.
+raters, questions, patients = (
+    sorted({row[name] for row in rows}, key=lambda text: (len(text), text)) for name in ("rater", "question", "patient")
+)
+arms = sorted({row["arm"] for row in rows})
+patient_of = {row["question"]: row["patient"] for row in rows}
+cluster = np.array([patients.index(patient_of[question]) for question in questions])
+for aspect in sorted({row["aspect"] for row in rows}):
+    # Arms without any score (ARMS counts them too) leave their cells empty.
+    y = np.full((len(raters), len(questions), ARMS), np.nan)
+    for row in rows:
+        if row["aspect"] == aspect:
+            place = raters.index(row["rater"]), questions.index(row["question"]), arms.index(row["arm"])
+            y[place] = float(row["score"])
+    found = analysed(y, cluster)
+    for name, (value, limits) in zip(arms, found):
+        cut = (max(limits[0], LOW), min(limits[1], HIGH)) if limits else None
+        print(line(aspect, name, value, cut))
+    for (i, j), (value, limits) in zip(combinations(range(ARMS), 2), found[ARMS:]):
+        if max(i, j) < len(arms):
+            print(line(aspect, f"{arms[i]} - {arms[j]}", value, limits))
+'''
+
+_R_HEAD = """# Table 1 from scores.csv: means with intervals, then differences of arms (see codebook.csv).
+# Plain R, no package. The same model by REML, with lme4, for each aspect (equal where no component is zero):
+#   lmer(score ~ arm + (1 | rater) + (1 | patient) + (1 | rater:arm) + (1 | patient:arm))
+"""
+
+_R = """
+# Mean squares with degrees of freedom of raters x clusters x arms: raters, clusters, both by arm, the rest.
+squares <- function(y) {
+  R <- dim(y)[1]; Q <- dim(y)[2]; S <- dim(y)[3]
+  g <- mean(y); r <- apply(y, 1, mean); q <- apply(y, 2, mean); s <- apply(y, 3, mean)
+  rs <- apply(y, c(1, 3), mean); qs <- apply(y, c(2, 3), mean)
+  rest <- y - aperm(array(rs, c(R, S, Q)), c(1, 3, 2)) - aperm(array(qs, c(Q, S, R)), c(3, 1, 2)) +
+    aperm(array(s, c(S, R, Q)), c(2, 3, 1))
+  sums <- c(Q * S * sum((r - g)^2), R * S * sum((q - g)^2),
+            Q * sum((rs - outer(r, s, "+") + g)^2), R * sum((qs - outer(q, s, "+") + g)^2), sum(rest^2))
+  df <- c(R - 1, Q - 1, (R - 1) * (S - 1), (Q - 1) * (S - 1), (R - 1) * (Q - 1) * S)
+  list(ms = ifelse(df > 0, sums / pmax(df, 1), 0), df = df)
+}
+
+# Variance (at least the floor) and degrees of freedom of a combination of mean squares.
+satterthwaite <- function(weights, found, least) {
+  used <- found$df > 0
+  parts <- (weights * found$ms)[used]
+  variance <- max(sum(parts), least); spread <- sum(parts^2 / found$df[used])
+  c(variance, if (spread > 0) variance^2 / spread else Inf)
+}
+
+# c(value, lower, upper); no limits of one score alone, the value three times where nothing varies.
+t_limits <- function(value, error) {
+  if (is.na(error[1])) return(c(value, NA, NA))
+  half <- if (error[1] > 0) qt((1 - LEVEL) / 2, error[2], lower.tail = FALSE) * sqrt(error[1]) else 0
+  value + c(0, -half, half)
+}
+
+# Layers to be told of: every arm, then every pair of arms.
+layers_of <- function(y) {
+  S <- dim(y)[3]
+  pairs <- if (S > 1) combn(S, 2, simplify = FALSE) else list()
+  layer <- function(i) matrix(y[, , i], dim(y)[1], dim(y)[2])
+  c(lapply(seq_len(S), layer), lapply(pairs, function(p) layer(p[1]) - layer(p[2])))
+}
+
+# Means and differences with limits; with one rater or one cluster an ordinary t.
+closed_form <- function(y) {
+  R <- dim(y)[1]; Q <- dim(y)[2]; S <- dim(y)[3]
+  layers <- layers_of(y)
+  if (min(R, Q) < 2) return(lapply(layers, function(x) {
+    t_limits(mean(x), c(if (length(x) > 1) var(as.vector(x)) / length(x) else NA, length(x) - 1))
+  }))
+  found <- squares(y); ms <- found$ms; n <- R * Q * S; two <- 2 / (R * Q)
+  least <- max((ms[1] + (S - 1) * ms[3]) / n, (ms[2] + (S - 1) * ms[4]) / n, S * ms[5] / n)
+  of_mean <- satterthwaite(c(1, 1, S - 1, S - 1, -S) / n, found, least)
+  of_pair <- satterthwaite(c(0, 0, two, two, -two), found, two * max(ms[3:5]))
+  lapply(seq_along(layers), function(i) t_limits(mean(layers[[i]]), if (i <= S) of_mean else of_pair))
+}
+
+# Means over the cells present; raters and clusters drawn again, percentile limits.
+bootstrap <- function(y, cluster, draws = 10000) {
+  set.seed(1)
+  R <- dim(y)[1]; C <- max(cluster)
+  w <- rmultinom(draws, R, rep(1, R)); v <- rmultinom(draws, C, rep(1, C))
+  lapply(layers_of(y), function(x) {
+    if (all(is.na(x))) return(c(NaN, NA, NA))
+    by_cluster <- function(z) sapply(seq_len(C), function(k) rowSums(z[, cluster == k, drop = FALSE]))
+    total <- matrix(by_cluster(ifelse(is.na(x), 0, x)), R, C); count <- matrix(by_cluster(1 * !is.na(x)), R, C)
+    means <- colSums(w * (total %*% v)) / colSums(w * (count %*% v))
+    limits <- quantile(means, c((1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2), na.rm = TRUE, names = FALSE)
+    c(mean(x, na.rm = TRUE), limits)
+  })
+}
+
+# y is raters x questions x arms; cluster gives each question's patient.
+analysed <- function(y, cluster) {
+  per_cluster <- tabulate(cluster)
+  if (anyNA(y) || length(unique(per_cluster)) > 1) return(bootstrap(y, cluster))
+  R <- dim(y)[1]; C <- length(per_cluster); S <- dim(y)[3]
+  by_patient <- array(0, c(R, C, S))
+  for (k in seq_len(C)) by_patient[, k, ] <- apply(y[, cluster == k, , drop = FALSE], c(1, 3), mean)
+  closed_form(by_patient)
+}
+
+say <- function(aspect, name, found) {
+  limits <- if (anyNA(found[2:3])) "" else sprintf(" [%.1f, %.1f]", found[2], found[3])
+  writeLines(enc2utf8(paste0(aspect, "\\t", name, "\\t", sprintf("%.1f", found[1]), limits)), useBytes = TRUE)
+}
+
+scores <- read.csv("scores.csv", encoding = "UTF-8", stringsAsFactors = FALSE)
+names(scores)[1] <- "rater" # the file begins with a byte order mark, for spreadsheets
+# R2 before R10, P999 before P1000.
+in_order <- function(names) { names <- unique(names); names[order(nchar(names), names)] }
+raters <- in_order(scores$rater); questions <- in_order(scores$question); patients <- in_order(scores$patient)
+arms <- sort(unique(scores$arm), method = "radix")
+cluster <- match(scores$patient[match(questions, scores$question)], patients)
+for (aspect in sort(unique(scores$aspect), method = "radix")) {
+  one <- scores[scores$aspect == aspect, ]
+  # Arms without any score (ARMS counts them too) leave their cells empty.
+  y <- array(NA_real_, c(length(raters), length(questions), ARMS))
+  y[cbind(match(one$rater, raters), match(one$question, questions), match(one$arm, arms))] <- one$score
+  found <- analysed(y, cluster)
+  for (i in seq_along(arms)) say(aspect, arms[i], c(found[[i]][1], pmax(found[[i]][2], LOW), pmin(found[[i]][3], HIGH)))
+  pairs <- if (ARMS > 1) combn(ARMS, 2, simplify = FALSE) else list()
+  for (k in seq_along(pairs)) if (max(pairs[[k]]) <= length(arms)) {
+    say(aspect, paste(arms[pairs[[k]]], collapse = " - "), found[[ARMS + k]])
+  }
+}
+"""
+
+
+def _numbers(data: StudyData) -> dict[str, str]:
+    """What the programs need beside the scores: all of it numbers."""
+    low, high = (float(limit) for limit in data.facts["scale"])
+    return {
+        "LEVEL": f"{read_plan(data.facts).level:.12g}",
+        "LOW": f"{low:g}",
+        "HIGH": f"{high:g}",
+        "ARMS": str(len(data.arms)),
+        "SEED": str(int(data.facts["seed"]) % 2**32),
+    }
+
+
+def python_snippet(data: StudyData) -> str:
+    """A program for the folder of the export; prints aspect, arm (or `first - second`) and `mean [lower, upper]`,
+    divided by tabs."""
+    return (
+        _PYTHON_HEAD + "\n".join(f"{key} = {value}" for key, value in _numbers(data).items()) + "\n" + _PYTHON
+    )
+
+
+def r_snippet(data: StudyData) -> str:
+    """The same program in R; the seed is left out, since R draws other numbers from it."""
+    numbers = {key: value for key, value in _numbers(data).items() if key != "SEED"}
+    return _R_HEAD + "\n".join(f"{key} <- {value}" for key, value in numbers.items()) + "\n" + _R

@@ -1,0 +1,88 @@
+"""The cohort of a protocol binds the questions of its trials."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from annotation.models import Question
+from evaluation.models import Trial
+from evaluation.services import drafts
+from evaluation.services.cohorts import cohort_obstacles, excluded_of, outside_cohort
+from evaluation.services.freezing import freeze_trial, obstacles
+from evaluation.services.raters import add_rater
+from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
+from mammo.accounts.models import User
+from mammo.archive.models import Cohort
+from mammo.core.errors import UserError, WrongStateError
+from tests.evaluation import scene
+
+
+@pytest.fixture
+def binding(rita: User, june: User, sena: User, sol: User) -> Callable[..., Trial]:
+    """Makes an answered draft of nine questions whose protocol names a cohort of the studies of all but some."""
+    site = rita.sites_as("researcher").get()
+
+    def bound(*outside: int) -> Trial:
+        questions = scene.questions_of(rita, [june, sena, sol])
+        cohort = Cohort(name="Screening 2021", site=site, by_user=rita)
+        trial = scene.draft_trial(rita, questions, june, protocol={"cohort": cohort}, outside=outside)
+        scene.answer_all(trial, rita, june)
+        for person in (sena, sol):
+            add_rater(trial, person, by_user=rita)
+        return trial
+
+    return bound
+
+
+def test_a_question_about_a_study_outside_of_the_cohort_keeps_a_trial_from_being_frozen(
+    binding: Callable[..., Trial], rita: User
+) -> None:
+    bound = binding(2, 5)
+    said = "2 questions are about studies outside of the protocol's cohort “Screening 2021” (2, 5): take them out."
+    assert obstacles(bound) == [said]
+    with pytest.raises(WrongStateError, match="outside of the protocol's cohort"):
+        freeze_trial(bound, by_user=rita)
+    for position in (2, 5):
+        drafts.remove_question(bound.trial_questions.get(position=position), by_user=rita)
+    assert obstacles(bound) == []
+    freeze_trial(bound, by_user=rita)
+    assert bound.state == "frozen"
+
+
+def test_a_protocol_without_a_cohort_and_a_question_without_a_study_are_bound_by_none(
+    binding: Callable[..., Trial], rita: User
+) -> None:
+    bound = binding(3)
+    free = create_trial("Free", protocol=scene.frozen_protocol(rita), by_user=rita)
+    add_questions(free, [row.question for row in bound.trial_questions.order_by("position")], by_user=rita)
+    assert (outside_cohort(free), cohort_obstacles(free)) == ([], [])
+    asked = bound.trial_questions.get(position=3).question
+    assert outside_cohort(bound) == [3]
+    Question.objects.filter(pk=asked.pk).update(study=None)
+    assert outside_cohort(bound) == []
+
+
+def test_only_questions_of_the_cohort_are_drawn_and_the_page_counts_the_others(
+    binding: Callable[..., Trial], rita: User
+) -> None:
+    bound = binding(1, 2, 3)
+    campaign = bound.trial_questions.get(position=1).question.campaign
+    again = create_trial("Again", protocol=bound.protocol, by_user=rita)
+    assert [question.position for question in eligible_questions(again, campaign)] == [4, 5, 6, 7, 8, 9]
+    assert excluded_of(again, campaign) == 3
+    with pytest.raises(UserError, match="7 wanted, 6 of"):
+        sample_questions(again, campaign, 7, by_user=rita)
+    client = Client()
+    client.force_login(rita)
+    address = reverse("evaluation:design", args=[again.pk])
+    posted = {"do": "sample", "campaign": campaign.pk, "idempotency_key": str(uuid.uuid4())}
+    page = client.post(address, posted, follow=True).content.decode()
+    assert "6 questions joined. 3 of the campaign are about studies outside of the protocol" in page
+    assert (
+        "(6 studies): questions about other studies are left out; 0 of those here are outside of it." in page
+    )
+    page = client.get(reverse("evaluation:design", args=[bound.pk])).content.decode()
+    assert "3 of those here are outside of it" in page

@@ -1,0 +1,89 @@
+"""Reports that wait for a person, and how a data manager says that one holds no name."""
+
+import random
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from mammo.accounts.models import AuditEvent, Site, User
+from mammo.archive.label_corrections import correct_labels
+from mammo.archive.models import Report, Study
+from mammo.archive.report_reading import read_report
+from mammo.archive.report_readings import record_no_name, waits_for_a_person
+from mammo.core.errors import NotAllowedError, WrongStateError
+from mammo.demo import hospital
+
+from .studies import add_report, add_study, signed_in
+
+
+def suspected(site: Site) -> Report:
+    report = add_report(add_study(site, "100"))
+    report.reading = {"confidence": 1.0, "may_hold_a_name": True}
+    report.save(update_fields=["reading"])
+    return report
+
+
+def waits(report: Report) -> bool:
+    return waits_for_a_person(Report.objects.select_related("study").get(pk=report.pk))
+
+
+def test_a_doubtful_report_waits_until_a_person_states_the_labels(site: Site, dana: User) -> None:
+    report = add_report(add_study(site, "100"), confidence=0.74)
+    assert waits(report)
+    assert not waits(add_report(add_study(site, "101"), confidence=0.75))
+    correct_labels(report.study, {"density": "C"}, reason="read", expected_version=1, by_user=dana)
+    assert not waits(report)
+
+
+def test_a_report_that_may_name_somebody_waits_until_a_data_manager_has_read_it(
+    site: Site, dana: User
+) -> None:
+    report = suspected(site)
+    page = signed_in(dana).get(reverse("archive:study", args=[report.study_id])).content.decode()
+    assert "may hold a name" in page
+    assert "not shown to readers" in page
+    assert waits(report)
+    assert list(Study.objects.needing("doubtful")) == [report.study]
+    url = reverse("archive:report-no-name", args=[report.pk])
+    sent = signed_in(dana).post(url, {"idempotency_key": str(uuid.uuid4())}, follow=True).content.decode()
+    assert "you read the report and found no name in it" in sent
+    assert "may hold a name" not in sent
+    report.refresh_from_db()
+    assert (report.read_by, report.read_at is not None) == (dana, True)
+    assert not waits(report)
+    assert not Study.objects.needing("doubtful").exists()
+    event = AuditEvent.objects.get(action="archive.report_holds_no_name")
+    assert event.actor == dana
+
+
+def test_it_is_said_once(site: Site, dana: User) -> None:
+    report = record_no_name(suspected(site), by_user=dana)
+    again = record_no_name(report, by_user=dana)
+    assert again.read_at == report.read_at
+    assert AuditEvent.objects.filter(action="archive.report_holds_no_name").count() == 1
+
+
+def test_stating_the_labels_is_reading_the_report(site: Site, dana: User) -> None:
+    report = suspected(site)
+    correct_labels(report.study, {"density": "C"}, reason="read", expected_version=1, by_user=dana)
+    assert not waits(report)
+
+
+def test_only_a_data_manager_says_so_and_only_where_a_name_is_suspected(
+    site: Site, rita: User, dana: User
+) -> None:
+    report = suspected(site)
+    with pytest.raises(NotAllowedError):
+        record_no_name(report, by_user=rita)
+    page = signed_in(rita).get(reverse("archive:study", args=[report.study_id])).content.decode()
+    assert "I read it: no name in it" not in page
+    with pytest.raises(WrongStateError, match="no name is suspected"):
+        record_no_name(add_report(report.study), by_user=dana)
+
+
+def test_no_report_of_the_demo_waits() -> None:
+    rng = random.Random(9)
+    for study in hospital.plan_hospital(rng, studies=100, patients=80):
+        text = hospital._report_text(study, hospital._phantom(study, "easy"), rng)
+        assert not read_report(text).is_doubtful, text
