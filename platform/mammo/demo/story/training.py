@@ -71,7 +71,7 @@ def begin_collapse(story: Story) -> Run:
         "umicon_unsupervised",
         variant="no negatives",
         starts_from=["density"],
-        config={"negatives": "none", "epochs": COLLAPSE_EPOCHS},
+        config={"negatives": "none"},
     )
 
 
@@ -143,8 +143,6 @@ def _finish(story: Story, run: Run) -> dict[str, Any]:
     return {"run": str(run.pk), "checkpoint": checkpoint.folder, "metrics": checkpoint.metrics}
 
 
-# After the preset's 4 epochs the vectors keep 2 % of their spread, but a few still find their report.
-COLLAPSE_EPOCHS = 8
 LLAVA_STAGE = "vision_language_sft"
 _USABLE = ("queued", "running", "ingesting", "succeeded")
 
