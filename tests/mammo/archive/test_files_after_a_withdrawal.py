@@ -30,7 +30,14 @@ def _withdraw(site: Site, dana: User) -> None:
 
 def _kept(study: Study) -> tuple[Any, ...]:
     study.refresh_from_db()
-    return (study.density, study.birads_overall, study.birads_left, study.age, study.label_sources, study.date)
+    return (
+        study.density,
+        study.birads_overall,
+        study.birads_left,
+        study.age,
+        study.label_sources,
+        study.date,
+    )
 
 
 @pytest.fixture
