@@ -178,10 +178,11 @@ def _forget_items(patient: Patient, marks: Marks, by_user: User) -> list[str]:
     others = at_site.filter(batch__kind=ImportBatch.Kind.STUDIES, image=None).exclude(pk__in=hers)
     known = roster_patterns({kind: patient.roster.get(kind, []) for kind in ("names", "numbers")})
     for item in others.iterator():
-        if marks.stand_in(_pieces(item.source)):
+        has_number = marks.stand_in(_pieces(item.source))
+        if has_number and not (item.details or {}).get("patient"):
             hers[item.pk] = item
-        elif not item.quarantine_file and _names_her(item.source, known):
-            # Perhaps a namesake's: what was found in the file is told on, by whose name it was called is not.
+        elif has_number or (not item.quarantine_file and _names_her(item.source, known)):
+            # Another's in her folder, or a namesake's: what was found in the file is told on, what it was called is not.
             item.source = ERASED
             item.save(update_fields=["source"])
     bytes_of_hers = {item.sha256 for item in hers.values() if item.sha256}

@@ -8,7 +8,7 @@ import pytest
 
 from mammo.accounts.models import Site, User
 from mammo.accounts.services import create_account
-from mammo.archive import inbox
+from mammo.archive import inbox, storage
 from mammo.archive.models import ImportBatch, ImportItem, PacsFetch, PacsService, Patient, Study
 from mammo.archive.pacs_fetches import add_pacs_service
 from mammo.archive.received_job import import_soon
@@ -111,11 +111,17 @@ def test_names_of_files_that_came_to_nothing_are_emptied_where_they_are_hers(
     for number, name in enumerate(names):
         (broken / name).parent.mkdir(parents=True, exist_ok=True)
         (broken / name).write_bytes(b"no image %d" % number)
+    # Another woman's, in a folder with her number.
+    mammogram(broken / "H1234567" / "a.dcm", PatientID="Z9", StudyInstanceUID="1.9", Laterality="R")
     batch = import_studies([broken], site=site, by_user=None)
-    assert batch.counts["rejected"] == len(names)
+    assert (batch.counts["rejected"], batch.counts["quarantined"]) == (len(names), 1)
     _withdraw(site, dana)
+    others = batch.items.select_related("batch__site").get(outcome="quarantined")
+    assert others.source == "(erased)"
+    assert storage.read_original(others.quarantine_file, site.key_id)
+    assert others.details["patient"]
     left = sorted(item.source for item in batch.items.select_related("batch__site"))
-    assert left == ["(erased)"] * 4 + ["broken/WANG_LI.dcm"]
+    assert left == ["(erased)"] * 5 + ["broken/WANG_LI.dcm"]
     assert {item.reason for item in ImportItem.objects.exclude(image=None)} == {
         "this patient withdrew: her data was erased"
     }
