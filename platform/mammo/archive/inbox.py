@@ -75,7 +75,8 @@ def check_room(site: Site, more_bytes: int = 0) -> None:
 
 def room_on_disk(*folders: Path) -> int:
     """Bytes that fit into each of these folders before its disk falls below the reserve; below 0 where it has."""
-    return min(shutil.disk_usage(each).free for each in folders) - settings.MAMMO_INBOX_RESERVE_BYTES
+    reserve: int = settings.MAMMO_INBOX_RESERVE_BYTES
+    return min(shutil.disk_usage(each).free for each in folders) - reserve
 
 
 def _lasting_folder(path: Path) -> None:
