@@ -202,8 +202,12 @@ def _worst_per_breast(study: Study) -> list[dict[str, str]]:
     rows = study.pathology.all()
     corrected = {row.replaces_id for row in rows}
     for row in rows:
-        if row.pk not in corrected and row.result and (
-            row.laterality not in worst or order.index(row.result) > order.index(worst[row.laterality])  # type: ignore[arg-type]
+        if (
+            row.pk not in corrected
+            and row.result
+            and (
+                row.laterality not in worst or order.index(row.result) > order.index(worst[row.laterality])  # type: ignore[arg-type]
+            )
         ):
             worst[row.laterality] = row.result
     return [{"laterality": side, "class": worst[side]} for side in sorted(worst)]

@@ -93,7 +93,9 @@ def _result_rows(images: list[Labelled]) -> list[Row]:
     for image in images:
         for result in image.results:
             key = (image.patient, image.study, result.side, result.lesion)
-            if result.side and (key not in found or order.index(result.result) > order.index(found[key].result)):
+            if result.side and (
+                key not in found or order.index(result.result) > order.index(found[key].result)
+            ):
                 found[key] = result
     return [
         Row(

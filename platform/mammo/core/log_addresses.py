@@ -17,7 +17,7 @@ class RoutesOnly(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without addresses."""
         if _is_of(record.name) and isinstance(record.args, tuple):
-            record.args = tuple(route_of(value) if _is_address(value) else value for value in record.args)
+            record.args = tuple(map(_without_address, record.args))
         return True
 
 
@@ -33,5 +33,5 @@ def _is_of(logger: str) -> bool:
     return any(logger == name or logger.startswith(f"{name}.") for name in _WRITES_ADDRESSES)
 
 
-def _is_address(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("/")
+def _without_address(value: object) -> object:
+    return route_of(value) if isinstance(value, str) and value.startswith("/") else value

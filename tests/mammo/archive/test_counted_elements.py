@@ -59,7 +59,9 @@ def test_an_element_of_the_data_set_is_found_and_none_of_its_sequences(
     target = tmp_path / "b.dcm"
     for expected in (b"1.2.3.4", None):
         source.file_meta.TransferSyntaxUID = syntax
-        source.save_as(target, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=True)
+        source.save_as(
+            target, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=True
+        )
         found = first_value(target.read_bytes(), 0x0020000D, 10_000)
         assert (found and found.rstrip(b"\0")) == expected
         source.pop("StudyInstanceUID", None)

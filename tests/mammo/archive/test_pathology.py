@@ -137,8 +137,12 @@ def test_another_lesion_method_or_date_corrects_nothing(tmp_path: Path, site: Si
     study = made_study(site, "H1", "A1", date(2019, 3, 1))
     rows = ("L,1,surgery,malignant,", "L,2,surgery,benign,", "L,1,core biopsy,benign,", "R,1,surgery,benign,")
     for number, row in enumerate(rows):
-        import_pathology(table(tmp_path / f"{number}.csv", f"H1,A1,2019-03-15,{row}"), site=site, by_user=None)
-    import_pathology(table(tmp_path / "p.csv", "H1,A1,2019-04-15,L,1,surgery,benign,"), site=site, by_user=None)
+        import_pathology(
+            table(tmp_path / f"{number}.csv", f"H1,A1,2019-03-15,{row}"), site=site, by_user=None
+        )
+    import_pathology(
+        table(tmp_path / "p.csv", "H1,A1,2019-04-15,L,1,surgery,benign,"), site=site, by_user=None
+    )
     assert Pathology.objects.filter(replaced_by=None).count() == 5
     assert derived_label(study, "L").label == "malignant"
 

@@ -129,7 +129,9 @@ def test_a_stratified_split_balances_the_worst_pathology_within_one_density(site
             for result in results:
                 Pathology.objects.create(study=study, laterality="L", method="surgery", result=result)
         elif number < 30:  # corrected: nothing malignant stands
-            wrong = Pathology.objects.create(study=study, laterality="L", method="surgery", result="malignant")
+            wrong = Pathology.objects.create(
+                study=study, laterality="L", method="surgery", result="malignant"
+            )
             Pathology.objects.create(
                 study=study, laterality="L", method="surgery", result="benign", replaces=wrong
             )

@@ -19,7 +19,8 @@ def log() -> Iterator[io.StringIO]:
     (handler,) = [
         one
         for one in logging.getLogger().handlers
-        if isinstance(one, logging.StreamHandler) and any(isinstance(each, RoutesOnly) for each in one.filters)
+        if isinstance(one, logging.StreamHandler)
+        and any(isinstance(each, RoutesOnly) for each in one.filters)
     ]
     written = io.StringIO()
     before = handler.setStream(written)
@@ -31,8 +32,16 @@ def log() -> Iterator[io.StringIO]:
 @pytest.mark.parametrize(
     ("method", "address", "said"),
     [
-        ("post", f"/archive/dicomweb/studies/{UID}", "Unauthorized: /archive/dicomweb/studies/<str:study_uid>"),
-        ("get", f"/archive/dicomweb/studies/{UID}?PatientID={UID}", "/archive/dicomweb/studies/<str:study_uid>"),
+        (
+            "post",
+            f"/archive/dicomweb/studies/{UID}",
+            "Unauthorized: /archive/dicomweb/studies/<str:study_uid>",
+        ),
+        (
+            "get",
+            f"/archive/dicomweb/studies/{UID}?PatientID={UID}",
+            "/archive/dicomweb/studies/<str:study_uid>",
+        ),
         ("get", f"/archive/dicomweb/studies/{UID}/series/{UID}/Wang-Xiuying", f"Not Found: {UNKNOWN}"),
     ],
 )
