@@ -146,7 +146,9 @@ def _empty_rows(patient: Patient) -> None:
         date=None, age=None, accession_hash="", vendor="", density="", birads_left="", birads_right="",
         birads_overall="", label_source="", label_sources={}, reporting_doctors=[],
     )  # fmt: skip
-    Pathology.objects.filter(study__patient=patient).delete()
+    results = Pathology.objects.filter(study__patient=patient)
+    results.update(replaces=None)  # a corrected result is protected by the one that replaced it
+    results.delete()
 
 
 def _forget_unfinished(patient: Patient) -> dict[str, int]:

@@ -104,6 +104,12 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("labels are uncertain: a person should read it"),
     gettext_noop("a name may be left in its text: a person should read it"),
     gettext_noop("this result was imported earlier"),
+    gettext_noop("this result was imported earlier, and a later table corrected it"),
+    gettext_noop("corrects “%(before)s”, which an earlier table stated"),
+    gettext_noop(
+        "this table states another result too for this breast, lesion, method and date: "
+        "leave one of them out, or tell the lesions apart in column 'lesion'"
+    ),
     gettext_noop("column 'patient' is empty"),
     gettext_noop("column 'side': unknown value; write L or R, one row per breast"),
     gettext_noop("column 'method': unknown value; write one of %(known)s"),

@@ -283,6 +283,29 @@ def test_a_push_is_answered_per_file_and_refused_without_token_or_boundary(
     assert inbox.waiting_count([site]) == 2
 
 
+def test_a_push_for_one_study_keeps_no_file_of_another(site: Site, client: Client, tmp_path: Path) -> None:
+    _, token = add_sending_system("pacs1", site=site, by_user=None)
+    files = [
+        mammogram(tmp_path / f"{number}.dcm", StudyInstanceUID=uid, SOPInstanceUID=f"1.2.{number}")
+        for number, uid in enumerate(("1.2.3.4", "1.2.3.5"))
+    ]
+    body = b"".join(
+        b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + file.read_bytes() + b"\r\n" for file in files
+    )
+    answer = client.post(
+        reverse("archive:stow-study", args=["1.2.3.4"]),
+        body + b"--edge--",
+        'multipart/related; type="application/dicom"; boundary=edge',
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 202
+    told = answer.json()
+    assert [kept["00081155"]["Value"] for kept in told["00081199"]["Value"]] == [["1.2.0"]]
+    (failed,) = told["00081198"]["Value"]
+    assert (failed["00081155"]["Value"], failed["00081197"]["Value"]) == (["1.2.1"], [0x0110])
+    assert inbox.waiting_count([site]) == 1
+
+
 def test_decrypted_files_that_a_killed_process_left_are_removed_by_the_next_import(
     site: Site, tmp_path: Path, settings: Any
 ) -> None:
