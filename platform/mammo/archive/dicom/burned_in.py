@@ -88,7 +88,8 @@ def _at_one_size(image: Image16, factor: int) -> list[Box]:
         # Around the image lies what no stroke is of: a line that its edge cuts is seen whole.
         around = np.pad(image, AROUND, constant_values=image.max() if is_dark else image.min())
         hat = _dark(around) if is_dark else _bright(around)
-        ink = _without_rulings(hat > _threshold(hat, span))
+        inner = hat[AROUND:-AROUND, AROUND:-AROUND]  # nothing around counts as texture
+        ink = np.pad(_without_rulings(inner > _threshold(inner, span)), AROUND)
         parts = _parts(ink, hat, around, is_dark=is_dark)
         for turned in (False, True):
             view = (ink.T, hat.T, around.T) if turned else (ink, hat, around)
@@ -111,7 +112,8 @@ def _without_rulings(ink: Mask) -> Mask:
     """Without frames and underlines, which make one stroke of the letters that they touch."""
     across = _along_rows(np.logical_or, _along_rows(np.logical_and, ink, RULING), RULING)
     along = _along_rows(np.logical_or, _along_rows(np.logical_and, ink.T, RULING), RULING).T
-    return ink & ~across & ~along
+    kept: Mask = ink & ~across & ~along
+    return kept
 
 
 def _bright(image: Image16) -> Image16:

@@ -92,9 +92,11 @@ def _without_high_bits(array: NDArray[Any], bits: int) -> NDArray[Any]:
     if bits >= array.dtype.itemsize * 8:
         return array
     if array.dtype.kind == "u":
-        return array & array.dtype.type((1 << bits) - 1)
+        kept: NDArray[Any] = array & array.dtype.type((1 << bits) - 1)
+        return kept
     unused = array.dtype.type(array.dtype.itemsize * 8 - bits)
-    return array << unused >> unused  # of signed integers the shift back fills in the sign
+    signed: NDArray[Any] = array << unused >> unused  # the shift back fills in the sign
+    return signed
 
 
 def _decoded(dataset: FileDataset) -> NDArray[Any]:

@@ -153,7 +153,8 @@ def normalise(stored: NDArray[Any], header: PixelHeader) -> Prepared:
 def in_order(stored: NDArray[Any], *, is_inverted: bool) -> NDArray[np.uint16]:
     """Stored values of 16 bits at most (rows, columns) from dark to bright from 0 on: nothing is painted over."""
     values = stored.astype(np.int32)
-    return (values.max() - values if is_inverted else values - values.min()).astype(np.uint16)
+    ordered: NDArray[np.int32] = values.max() - values if is_inverted else values - values.min()
+    return ordered.astype(np.uint16)
 
 
 def _is_by_table(stored: NDArray[Any], header: PixelHeader) -> bool:
