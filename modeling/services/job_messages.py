@@ -105,6 +105,11 @@ MESSAGES: tuple[str, ...] = (
         "%(where)s: patient %(patient)s is in %(side)s and, in %(there)s, in %(other)s; split by patient "
         "and build the snapshot again"
     ),
+    _("%(file)s: %(name)s %(value)s stands twice; build the snapshot again"),
+    _(
+        "%(file)s: question %(question)s of patient %(patient)s names study %(study)s, which is of patient "
+        "%(other)s; name a study of hers and build the snapshot again"
+    ),
     _("%(file)s row %(row)s: not a JSON object"),
     _("%(file)s row %(row)s: not JSON (%(error)s)"),
     # A corpus of dialogues.
