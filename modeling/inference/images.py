@@ -16,8 +16,18 @@ from modeling.data.snapshot import Images
 from modeling.inference.systems import ImageFile, SystemUnavailableError
 
 
-def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_right: bool) -> Images:
-    """The images (V, H, W) uint8 as in training. Raises SystemUnavailableError naming an unreadable file."""
+def study_array(
+    images: Sequence[ImageFile],
+    *,
+    size: tuple[int, int],
+    flip_right: bool,
+    border: int = 0,
+    keep_aspect: bool = True,
+) -> Images:
+    """The images (V, H, W) uint8 as in training (`load_view` has border and keep_aspect).
+
+    Raises SystemUnavailableError naming an unreadable file.
+    """
     try:
         views = [
             load_view(
@@ -26,6 +36,8 @@ def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_righ
                 width=size[1],
                 laterality=image.laterality,
                 crop=Crop.from_dict(image.fit) if image.fit else None,
+                border=border,
+                keep_aspect=keep_aspect,
             )
             for image in images
         ]

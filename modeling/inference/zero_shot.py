@@ -143,18 +143,23 @@ class Similarity:
         from modeling.nn.mammo_clip import load_mammo_clip
 
         try:
-            self.model, tokenizer = load_mammo_clip(folder)
+            model, tokenizer = load_mammo_clip(folder)
         except ModelFolderError as error:
             raise UndefinedError(str(error)) from error
+        self.place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.place)
         tokens = tokenizer(list(SENTENCES), padding=True, return_tensors="pt")
-        self.tokens = tokens["input_ids"], tokens["attention_mask"]
+        self.tokens = tokens["input_ids"].to(self.place), tokens["attention_mask"].to(self.place)
 
     @torch.inference_mode()
     def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
         for study, images in studies.items():
-            pixels = torch.from_numpy(study_array(images, size=self.model.image.image_size, flip_right=False))
-            each = self.model.similarities(pixels, *self.tokens).softmax(-1)[:, 1]  # (views,)
+            array = study_array(
+                images, size=self.model.image.image_size, flip_right=False,
+                border=self.model.border, keep_aspect=self.model.keep_aspect,
+            )  # fmt: skip
+            each = self.model.similarities(torch.from_numpy(array).to(self.place), *self.tokens).softmax(-1)[:, 1]  # (views,)
             found[study] = float(each.max())
         return found
 

@@ -146,6 +146,15 @@ def test_a_dual_encoder_judges_by_the_most_suspicious_view(tmp_path):
     each = [judge.chances({"s": (view,)})["s"] for view in views]
     assert judge.chances({"s": views})["s"] == pytest.approx(max(each))
     assert all(0 < chance < 1 for chance in each)
+    # As Mammo-CLIP was trained: five pixels of each edge are cut off, and the rest fills the frame.
+    inner = random.integers(0, 4096, (70, 20)).astype(np.uint16)
+    framed, seen = np.pad(inner, 5, constant_values=4095), []
+    judge.model.image.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    for number, pixels in enumerate((framed, np.pad(inner, 5))):
+        path = write_dicom(tmp_path / f"framed{number}.dcm", pixels)
+        judge.chances({"s": (ImageFile(path, "R", "CC", {"top": 2, "left": 0, "height": 78, "width": 30}),)})
+    assert torch.equal(*seen)
+    assert (seen[0] > 0).float().mean() > 0.95
 
 
 def test_the_command_writes_predictions_and_counts_studies_without_a_chance(tmp_path, capsys):
