@@ -166,6 +166,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def mixes_precision(config: StageConfig) -> bool:
+    """Whether a training step computes in bfloat16 beside float32 (`trainer` does on a GPU alone)."""
+    return torch.cuda.is_available() and config.precision == "bfloat16"
+
+
 def seed_everything(seed: int) -> None:
     """Initial weights and dropout; augmentation and order have generators of their own."""
     random.seed(seed)

@@ -41,7 +41,7 @@ from modeling.nn.vision_language import (
 from modeling.training.config_baselines import VisionLanguageSftConfig
 from modeling.training.float32 import give_back_precision, train_in_float32
 from modeling.training.pictured_dialogues import PicturedDialogues, PictureEncoder
-from modeling.training.stage import StageRequest, device, run_stage
+from modeling.training.stage import StageRequest, device, mixes_precision, run_stage
 from modeling.training.stated_facts import Figures, held_out_split, judge, prediction_rows, shares
 from modeling.training.trainer import run_training
 
@@ -181,9 +181,7 @@ def prepare_tuning(model: Any, config: VisionLanguageSftConfig) -> Any:
 
 def _held_in_float32(model: Any, config: VisionLanguageSftConfig) -> list[tuple[str, nn.Parameter]]:
     """What is trained; with arithmetic in float32 everything, since one layer's output is the next one's input."""
-    mixes = (
-        torch.cuda.is_available() and config.precision == "bfloat16"
-    )  # autocast brings inputs to one precision
+    mixes = mixes_precision(config)  # autocast brings inputs to one precision
     return [(name, p) for name, p in model.named_parameters() if p.requires_grad or not mixes]
 
 
