@@ -15,6 +15,7 @@ from modeling.data.snapshot import file_sha256
 from modeling.inference.images import study_array
 from modeling.inference.native import check_length, default_batch_size, to_answer
 from modeling.inference.systems import (
+    SHARE_OF_BATCH,
     Answer,
     Draw,
     ImageFile,
@@ -44,6 +45,7 @@ class MammoVLMSystem:
     """
 
     can_redraw = True
+    seconds_are = SHARE_OF_BATCH
 
     def __init__(
         self,

@@ -76,6 +76,11 @@ class Answer:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+# What `Answer.seconds` is: an answer's part of the time of all that were written together (it is shorter than what a
+# patient would wait for it alone), the time of its request (over the answers that one request brought), or what a file
+# says of it.
+SHARE_OF_BATCH, LATENCY, STATED = "share of batch", "latency", "stated by its file"
+
 # Why there is no answer: the endpoint refused this question, it does not fit the model, the budget is spent, or the
 # endpoint answered no more.
 REFUSED, TOO_LONG, OVER_BUDGET, UNAVAILABLE = "refused", "too_long", "budget", "unavailable"
@@ -93,6 +98,11 @@ class AnsweringSystem(Protocol):
     @property
     def revision(self) -> str:
         """SHA-256 of the weights, or what else fixes the version of the system."""
+        ...
+
+    @property
+    def seconds_are(self) -> str:
+        """Which time its answers' seconds are: SHARE_OF_BATCH, LATENCY or STATED."""
         ...
 
     @property

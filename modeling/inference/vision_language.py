@@ -21,6 +21,7 @@ from modeling.data.pictures import LAYOUTS, frames_as_pictures
 from modeling.data.snapshot import file_sha256
 from modeling.inference.images import grey_picture, montage, study_array
 from modeling.inference.systems import (
+    SHARE_OF_BATCH,
     Answer,
     Draw,
     ImageFile,
@@ -51,6 +52,7 @@ class VisionLanguageSystem:
     """
 
     can_redraw = True
+    seconds_are = SHARE_OF_BATCH
 
     def __init__(
         self,
