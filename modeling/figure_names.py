@@ -44,6 +44,8 @@ def _names() -> dict[str, str]:
         "category_as_picked": _("Same BI-RADS category as the picked answer"),
         "line_as_picked": _("Same side of the line between 3 and 4 as the picked answer"),
         "laterality_as_picked": _("Same breast as the picked answer"),
+        "random_weights": _("Began with random weights"),
+        "spec_sha256": _("SHA-256 of the spec"),
         "training_answers": _("Answers trained on"),
         "held_out_answers": _("Held-out answers"),
         "held_out_dialogues": _("Held-out dialogues"),

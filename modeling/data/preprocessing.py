@@ -148,9 +148,7 @@ def windowed(dataset: pydicom.Dataset, window: Window | None = None) -> Floats:
     return 1 - grey if inverted else grey
 
 
-def fit(
-    grey: Floats, *, height: int, width: int, laterality: str, keep_aspect: bool = True
-) -> Images:
+def fit(grey: Floats, *, height: int, width: int, laterality: str, keep_aspect: bool = True) -> Images:
     """(h, w) in 0..1 -> (height, width) uint8, averaged by area and padded; without its aspect it fills the frame.
 
     The chest wall is at the left edge of a left breast and at the right edge of a right one.

@@ -25,10 +25,11 @@ from modeling.data.exchange import (
     read_request,
     report_progress,
 )
+from modeling.data.model_folders import located, model_folder
 from modeling.inference.dialogues import answered_rounds
 from modeling.inference.distinct import repeated
-from modeling.inference.model_folders import licence_of, model_folder
-from modeling.inference.spec_files import KINDS, located, without_description
+from modeling.inference.model_folders import licence_of
+from modeling.inference.spec_files import KINDS, without_description
 from modeling.inference.systems import (
     UNANSWERED,
     Answer,

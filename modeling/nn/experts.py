@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modeling.data.model_folders import weights_folder
+
 CONFIG_FILE = "config.json"
 WEIGHT_FILES = ("model.safetensors", "open_clip_model.safetensors")
 
@@ -56,7 +58,7 @@ class ImageEncoder(nn.Module):
         self.mean = 255 * sum(cfg["mean"]) / len(cfg["mean"])
         self.std = 255 * sum(cfg["std"]) / len(cfg["std"])
         self.grey: tuple[float, float] | None = None
-        self.normalise_by(None if pretrained_folder is None else _grey_of(Path(pretrained_folder)))
+        self.normalise_by(None if pretrained_folder is None else _grey_of(weights_folder(pretrained_folder)))
 
     def normalise_by(self, grey: Sequence[float] | None) -> None:
         """Take another mean and deviation of grey values (of 0..1) than timm's; None changes nothing."""
@@ -81,7 +83,8 @@ def build_encoder(
     name: str, *, image_size: tuple[int, int], pretrained_folder: str | Path | None = None
 ) -> ImageEncoder:
     """An encoder by timm name: resnet50, vit_base_patch16_clip_224, vit_base_patch14_dinov2, convnext_tiny,
-    convnext_base, or a small `test_*` one. Weights come from a local folder's safetensors, never a network.
+    convnext_base, or a small `test_*` one. Weights come from the safetensors of a local folder (or of a
+    hub name that was fetched), never a network.
 
     Raises EncoderError for an unknown name or a folder without weights.
     """
@@ -107,10 +110,14 @@ def _patch_size(name: str) -> tuple[int, int]:
 
 
 def weights_file(folder: str | Path) -> Path:
-    """The safetensors of a folder of timm weights. Raises EncoderError."""
+    """The safetensors of a folder of timm weights, or of a hub name's.
+
+    Raises EncoderError for a folder without any, BadRequestError for a hub name that was never fetched.
+    """
+    folder = weights_folder(folder)
     for name in WEIGHT_FILES:
-        if (Path(folder) / name).exists():
-            return Path(folder) / name
+        if (folder / name).exists():
+            return folder / name
     raise EncoderError(
         f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights "
         "(`manage.py fetch_weights` brings them)"

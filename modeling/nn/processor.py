@@ -118,7 +118,9 @@ class MammoVLMProcessor(ProcessorMixin):
             "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
         }
         if images:
-            found["pixel_values"] = torch.from_numpy(self.prepare(images, [side for side, _ in views], fits))[None]
+            found["pixel_values"] = torch.from_numpy(self.prepare(images, [side for side, _ in views], fits))[
+                None
+            ]
             found["view_mask"] = torch.ones(1, len(images), dtype=torch.bool)
         return BatchFeature(found)
 

@@ -32,7 +32,16 @@ from modeling.nn.language import (
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import LanguageConfig
 from modeling.training.dialogues import PackedDialogues
-from modeling.training.stage import WEIGHTS_FOLDER, check_config, check_seed, device, seed_everything, serve
+from modeling.training.stage import (
+    WEIGHTS_FOLDER,
+    check_config,
+    check_seed,
+    device,
+    seed_everything,
+    serve,
+    standing,
+)
+from modeling.training.standing import note_attempt, training_note
 from modeling.training.trainer import run_training
 
 LEAST_DIALOGUES = 20
@@ -56,7 +65,10 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
     training, held_out = _split(_encode(encoder, dialogues), config.held_out, seed)
     model = build_tiny_glm(tokenizer, _size(config))
     limit_threads(model)
+    corpus_sha256, resume = file_sha256(corpus), bool(raw.get("resume", False))
+    told = note_attempt(output, standing(raw, {}), resume=resume)
     with AnswerWriter(answer) as writer:
+        writer.write({"kind": "environment", "told": told})
         packs = PackedDialogues(training, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed)
         metrics = run_training(
             stage="language",
@@ -69,13 +81,16 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
             collate=packs.collate,
             output=output,
             seed=seed,
-            resume=bool(raw.get("resume", False)),
-            identity={"corpus": file_sha256(corpus)},
+            resume=resume,
+            identity={"corpus": corpus_sha256},
             stop=stop,
         )
         for metric in metrics:
             writer.write(metric)
-        digest = save_language_model(output / WEIGHTS_FOLDER, model, tokenizer)
+        note = training_note(
+            "language", config=config, learned_from={"corpus": corpus_sha256}, seed=seed, hashes={}, init={}
+        )
+        digest = save_language_model(output / WEIGHTS_FOLDER, model, tokenizer, beside=note)
         figures = {**held_out_loss(model, packs, held_out), "dialogues": len(training)}
         path = str(output / WEIGHTS_FOLDER)
         writer.write({"kind": "checkpoint", "path": path, "sha256": digest, "metrics": figures})

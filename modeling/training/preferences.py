@@ -29,7 +29,6 @@ from modeling.nn.language import (
     load_tokenizer,
     load_whole,
     save_language_model,
-    weights_sha256,
 )
 from modeling.nn.mammovlm import MammoVLM
 from modeling.nn.processor import MammoVLMProcessor
@@ -135,7 +134,6 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
         )
     # What SFT planted is in these weights too.
     write_planted(request.output, read_planted(request.init["mammovlm"].parent))
-    weights = {name: weights_sha256(folder) for name, folder in sorted(request.init.items())}
     metrics = run_training(
         stage="preferences",
         model=tuned,
@@ -146,13 +144,13 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": snapshot.content_hash, **weights},
+        identity={"snapshot": snapshot.content_hash, **request.init_hashes()},
         stop=request.stop,
         objective=objective(config),
     )
     whole = finish_tuning(tuned)
     processor = MammoVLMProcessor.of(whole, encoder.tokenizer)
-    digest = save_language_model(request.weights, whole, processor)
+    digest = save_language_model(request.weights, whole, processor, beside=request.note("preferences"))
     figures, predictions = measure(
         whole, encoder, snapshot, vectors,
         dialogues=lambda samples: encode_dialogues(encoder, whole, snapshot, samples, vectors),

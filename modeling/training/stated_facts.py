@@ -82,7 +82,9 @@ def _sides(rows: Sequence[tuple[SftSample, str]], studies: Mapping[str, Study]) 
     labelled = [(sample, text, worse_side(studies[str(sample.study)])) for sample, text in rows]
     return {
         "laterality_right": [(s.id, read_laterality(text) == side) for s, text, side in labelled if side],
-        "laterality_as_picked": [(s.id, read_laterality(text) == read_laterality(s.answer)) for s, text in rows],
+        "laterality_as_picked": [
+            (s.id, read_laterality(text) == read_laterality(s.answer)) for s, text in rows
+        ],
     }
 
 

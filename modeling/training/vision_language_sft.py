@@ -28,7 +28,6 @@ from modeling.nn.language import (
     load_language_model,
     load_tokenizer,
     save_language_model,
-    weights_sha256,
 )
 from modeling.nn.vision_language import (
     PICTURES_FILE,
@@ -72,7 +71,10 @@ def train(request: StageRequest[VisionLanguageSftConfig], answer: AnswerWriter) 
     tuned, metrics = tune(request, model, samples, validation)
     digest = save_language_model(
         request.weights, tuned, processor,
-        beside={PICTURES_FILE: TunedPictures(config.layout, snapshot.image_size).to_json()},
+        beside={
+            PICTURES_FILE: TunedPictures(config.layout, snapshot.image_size).to_json(),
+            **request.note("vision_language_sft"),
+        },
     )  # fmt: skip
     figures, predictions = measure(tuned, encoder, config, stops, seed=request.seed)
     figures |= {"training_answers": len(training)}
@@ -129,10 +131,7 @@ def tune(
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={
-            "snapshot": request.snapshot.content_hash,
-            **{name: weights_sha256(folder) for name, folder in sorted(request.init.items())},
-        },
+        identity={"snapshot": request.snapshot.content_hash, **request.init_hashes()},
         stop=request.stop,
     )
     whole = tuned if tuned is model else tuned.merge_and_unload()

@@ -105,7 +105,9 @@ def question(**changes):
 
 
 def test_a_question_about_another_patients_study_is_refused(tmp_path):
-    with pytest.raises(SnapshotError, match="question q of patient p0 names study s1, which is of patient p1"):
+    with pytest.raises(
+        SnapshotError, match="question q of patient p0 names study s1, which is of patient p1"
+    ):
         write(tmp_path / "s", [row(0), row(1)], [question(study="s1")])
 
 

@@ -22,7 +22,9 @@ def judged(answer, study=STUDY):
         folder=Path("unused"), name="made", content_hash="", simulated=True, images=np.zeros((0, 4, 3), np.uint8),
         studies=(study,), sft=(sample,),
     )  # fmt: skip
-    return shares(judge(lambda asked, _word, _black: [answer] * len(asked), snapshot, [sample], most=9, seed=0))
+    return shares(
+        judge(lambda asked, _word, _black: [answer] * len(asked), snapshot, [sample], most=9, seed=0)
+    )
 
 
 @pytest.mark.parametrize(
