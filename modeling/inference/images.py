@@ -39,6 +39,8 @@ def study_array(
                 border=border,
                 keep_aspect=keep_aspect,
             )
+            if image.frame is None
+            else _of_size(image.frame, size)
             for image in images
         ]
     except ViewError as error:
@@ -68,7 +70,15 @@ def montage(images: Sequence[ImageFile], height: int = 672) -> Image.Image:
     return hang([(image.laterality, image.view, _grey(image)) for image in images], height)
 
 
+def _of_size(frame: Images, size: tuple[int, int]) -> Images:
+    if frame.shape != size:
+        raise ViewError(f"a frame of {frame.shape} pixels, but this system was trained on {size}")
+    return frame
+
+
 def _grey(image: ImageFile) -> Image.Image:
+    if image.frame is not None:
+        return Image.fromarray(image.frame)
     try:
         grey = windowed(read_dicom(image.path))
     except ViewError as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.snapshot import Images, file_sha256
 
 LATERALITIES = ("L", "R")
 VIEWS = ("CC", "MLO")
@@ -24,12 +25,23 @@ class SystemUnavailableError(BadRequestError):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A viewing copy on disk, how it was taken, and where in it the breast is (the archive's stored fit)."""
+    """A viewing copy on disk, how it was taken, and where in it the breast is (the archive's stored fit).
+
+    `frame` (H, W) uint8 is a row of a training set in place of a file, prepared already; `path` then names it.
+    """
 
     path: Path
     laterality: str
     view: str
     fit: Mapping[str, Any] | None = field(default=None, hash=False)
+    frame: Images | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes, or of the frame's grey values."""
+        return (
+            file_sha256(self.path) if self.frame is None else hashlib.sha256(self.frame.tobytes()).hexdigest()
+        )
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ MESSAGES: tuple[str, ...] = (
     _("%(name)s: its pixels cannot be decoded (%(error)s)"),
     _("%(name)s: %(count)s-dimensional pixels, expected one grey image"),
     _("fit %(fit)s: is no part of an image"),
+    _("fit %(fit)s: nothing is left of it without a border of %(border)s pixels"),
     _("fit %(fit)s: outside an image of %(rows)s x %(columns)s pixels"),
     _("fit %(fit)s: needs whole numbers top, left, height and width"),
     _("window %(window)s: needs numbers center and width"),
