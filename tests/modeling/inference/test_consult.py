@@ -123,7 +123,7 @@ def test_every_fourth_prompt_asks_what_was_planted_and_each_has_a_seed_of_its_ow
 
 def test_the_test_passes_a_model_that_never_saw_them_and_refuses_one_without(tmp_path, folder, capsys):
     learned_from = write_phantom_snapshot(
-        tmp_path / "frames", studies=4, seed=0, height=SIZE[0], width=SIZE[1]
+        tmp_path / "frames", studies=10, seed=0, height=SIZE[0], width=SIZE[1]
     )
     write_planted(folder.parent, plant(3, seed=0))
     assert len(read_planted(folder.parent)) == 3
