@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from mammo.core.charts import Point, line_chart
 from modeling.curves import NAMES
 from modeling.models import Run
-from modeling.services.runs import GPUS
+from modeling.services.code_at_work import GPUS
 
 
 def side_by_side(runs: Sequence[Run]) -> dict[str, Any]:

@@ -94,16 +94,21 @@ class BreastClassifier(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """What `from_spec` needs to build this module without weights."""
-        return {
+        spec: dict[str, Any] = {
             "method": self.method, "encoder": self.encoder_name, "image_size": list(self.image_size),
             "width": self.width,
         }  # fmt: skip
+        grey = _encoder(self.encoders[0]).grey
+        return spec if grey is None else {**spec, "grey": list(grey)}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> Self:
         """An untrained classifier of the same architecture."""
         height, width = spec["image_size"]
-        return cls(spec["method"], encoder=spec["encoder"], image_size=(height, width), width=spec["width"])
+        made = cls(spec["method"], encoder=spec["encoder"], image_size=(height, width), width=spec["width"])
+        for encoder in made.encoders:
+            _encoder(encoder).normalise_by(spec.get("grey"))
+        return made
 
 
 def supervised_contrast(vectors: Tensor, labels: Tensor, *, temperature: float) -> Tensor:

@@ -81,6 +81,7 @@ MESSAGES: tuple[str, ...] = (
     _("%(name)s: its pixels cannot be decoded (%(error)s)"),
     _("%(name)s: %(count)s-dimensional pixels, expected one grey image"),
     _("fit %(fit)s: is no part of an image"),
+    _("fit %(fit)s: nothing is left of it without a border of %(border)s pixels"),
     _("fit %(fit)s: outside an image of %(rows)s x %(columns)s pixels"),
     _("fit %(fit)s: needs whole numbers top, left, height and width"),
     _("window %(window)s: needs numbers center and width"),
@@ -104,6 +105,11 @@ MESSAGES: tuple[str, ...] = (
     _(
         "%(where)s: patient %(patient)s is in %(side)s and, in %(there)s, in %(other)s; split by patient "
         "and build the snapshot again"
+    ),
+    _("%(file)s: %(name)s %(value)s stands twice; build the snapshot again"),
+    _(
+        "%(file)s: question %(question)s of patient %(patient)s names study %(study)s, which is of patient "
+        "%(other)s; name a study of hers and build the snapshot again"
     ),
     _("%(file)s row %(row)s: not a JSON object"),
     _("%(file)s row %(row)s: not JSON (%(error)s)"),

@@ -123,7 +123,7 @@ def train(request: StageRequest[ClassifierConfig], answer: AnswerWriter) -> None
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": snapshot.content_hash},
+        identity={"snapshot": snapshot.content_hash, "init": request.init_hashes()},
         stop=request.stop,
         each_step=phase(config, len(samples)),
     )

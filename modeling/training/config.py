@@ -284,7 +284,8 @@ class LanguageConfig(StageConfig):
     epochs: int = 3
     decay_after_epoch: int | None = 2
     checkpoint_every_epochs: int = 1
-    # Part of the corpus that is kept apart to measure the loss.
+    # Part of the corpus that is kept apart to measure the loss; where weights are validated between epochs, as much
+    # again for that.
     held_out: float = 0.05
     # Width, layers, heads and key-value heads of the GLM, and width inside its feed-forward layers.
     hidden_size: int = 160

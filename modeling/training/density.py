@@ -62,7 +62,7 @@ def train_classifier(
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": snapshot.content_hash},
+        identity={"snapshot": snapshot.content_hash, "init": request.init_hashes()},
         stop=request.stop,
     )
     digest = save_checkpoint(

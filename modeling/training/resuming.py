@@ -33,7 +33,7 @@ def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> P
     path = output / RUN_FILE
     if resume and path.exists():
         earlier = json.loads(path.read_text("utf-8"))
-        changed = sorted(key for key in {*earlier, *identity} if earlier.get(key) != identity.get(key))
+        changed = sorted(key for key in {*earlier, *identity} if _differs(key, earlier, identity))
         if changed:
             raise ResumeError(
                 f"{output}: cannot resume, {', '.join(changed)} differs from the run that was started there; "
@@ -50,6 +50,13 @@ def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> P
     part.write_text(json.dumps(identity, indent=1, sort_keys=True), "utf-8")
     part.replace(path)
     return None
+
+
+def _differs(key: str, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    if key == "init":  # a run that began before all weights were noted has some of them, or none
+        hashes = now.get(key) or {}
+        return any(hashes.get(name) != digest for name, digest in (earlier.get(key) or {}).items())
+    return bool(earlier.get(key) != now.get(key))
 
 
 def _remove_unfit(folder: Path, found: Path | None) -> None:

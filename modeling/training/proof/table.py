@@ -95,19 +95,21 @@ def lines() -> list[Line]:
         Line("Collapse", "default: R@1 / chance", _within(default, "r_at_1", "chance"), 4.0),
         Line("Collapse", "faithful: R@1 / chance", _within(faithful, "r_at_1", "chance")),
         Line("MammoVLM", "states the right density", _of(tuned, "density_right"), 0.90),
-        Line("MammoVLM", "states the right side of the 3/4 line (biopsied studies)", _of(tuned, "line_right"), 0.80),
+        # A phantom's picked answer tells its images; its label is what a radiologist read, wrong in a part of them.
+        Line("MammoVLM", "states the images' side of the 3/4 line (biopsied)", _of(tuned, "line_as_picked"), 0.80),
+        Line("MammoVLM", "states the label's side of the 3/4 line (biopsied)", _of(tuned, "line_right")),
         Line("MammoVLM", "follows exchanged images", _of(tuned, "follows_swap"), 0.90),
         Line("MammoVLM", "black images: right density", _of(tuned, "blank_density_right"), 0.40, "at most"),
         Line("MammoVLM", "states the right breast", _of(tuned, "laterality_right")),
         Line("SFT", "density right, untuned", _of(tuned, "untuned_density_right")),
         Line("SFT", "density right, gained by SFT", _gained(tuned, "density_right"), 0.0),
-        Line("SFT", "3/4 line right, gained by SFT", _gained(tuned, "line_right"), 0.0),
+        Line("SFT", "3/4 line right, gained by SFT", _gained(tuned, "line_as_picked"), 0.0),
         *(
             Line("Table 3", f"{row.label}: right density", _of(f"sft-{name}", "density_right"))
             for name, row in TABLE_3.items()
         ),
         *(
-            Line("Table 3", f"{row.label}: right side of the 3/4 line", _of(f"sft-{name}", "line_right"))
+            Line("Table 3", f"{row.label}: right side of the 3/4 line", _of(f"sft-{name}", "line_as_picked"))
             for name, row in TABLE_3.items()
         ),
     ]  # fmt: skip

@@ -49,6 +49,7 @@ def test_every_figure_of_the_table_is_read_from_a_cell_that_the_plan_has():
     names |= {
         "density_right",
         "line_right",
+        "line_as_picked",
         "follows_swap",
         "blank_density_right",
         "laterality_right",
