@@ -370,6 +370,14 @@ class ClassifierConfig(ImagesConfig):
     # Largest random shift of a training image, in parts of its height and width; 0 for none.
     shift: float = 0.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.method == "contrastive" and not 0 <= self.pretraining_epochs < self.epochs:
+            raise ConfigError(
+                f"pretraining_epochs: {self.pretraining_epochs} of {self.epochs} epochs leaves none to train the "
+                "classifier; make it smaller than epochs"
+            )
+
     @classmethod
     def demo(cls) -> Self:
         return cls(

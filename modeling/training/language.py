@@ -34,6 +34,7 @@ from modeling.training.config import LanguageConfig
 from modeling.training.dialogues import PackedDialogues
 from modeling.training.stage import WEIGHTS_FOLDER, check_config, check_seed, device, seed_everything, serve
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 LEAST_DIALOGUES = 20
 # The tags before visual vectors, often enough to become few tokens.
@@ -63,8 +64,8 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
             model=model,
             config=config,
             samples=packs,
-            validation=PackedDialogues(
-                held_out, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed
+            validation=Validation(
+                PackedDialogues(held_out, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed)
             ),
             collate=packs.collate,
             output=output,

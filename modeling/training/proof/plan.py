@@ -81,7 +81,7 @@ TINY = Scale(
         "*": {"epochs": 1},
         "umicon_unsupervised": _TINY_UMICON,
         "umicon_supervised": _TINY_UMICON,
-        "classifier": {"pretraining_epochs": 1},
+        "classifier": {"pretraining_epochs": 0},
         "sft": {"measured_questions": 2, "measured_tokens": 4},
         "language": {"hidden_size": 32, "layers": 1, "intermediate_size": 64, "vocabulary": 400},
     },
