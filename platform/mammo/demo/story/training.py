@@ -143,7 +143,7 @@ def _finish(story: Story, run: Run) -> dict[str, Any]:
     return {"run": str(run.pk), "checkpoint": checkpoint.folder, "metrics": checkpoint.metrics}
 
 
-# After the preset's 4 epochs the vectors keep 2 % of their spread, but a few still find their report.
+# Twice the preset's epochs, after which 2 % of the spread is left already: collapsed with room to spare (below 10 %).
 COLLAPSE_EPOCHS = 8
 LLAVA_STAGE = "vision_language_sft"
 _USABLE = ("queued", "running", "ingesting", "succeeded")
