@@ -32,7 +32,7 @@ $(VENV)/.dependencies: pyproject.toml constraints.txt
 	@$(PYTHON3) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 	  || { echo "Python 3.11, 3.12 or 3.13 with venv is needed; found: $$($(PYTHON3) --version 2>&1)"; exit 1; }
 	@test -x $(PY) || $(PYTHON3) -m venv $(VENV)
-	@test -x $(VENV)/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check uv
+	@test -x $(VENV)/bin/uv || $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PY) -c constraints.txt -e '.[test]'
 	@touch $@
 

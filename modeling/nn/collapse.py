@@ -6,6 +6,7 @@ ones. It is measured and reported beside the spread, and does not decide (docs/d
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -64,5 +65,9 @@ def measure_spread(image: Tensor, report: Tensor, *, candidates: int = 50) -> Sp
 
 
 def is_collapsed(start: Spread, now: Spread) -> bool:
-    """True when the vectors shrank to under a tenth of the untrained network's spread, by std or mean distance."""
-    return min(now.std / max(start.std, 1e-12), now.distance / max(start.distance, 1e-12)) < SPREAD_SHARE
+    """True when the vectors shrank to under a tenth of the untrained network's spread, by std or mean distance.
+
+    Vectors that are no numbers any more (NaN, infinite) count as collapsed.
+    """
+    kept = (now.std / max(start.std, 1e-12), now.distance / max(start.distance, 1e-12))
+    return not all(math.isfinite(share) and share >= SPREAD_SHARE for share in kept)

@@ -5,6 +5,7 @@ python -m modeling.training.umicon_unsupervised REQUEST.json ANSWER.jsonl
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -175,10 +176,13 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
         request.weights, model, training=config.to_dict(), snapshot=snapshot.content_hash, tokenizer=tokenizer
     )
     now = _spread(model, tokenizer, request)
-    warning = _warning(start, now)
-    figures: dict[str, Any] = {"collapse": bool(warning), "negatives": config.negatives}
-    figures |= {} if now is None else now.to_dict()
-    figures |= {} if start is None else {f"start_{name}": value for name, value in start.to_dict().items()}
+    figures: dict[str, Any] = {"negatives": config.negatives}
+    warning = ""
+    if start is not None and now is not None:
+        figures["collapse"] = is_collapsed(start, now)
+        spreads = now.to_dict() | {f"start_{name}": value for name, value in start.to_dict().items()}
+        figures |= {name: value for name, value in spreads.items() if math.isfinite(value)}
+        warning = _warning(start, now) if figures["collapse"] else ""
     if held_out:
         unseen = encode_studies(model, tokenizer, snapshot, held_out, config=config)
         figures["density_probe"] = readable_density(known.image, studies, unseen.image, held_out)
@@ -214,10 +218,8 @@ class _Watch:
         return {"std": now.std, "distance": now.distance, "r_at_1": now.r_at_1, "collapse": float(collapsed)}
 
 
-def _warning(start: Spread | None, now: Spread | None) -> str:
-    """What the log says of a collapse, with its figures; empty where there is none."""
-    if start is None or now is None or not is_collapsed(start, now):
-        return ""
+def _warning(start: Spread, now: Spread) -> str:
+    """What the log says of a collapse, with its figures."""
     return (
         f"collapse: image vectors shrank to one point (std {start.std:.4f} -> {now.std:.4f}, mean distance "
         f"{start.distance:.3f} -> {now.distance:.3f}); R@1 {now.r_at_1:.3f}, chance {now.chance:.3f}; "
@@ -230,7 +232,7 @@ def _spread(
     tokenizer: PreTrainedTokenizerBase,
     request: StageRequest[UmiconUnsupervisedConfig],
 ) -> Spread | None:
-    """Spread over the validation patients, one study each; None when there are fewer than two."""
+    """Spread over the validation patients, one study each; None, and so no verdict, when there are fewer than two."""
     first = {study.patient: study for study in request.snapshot.in_split("validation")}
     if len(first) < 2:
         return None

@@ -84,6 +84,9 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("an empty zip archive"),
     gettext_noop("a zip archive of more than %(count)s files; split it"),
     gettext_noop("a zip archive that unpacks to more than %(size)s GB; split it"),
+    gettext_noop(
+        "a zip archive for whose files the disk has no room; free space or split it, then send it again"
+    ),
     gettext_noop("encrypted inside its zip archive; pack it without a password"),
     gettext_noop("packed more than %(ratio)s to 1: not a medical image"),
     gettext_noop("cannot be unpacked"),

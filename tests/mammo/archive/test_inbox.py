@@ -81,7 +81,7 @@ def test_a_delivery_whose_import_was_killed_goes_on_and_its_decrypted_files_are_
     assert batch is not None
     assert (batch.pk, batch.counts["imported"]) == (delivery, 1)
     assert "interrupted" not in batch.counts
-    assert not storage.has_leftovers()
+    assert not left.parent.exists()
 
 
 def test_deliveries_become_batches_and_leave_nothing_behind(site: Site, tmp_path: Path) -> None:
@@ -224,6 +224,28 @@ def test_an_upload_that_nobody_goes_on_with_takes_room_and_is_destroyed_after_tw
     assert [path.suffix for path in held.iterdir()] == [".part"]
     assert (going_on.received, left.received) == (14, 0)
     assert inbox.waiting_count([site]) == 1  # what was handed over waits for its import
+
+
+def test_an_upload_killed_while_it_is_handed_over_is_not_sent_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, batch = uuid.uuid4(), uuid.uuid4()
+    upload = inbox.Upload(site, number, by="1")
+    upload.append(b"some bytes", offset=0, name="a.dcm", origin="upload")
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            upload.finish(size=10, batch_id=batch)
+    again = inbox.Upload(site, number, by="1")
+    assert again.received == 10
+    again.finish(size=10, batch_id=batch)
+    assert again.is_handed_over
+    assert inbox.waiting_count([site]) == 1
+    assert list((inbox.folder(site) / "uploads").glob("*.part")) == []
 
 
 def test_a_token_opens_for_its_own_system_until_it_is_revoked(site: Site) -> None:

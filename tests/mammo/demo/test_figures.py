@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from mammo.accounts.models import Site
 from mammo.archive.models import Study
@@ -14,6 +16,7 @@ from mammo.demo.progress import Progress
 from mammo.demo.story import run as story_run
 from mammo.demo.story.context import Story
 from mammo.demo.story.figures import METHODS, held_out, with_intervals
+from mammo.jobs.models import Job
 from modeling.models import Prediction, Run
 from tests.evaluation.reports.conftest import archive as archive
 from tests.evaluation.reports.prediction_scene import cell, malignancy_run, run_of
@@ -73,6 +76,13 @@ def test_the_summary_and_the_terminal_show_them(
     archive: list[Study], site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = malignancy_run(site, archive).run
+    job = Job.objects.create(
+        kind="train",
+        state="succeeded",
+        started_at=timezone.now() - timedelta(seconds=90),
+        finished_at=timezone.now(),
+    )
+    Run.objects.filter(pk=run.pk).update(job=job)
     metrics: dict[str, dict[str, Any]] = {
         "density": {"test_macro_auc": 0.5},
         "umicon_supervised": {"test_image_auc": 0.9, "test_fused_auc": 0.8, "test_report_auc": 0.7},
@@ -106,4 +116,6 @@ def test_the_summary_and_the_terminal_show_them(
     )
     assert re.search(r"^proposals_repeated +2$", said, re.M)
     assert "\n6 of 7 aims met.\n" in said
+    assert written["seconds_of_trainings"] == {"umicon_supervised umicon": pytest.approx(90.0, abs=1)}
+    assert "seconds of each training, some of them beside others: umicon_supervised umicon 90\n" in said
     assert "Fusing is below." in said

@@ -233,6 +233,42 @@ def test_the_visitor_finds_ten_questions_to_correct_and_five_to_pick(finished: P
     assert stages["picked"] == notes["picked"] > 0
 
 
+def test_the_picks_leave_as_a_training_set_with_their_pictures_and_a_frozen_snapshot(finished: Path) -> None:
+    export = finished / "demo" / "export"
+    lines = [
+        json.loads(line)
+        for split in ("train", "validation", "test")
+        for line in (export / f"sft_{split}.jsonl").read_text("utf-8").splitlines()
+    ]
+    lineage = [json.loads(line) for line in (export / "lineage.jsonl").read_text("utf-8").splitlines()]
+    picked = {
+        text for (text,) in rows(finished, "SELECT id FROM annotation_pick WHERE correction_id IS NOT NULL")
+    }
+    assert len(lines) == len({each["pick"] for each in lineage}) > 0
+    assert {each["pick"].replace("-", "") for each in lineage} <= {str(each) for each in picked}
+    assert all((export / image).is_file() for line in lines for image in line["images"])
+    assert any(line["images"] for line in lines)
+    ((name, content_hash, manifest),) = rows(
+        finished, "SELECT name, content_hash, manifest FROM modeling_snapshot WHERE export_id IS NOT NULL"
+    )
+    assert (name, len(str(content_hash))) == ("demo", 64)
+    assert json.loads(str(manifest))
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["annotation_correction", "annotation_pick", "evaluation_score", "accounts_user", "modeling_snapshot"],
+)
+def test_all_that_scripted_people_did_is_marked_as_simulated(finished: Path, table: str) -> None:
+    assert table.isidentifier()
+    ((marked, unmarked),) = rows(
+        finished, f"SELECT sum(is_simulated), sum(NOT is_simulated) FROM {table}"
+    )  # fmt: skip
+    assert isinstance(marked, int)
+    assert marked > 0
+    assert unmarked == 0
+
+
 def test_a_trial_is_open_for_the_visiting_senior(finished: Path) -> None:
     found = rows(
         finished,

@@ -51,6 +51,13 @@ def test_the_literal_losses_own_figures_are_called_collapsed_and_the_defaults_ar
     assert not is_collapsed(start, default)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_vectors_that_are_no_numbers_are_collapsed(value):
+    start = Spread(std=0.07, distance=1.1, r_at_1=0.1, chance=0.1, studies=10)
+    assert is_collapsed(start, Spread(std=value, distance=1.1, r_at_1=0.1, chance=0.1, studies=10))
+    assert is_collapsed(start, Spread(std=0.07, distance=value, r_at_1=0.1, chance=0.1, studies=10))
+
+
 def test_one_study_has_no_spread():
     with pytest.raises(ValueError, match="at least 2"):
         measure_spread(torch.ones(1, 8), torch.ones(1, 8))

@@ -165,12 +165,18 @@ def test_the_literal_loss_shrinks_its_vectors_to_a_point_and_the_stage_says_so(b
     assert "train with negatives in_batch" in said
 
 
-def resplit(tiny, folder, *, spoilt):
-    """The tiny snapshot, half of its patients held out; with `spoilt` the test studies tell lies."""
+def resplit(tiny, folder, *, spoilt=False, watched=None):
+    """The tiny snapshot, half of its patients held out; with `spoilt` the test studies tell lies.
+
+    `watched` bounds the validation patients; the others are trained on.
+    """
     rows = [json.loads(line) for line in (tiny.folder / STUDIES_FILE).read_text("utf-8").splitlines()]
     order = {patient: place for place, patient in enumerate(dict.fromkeys(row["patient"] for row in rows))}
     for row in rows:
-        row["split"] = ("train", "validation", "train", "test")[order[row["patient"]] % 4]
+        rounds, place = divmod(order[row["patient"]], 4)
+        row["split"] = ("train", "validation", "train", "test")[place]
+        if row["split"] == "validation" and watched is not None and rounds >= watched:
+            row["split"] = "train"
         if spoilt and row["split"] == "test":
             row |= {"density": "DCBA"["ABCD".index(row["density"])], "report": "nothing"}
     write_snapshot(
@@ -199,3 +205,11 @@ def test_what_is_watched_and_probed_during_umicon_knows_nothing_of_the_test_pati
     assert figures[:2] == figures[2:]
     assert figures[0]["studies"] == len({s.patient for s in open_snapshot(snapshot).in_split("validation")})
     assert all(found["density_probe"] is not None for found in figures)
+
+
+def test_one_validation_patient_gives_no_verdict_on_collapse(bench, tiny, tmp_path):
+    snapshot = resplit(tiny, tmp_path / "one", watched=1)
+    assert len({study.patient for study in open_snapshot(snapshot).in_split("validation")}) == 1
+    init = init_of(bench, "umicon_unsupervised")
+    assert bench.run("umicon_unsupervised", "one", init=init, snapshot=snapshot, epochs=1) == 0
+    assert not {"collapse", "std", "start_std"} & set(bench.checkpoint("one")["metrics"])

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mammo.accounts.models import Site
 from mammo.core.jsonlines import write_atomically
 from mammo.demo.people import ensure_people
 from mammo.demo.progress import STEPS
@@ -12,6 +13,7 @@ from mammo.demo.story import annotating, data, readers, training, trials
 from mammo.demo.story.aims import judged
 from mammo.demo.story.context import Story
 from mammo.demo.story.figures import held_out, with_intervals
+from mammo.jobs.models import JobState
 from modeling.models import Run
 
 Step = Callable[[Story], dict[str, Any]]
@@ -91,7 +93,7 @@ def summary(story: Story) -> dict[str, Any]:
     def metric(step: str, name: str) -> Any:
         metrics = notes[step]["metrics"]
         if name not in metrics:
-            unmeasured.append(f"{name} (step {step}: its test split is too small)")
+            unmeasured.append(f"{name} (step {step}: too few held-out studies)")
         return metrics.get(name)
 
     figures = {
@@ -109,7 +111,9 @@ def summary(story: Story) -> dict[str, Any]:
         "proposals_repeated": notes["propose"]["repeated"],
         "not_measured": unmeasured,
         "details": {step: notes[step]["metrics"] for step in training_steps(notes)},
+        # Of a step: how long it was waited for, which is not how long a training that began beside another took.
         "seconds": dict(story.progress.seconds),
+        "seconds_of_trainings": training_seconds(Run.objects.get(pk=notes["umicon_supervised"]["run"]).site),
         "seed": story.seed,
         "studies": story.studies,
         "quick": story.quick,
@@ -120,6 +124,22 @@ def summary(story: Story) -> dict[str, Any]:
         story.folder / "summary.json", json.dumps(figures, ensure_ascii=False, indent=1).encode()
     )
     return figures
+
+
+def training_seconds(site: Site) -> dict[str, float]:
+    """How long each training of the site's demo took from its start to its end, by stage and variant."""
+    runs = (
+        Run.objects.filter(site=site, job__state=JobState.SUCCEEDED)
+        .select_related("job")
+        .order_by("created_at")
+    )
+    found = {}
+    for run in runs:
+        job = run.job
+        if job is not None and job.started_at and job.finished_at:
+            name = " ".join(filter(None, (run.stage, run.variant)))
+            found[name] = round((job.finished_at - job.started_at).total_seconds(), 1)
+    return found
 
 
 def training_steps(notes: dict[str, Any]) -> list[str]:

@@ -71,7 +71,7 @@ def begin_collapse(story: Story) -> Run:
         "umicon_unsupervised",
         variant="no negatives",
         starts_from=["density"],
-        config={"negatives": "none", "epochs": COLLAPSE_EPOCHS},
+        config={"negatives": "none"},
     )
 
 
@@ -143,8 +143,6 @@ def _finish(story: Story, run: Run) -> dict[str, Any]:
     return {"run": str(run.pk), "checkpoint": checkpoint.folder, "metrics": checkpoint.metrics}
 
 
-# Twice the preset's epochs, after which 2 % of the spread is left already: collapsed with room to spare (below 10 %).
-COLLAPSE_EPOCHS = 8
 LLAVA_STAGE = "vision_language_sft"
 _USABLE = ("queued", "running", "ingesting", "succeeded")
 

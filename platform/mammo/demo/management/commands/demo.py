@@ -123,6 +123,8 @@ class Command(BaseCommand):
         self.say("\n" + table.read_text(encoding="utf-8"), **options)
         for line in said_of(figures):
             self.say(line, **options)
+        took = ", ".join(f"{name} {seconds:.0f}" for name, seconds in figures["seconds_of_trainings"].items())
+        self.say(f"seconds of each training, some of them beside others: {took or '-'}", **options)
         for remark in figures["remarks"]:
             self.say(remark, **options)
         for name in figures["not_measured"]:
