@@ -135,8 +135,11 @@ class StageTrainer(Trainer):
     def _mean_over_ranks(self, value: Tensor) -> float:
         return float(self.accelerator.gather(value[None].to(self.args.device)).mean())
 
-    def remember_losses(self, checkpoint: Path) -> None:
-        """Take up the epoch's losses where the checkpoint was written."""
+    def go_on_from(self, checkpoint: Path, callback: StageCallback) -> None:
+        """Take up the epoch's losses where the checkpoint was written; train no further where it had ended early."""
+        state = TrainerState.load_from_json(str(checkpoint / STATE_FILE))
+        if callback.is_out_of_patience(state):  # killed between its last checkpoint and its end
+            self.args.num_train_epochs = round(state.epoch or 0)
         kept = json.loads((checkpoint / LOSSES_FILE).read_text("utf-8"))
         self._losses = torch.tensor(kept["sum"], dtype=torch.float64)
         self._logged_at = int(kept["logged_at"])
@@ -356,10 +359,7 @@ def run_training(
     elif config.keep == "best" or config.early_stopping_epochs is not None:
         raise ValueError(f"{stage}: no sample in the validation split to choose the best weights by")
     if found is not None:
-        trainer.remember_losses(found)
-        state = TrainerState.load_from_json(str(found / STATE_FILE))
-        if callback.is_out_of_patience(state):  # it was killed between its last checkpoint and its end
-            trainer.args.num_train_epochs = round(state.epoch or 0)
+        trainer.go_on_from(found, callback)
     skeleton = skeleton_of(model) if trainer.is_fsdp_enabled else None
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
     if callback.stopped:

@@ -12,7 +12,7 @@ from modeling.data.snapshot import Pathology, Snapshot, Study, View
 from modeling.nn.losses import label_loss
 from modeling.nn.text_encoder import corpus_tokenizer
 from modeling.training.config import UmiconSupervisedConfig, UmiconUnsupervisedConfig
-from modeling.training.umicon import expert_draw, trained_experts
+from modeling.training.umicon import expert_draw
 from modeling.training.umicon_supervised import (
     MEAN_MOMENTUM,
     BreastSamples,
@@ -20,7 +20,6 @@ from modeling.training.umicon_supervised import (
     biopsied_breasts,
 )
 from modeling.training.umicon_unsupervised import MaskedCopies, UnsupervisedObjective, collate_copies
-from modeling.training.validation import Validation
 from tests.modeling.small_models import random_images, small_vision
 
 SIDE = (40, 30)
@@ -190,48 +189,6 @@ def test_sixty_steps_draw_every_expert_and_the_same_again(kind):
     draw = expert_draw(config, 3)
     assert [draw(step)["expert"] for step in reversed(range(60))] == found[::-1], "the step alone decides"
     assert drawn(config, seed=4) != found
-
-
-@pytest.mark.parametrize("kind", [UmiconUnsupervisedConfig, UmiconSupervisedConfig])
-def test_validation_measures_every_expert_that_is_trained(kind):
-    assert trained_experts(kind()) == [{"expert": name} for name in ("clip", "dinov2", "convnext")]
-    assert trained_experts(kind.faithful()) == [{"expert": "convnext"}]
-
-
-def test_the_validation_loss_is_the_mean_over_the_experts_and_the_samples():
-    told = {"clip": 1.0, "dinov2": 2.0, "convnext": 6.0}
-    held_out = Validation(Numbers(), shared=trained_experts(UmiconUnsupervisedConfig()))
-    found = held_out.losses(
-        lambda batch: {"loss": torch.tensor(told[batch["expert"]] * batch["value"])},
-        lambda items: {"value": sum(items) / len(items)},
-        2,
-        by_token=True,
-    )
-    assert found == {"loss": pytest.approx(3.0 * 2.0)}
-
-
-class Numbers:
-    """0 to 4."""
-
-    def __len__(self):
-        return 5
-
-    def __getitem__(self, key):
-        return key[1]
-
-
-def test_nothing_is_left_out_or_moved_where_validation_is_measured():
-    config = UmiconSupervisedConfig(report_dropout=0.5, image_dropout=0.4, shift=0.2)
-    snapshot = snapshot_of(study("a", ("L", "benign"), ("R", "malignant")))
-    trained, measured = (BreastSamples(snapshot, config, seed=1, varied=varied) for varied in (True, False))
-    items = [measured[epoch, index] for epoch in range(4) for index in range(2)]
-    assert all(item.with_image and item.with_report for item in items)
-    for index in range(2):
-        assert np.array_equal(measured[0, index].images, measured[3, index].images)
-    assert any(not np.array_equal(trained[0, i].images, measured[0, i].images) for i in range(2))
-    copies = MaskedCopies(snapshot, UmiconUnsupervisedConfig(shift=0.2), seed=1, moved=False)
-    still = MaskedCopies(snapshot, UmiconUnsupervisedConfig(shift=0.0), seed=1)
-    assert np.array_equal(copies[0, 0][0], still[0, 0][0])
 
 
 def test_single_is_always_the_papers_convnext_or_the_one_that_is_named():
