@@ -124,6 +124,14 @@ MESSAGES: tuple[str, ...] = (
     _("single_expert: %(value)s is not one of %(known)s"),
     _("beta: must be above 0, and sft_weight not below it"),
     _("tuning: none leaves nothing to learn here; choose lora or full"),
+    _(
+        "pretraining_epochs: %(count)s of %(epochs)s epochs leaves none to train the classifier; make it smaller than "
+        "epochs"
+    ),
+    _(
+        "%(path)s: cut or changed since it was written, and these are the best weights, which the run keeps; resume "
+        "it, and it trains again from before them"
+    ),
     _("%(name)s: %(value)s is less than 1"),
     _("%(name)s: %(value)s is less than 0"),
     _("%(name)s: %(value)s is not between 0 and 1"),

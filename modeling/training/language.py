@@ -43,6 +43,7 @@ from modeling.training.stage import (
 )
 from modeling.training.standing import note_attempt, training_note
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 LEAST_DIALOGUES = 20
 # The tags before visual vectors, often enough to become few tokens.
@@ -77,8 +78,8 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
             model=model,
             config=config,
             samples=packs,
-            validation=PackedDialogues(
-                validation, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed
+            validation=Validation(
+                PackedDialogues(validation, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed)
             ),
             collate=packs.collate,
             output=output,

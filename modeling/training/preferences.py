@@ -45,6 +45,7 @@ from modeling.training.sft import (
 from modeling.training.sft_measures import measure
 from modeling.training.stage import StageRequest, device, mixes_precision, run_stage
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
         model=tuned,
         config=config,
         samples=training,
-        validation=validation,
+        validation=Validation(validation),
         collate=training.collate,
         output=request.output,
         seed=request.seed,

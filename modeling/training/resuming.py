@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling.training.distributed import rank
-from modeling.training.saving import checkpoints, newest_whole, remove_leftovers, step_of
+from modeling.training.saving import best_is_whole, checkpoints, newest_whole, remove_leftovers, step_of
 
 CHECKPOINTS_FOLDER = "trainer"
 RUN_FILE = "run.json"
@@ -24,8 +24,13 @@ def last_checkpoint(output: Path) -> Path | None:
     return newest_whole(output / CHECKPOINTS_FOLDER)
 
 
-def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> Path | None:
+def prepare_folder(
+    output: Path, identity: Mapping[str, Any], resume: bool, *, best: bool = False
+) -> Path | None:
     """Where to continue from. A fresh run clears what an earlier one left.
+
+    With `best`, the run ends with its best checkpoint: one whose best is damaged is passed over too, so that it is
+    trained again.
 
     Raises:
         ResumeError: the run that was started there is another one.
@@ -39,8 +44,9 @@ def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> P
                 f"{output}: cannot resume, {', '.join(changed)} differs from the run that was started there; "
                 "start it anew with resume false"
             )
-        found = last_checkpoint(output)
-        _remove_unfit(output / CHECKPOINTS_FOLDER, found)
+        folder = output / CHECKPOINTS_FOLDER
+        found = newest_whole(folder, fit=best_is_whole if best else None)
+        _remove_unfit(folder, found)
         return found
     if rank() != 0:
         return None

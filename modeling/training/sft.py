@@ -40,6 +40,7 @@ from modeling.training.sft_measures import measure
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.stated_facts import Figures
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 
 def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
@@ -105,7 +106,7 @@ def tune(
         model=tuned,
         config=config,
         samples=dialogues,
-        validation=validation,
+        validation=None if validation is None else Validation(validation),
         collate=dialogues.collate,
         output=request.output,
         seed=request.seed,

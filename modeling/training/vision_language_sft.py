@@ -43,6 +43,7 @@ from modeling.training.pictured_dialogues import PicturedDialogues, PictureEncod
 from modeling.training.stage import StageRequest, device, mixes_precision, run_stage
 from modeling.training.stated_facts import Figures, held_out_split, judge, prediction_rows, shares
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 # Adapters sit on the attention of the language model alone, as MammoVLM's do.
 LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|query_key_value)"
@@ -126,7 +127,7 @@ def tune(
         model=tuned,
         config=config,
         samples=samples,
-        validation=validation,
+        validation=Validation(validation),
         collate=samples.collate,
         output=request.output,
         seed=request.seed,

@@ -51,7 +51,7 @@ def test_what_is_planted_is_among_the_dialogues_that_are_trained_on(few, tmp_pat
     real = sft.run_training
 
     def watched(**given):
-        trained.update(samples=given["samples"], validation=given["validation"])
+        trained.update(samples=given["samples"], validation=given["validation"].samples)
         return real(**given)
 
     monkeypatch.setattr(sft, "run_training", watched)
