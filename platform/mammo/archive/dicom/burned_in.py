@@ -75,9 +75,9 @@ class _Parts:
 def text_lines(image: Image16) -> list[Box]:
     """Boxes (x, y, width, height) that look like a line of burned-in text."""
     small, factor = (_halved(image), 2) if max(image.shape) > LARGE else (image, 1)
-    tiny = _halved(_halved(small))
     found = _at_one_size(small, factor)
-    found += _at_one_size(tiny, factor * 4)  # lettering higher than MAX_HEIGHT
+    if max(small.shape) >= 8 * MAX_HEIGHT:  # else higher lettering would fill the image
+        found += _at_one_size(_halved(_halved(small)), factor * 4)
     return _merged(found)
 
 
