@@ -73,7 +73,7 @@ def sections(data: StudyData) -> list[Section]:
         *leak_section(data),
         control_section(data),
         *failed_raters_section(data, plan, cubes, analyses, seed),
-        sensitivity_analyses(data, plan, cubes, seed),
+        sensitivity_analyses(data, plan, cubes),
         *trained_raters_section(data, plan, cubes, analyses, seed),
         _methods(data, plan, analyses),
     ]

@@ -22,17 +22,15 @@ def adjusted_p(plan: AnalysisPlan) -> str:
     return _("p (%(adjustment)s)") % {"adjustment": plan.adjustment_name}
 
 
-def sensitivity_analyses(
-    data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube], seed: int
-) -> Section:
+def sensitivity_analyses(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube]) -> Section:
     """Share at the maximum, and whether ranks and z-scores tell the same."""
     top = float(data.facts["scale"][1])
     grids, warnings = [], []
     for key, cube in cubes.items():
         shares = ceiling_shares(cube, top)
         warnings += [f"{data.aspect_name(key)}: {note}." for share in shares for note in share.notes]
-        by_rank = contrasts_on(ranked(cube), seed=seed, adjustment=plan.adjustment)
-        by_z = contrasts_on(standardised(cube), seed=seed, adjustment=plan.adjustment)
+        by_rank = contrasts_on(ranked(cube), adjustment=plan.adjustment)
+        by_z = contrasts_on(standardised(cube), adjustment=plan.adjustment)
         rows = [
             [f"{a.first} − {a.second}", p_text(a.p_adjusted), p_text(b.p_adjusted)]
             for a, b in zip(by_rank, by_z, strict=True)

@@ -19,6 +19,7 @@ from evaluation.statistics import (
     crossed,
     mrmc,
     mrmc_clusters,
+    moments,
     score_analysis,
 )
 from mammo.accounts.models import User
@@ -33,6 +34,7 @@ MODULES: tuple[ModuleType, ...] = (
         crossed,
         mrmc,
         mrmc_clusters,
+        moments,
         score_analysis,
     ),
 )
