@@ -45,6 +45,7 @@ TEMPLATES = (
     gettext_noop("{system}: {kept} of {raters} raters, who scored every author"),
     gettext_noop("two-way random ANOVA (raters x authors, every author counts alike), Satterthwaite t"),
     gettext_noop("Wilson, patients as clusters (Rao-Scott)"),
+    gettext_noop("drawn again the cases give the same share: the interval takes the threshold as known"),
     gettext_noop("empirical AUC, clusters by Obuchowski (1997)"),
 )
 # Words that stand inside of templates.

@@ -14,6 +14,7 @@ interactions the type I error of a contrast is far above its level (.39 at .05 i
 With `rater_by_question` the residual loses the rater:question part, which cancels in contrasts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -90,7 +91,7 @@ def mean_squares(values: FloatArray, *, rater_by_question: bool = False) -> Mean
     )
 
 
-def combine(terms: list[tuple[float, float, float]], *, floor: float) -> Combination:
+def combine(terms: Sequence[tuple[float, float, float]], *, floor: float) -> Combination:
     """Satterthwaite combination of (coefficient, mean square, df); never below `floor`."""
     used = [(a * ms, df) for a, ms, df in terms if df > 0]
     total = sum(part for part, _ in used)

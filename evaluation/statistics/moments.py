@@ -1,8 +1,8 @@
-r"""Means and contrasts where scores are missing, or patients have different numbers of questions: raters and patients random.
+r"""Means and contrasts where scores are missing, or patients have different numbers of questions.
 
-The mean of the cells present of one layer (a system, or the difference of two), with n_r of them by rater r, n_c in
-cluster c (a patient, or a question where each has its own) and n_rc in both, N in all, has under
-y = mean + rater + cluster + rater:cluster the variance
+Raters and patients are random. The mean of the cells present of one layer (a system, or the difference of two), with n_r
+of them by rater r, n_c in cluster c (a patient, or a question where each has its own) and n_rc in both, N in all, has
+under y = mean + rater + cluster + rater:cluster the variance
 
     v_r sum n_r^2 / N^2 + v_c sum n_c^2 / N^2 + v_e sum n_rc^2 / N^2.
 
@@ -102,9 +102,7 @@ def _layer(cube: ScoreCube, values: FloatArray) -> Layer:
 def _overlap(a: FloatArray, b: FloatArray, both: FloatArray, n: int) -> float:
     """G of two levels: a level with itself has its own counts in common, two levels have `both`."""
     common = a if a is b else both
-    return float(
-        (common**2).sum() - 2 * (common * a * b).sum() / n + (a**2).sum() * (b**2).sum() / n**2
-    )
+    return float((common**2).sum() - 2 * (common * a * b).sum() / n + (a**2).sum() * (b**2).sum() / n**2)
 
 
 def _effective(counts: FloatArray) -> float:

@@ -17,9 +17,10 @@ from evaluation.statistics import (
     clustered_roc,
     clustered_shares,
     crossed,
+    fixed_sensitivity,
+    moments,
     mrmc,
     mrmc_clusters,
-    moments,
     score_analysis,
 )
 from mammo.accounts.models import User
@@ -32,6 +33,7 @@ MODULES: tuple[ModuleType, ...] = (
         clustered_roc,
         clustered_shares,
         crossed,
+        fixed_sensitivity,
         mrmc,
         mrmc_clusters,
         moments,

@@ -99,7 +99,9 @@ def test_two_way_bootstrap_agrees_with_the_closed_form(score_cubes: Cubes) -> No
 def test_incomplete_scores_go_to_the_moments_and_say_so(score_cubes: Cubes) -> None:
     cube = score_cubes("scores_incomplete.csv")["correctness"]
     analysis = analyse_aspect(cube, b=500)
-    assert analysis.means[0].method == "moments of raters and questions over the cells present, Satterthwaite t"
+    assert (
+        analysis.means[0].method == "moments of raters and questions over the cells present, Satterthwaite t"
+    )
     assert any("missing" in note for note in analysis.notes)
     present = cube.values[:, :, 5][~np.isnan(cube.values[:, :, 5])]
     assert analysis.means[5].value == pytest.approx(present.mean())
