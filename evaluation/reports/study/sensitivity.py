@@ -42,7 +42,7 @@ def sensitivity_analyses(data: StudyData, plan: AnalysisPlan, cubes: dict[str, S
         ]
         if rows:
             grids.append(Grid(data.aspect_name(key), header, rows))
-    fixed = fixed_author_notes(data.facts.get("authors") or {})
+    fixed = fixed_author_notes(data.by_arm("authors"))
     return Section(_("Sensitivity analyses"), [*warnings, *fixed], grids)
 
 
@@ -99,7 +99,7 @@ def _without(
     text: str,
 ) -> Section:
     """The section of some raters: who they are, and every contrast with and without them."""
-    texts = [text, *fixed_author_notes(data.facts.get("authors") or {})]
+    texts = [text, *fixed_author_notes(data.by_arm("authors"))]
     grids = _with_and_without(data, plan, cubes, analyses, raters, seed)
     if grids is None:
         return Section(title, [*texts, _("Too few other raters are left for an analysis without them.")])
