@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.statistics.crossed import crossed_means, t_test, with_adjusted
-from evaluation.statistics.results import Contrast, Estimate
+from evaluation.statistics.results import Contrast
 from evaluation.statistics.score_cube import ScoreCube
 
 METHOD = "two-way random ANOVA (raters x authors, every author counts alike), Satterthwaite t"
@@ -90,4 +90,3 @@ def _by_author(
         notes=(*found.notes, *notes),
     )
     return Contrast(one.first, one.second, estimate, *t_test(estimate))
-
