@@ -228,11 +228,12 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User, stan
     Trial.objects.filter(pk=trial.pk).update(design_sha256=design_hash(Trial.objects.get(pk=trial.pk)))
     lock_trial(Trial.objects.get(pk=trial.pk), by_user=rita)
     # Whichever is asked for holds every arm: what two tables share would be told apart by its code.
-    for number in (1, 2, 3):
+    for number in (1, 2):
         found = table(number, "--trial", trial.name)
         assert {row["label"] for row in found["rows"]} == {arm.code for arm in arms}
         assert "of 3 arms" in found["caption"]
         assert "All arms stand here until then, not those of this table alone." in found["notes"]
+    assert "no arm of trial First trial belongs to it" in refusal(3, "--trial", trial.name)
     request_unblinding(Trial.objects.get(pk=trial.pk), by_user=rita, reason="scoring is over")
     confirm_unblinding(Trial.objects.get(pk=trial.pk), by_user=stan)
     for number, places in ((1, (0, 2)), (2, (0, 1))):
