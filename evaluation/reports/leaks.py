@@ -191,12 +191,15 @@ def _arms(
         if not own:
             continue
         arm = own[0].arm_id
+        changed, raw, shown = _texts(own) if unmasked else (None, None, None)
         counts = guesses.get(arm, dict.fromkeys(AuthorGuess.Guess.values, 0))
         rows.append(
             ArmRow(
                 label,
                 len(own),
-                *(_texts(own) if unmasked else (None, None, None)),
+                changed,
+                raw,
+                shown,
                 counts,
                 _bang(counts, kinds[arm]) if unmasked else None,
             )

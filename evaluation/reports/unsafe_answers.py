@@ -66,17 +66,22 @@ def flagged_answers(trial: Trial, *, simulated: bool) -> list[FlaggedAnswer]:
     for pk, remarks in by_answer.items():
         answer = remarks[0].slot.answer
         comments = tuple(str(remark.comment) for remark in remarks if remark.comment)
-        place = (-len(remarks), labels[str(answer.arm_id)], answer.question.position)
-        told = {
-            "arm": labels[str(answer.arm_id)],
-            "question": answer.question.position,
-            "flags": len(remarks),
-            "raters": raters.get(pk, len(remarks)),
-        }
-        found.append((place, FlaggedAnswer(_text(answer), comments, **(told if unmasked else {}))))
+        if not unmasked:
+            found.append(FlaggedAnswer(_text(answer), comments))
+            continue
+        found.append(
+            FlaggedAnswer(
+                _text(answer),
+                comments,
+                labels[str(answer.arm_id)],
+                answer.question.position,
+                len(remarks),
+                raters.get(pk, len(remarks)),
+            )
+        )
     if unmasked:
-        return [row for _place, row in sorted(found, key=lambda pair: pair[0])]
-    return sorted((row for _place, row in found), key=lambda row: row.text)
+        return sorted(found, key=lambda row: (-(row.flags or 0), row.arm, row.question or 0))
+    return sorted(found, key=lambda row: row.text)
 
 
 def _text(answer: Answer) -> str:
