@@ -12,11 +12,14 @@ import numpy as np
 
 from evaluation.statistics.cluster_bootstrap import bootstrap_contrasts
 from evaluation.statistics.crossed import crossed_contrasts
+from evaluation.statistics.moments import moment_contrasts
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Contrast
 from evaluation.statistics.score_cube import ScoreCube
 
 DESIGNS = ((12, 48), (8, 38))
+# Few raters who differ much: standard deviations of rater:system and question:system.
+FEW = {(4, 48): {"rs": 3.0, "qs": 3.0}, (3, 48): {"rs": 3.0, "qs": 2.0}}
 SYSTEMS, RUNS, SEED = 8, 2000, 20250210
 # Standard deviations: rater, question, rater:system, question:system, residual.
 SPREAD = {"r": 4.8, "q": 2.9, "rs": 1.5, "qs": 3.0, "e": 6.7}
@@ -40,6 +43,19 @@ def draw(rng: np.random.Generator, raters: int, questions: int, spread: dict[str
 def clipped(cube: ScoreCube) -> ScoreCube:
     """Whole scores from 1 to 100, as raters give them: about a tenth at the ceiling."""
     return ScoreCube(np.clip(np.round(cube.values + 8), 1, 100), cube.raters, cube.questions, cube.systems)
+
+
+def without_one(cube: ScoreCube) -> list[Contrast]:
+    """The contrasts where one score of the first pair is missing."""
+    cube.values[0, 0, 0] = np.nan
+    return moment_contrasts(cube)
+
+
+def in_blocks(cube: ScoreCube) -> list[Contrast]:
+    """The contrasts where every rater scores every other question."""
+    R, Q, _ = cube.values.shape
+    cube.values[np.add.outer(np.arange(R), np.arange(Q)) % 2 == 1] = np.nan
+    return moment_contrasts(cube)
 
 
 def rejected(
@@ -77,6 +93,14 @@ def measure(runs: int = RUNS // 10) -> dict[str, float]:
         )
         found[f"{name}, two-way cluster bootstrap"] = rejected(
             lambda cube: bootstrap_contrasts(cube, b=500), raters, questions, runs // 5
+        )
+    for (raters, questions), spread in ({name: {} for name in DESIGNS} | FEW).items():
+        name = f"{raters} x {questions}" + (", spread raters" if spread else "")
+        for said, contrast in (("one score missing", without_one), ("incomplete blocks", in_blocks)):
+            found[f"{name}, {said}"] = rejected(contrast, raters, questions, runs, spread=spread)
+    for (raters, questions), spread in FEW.items():
+        found[f"{raters} x {questions}, spread raters, complete"] = rejected(
+            crossed_contrasts, raters, questions, runs, spread=spread
         )
     return found
 

@@ -77,7 +77,11 @@ class DesignActions(DraftActions):
             - row.trial_questions.filter(answers__arm__left_out_reason="").count(),
             "cohort": cohorts.bound_by(row),
             "obstacles": freezing.obstacles(row) if is_draft else [],
-            "notes": dealing.spacing_note(dealing.shrunk_spacing(row)) + left_pictures_of_questions(row),
+            "notes": [
+                *dealing.spacing_note(dealing.shrunk_spacing(row)),
+                *dealing.missing_note(row),
+                *left_pictures_of_questions(row),
+            ],
             "screen": [
                 {
                     "kind": hit.finding.kind,

@@ -11,7 +11,7 @@ from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
 from evaluation.analyses.scores import COLUMNS as SCORE_COLUMNS
 from evaluation.analyses.scores import fixed_authors, read_scores
-from evaluation.statistics.friedman import Friedman, friedman
+from evaluation.statistics.friedman import CONCORDANT, Friedman, friedman
 from evaluation.statistics.repeated_measures import repeated_measures
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
 from evaluation.statistics.wilcoxon import SignedRank, all_pairs
@@ -187,6 +187,7 @@ def _analysed(part: Blocks, level: float) -> tuple[dict[str, Any], list[str]]:
         ranked = friedman(part.table, part.systems)
         data |= _ranked(ranked)
         lines += _rank_lines(ranked)
+        notes += [note for note in ranked.notes if note == CONCORDANT]
     moments = repeated_measures(part.table)
     data["repeated_measures"] = {name: _json(value) for name, value in vars(moments).items()}
     data["wilcoxon"] = [_signed(pair) for pair in pairs]
@@ -214,7 +215,7 @@ def _ranked(found: Friedman) -> dict[str, Any]:
     return {
         "mean_ranks": found.mean_ranks,
         "friedman": {"chi2": found.chi2, "df": found.df, "p": found.p},
-        "iman_davenport": {"f": found.f, "df1": found.df1, "df2": found.df2, "p": found.p_f},
+        "iman_davenport": {"f": number(found.f), "df1": found.df1, "df2": found.df2, "p": found.p_f},
         "kendall_w": found.kendall_w,
         "critical_difference": found.critical_difference,
         "nemenyi": [

@@ -101,6 +101,7 @@ def analyse_roc(
     data |= {"n_clusters": area.n} if cluster is not None else {}
     try:
         lines += _further(data, labels, first, threshold, at_sensitivity, partial, level)
+        notes += data.get("at_sensitivity", {}).get("notes", [])
         if bootstrap:
             lines += bootstrap_checks(data, labels, first, second, threshold, b=b, seed=seed, level=level)
     except ValueError as error:
@@ -206,6 +207,7 @@ def _further(
             "threshold": point.threshold,
             "sensitivity": point.reached,
             "method": point.estimate.method,
+            "notes": list(point.estimate.notes),
         }
         lines.append(f"specificity: {shown(point.estimate)} ({point.estimate.method})")
     if partial is not None:

@@ -228,7 +228,7 @@ def _beside(
     }
     data["notes"] += [f"{aspect}: {note}" for share in shares for note in share.notes]
     for name, changed in (("ranks", ranked(cube)), ("z_scores", standardised(cube))):
-        found = contrasts_on(changed, level=level, seed=seed)
+        found = contrasts_on(changed, level=level)
         data["sensitivity"][name] += [_contrast(contrast, aspect) for contrast in found]
 
 

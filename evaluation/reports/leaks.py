@@ -38,16 +38,17 @@ class ArmRow:
 
     Attributes:
         changed: share of answers whose shown text differs from the raw one.
-        raw, shown: mean lengths in characters.
+        raw, shown: mean lengths in characters. All three are None before unblinding: whoever uploaded the texts could
+            tell the code of the arm by them.
         guesses: counts of ai, doctor, unknown.
         bang: Bang's index; None before unblinding, for the reference, or without guesses.
     """
 
     label: str
     answers: int
-    changed: float
-    raw: float
-    shown: float
+    changed: float | None
+    raw: float | None
+    shown: float | None
     guesses: Mapping[str, int]
     bang: Estimate | None
 
@@ -71,11 +72,22 @@ class LeakReport:
         """What stands beside the indices; nothing where nobody guessed."""
         if not self.groups:
             return []
+        indices = [*self.groups.values(), *(row.bang for row in self.arms if row.bang is not None)]
+        unanimous = any(index.interval is None for index in indices)
         return [
+            *(
+                [
+                    _(
+                        "Where all guesses are alike Bang's index has no interval: its formula knows no variance then."
+                    )
+                ]
+                if unanimous
+                else []
+            ),
             _(
                 "Bang's intervals take all guesses as independent. Each rater gives several, and raters differ in how "
                 "well they guess: the intervals are too narrow."
-            )
+            ),
         ]
 
 
@@ -129,8 +141,10 @@ def _estimate(row: Mapping[str, Any] | None) -> Estimate | None:
 
 def _guesses(trial: Trial, *, simulated: bool) -> dict[UUID, dict[str, int]]:
     rows = AuthorGuess.objects.filter(slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True)
+    rows = rows.exclude(slot__answer__question__in=erased_questions(trial))
     if not simulated:
-        rows = rows.filter(is_simulated=False)
+        # Of earlier versions guesses on simulated answers bear no mark of their own.
+        rows = rows.filter(is_simulated=False, slot__answer__is_simulated=False)
     counts: dict[UUID, dict[str, int]] = {}
     for arm, guess in rows.values_list("slot__answer__arm_id", "guess"):
         of_arm = counts.setdefault(arm, dict.fromkeys(AuthorGuess.Guess.values, 0))
@@ -177,19 +191,29 @@ def _arms(
         if not own:
             continue
         arm = own[0].arm_id
+        changed, raw, shown = _texts(own) if unmasked else (None, None, None)
         counts = guesses.get(arm, dict.fromkeys(AuthorGuess.Guess.values, 0))
         rows.append(
             ArmRow(
                 label,
                 len(own),
-                sum(_changed(a) for a in own) / len(own),
-                sum(len("\n\n".join(raw_answers(a))) for a in own) / len(own),
-                sum(len(readable(a.shown_text)) for a in own) / len(own),
+                changed,
+                raw,
+                shown,
                 counts,
                 _bang(counts, kinds[arm]) if unmasked else None,
             )
         )
     return rows
+
+
+def _texts(answers: Sequence[Answer]) -> tuple[float, float, float]:
+    """Share changed, and mean lengths raw and shown."""
+    return (
+        sum(_changed(a) for a in answers) / len(answers),
+        sum(len("\n\n".join(raw_answers(a))) for a in answers) / len(answers),
+        sum(len(readable(a.shown_text)) for a in answers) / len(answers),
+    )
 
 
 def _changed(answer: Answer) -> bool:

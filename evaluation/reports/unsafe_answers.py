@@ -31,18 +31,22 @@ NUMBER = 0
 
 @dataclass(frozen=True)
 class FlaggedAnswer:
-    """One answer that at least one rater flagged."""
+    """One answer that at least one rater flagged; until the unblinding its text and comments alone.
 
-    arm: str
-    question: int
+    The text leads whoever uploaded it to its arm: beside a code, or a count that the table has by code, it would
+    give the code away.
+    """
+
     text: str
-    flags: int
-    raters: int
     comments: tuple[str, ...]
+    arm: str = ""
+    question: int | None = None
+    flags: int | None = None
+    raters: int | None = None
 
 
 def flagged_answers(trial: Trial, *, simulated: bool) -> list[FlaggedAnswer]:
-    """Flagged answers, those with most flags first.
+    """Flagged answers, those with most flags first; until the unblinding in the order of their texts.
 
     Raises:
         WrongStateError: the trial is not locked.
@@ -57,21 +61,27 @@ def flagged_answers(trial: Trial, *, simulated: bool) -> list[FlaggedAnswer]:
     for row in rows:
         by_answer.setdefault(row.slot.answer_id, []).append(row)
     raters = _raters_per_answer(trial, simulated)
+    unmasked = trial.state == Trial.State.UNBLINDED
     found = []
     for pk, remarks in by_answer.items():
         answer = remarks[0].slot.answer
         comments = tuple(str(remark.comment) for remark in remarks if remark.comment)
+        if not unmasked:
+            found.append(FlaggedAnswer(_text(answer), comments))
+            continue
         found.append(
             FlaggedAnswer(
+                _text(answer),
+                comments,
                 labels[str(answer.arm_id)],
                 answer.question.position,
-                _text(answer),
                 len(remarks),
                 raters.get(pk, len(remarks)),
-                comments,
             )
         )
-    return sorted(found, key=lambda row: (-row.flags, row.arm, row.question))
+    if unmasked:
+        return sorted(found, key=lambda row: (-(row.flags or 0), row.arm, row.question or 0))
+    return sorted(found, key=lambda row: row.text)
 
 
 def _text(answer: Answer) -> str:
@@ -259,7 +269,8 @@ def _agreement(forms: Sequence[ScoredForm], seed: int) -> list[str]:
 def _of(trial: Trial, simulated: bool) -> Q:
     found = Q(slot__rater__trial=trial, slot__rater__withdrawn_at__isnull=True, slot__kind=Slot.Kind.SCORED)
     found &= ~Q(slot__answer__question__in=erased_questions(trial))
-    return found if simulated else found & Q(is_simulated=False)
+    # Of earlier versions remarks on simulated answers bear no mark of their own.
+    return found if simulated else found & Q(is_simulated=False, slot__answer__is_simulated=False)
 
 
 def _raters_per_answer(trial: Trial, simulated: bool) -> Mapping[UUID, int]:

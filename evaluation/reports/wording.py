@@ -14,6 +14,9 @@ from django.utils.translation import gettext_noop
 TEMPLATES = (
     gettext_noop("two-way random ANOVA (raters x questions), Satterthwaite t"),
     gettext_noop("two-way cluster bootstrap (raters x {clusters}), percentile, B = {b}"),
+    gettext_noop("moments of raters and {clusters} over the cells present, Satterthwaite t"),
+    gettext_noop("no scores"),
+    gettext_noop("one score: no interval"),
     gettext_noop("a variance component was estimated below zero and set to zero"),
     gettext_noop("the scores do not vary: no interval beyond the value and no test"),
     gettext_noop("one rater: questions random, the rater fixed"),
@@ -26,12 +29,13 @@ TEMPLATES = (
         "several questions of one patient: patients are the random factor ({patients} patients, {questions} questions)"
     ),
     gettext_noop(
-        "patients have different numbers of questions: intervals by bootstrap over raters and patients"
+        "patients have different numbers of questions: each counts with its number in means and intervals"
     ),
     gettext_noop("the interval reached beyond the scale ({low} to {high}) and is cut off at its end"),
     gettext_noop("agreement is over the systems shown together, which differences between systems inflate"),
     gettext_noop("ICC uses the {used} of {units} answers that every rater scored"),
     gettext_noop("{n} readers: conclusions about other readers rest on few; five or more are advised"),
+    gettext_noop("{n} raters: conclusions about other raters rest on few; five or more are advised"),
     gettext_noop("one reader: the reader is fixed, conclusions hold for this reader only"),
     gettext_noop(
         "patients have several cases: the variance is over patients ({patients} patients, {cases} cases)"
@@ -41,6 +45,7 @@ TEMPLATES = (
     gettext_noop("{system}: {kept} of {raters} raters, who scored every author"),
     gettext_noop("two-way random ANOVA (raters x authors, every author counts alike), Satterthwaite t"),
     gettext_noop("Wilson, patients as clusters (Rao-Scott)"),
+    gettext_noop("drawn again the cases give the same share: the interval takes the threshold as known"),
     gettext_noop("empirical AUC, clusters by Obuchowski (1997)"),
 )
 # Words that stand inside of templates.

@@ -70,6 +70,13 @@ def deal_questions(trial: Trial, raters: Sequence[TrialRater]) -> dict[UUID, lis
                 _("raters: a question has %(able)s raters who may score it; %(wanted)s are wanted per answer")
                 % {"able": len(able), "wanted": wanted}
             )
+        if not able:
+            raise WrongStateError(
+                _(
+                    "raters: nobody may score question %(place)s, since all reported its patient's study; add a rater"
+                )
+                % {"place": rows.index(question) + 1}
+            )
         # Whoever has fewest comes first; chance decides among equals.
         rng.shuffle(able)
         able.sort(key=lambda pk: len(dealt[pk]))
@@ -274,6 +281,32 @@ def shrunk_spacing(trial: Trial) -> int | None:
         if trial.raters_per_answer is not None and raters:
             fewest = fewest * min(trial.raters_per_answer, raters) // raters
     return max(fewest - 1, 0) if 0 < fewest <= SPACING else None
+
+
+def missing_by_design(trial: Trial) -> int:
+    """How many pairs of a rater and a question hold no form; of a draft, how many will."""
+    questions, raters = trial.trial_questions.count(), trial.raters.count()
+    slots = Slot.objects.filter(rater__trial=trial, kind=Slot.Kind.SCORED)
+    if slots.exists():
+        return questions * raters - slots.values("rater", "answer__question").distinct().count()
+    if trial.raters_per_answer is not None:
+        return questions * max(raters - trial.raters_per_answer, 0)
+    return sum(len(reported_questions(trial, rater.user)) for rater in trial.raters.select_related("user"))
+
+
+def missing_note(trial: Trial) -> list[str]:
+    """Which estimator missing pairs mean, as one sentence; none where every rater scores every question."""
+    missing = missing_by_design(trial)
+    if not missing:
+        return []
+    return [
+        _(
+            "%(missing)s of %(all)s pairs of a rater and a question are not scored by design: the analysis takes the "
+            "moments of raters and patients over the scores present in place of the analysis of variance of complete "
+            "scores."
+        )
+        % {"missing": missing, "all": trial.trial_questions.count() * trial.raters.count()}
+    ]
 
 
 def spacing_note(apart: int | None) -> list[str]:

@@ -52,7 +52,11 @@ def record_guess(slot: Slot, guess: str, *, by_user: User) -> AuthorGuess:
     with transaction.atomic():
         # The trial before the slot, as whoever locks the scores does.
         trial = locked_trial(slot.rater.trial, Trial.State.SCORING)
-        row = Slot.objects.select_for_update(of=("self",)).select_related("rater__trial").get(pk=slot.pk)
+        row = (
+            Slot.objects.select_for_update(of=("self",))
+            .select_related("rater__trial", "answer")
+            .get(pk=slot.pk)
+        )
         if row.rater.user_id != by_user.pk or str(row.pk) not in guess_sample(row.rater):
             raise NotAllowedError(_("This form is not yours."))
         if row.rater.slots.unscored().exists():
@@ -63,7 +67,7 @@ def record_guess(slot: Slot, guess: str, *, by_user: User) -> AuthorGuess:
             slot=row,
             guess=guess,
             by_user=by_user,
-            is_simulated=row.rater.is_simulated or by_user.is_simulated,
+            is_simulated=row.rater.is_simulated or by_user.is_simulated or row.answer.is_simulated,
         )
         audit.record("evaluation.guessed", by_user=by_user, on=row, site=trial.site)
     return made

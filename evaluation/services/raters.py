@@ -13,7 +13,7 @@ from evaluation.services.leakage import training_side
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
 from mammo.archive.reporting_doctors import hashes_of, is_reported_by
-from mammo.core.errors import NotAllowedError, UserError
+from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
 
 def add_rater(trial: Trial, user: User, *, by_user: User) -> TrialRater:
@@ -104,7 +104,7 @@ def withdraw(rater: TrialRater, reason: str, *, by_user: User) -> None:
 
     Raises:
         NotAllowedError: neither the rater nor a researcher.
-        WrongStateError: the trial is not being scored.
+        WrongStateError: the trial is not being scored, or the rater withdrew already.
         UserError: no reason was given.
     """
     if by_user != rater.user:
@@ -113,6 +113,10 @@ def withdraw(rater: TrialRater, reason: str, *, by_user: User) -> None:
         raise UserError(_("reason: say why, for the record"))
     with transaction.atomic():
         row = locked_trial(rater.trial, Trial.State.FROZEN, Trial.State.SCORING)
+        # Read behind the lock: two people may say it at once.
+        rater.refresh_from_db(fields=["withdrawn_at"])
+        if rater.withdrawn_at is not None:
+            raise WrongStateError(_("This rater withdrew already."))
         rater.withdrawn_at = timezone.now()
         rater.save(update_fields=["withdrawn_at"])
         audit.record(

@@ -62,7 +62,8 @@ def opens_at(slot: ReadingSlot) -> datetime | None:
 def reading_of(user: User, pk: UUID, *, now: datetime | None = None) -> ReadingSlot | None:
     """The slot, if this reader may open it now; None is the same for all others.
 
-    It is its turn and its day has come; or it was read before, and the case has not come under the other condition yet.
+    It is its turn and its day has come; or it was read before, and the case has not come under the other condition yet
+    (in a crossover: the period is not over).
 
     Raises:
         WrongStateError: its report or an image of it is not the frozen one.
@@ -83,9 +84,16 @@ def _is_open(slot: ReadingSlot, now: datetime) -> bool:
     if following is not None and slot.position > following.position:
         return False
     if slot.readings.exists():
-        return not _met_again(slot, following)
+        return not _is_over(slot, following) and not _met_again(slot, following)
     opens = opens_at(slot)
     return opens is None or opens <= now
+
+
+def _is_over(slot: ReadingSlot, following: ReadingSlot | None) -> bool:
+    """Whether the washout after the slot's period runs: a case looked at again with the output would undo it."""
+    if slot.reader.reader_study.design != ReaderStudy.Design.CROSSOVER:
+        return False
+    return following is not None and following.session > slot.session
 
 
 def _met_again(slot: ReadingSlot, following: ReadingSlot | None) -> bool:
@@ -218,6 +226,7 @@ def withdraw_reader(reader: Reader, reason: str, *, by_user: User) -> None:
         raise UserError(_("reason: say why, for the record"))
     with transaction.atomic():
         row = locked_reader_study(reader.reader_study, ReaderStudy.State.FROZEN, ReaderStudy.State.READING)
+        reader.refresh_from_db(fields=["withdrawn_at"])
         if reader.withdrawn_at is not None:
             raise WrongStateError(_("This reader withdrew already."))
         reader.withdrawn_at = timezone.now()

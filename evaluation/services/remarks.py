@@ -90,7 +90,7 @@ def _record_remark(slot: Slot, remark: Remark, by_user: User) -> None:
         knows_case=remark.knows_case,
         is_typed=typed,
         by_user=by_user,
-        is_simulated=row.rater.is_simulated or by_user.is_simulated,
+        is_simulated=row.rater.is_simulated or by_user.is_simulated or row.answer.is_simulated,
     )
     made.comment = given[0]
     made.save(force_insert=True)

@@ -16,10 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
 
-from evaluation.statistics.crossed import crossed_means, with_adjusted
-from evaluation.statistics.results import Contrast, Estimate
+from evaluation.statistics.crossed import crossed_means, t_test, with_adjusted
+from evaluation.statistics.results import Contrast
 from evaluation.statistics.score_cube import ScoreCube
 
 METHOD = "two-way random ANOVA (raters x authors, every author counts alike), Satterthwaite t"
@@ -90,11 +89,4 @@ def _by_author(
         n=int(counts[whole].sum()),
         notes=(*found.notes, *notes),
     )
-    return Contrast(one.first, one.second, estimate, *_test(estimate))
-
-
-def _test(estimate: Estimate) -> tuple[float | None, float | None]:
-    if not estimate.se or estimate.df is None:
-        return None, None
-    t = estimate.value / estimate.se
-    return t, float(2 * stats.t.sf(abs(t), estimate.df))
+    return Contrast(one.first, one.second, estimate, *t_test(estimate))

@@ -14,6 +14,8 @@ from scipy import stats
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
+BANG = "Bang's blinding index, normal"
+UNANIMOUS = "all guesses are alike: no interval"
 # Characters, not words: the same for Chinese and English.
 SMOOTHING = 0.1
 GRAMS = (2, 4)
@@ -27,7 +29,8 @@ def bang_index(right: int, wrong: int, unknown: int, *, level: float = 0.95) -> 
         right, wrong, unknown: counts of guesses.
 
     Returns:
-        index with the normal interval of multinomial shares, limits kept within [-1, 1].
+        index with the normal interval of multinomial shares, limits kept within [-1, 1]; without an interval where all
+        guesses are alike: the variance is then estimated as zero, which says nothing of how sure the index is.
 
     Raises:
         ValueError: there is no guess.
@@ -38,9 +41,11 @@ def bang_index(right: int, wrong: int, unknown: int, *, level: float = 0.95) -> 
     p, q = right / n, wrong / n
     index = p - q
     variance = (p * (1 - p) + q * (1 - q) + 2 * p * q) / n
+    if max(right, wrong, unknown) == n:
+        return Estimate(index, None, BANG, n=n, se=0.0, notes=(UNANIMOUS,))
     half = float(stats.norm.ppf(0.5 + level / 2)) * variance**0.5
     limits = (max(-1.0, index - half), min(1.0, index + half))
-    return Estimate(index, limits, "Bang's blinding index, normal", n=n, se=variance**0.5)
+    return Estimate(index, limits, BANG, n=n, se=variance**0.5)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
+SEPARATED = "perfect separation: no slope"
+NO_FIT = "the fit of the slope did not end: no slope"
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -56,7 +59,13 @@ def calibration(
         eta = b[0] + b[1] * x
         return float(np.logaddexp(0, eta).sum() - eta[truth].sum())
 
-    both = optimize.minimize(loss, np.array([0.0, 1.0]), method="BFGS", options={"gtol": 1e-9})
     total = int(truth.sum())
-    alone = optimize.brentq(lambda a: float(expit(a + x).sum()) - total, -60, 60)
-    return Calibration(brier, float(alone), float(both.x[1]), bins)
+    alone = float(optimize.brentq(lambda a: float(expit(a + x).sum()) - total, -60, 60))
+    # Where a chance parts the classes, ties at it allowed, the likelihood grows with the slope without end.
+    if x[truth].min() >= x[~truth].max() or x[truth].max() <= x[~truth].min():
+        return Calibration(brier, alone, None, bins, (SEPARATED,))
+    both = optimize.minimize(loss, np.array([0.0, 1.0]), method="BFGS", options={"gtol": 1e-9})
+    # The search ends where digits end, short of 1e-9: what matters is that the slope of the loss is gone.
+    if not both.success and float(np.abs(both.jac).max()) > 1e-4 * len(truth):
+        return Calibration(brier, alone, None, bins, (NO_FIT,))
+    return Calibration(brier, alone, float(both.x[1]), bins)

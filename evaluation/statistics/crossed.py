@@ -14,6 +14,7 @@ interactions the type I error of a contrast is far above its level (.39 at .05 i
 With `rater_by_question` the residual loses the rater:question part, which cancels in contrasts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -90,7 +91,7 @@ def mean_squares(values: FloatArray, *, rater_by_question: bool = False) -> Mean
     )
 
 
-def _combine(terms: list[tuple[float, float, int]], *, floor: float) -> Combination:
+def combine(terms: Sequence[tuple[float, float, float]], *, floor: float) -> Combination:
     """Satterthwaite combination of (coefficient, mean square, df); never below `floor`."""
     used = [(a * ms, df) for a, ms, df in terms if df > 0]
     total = sum(part for part, _ in used)
@@ -113,7 +114,7 @@ def _mean_variance(ms: MeanSquares) -> Combination:
     # Each factor's own part is at least what the residual alone would give it.
     by_raters = (ms.raters + (S - 1) * ms.rater_system) / n
     by_questions = (ms.questions + (S - 1) * ms.question_system) / n
-    return _combine(terms, floor=max(by_raters, by_questions, S * ms.residual / n))
+    return combine(terms, floor=max(by_raters, by_questions, S * ms.residual / n))
 
 
 def _contrast_variance(ms: MeanSquares) -> Combination:
@@ -124,7 +125,7 @@ def _contrast_variance(ms: MeanSquares) -> Combination:
         (a, ms.question_system, ms.df_question_system),
         (-a, ms.residual, ms.df_residual),
     ]
-    return _combine(terms, floor=a * max(ms.rater_system, ms.question_system, ms.residual))
+    return combine(terms, floor=a * max(ms.rater_system, ms.question_system, ms.residual))
 
 
 def crossed_means(cube: ScoreCube, *, level: float = 0.95, rater_by_question: bool = False) -> list[Estimate]:
@@ -134,7 +135,7 @@ def crossed_means(cube: ScoreCube, *, level: float = 0.95, rater_by_question: bo
         cube: complete scores of one aspect.
 
     Raises:
-        ValueError: a cell is missing (use the two-way cluster bootstrap).
+        ValueError: a cell is missing (use `moments`).
     """
     _must_be_complete(cube)
     R, Q, _ = cube.values.shape
@@ -142,7 +143,7 @@ def crossed_means(cube: ScoreCube, *, level: float = 0.95, rater_by_question: bo
     if min(R, Q) < 2:
         return [_one_way(cube.values[:, :, i].ravel(), R, level) for i in range(len(cube.systems))]
     part = _mean_variance(mean_squares(cube.values, rater_by_question=rater_by_question))
-    return [_estimate(float(value), part, level, R * Q) for value in means]
+    return [estimate(float(value), part, level, R * Q) for value in means]
 
 
 def crossed_contrasts(
@@ -151,7 +152,7 @@ def crossed_contrasts(
     """All pairwise differences of systems, with unadjusted and adjusted two-sided p values.
 
     Raises:
-        ValueError: a cell is missing (use the two-way cluster bootstrap).
+        ValueError: a cell is missing (use `moments`).
     """
     _must_be_complete(cube)
     R, Q, S = cube.values.shape
@@ -160,11 +161,11 @@ def crossed_contrasts(
     for first, second in combinations(range(S), 2):
         difference = cube.values[:, :, first] - cube.values[:, :, second]
         if squares is None:
-            estimate = _one_way(difference.ravel(), R, level)
+            one = _one_way(difference.ravel(), R, level)
         else:
-            estimate = _estimate(float(difference.mean()), _contrast_variance(squares), level, R * Q)
-        t, p = _test(estimate)
-        found.append(Contrast(cube.systems[first], cube.systems[second], estimate, t, p))
+            one = estimate(float(difference.mean()), _contrast_variance(squares), level, R * Q)
+        t, p = t_test(one)
+        found.append(Contrast(cube.systems[first], cube.systems[second], one, t, p))
     return with_adjusted(found, adjustment)
 
 
@@ -184,12 +185,13 @@ def _must_be_complete(cube: ScoreCube) -> None:
         raise ValueError("scores are missing: the closed form needs every rater on every question and system")
 
 
-def _estimate(value: float, part: Combination, level: float, n: int) -> Estimate:
+def estimate(value: float, part: Combination, level: float, n: int, *, method: str = METHOD) -> Estimate:
+    """The value with Student's interval; where its variance is zero the interval is the value."""
     se = float(np.sqrt(part.value))
     notes = (CLIPPED,) if part.clipped else ()
     if se == 0:
-        return Estimate(value, (value, value), METHOD, level, n, 0.0, None, (*notes, NO_VARIANCE))
-    return Estimate(value, t_interval(value, se, part.df, level), METHOD, level, n, se, part.df, notes)
+        return Estimate(value, (value, value), method, level, n, 0.0, None, (*notes, NO_VARIANCE))
+    return Estimate(value, t_interval(value, se, part.df, level), method, level, n, se, part.df, notes)
 
 
 def _one_way(values: FloatArray, n_raters: int, level: float) -> Estimate:
@@ -205,9 +207,10 @@ def _one_way(values: FloatArray, n_raters: int, level: float) -> Estimate:
     return Estimate(value, t_interval(value, se, n - 1, level), method, level, n, se, float(n - 1), (note,))
 
 
-def _test(estimate: Estimate) -> tuple[float | None, float | None]:
-    if not estimate.se or estimate.df is None:
+def t_test(found: Estimate) -> tuple[float | None, float | None]:
+    """t and its two-sided p; None where there is no error to divide by."""
+    if not found.se or found.df is None:
         return None, None
-    t = estimate.value / estimate.se
+    t = found.value / found.se
     # The survival function keeps tiny p values from becoming zero.
-    return t, float(2 * stats.t.sf(abs(t), estimate.df))
+    return t, float(2 * stats.t.sf(abs(t), found.df))

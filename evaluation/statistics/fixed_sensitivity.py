@@ -2,7 +2,8 @@
 
 Rule: the highest threshold whose sensitivity is at least the target; a score of at least the threshold is a
 positive call. The value is a share of cases (k of n), never interpolated between two cases. Interval: stratified
-bootstrap (positives and negatives drawn apart), the threshold found anew in each replicate, percentiles.
+bootstrap (positives and negatives drawn apart), the threshold found anew in each replicate, percentiles. Where these
+have no width (the classes lie apart) they say nothing: Wilson's interval at the threshold found stands instead.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaluation.statistics.clustered_shares import clustered_share
 from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
 RULE = "highest threshold with {held} of at least {target:g}"
 CLUSTERED_METHOD = "{rule}; bootstrap of patients, percentile, B = {b}"
+WILSON_METHOD = "{rule}; {shares} at this threshold"
+NO_WIDTH = "drawn again the cases give the same share: the interval takes the threshold as known"
 METHOD = "{rule}; stratified bootstrap, percentile, B = {b}"
 
 
@@ -67,9 +71,25 @@ def specificity_at_sensitivity(
         for i in range(b):
             cut = _threshold(positive[rng.integers(0, len(positive), len(positive))], target)
             replicates[i] = (negative[rng.integers(0, len(negative), len(negative))] < cut).mean()
-    return FixedOperatingPoint(
-        _estimate(value, replicates, method.format(rule=rule, b=b), level, len(truth)), threshold, reached
-    )
+    found = _estimate(value, replicates, method.format(rule=rule, b=b), level, len(truth))
+    if found.interval is not None and found.interval[0] == found.interval[1]:
+        of_negatives = (
+            None
+            if clusters is None
+            else [name for name, is_pos in zip(clusters, truth, strict=True) if not is_pos]
+        )
+        found = _at_threshold(negative < threshold, of_negatives, rule, level, len(truth))
+    return FixedOperatingPoint(found, threshold, reached)
+
+
+def _at_threshold(
+    right: BoolArray, clusters: Sequence[str] | None, rule: str, level: float, n: int
+) -> Estimate:
+    """The share of negatives called so, the threshold taken as known."""
+    share = clustered_share(right, clusters or [str(place) for place in range(len(right))], level=level)
+    name = share.method if clusters is not None and len(set(clusters)) < len(clusters) else "Wilson"
+    method = WILSON_METHOD.format(rule=rule, shares=name)
+    return Estimate(share.value, share.interval, method, level, n, None, notes=(NO_WIDTH,))
 
 
 def _of_patients(
@@ -112,7 +132,9 @@ def sensitivity_at_specificity(
     above = score[score > -found.threshold]
     threshold = float(above.min()) if len(above) else float("inf")
     return FixedOperatingPoint(
-        Estimate(old.value, old.interval, method, old.level, old.n, old.se), threshold, found.reached
+        Estimate(old.value, old.interval, method, old.level, old.n, old.se, notes=old.notes),
+        threshold,
+        found.reached,
     )
 
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 from evaluation.statistics.score_cube import FloatArray
 
+CONCORDANT = "every block has the same ranks: Iman and Davenport's F is infinite"
 SCOPE = "blocks random, raters fixed: holds for these raters only"
 
 
@@ -32,7 +33,7 @@ class Friedman:
     """Attributes:
     mean_ranks: by system; 1 is the lowest score.
     chi2, df, p: Friedman's test, corrected for ties; None where all systems are equal in every block.
-    f, df1, df2, p_f: Iman and Davenport's.
+    f, df1, df2, p_f: Iman and Davenport's; f is infinite where every block has the same ranks.
     kendall_w: chi2 / (n (k-1)), concordance of the blocks.
     critical_difference: of mean ranks at .05 by Nemenyi.
     """
@@ -73,7 +74,10 @@ def friedman(table: FloatArray, systems: tuple[str, ...]) -> Friedman:
     spread = float(((ranks - (k + 1) / 2) ** 2).sum() / (k - 1))
     chi2 = float(n**2 * ((means - (k + 1) / 2) ** 2).sum() / spread) if spread else None
     f = p_f = None
-    if chi2 is not None and n * (k - 1) > chi2 + 1e-9:
+    concordant = chi2 is not None and n * (k - 1) <= chi2 + 1e-9
+    if concordant:
+        f, p_f = float("inf"), 0.0
+    elif chi2 is not None:
         f = (n - 1) * chi2 / (n * (k - 1) - chi2)
         p_f = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
     unit = float(np.sqrt(k * (k + 1) / (12 * n)))
@@ -94,6 +98,7 @@ def friedman(table: FloatArray, systems: tuple[str, ...]) -> Friedman:
             _pair(systems[i], systems[j], float(means[i] - means[j]), unit, k)
             for i, j in combinations(range(k), 2)
         ],
+        (SCOPE, CONCORDANT) if concordant else (SCOPE,),
     )
 
 

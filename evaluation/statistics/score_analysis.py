@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation.statistics import cluster_bootstrap, crossed, intraclass, krippendorff
+from evaluation.statistics import cluster_bootstrap, crossed, intraclass, krippendorff, moments
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
 
@@ -17,7 +17,9 @@ CLUSTERED = (
     "several questions of one patient: patients are the random factor "
     "({patients} patients, {questions} questions)"
 )
-UNEQUAL = "patients have different numbers of questions: intervals by bootstrap over raters and patients"
+UNEQUAL = "patients have different numbers of questions: each counts with its number in means and intervals"
+FEW_RATERS = "{n} raters: conclusions about other raters rest on few; five or more are advised"
+ENOUGH_RATERS = 5
 POOLED = "agreement is over the systems shown together, which differences between systems inflate"
 BEYOND = "the interval reached beyond the scale ({low} to {high}) and is cut off at its end"
 # Of alpha's interval: its percentiles settle earlier than those of the means' own bootstrap.
@@ -29,7 +31,7 @@ DROPPED = "ICC uses the {used} of {units} answers that every rater scored"
 class AspectAnalysis:
     """Means (in the order of the systems), contrasts and agreement of one aspect.
 
-    `check` holds the bootstrap's means where the closed form was used, else it is empty. The interval of `alpha` is of a
+    `check` holds the bootstrap's means where it was asked for, else it is empty. The interval of `alpha` is of a
     bootstrap of patients (questions where each has its own), all their answers together.
     """
 
@@ -57,11 +59,11 @@ def analyse_aspect(
 ) -> AspectAnalysis:
     """Analyse the scores of one aspect with raters and questions (patients) both random.
 
-    Closed form (`crossed`) where every cell is filled and patients have equally many questions; else the
-    two-way cluster bootstrap.
+    Mean squares (`crossed`) where every cell is filled and patients have equally many questions; else the moments of the
+    cells present (`moments`), which give the same where few cells miss.
 
     Args:
-        cross_check: give the bootstrap's means beside those of the closed form.
+        cross_check: give the two-way cluster bootstrap's means beside.
         adjustment: of the contrasts' p values, one of `results.ADJUSTMENTS`.
         scale: ends of the scale; intervals of means that pass one are cut off there, with a note. Differences are not
             bounded by it and stay.
@@ -78,11 +80,10 @@ def analyse_aspect(
         contrasts = crossed.crossed_contrasts(
             used, level=level, rater_by_question=rater_by_question, adjustment=adjustment
         )
-        check = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level) if cross_check else []
     else:
-        means = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level)
-        found = cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level)
-        contrasts, check = crossed.with_adjusted(found, adjustment), []
+        means = moments.moment_means(cube, level=level)
+        contrasts = crossed.with_adjusted(moments.moment_contrasts(cube, level=level), adjustment)
+    check = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level) if cross_check else []
     if scale is not None:
         means, check = ([within_scale(mean, *scale) for mean in of] for of in (means, check))
     agreed = cube if agreement_on is None else cube.of_systems(agreement_on)
@@ -100,15 +101,17 @@ def within_scale(mean: Estimate, low: float, high: float) -> Estimate:
 
 
 def _unit_of_analysis(cube: ScoreCube) -> tuple[ScoreCube | None, tuple[str, ...]]:
-    """The cube for the closed form, or None where the bootstrap must be used; and why."""
+    """The cube for the closed form, or None where the moments must be used; and what a reader must know."""
     notes: list[str] = []
+    if 1 < len(cube.raters) < ENOUGH_RATERS:
+        notes.append(FEW_RATERS.format(n=len(cube.raters)))
     if cube.has_clusters:
         notes.append(CLUSTERED.format(patients=cube.n_patients, questions=len(cube.questions)))
     if not cube.is_complete:
         missing = int(np.isnan(cube.values).sum())
         return None, (*notes, INCOMPLETE.format(missing=missing, cells=cube.values.size))
     if not cube.has_clusters:
-        return cube, ()
+        return cube, tuple(notes)
     by_patient = cube.by_patient()
     return by_patient, tuple(notes) if by_patient is not None else (*notes, UNEQUAL)
 

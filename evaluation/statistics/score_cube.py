@@ -79,24 +79,30 @@ class ScoreRow:
     patient: str | None = field(default=None)
 
 
-def cubes(rows: Iterable[ScoreRow], *, systems: Sequence[str] | None = None) -> dict[str, ScoreCube]:
+def cubes(
+    rows: Iterable[ScoreRow],
+    *,
+    systems: Sequence[str] | None = None,
+    raters: Sequence[str] | None = None,
+    questions: Sequence[str] | None = None,
+) -> dict[str, ScoreCube]:
     """Arrange rows into one cube per aspect, all with the same axes (in order of first appearance).
 
     Args:
-        systems: order of the systems; by default as they appear.
+        systems, raters, questions: order of each axis, where it is not that of the rows.
 
     Raises:
         ValueError: a score is given twice, or a question has two patients.
     """
     kept = list(rows)
-    raters = _index(row.rater for row in kept)
-    questions = _index(row.question for row in kept)
+    of_rater = _index(raters if raters is not None else (row.rater for row in kept))
+    of_question = _index(questions if questions is not None else (row.question for row in kept))
     columns = _index(systems if systems is not None else (row.system for row in kept))
     aspects = _index(row.aspect for row in kept)
-    values = np.full((len(aspects), len(raters), len(questions), len(columns)), np.nan)
+    values = np.full((len(aspects), len(of_rater), len(of_question), len(columns)), np.nan)
     patients: dict[str, str] = {}
     for row in kept:
-        place = aspects[row.aspect], raters[row.rater], questions[row.question], columns[row.system]
+        place = aspects[row.aspect], of_rater[row.rater], of_question[row.question], columns[row.system]
         if not np.isnan(values[place]):
             raise ValueError(
                 f"rater {row.rater}, question {row.question}, system {row.system}, {row.aspect}: given twice"
@@ -106,9 +112,9 @@ def cubes(rows: Iterable[ScoreRow], *, systems: Sequence[str] | None = None) -> 
             raise ValueError(
                 f"question {row.question} belongs to two patients, {patients[row.question]} and {row.patient}"
             )
-    of_question = tuple(patients.get(name, f"question {name}") for name in questions) if patients else None
+    of_patient = tuple(patients.get(name, f"question {name}") for name in of_question) if patients else None
     return {
-        aspect: ScoreCube(values[place], tuple(raters), tuple(questions), tuple(columns), of_question)
+        aspect: ScoreCube(values[place], tuple(of_rater), tuple(of_question), tuple(columns), of_patient)
         for aspect, place in aspects.items()
     }
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from evaluation.statistics import cluster_bootstrap, crossed, intraclass, krippendorff
+from evaluation.statistics import crossed, intraclass, krippendorff
+from evaluation.statistics.moments import moment_contrasts
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_analysis import ALPHA_REPLICATES
@@ -100,14 +101,11 @@ def standardised(cube: ScoreCube) -> ScoreCube:
     return _with(cube, values)
 
 
-def contrasts_on(
-    cube: ScoreCube, *, level: float = 0.95, seed: int = 1, b: int = 2000, adjustment: str = "holm"
-) -> list[Contrast]:
-    """Contrasts of a transformed cube by the default method (closed form, or the bootstrap where cells miss)."""
+def contrasts_on(cube: ScoreCube, *, level: float = 0.95, adjustment: str = "holm") -> list[Contrast]:
+    """Contrasts of a transformed cube by the default method (closed form, or moments where cells miss)."""
     if cube.is_complete and not cube.has_clusters:
         return crossed.crossed_contrasts(cube, level=level, adjustment=adjustment)
-    found = cluster_bootstrap.bootstrap_contrasts(cube, b=b, seed=seed, level=level)
-    return crossed.with_adjusted(found, adjustment)
+    return crossed.with_adjusted(moment_contrasts(cube, level=level), adjustment)
 
 
 def _with(cube: ScoreCube, values: FloatArray) -> ScoreCube:

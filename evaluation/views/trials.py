@@ -20,7 +20,7 @@ from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.services.access import DESIGNERS
 from evaluation.services.answers import queue_answers, unfinished_job
-from evaluation.services.dealing import shrunk_spacing, spacing_note
+from evaluation.services.dealing import missing_note, shrunk_spacing, spacing_note
 from evaluation.services.freezing import freeze_trial, obstacles
 from evaluation.services.progress import left_pictures_of_questions, trial_progress
 from evaluation.services.protocols import freeze_protocol
@@ -95,7 +95,11 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
         "open_forms": open_forms(row) if row.state == Trial.State.SCORING else 0,
         # They name arms too.
         "obstacles": obstacles(row) if is_draft and is_designer else [],
-        "spacing": spacing_note(shrunk_spacing(row)) + left_pictures_of_questions(row),
+        "spacing": [
+            *spacing_note(shrunk_spacing(row)),
+            *missing_note(row),
+            *left_pictures_of_questions(row),
+        ],
         "hits": screen_trial(row) if is_draft and is_designer else [],
         "answering": unfinished_job(row) if is_draft else None,
         "pending": pending_request(row),

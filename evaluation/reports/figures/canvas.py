@@ -4,6 +4,7 @@ import io
 from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import get_language
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,6 +22,11 @@ def families() -> tuple[str, ...]:
     """Fonts in order: matplotlib's own, then one that has Chinese letters where there is one."""
     known = {font.name for font in font_manager.fontManager.ttflist}
     return ("DejaVu Sans", *(name for name in CHINESE if name in known))
+
+
+def drawn_language() -> str:
+    """The language of a figure's words: the reader's, but where no font has Chinese letters a figure can't show them."""
+    return (get_language() or "en") if len(families()) > 1 else "en"
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> Figure:

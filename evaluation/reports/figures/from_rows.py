@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
+from django.utils import translation
 from django.utils.translation import gettext as _
 from matplotlib.figure import Figure
 
 from evaluation.models import Trial
 from evaluation.reports.figures import plots
+from evaluation.reports.figures.canvas import drawn_language
 from evaluation.reports.options import TableOptions
 from evaluation.reports.plan import AnalysisPlan, read_plan
 from evaluation.reports.predictions import Judged
@@ -86,9 +88,10 @@ def _radar(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube]) -> 
         raise UserError(_("figure radar: needs three aspects or more"))
     low, high = (float(limit) for limit in data.facts["scale"])
     found = [analysed(data, plan, cube, cross_check=False) for cube in cubes.values()]
-    names = {aspect["key"]: aspect["name"] for aspect in data.aspects}
     means = {system: [f.means[f.systems.index(system)] for f in found] for system in found[0].systems}
-    return plots.radar(means, [names[key] for key in cubes], low=low, high=high)
+    with translation.override(drawn_language()):
+        names = [data.aspect_name(key) for key in cubes]
+    return plots.radar(means, names, low=low, high=high)
 
 
 def _repeats(data: StudyData, plan: AnalysisPlan, key: str) -> Figure:

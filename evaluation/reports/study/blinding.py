@@ -69,7 +69,7 @@ def leak_section(data: StudyData) -> list[Section]:
         *report.notes,
         _(
             "1: everybody knew; 0: as by chance; below 0: taken for the other kind. Arms stand under codes until the "
-            "unblinding, and their own indices are shown after it."
+            "unblinding, and their own indices and lengths are shown after it."
         ),
     ]
     return [Section(_("Leaks and blinding"), paragraphs, [_lengths(data, report), _arms(report)])]
@@ -146,8 +146,10 @@ def _arms(report: LeakReport) -> Grid:
 
 
 def _arm_row(row: ArmRow) -> list[str]:
+    texts = ((row.changed, 2), (row.raw, 0), (row.shown, 0))
     return [
-        *(row.label, str(row.answers), f"{row.changed:.2f}", f"{row.raw:.0f}", f"{row.shown:.0f}"),
+        *(row.label, str(row.answers)),
+        *("–" if value is None else f"{value:.{digits}f}" for value, digits in texts),
         *(str(row.guesses[guess]) for guess in ("ai", "doctor", "unknown")),
         shown(row.bang, 2),
     ]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from evaluation.models import Aspect, Slot, Trial, TrialEvent
@@ -49,7 +50,7 @@ COLUMNS = (
 class StudyData:
     """Attributes:
     facts: design of the trial as texts and numbers, by name.
-    aspects: [{"key", "name"}]; arms: [{"id", "label"}] in table order.
+    aspects: [{"key", "name", "name_zh"}] (earlier exports have no name_zh); arms: [{"id", "label"}] in table order.
     scores: rows of COLUMNS (arm is the label).
     repeats: [{"rater", "form", "aspect", "first", "second"}] of hidden repeats; earlier exports have no form.
     controls: [{"rater", "question", "arm", "whole", "control"}]: means over the aspects of degraded controls and of
@@ -88,16 +89,29 @@ class StudyData:
         return files
 
     def aspect_name(self, key: str) -> str:
-        """Name of an aspect; its key where the trial has none of this name."""
-        return next((aspect["name"] for aspect in self.aspects if aspect["key"] == key), key)
+        """Name of an aspect in the reader's language; its key where the trial has none of this name."""
+        aspect = next((aspect for aspect in self.aspects if aspect["key"] == key), {"name": key})
+        in_chinese = (get_language() or "").startswith("zh")
+        return (in_chinese and aspect.get("name_zh")) or aspect["name"]
+
+    def by_arm(self, fact: str) -> dict[str, Any]:
+        """A fact that is given by arm, in table order: a manifest holds names in the order of their letters."""
+        given = self.facts.get(fact) or {}
+        return {arm["label"]: given[arm["label"]] for arm in self.arms if arm["label"] in given}
 
     def cubes(self) -> dict[str, ScoreCube]:
-        """Scores by aspect key, systems by label in table order."""
+        """Scores by aspect key, systems by label in table order, raters and questions as the trial's tables have them."""
+
+        def named(column: str) -> list[str]:
+            # R2 before R10, Q999 before Q1000.
+            return sorted({str(r[column]) for r in self.scores}, key=lambda text: (len(text), text))
+
         rows = [
             ScoreRow(r["rater"], r["question"], r["arm"], r["aspect"], float(r["score"]), r["patient"])
             for r in self.scores
         ]
-        found = cubes(rows, systems=[arm["label"] for arm in self.arms]) if rows else {}
+        arms = [arm["label"] for arm in self.arms]
+        found = cubes(rows, systems=arms, raters=named("rater"), questions=named("question")) if rows else {}
         return {aspect["key"]: found[aspect["key"]] for aspect in self.aspects if aspect["key"] in found}
 
 
@@ -131,13 +145,16 @@ def from_trial(trial: Trial, *, simulated: bool, scores_alone: bool = False) -> 
     people |= {"authors": authors_of_arms(trial, labels)} | ({"author_of": written} if written else {})
     return StudyData(
         _facts(trial, found) | people,
-        [{"key": a.key, "name": a.name} for a in Aspect.objects.filter(trial=trial).order_by("position")],
+        [
+            {"key": a.key, "name": a.name, "name_zh": a.name_zh}
+            for a in Aspect.objects.filter(trial=trial).order_by("position")
+        ],
         [{"id": str(place), "label": label} for place, (_pk, label) in enumerate(arm_labels(trial), start=1)],
         sorted(scores, key=lambda row: [str(row[name]) for name in COLUMNS[:5]]),
         scored_repeats(trial, names, simulated=simulated),
         _flow(trial, found, len(scores)),
         _events(trial),
-        scored_controls(trial, names, labels, simulated=simulated),
+        scored_controls(trial, names, dict(arm_labels(trial)), simulated=simulated),
         *(() if scores_alone else _beside(trial, numbers, simulated=simulated)),
     )
 

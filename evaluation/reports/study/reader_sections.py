@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from django.db.models import Field
 from django.utils import translation
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from evaluation.models import ReaderStudy
-from evaluation.reports.figures.canvas import families
+from evaluation.reports.figures.canvas import drawn_language
 from evaluation.reports.figures.flow import FlowStep, flow_diagram
 from evaluation.reports.figures.plots import forest, roc_curves
 from evaluation.reports.plan import read_plan
@@ -115,8 +115,7 @@ def _steps(data: ReaderData) -> list[FlowStep]:
 
 def _flow(data: ReaderData) -> Section:
     rows = [[step.text, str(step.count)] for step in _steps(data)]
-    # Where no font has Chinese letters, a figure can't show them.
-    with translation.override(get_language() if len(families()) > 1 else "en"):
+    with translation.override(drawn_language()):
         picture = Picture("flow", _("Flow from the design to the analysis."), flow_diagram(_steps(data)))
     caption = _("From the design to the analysis")
     return Section(

@@ -39,12 +39,14 @@ def repeats_of(data: StudyData, plan: AnalysisPlan) -> tuple[list[str], list[Gri
     for aspect in data.aspects:
         first, second = repeated_scores(data, aspect["key"])
         if len(first) < 2:
-            rows.append([aspect["name"], str(len(first)), *(["–"] * 4)])
+            rows.append([data.aspect_name(aspect["key"]), str(len(first)), *(["–"] * 4)])
             continue
         limits = bland_altman(first, second, level=plan.level)
-        rows.append([aspect["name"], str(len(first)), *_limits(limits)])
+        rows.append([data.aspect_name(aspect["key"]), str(len(first)), *_limits(limits)])
         if not pictures:
-            caption = _("Hidden repeats, %(aspect)s: difference against mean.") % {"aspect": aspect["name"]}
+            caption = _("Hidden repeats, %(aspect)s: difference against mean.") % {
+                "aspect": data.aspect_name(aspect["key"])
+            }
             pictures.append(Picture("repeats", caption, plots.repeats(first, second, limits)))
     said = _(
         "Hidden repeats: %(forms)s forms, %(scores)s pairs of scores. Limits of agreement stand by aspect, since the "

@@ -5,11 +5,11 @@ from hashlib import sha256
 
 import numpy as np
 from django.utils import translation
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from evaluation.reports.authors import author_notes, fixed_author_notes
-from evaluation.reports.figures.canvas import families
+from evaluation.reports.figures.canvas import drawn_language
 from evaluation.reports.figures.flow import FlowStep, flow_diagram
 from evaluation.reports.figures.plots import agreement_map, distributions, forest, radar
 from evaluation.reports.plan import AnalysisPlan, read_plan
@@ -73,7 +73,7 @@ def sections(data: StudyData) -> list[Section]:
         *leak_section(data),
         control_section(data),
         *failed_raters_section(data, plan, cubes, analyses, seed),
-        sensitivity_analyses(data, plan, cubes, seed),
+        sensitivity_analyses(data, plan, cubes),
         *trained_raters_section(data, plan, cubes, analyses, seed),
         _methods(data, plan, analyses),
     ]
@@ -115,11 +115,9 @@ def _design(data: StudyData) -> Section:
             [_("Earlier study beside the present one"), _("shown to raters and to doctors who answer")]
         )
     rows.append([_("Arms"), ", ".join(arm["label"] for arm in data.arms)])
-    if facts.get("checkpoints"):
-        rows.append(
-            [_("Checkpoints"), "; ".join(f"{arm}: {said}" for arm, said in facts["checkpoints"].items())]
-        )
-    rows.append([_("Aspects"), ", ".join(aspect["name"] for aspect in data.aspects)])
+    if checkpoints := data.by_arm("checkpoints"):
+        rows.append([_("Checkpoints"), "; ".join(f"{arm}: {said}" for arm, said in checkpoints.items())])
+    rows.append([_("Aspects"), ", ".join(data.aspect_name(aspect["key"]) for aspect in data.aspects)])
     grids = [Grid(_("Design, as frozen before the first judgement"), [_("Item"), _("Value")], rows)]
     if data.events:
         events = [
@@ -159,7 +157,9 @@ def _endpoint(value: object) -> dict[str, object] | object:
         "margin": _("Margin"),
     }
     kinds = {name: hypothesis_name(name) for name in HYPOTHESES}
-    return {names.get(key, key): kinds.get(str(item), item) for key, item in value.items()}
+    # In this order always: of an export the parts come in the order of their letters.
+    keys = [*(key for key in names if key in value), *sorted(set(value) - set(names))]
+    return {names.get(key, key): kinds.get(str(value[key]), value[key]) for key in keys}
 
 
 def fact(value: object) -> str:
@@ -186,8 +186,7 @@ def flow_steps(data: StudyData) -> list[FlowStep]:
 
 def _flow(data: StudyData) -> Section:
     rows = [[_(str(step["what"])), str(step["count"])] for step in data.flow]
-    # Where no font has Chinese letters, a figure can't show them.
-    with translation.override(get_language() if len(families()) > 1 else "en"):
+    with translation.override(drawn_language()):
         figure = flow_diagram(flow_steps(data))
     grids = [Grid(_("From the design to the analysis"), [_("Step"), _("Count")], rows)]
     left_out = data.facts.get("left_out_arms") or []
@@ -217,8 +216,10 @@ def _means(
     pictures = []
     if len(names) > 2:
         means = {arm: [f.means[f.systems.index(arm)] for f in analyses.values()] for arm in arms}
+        with translation.override(drawn_language()):
+            drawn = [data.aspect_name(key) for key in analyses]
         pictures.append(
-            Picture("radar", _("Mean scores by aspect."), radar(means, names, low=low, high=high))
+            Picture("radar", _("Mean scores by aspect."), radar(means, drawn, low=low, high=high))
         )
     first = next(iter(cubes))
     pictures.append(
@@ -232,7 +233,7 @@ def _means(
         "level": plan.level_name,
         "n": len(data.scores),
     }
-    texts = list(fixed_author_notes(data.facts.get("authors") or {}))
+    texts = list(fixed_author_notes(data.by_arm("authors")))
     texts += sentences(dict.fromkeys(n for f in analyses.values() for mean in f.means for n in mean.notes))
     return Section(_("Mean scores"), texts, [Grid(caption, [_("Arm"), *names], rows)], pictures)
 
@@ -262,7 +263,7 @@ def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, Aspect
         )
         % {"adjustment": plan.adjustment_name},
     ]
-    texts += author_notes(data.facts.get("authors") or {})
+    texts += author_notes(data.by_arm("authors"))
     texts += sentences(
         dict.fromkeys(n for f in analyses.values() for c in f.contrasts for n in c.estimate.notes)
     )

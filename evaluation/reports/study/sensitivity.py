@@ -22,17 +22,15 @@ def adjusted_p(plan: AnalysisPlan) -> str:
     return _("p (%(adjustment)s)") % {"adjustment": plan.adjustment_name}
 
 
-def sensitivity_analyses(
-    data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube], seed: int
-) -> Section:
+def sensitivity_analyses(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube]) -> Section:
     """Share at the maximum, and whether ranks and z-scores tell the same."""
     top = float(data.facts["scale"][1])
     grids, warnings = [], []
     for key, cube in cubes.items():
         shares = ceiling_shares(cube, top)
         warnings += [f"{data.aspect_name(key)}: {note}." for share in shares for note in share.notes]
-        by_rank = contrasts_on(ranked(cube), seed=seed, adjustment=plan.adjustment)
-        by_z = contrasts_on(standardised(cube), seed=seed, adjustment=plan.adjustment)
+        by_rank = contrasts_on(ranked(cube), adjustment=plan.adjustment)
+        by_z = contrasts_on(standardised(cube), adjustment=plan.adjustment)
         rows = [
             [f"{a.first} − {a.second}", p_text(a.p_adjusted), p_text(b.p_adjusted)]
             for a, b in zip(by_rank, by_z, strict=True)
@@ -44,7 +42,7 @@ def sensitivity_analyses(
         ]
         if rows:
             grids.append(Grid(data.aspect_name(key), header, rows))
-    fixed = fixed_author_notes(data.facts.get("authors") or {})
+    fixed = fixed_author_notes(data.by_arm("authors"))
     return Section(_("Sensitivity analyses"), [*warnings, *fixed], grids)
 
 
@@ -101,7 +99,7 @@ def _without(
     text: str,
 ) -> Section:
     """The section of some raters: who they are, and every contrast with and without them."""
-    texts = [text, *fixed_author_notes(data.facts.get("authors") or {})]
+    texts = [text, *fixed_author_notes(data.by_arm("authors"))]
     grids = _with_and_without(data, plan, cubes, analyses, raters, seed)
     if grids is None:
         return Section(title, [*texts, _("Too few other raters are left for an analysis without them.")])

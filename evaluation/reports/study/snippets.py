@@ -9,13 +9,10 @@ SNIPPETS: dict[str, str] = {
         "means and intervals are those of Table 1, differences and their intervals those of the study report (but for "
         "arms that several people wrote, whose authors are random there): two-way random ANOVA of raters and patients, "
         "Satterthwaite's t, intervals of means cut off at the ends of the scale; where a cell is empty or patients "
-        "have different numbers of questions, the bootstrap over raters and patients with the trial's own seed. Arms "
+        "have different numbers of questions, the moments of raters and patients over the cells present. Arms "
         "stand in the order of their names, and so do those of a difference. Needs numpy and scipy"
     ),
-    "file table1.R": (
-        "the same in R without any package; where the bootstrap is used, R's random numbers are others, so that limits "
-        "differ a little from Table 1's"
-    ),
+    "file table1.R": "the same in R without any package",
 }
 
 _PYTHON_HEAD = '''"""Table 1 from scores.csv: means with intervals, then differences of arms (see codebook.csv)."""
@@ -73,34 +70,53 @@ def closed_form(y):
     return [(x.mean(), t_limits(x.mean(), *error)) for x, error in zip(layers, errors)]
 
 
-def bootstrap(layers, cluster, draws=10_000, chunk=2_000):
-    """Means over the cells present; raters and clusters drawn again, percentile limits."""
-    rng, R, C = np.random.default_rng(SEED), layers.shape[0], cluster.max() + 1
-    there, filled = ~np.isnan(layers), np.nan_to_num(layers)
-    total, count = (
-        np.stack([x[:, cluster == c].sum(1) for c in range(C)], axis=1).astype(float) for x in (filled, there)
-    )
+def part(x, cluster):
+    """Of a layer: mean of the cells present, their number, weights of the variance's components, these, their df."""
+    there = ~np.isnan(x)
+    n = there.sum()
+    if n == 0:
+        return np.nan, 0, np.zeros(3), np.zeros(3), np.zeros(3)
+    e, member = np.where(there, x - x[there].mean(), 0.0), cluster[:, None] == np.arange(cluster.max() + 1)
+    if (e**2).sum() <= 1e-20 * max(1.0, (x[there] ** 2).sum()):
+        e = 0.0 * e
+    both, total = there.astype(float) @ member, e @ member
+    counts = [both.sum(1, keepdims=True), both.sum(0, keepdims=True), both]
+    sums = [(t**2).sum() for t in (total.sum(1), total.sum(0), total)]
+    common = lambda a, b: a if a is b else both
+    expected = [[(common(a, b) ** 2).sum() - 2 * (common(a, b) * a * b).sum() / n + (a**2).sum() * (b**2).sum() / n**2
+                 for b in counts] for a in counts]
+    free = [(c**2).sum() ** 2 / (c**4).sum() - 1 for c in counts[:2]]
+    left = (both > 0).sum() - (counts[0] > 0).sum() - (counts[1] > 0).sum() + 1
+    return (x[there].mean(), n, np.array([(c**2).sum() for c in counts]) / n**2,
+            np.linalg.pinv(expected, rcond=1e-10, hermitian=True) @ sums, np.array([*free, left]))
+
+
+def moments(layers, cluster, times):
+    """Means of the cells present with limits; components of the variance are means over all layers."""
+    parts = [part(x, cluster) for x in layers]
+    used = [p for p in parts if min(p[4][:2]) > 1e-9] or [p for p in parts if p[1] > 1]
+    if not used:
+        return [(p[0], None) for p in parts]
+    components, df = np.mean([p[3] for p in used], axis=0), times * np.mean([p[4] for p in used], axis=0)
     found = []
-    for _ in range(draws // chunk):
-        w, v = (rng.multinomial(k, np.full(k, 1 / k), chunk).astype(float) for k in (R, C))
-        above, below = (np.einsum("br,bc,rcl->bl", w, v, x, optimize=True) for x in (total, count))
-        with np.errstate(invalid="ignore"):
-            found.append(above / below)
-    ends = [(1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2]
-    return [
-        (layers[:, :, i][there[:, :, i]].mean(), tuple(np.quantile(x[~np.isnan(x)], ends)))
-        if there[:, :, i].any() else (np.nan, None)
-        for i, x in enumerate(np.concatenate(found).T)
-    ]
+    for value, n, weights, _, _ in parts:
+        v = weights * components
+        if min(df[:2]) > 1e-9:
+            ms = v[0] + v[2], v[1] + v[2], v[2]
+            error = satterthwaite([1, 1, -1], ms, [df[0], df[1], max(df[2], 1.0)], max(*ms, 0.0))
+        else:
+            error = satterthwaite([1], [v.sum()], [max(df[:2])], 0.0)
+        found.append((value, t_limits(value, *error) if n else None))
+    return found
 
 
 def analysed(y, cluster):
     """(value, limits) of every arm and of every pair of arms, in their order; y is raters x questions x arms."""
-    per_cluster = np.bincount(cluster)
+    per_cluster, S = np.bincount(cluster), y.shape[2]
     if not np.isnan(y).any() and len(set(per_cluster)) == 1:
         return closed_form(np.stack([y[:, cluster == c].mean(1) for c in range(len(per_cluster))], axis=1))
-    pairs = [y[:, :, i] - y[:, :, j] for i, j in combinations(range(y.shape[2]), 2)]
-    return bootstrap(y, cluster) + (bootstrap(np.stack(pairs, axis=2), cluster) if pairs else [])
+    pairs = [y[:, :, i] - y[:, :, j] for i, j in combinations(range(S), 2)]
+    return moments([y[:, :, i] for i in range(S)], cluster, 1) + moments(pairs, cluster, S - 1)
 
 
 def line(aspect, name, value, limits):
@@ -188,26 +204,64 @@ closed_form <- function(y) {
   lapply(seq_along(layers), function(i) t_limits(mean(layers[[i]]), if (i <= S) of_mean else of_pair))
 }
 
-# Means over the cells present; raters and clusters drawn again, percentile limits.
-bootstrap <- function(y, cluster, draws = 10000) {
-  set.seed(1)
-  R <- dim(y)[1]; C <- max(cluster)
-  w <- rmultinom(draws, R, rep(1, R)); v <- rmultinom(draws, C, rep(1, C))
-  lapply(layers_of(y), function(x) {
-    if (all(is.na(x))) return(c(NaN, NA, NA))
-    by_cluster <- function(z) sapply(seq_len(C), function(k) rowSums(z[, cluster == k, drop = FALSE]))
-    total <- matrix(by_cluster(ifelse(is.na(x), 0, x)), R, C); count <- matrix(by_cluster(1 * !is.na(x)), R, C)
-    means <- colSums(w * (total %*% v)) / colSums(w * (count %*% v))
-    limits <- quantile(means, c((1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2), na.rm = TRUE, names = FALSE)
-    c(mean(x, na.rm = TRUE), limits)
+# Inverse without the directions that have no value.
+inverse <- function(m) {
+  e <- eigen(m, symmetric = TRUE); kept <- abs(e$values) > 1e-10 * max(abs(e$values))
+  if (!any(kept)) return(0 * m)
+  v <- e$vectors[, kept, drop = FALSE]; v %*% (t(v) / e$values[kept])
+}
+
+# Of a layer: mean of the cells present, their number, weights of the variance's components, these, their df.
+part <- function(x, cluster) {
+  there <- !is.na(x); n <- sum(there)
+  if (n == 0) return(list(value = NaN, n = 0, weights = rep(0, 3), components = rep(0, 3), df = rep(0, 3)))
+  value <- mean(x[there]); e <- ifelse(there, x - value, 0)
+  if (sum(e^2) <= 1e-20 * max(1, sum(x[there]^2))) e <- 0 * e
+  member <- 1 * outer(cluster, seq_len(max(cluster)), "==")
+  both <- (1 * there) %*% member; total <- e %*% member
+  full <- list(matrix(rowSums(both), nrow(both), ncol(both)),
+               matrix(colSums(both), nrow(both), ncol(both), byrow = TRUE), both)
+  own <- list(rowSums(both), colSums(both), as.vector(both))
+  expected <- matrix(0, 3, 3)
+  for (j in 1:3) for (k in 1:3) {
+    common <- if (j == k) sum(own[[j]]^2) - 2 * sum(own[[j]]^3) / n
+              else sum(both^2) - 2 * sum(both * full[[j]] * full[[k]]) / n
+    expected[j, k] <- common + sum(own[[j]]^2) * sum(own[[k]]^2) / n^2
+  }
+  sums <- c(sum(rowSums(total)^2), sum(colSums(total)^2), sum(total^2))
+  free <- sapply(own[1:2], function(c) sum(c^2)^2 / sum(c^4) - 1)
+  left <- sum(both > 0) - sum(own[[1]] > 0) - sum(own[[2]] > 0) + 1
+  list(value = value, n = n, weights = sapply(own, function(c) sum(c^2)) / n^2,
+       components = as.vector(inverse(expected) %*% sums), df = c(free, left))
+}
+
+# Means of the cells present with limits; components of the variance are means over all layers.
+moments <- function(layers, cluster, times) {
+  parts <- lapply(layers, part, cluster)
+  used <- Filter(function(p) min(p$df[1:2]) > 1e-9, parts)
+  if (length(used) == 0) used <- Filter(function(p) p$n > 1, parts)
+  if (length(used) == 0) return(lapply(parts, function(p) c(p$value, NA, NA)))
+  over <- function(name) Reduce(`+`, lapply(used, function(p) p[[name]])) / length(used)
+  components <- over("components"); df <- times * over("df")
+  lapply(parts, function(p) {
+    if (p$n == 0) return(c(NaN, NA, NA))
+    v <- p$weights * components
+    error <- if (min(df[1:2]) > 1e-9) {
+      ms <- c(v[1] + v[3], v[2] + v[3], v[3])
+      satterthwaite(c(1, 1, -1), list(ms = ms, df = c(df[1:2], max(df[3], 1))), max(ms, 0))
+    } else satterthwaite(1, list(ms = sum(v), df = max(df[1:2])), 0)
+    t_limits(p$value, error)
   })
 }
 
 # y is raters x questions x arms; cluster gives each question's patient.
 analysed <- function(y, cluster) {
   per_cluster <- tabulate(cluster)
-  if (anyNA(y) || length(unique(per_cluster)) > 1) return(bootstrap(y, cluster))
   R <- dim(y)[1]; C <- length(per_cluster); S <- dim(y)[3]
+  if (anyNA(y) || length(unique(per_cluster)) > 1) {
+    layers <- layers_of(y)
+    return(c(moments(layers[seq_len(S)], cluster, 1), moments(layers[-seq_len(S)], cluster, S - 1)))
+  }
   by_patient <- array(0, c(R, C, S))
   for (k in seq_len(C)) by_patient[, k, ] <- apply(y[, cluster == k, , drop = FALSE], c(1, 3), mean)
   closed_form(by_patient)
@@ -248,7 +302,6 @@ def _numbers(data: StudyData) -> dict[str, str]:
         "LOW": f"{low:g}",
         "HIGH": f"{high:g}",
         "ARMS": str(len(data.arms)),
-        "SEED": str(int(data.facts["seed"]) % 2**32),
     }
 
 
@@ -261,6 +314,5 @@ def python_snippet(data: StudyData) -> str:
 
 
 def r_snippet(data: StudyData) -> str:
-    """The same program in R; the seed is left out, since R draws other numbers from it."""
-    numbers = {key: value for key, value in _numbers(data).items() if key != "SEED"}
-    return _R_HEAD + "\n".join(f"{key} <- {value}" for key, value in numbers.items()) + "\n" + _R
+    """The same program in R."""
+    return _R_HEAD + "\n".join(f"{key} <- {value}" for key, value in _numbers(data).items()) + "\n" + _R

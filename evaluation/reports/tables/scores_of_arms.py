@@ -1,7 +1,8 @@
 """Tables 1, 2 and 3: mean scores of the arms of a blinded trial, aspect by aspect.
 
 One trial may feed all three: an arm's spec says with `tables` (such as [1, 3]) where it belongs; a trial whose arms
-say nothing gives the same arms to whichever table is asked for.
+say nothing gives the same arms to whichever table is asked for. Until the unblinding every arm stands in each of these
+tables: the arms that two tables share, or one has alone, would be known by their codes.
 """
 
 from collections.abc import Sequence
@@ -109,7 +110,7 @@ def _analysed(trial: Trial, cube: ScoreCube, arms: Sequence[tuple[str, str]]) ->
 
 
 def _arms_of(number: int, trial: Trial) -> list[tuple[str, str]]:
-    """(arm id, label) of the arms of this table; all where no arm says where it belongs."""
+    """(arm id, label) of the arms of this table; all where no arm says where it belongs, or none may be known."""
     said = {
         str(pk): spec["tables"]
         for pk, spec in Arm.objects.filter(trial=trial).values_list("pk", "spec")
@@ -122,7 +123,8 @@ def _arms_of(number: int, trial: Trial) -> list[tuple[str, str]]:
             _("table %(number)s: no arm of trial %(name)s belongs to it (spec key tables)")
             % {"number": number, "name": trial.name}
         )
-    return kept
+    # That a table has none tells no code; which arms it has would.
+    return kept if trial.state == Trial.State.UNBLINDED else labels
 
 
 def _strata(scores: TrialScores, by: str | None) -> dict[str | None, dict[str, ScoreCube]]:
@@ -312,6 +314,8 @@ def _notes(
     notes += note_of_forms(scores.left_pictures)
     if trial.state != Trial.State.UNBLINDED:
         notes.append(_("The trial is not unblinded: arms stand under their codes."))
+        if any(spec.get("tables") for spec in trial.arms.values_list("spec", flat=True)):
+            notes.append(_("All arms stand here until then, not those of this table alone."))
         if options.paper:
             notes.append(_("The paper's figures are shown after unblinding only."))
     notes += spacing_note(shrunk_spacing(trial))

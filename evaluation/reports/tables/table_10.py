@@ -22,6 +22,7 @@ from evaluation.reports.rates import RowFigures, cluster_note, put_area
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.tables.table_9 import BENIGN, MALIGNANT
 from evaluation.reports.validators import narrower_than_one_case
+from evaluation.reports.wording import in_words
 from evaluation.statistics.fixed_sensitivity import specificity_at_sensitivity
 from evaluation.statistics.results import Estimate
 from mammo.archive.models import Study
@@ -109,6 +110,7 @@ def _row(judged: Judged, options: TableOptions) -> tuple[str, RowFigures]:
         figures.put("specificity", found.estimate)
         malignant = int((~judged.truth).sum())
         figures.warnings += narrower_than_one_case(judged.label, found.estimate, malignant)
+        figures.warnings += [f"{judged.label}: {in_words(note)}." for note in found.estimate.notes]
     known = paper_tables.TABLE_10.get(paper_tables.key_of(judged.label)) if options.paper else None
     if known is not None and options.by is None:
         for key, (value, interval) in zip(("auc", "specificity"), known, strict=True):

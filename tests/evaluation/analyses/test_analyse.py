@@ -73,7 +73,7 @@ def test_scores_of_the_simulated_study_equal_r(shared_data: Path) -> None:
 
 def test_incomplete_scores_name_their_estimator(shared_data: Path) -> None:
     result = analyse("scores", shared_data / "statistics" / "scores_incomplete.csv", "--replicates", 200)
-    assert all("bootstrap" in row["method"] for row in result["means"])
+    assert all("moments" in row["method"] for row in result["means"])
     assert any("missing" in note for note in result["notes"])
 
 

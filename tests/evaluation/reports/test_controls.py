@@ -79,6 +79,7 @@ def test_the_export_holds_controls_and_marks_and_gives_the_same_report(
     assert sum(r["typed"] == "1" for r in rows) == 5
     controls = list(csv.DictReader(io.StringIO(files["controls.csv"].decode("utf-8-sig"))))
     assert sorted(float(r["whole"]) - float(r["control"]) for r in controls) == [3.0, 20.0]
+    assert {r["arm"] for r in controls} <= {arm.code for arm in controlled.arms.all()}
     # No control is among the analysed scores.
     assert len(rows) == Score.objects.filter(slot__kind="scored").count()
     folder = Path(str(tmp_path))

@@ -1,19 +1,23 @@
 """The leak report's wiring: whose guesses count and when, what is right for whom, lengths, raw against shown texts."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from evaluation.models import Answer, Arm, Aspect, AuthorGuess, Score, Slot, Trial
-from evaluation.reports.leaks import ArmRow, leak_report
+from evaluation.reports.leaks import ArmRow, leak_report, report_of
 from evaluation.services.guesses import next_guess, record_guess
 from evaluation.services.raters import withdraw
 from evaluation.services.scoring import lock_trial
 from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from mammo.accounts.models import User
+from mammo.archive.models import Patient
 from tests.evaluation import scene
 
 GUESSES = 27  # every form of a rater
@@ -118,9 +122,36 @@ def test_an_arms_index_waits_for_the_unblinding_its_counts_do_not(
     assert sorted(row.guesses["ai"] for row in report.arms) == [0, 0, 9]
     codes = set(scored.arms.values_list("code", flat=True))
     assert {row.label for row in report.arms} == codes
+    # Lengths and changes are those of a file that someone uploaded: beside a code they would name it.
+    assert {(row.raw, row.shown, row.changed) for row in report.arms} == {(None, None, None)}
+    assert report_of(json.loads(json.dumps(asdict(report)))) == report
+    masked = page_of(scored, rita)
+    assert masked.count('<td class="number">–</td>') >= 4 * len(codes)
     request_unblinding(scored, by_user=rita, reason="scoring is over")
     trial = confirm_unblinding(scored, by_user=stan)
     assert row_of(trial, "MammoVLM").bang.value == 1.0
+    assert row_of(trial, "MammoVLM").raw is not None
+    # All nine alike: a formula that knows no variance gives no interval, and says so.
+    assert row_of(trial, "MammoVLM").bang.interval is None
+    assert "all guesses are alike" in leak_report(trial).notes[0]
+    assert "1.00</td>" in page_of(trial, rita)
+
+
+def test_guesses_on_patients_who_withdrew_and_on_simulated_answers_are_left_out(
+    scored: Trial, rita: User, stan: User, sena: User
+) -> None:
+    guess_all(scored, sena, guesses_of("adddddddd", "a" * 9, "d" * 9))
+    trial = unblinded(scored, rita, stan)
+    right = AuthorGuess.objects.get(slot__answer__arm__name="MammoVLM", guess="ai")
+    asked = right.slot.answer.question
+    Patient.objects.filter(pk=asked.question.patient_id).update(erased_at=timezone.now())
+    assert dict(row_of(trial, "MammoVLM").guesses) == {"ai": 0, "doctor": 8, "unknown": 0}
+    assert leak_report(trial).groups["human"].n == 8
+    # Rows of earlier versions bear no mark of their own.
+    Answer.objects.filter(arm__trial=trial, arm__name="MammoVLM").update(is_simulated=True)
+    reseal(trial)
+    assert row_of(trial, "MammoVLM").guesses["doctor"] == 0
+    assert row_of(trial, "MammoVLM", simulated=True).guesses["doctor"] == 8
 
 
 def test_guesses_and_scores_of_withdrawn_raters_are_left_out(

@@ -21,6 +21,7 @@ from evaluation.reports.validators import (
     sums_differ,
 )
 from evaluation.statistics.delong import auc
+from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Estimate
 from mammo.accounts.models import Site
 from mammo.archive.models import Pathology, Study
@@ -151,6 +152,20 @@ def test_table_10_takes_non_malignant_as_positive(archive: list[Study], site: Si
     assert cell(found, 0, "specificity")["value"] == pytest.approx((values[~benign] < threshold).mean())
     assert "positive class is non-malignant" in found["caption"]
     assert sum("narrower than one of 102 cases" in note for note in found["notes"]) >= 3
+
+
+def test_table_10_of_studies_told_apart_has_an_interval_with_width_and_a_warning(
+    archive: list[Study], site: Site
+) -> None:
+    checkpoint = run_of(site, "sft", variant="MammoVLM")
+    for place, study in enumerate(archive):
+        predict(checkpoint, study, "malignancy", place / 100 + 0.6 * (study.birads_overall > "3"))
+    found = table(10)
+    specificity = cell(found, 0, "specificity")
+    malignant = sum(study.birads_overall > "3" for study in archive)
+    assert specificity["value"] == 1.0
+    assert specificity["ci"] == pytest.approx(list(wilson(malignant, malignant).interval or ()))
+    assert any("the interval takes the threshold as known" in note for note in found["notes"])
 
 
 def test_simulated_predictions_are_left_out_unless_asked_for_and_then_named(

@@ -23,15 +23,18 @@ from django.core.management.base import CommandError
 from django.utils import timezone, translation
 from PIL import Image
 
-from evaluation.models import Score, Trial
+from evaluation.models import Aspect, Score, Trial
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.reader_readings import CaseReading
-from evaluation.reports.study.data import from_folder, from_trial
+from evaluation.reports.study.data import StudyData, from_folder, from_trial, to_folder
 from evaluation.reports.study.reader_files import imrmc_file, mrmcaov_file
+from evaluation.reports.study.render import to_html
 from evaluation.reports.study.sections import flow_steps, sections
 from evaluation.reports.study.steps import STEPS
 from evaluation.services.exports import ask_export, decide_export
+from evaluation.services.freezing import design_hash
 from evaluation.services.scoring import lock_trial
+from evaluation.statistics.score_analysis import analyse_aspect
 from mammo.accounts.models import AuditEvent, User
 from tests.evaluation import scene
 from tests.evaluation.reports.drawn_plots import every_plot, hashes
@@ -277,3 +280,71 @@ def test_reader_files_hold_truth_and_every_reading() -> None:
         "R01,C002,alone,20",
     ]
     assert mrmcaov_file(found).decode().splitlines()[1] == "R01,alone,C001,1,80,P001"
+
+
+def through_files(data: StudyData, folder: Path) -> StudyData:
+    """The data as an export on another machine gives them again."""
+    for name, raw in to_folder(data).items():
+        (folder / name).write_bytes(raw)
+    return from_folder(folder)
+
+
+def test_an_export_with_endpoint_checkpoints_and_doctors_gives_the_same_bytes(
+    locked: Trial, tmp_path: Path
+) -> None:
+    data = from_trial(Trial.objects.get(pk=locked.pk), simulated=False)
+    # Not in the order of their letters, as arms with names seldom are.
+    labels = [arm["label"] for arm in data.arms][::-1]
+    endpoint = {
+        "hypothesis": "superiority", "margin": 3, "second": labels[1], "first": labels[0], "endpoint": "correctness"
+    }  # fmt: skip
+    told = {
+        "state": "unblinded",
+        "primary_endpoint": endpoint,
+        "checkpoints": {labels[0]: "run one", labels[1]: "run two"},
+        "authors": {labels[0]: 1, labels[2]: 2},
+    }
+    arms = [{"id": str(place), "label": label} for place, label in enumerate(labels, start=1)]
+    data = replace(data, facts=data.facts | told, arms=arms)
+    again = through_files(data, tmp_path)
+    here, there = sections(data), sections(again)
+    assert str(here) == str(there)
+    pages = [to_html("t", [replace(part, pictures=[]) for part in parts]) for parts in (here, there)]
+    assert pages[0] == pages[1]
+    design = {row[0]: row[1] for row in here[0].grids[0].rows}
+    assert design["Primary endpoint"].startswith("Aspect: correctness; first arm: ")
+    assert design["Checkpoints"] == f"{labels[0]}: run one; {labels[1]}: run two"
+
+
+def test_aspects_have_their_chinese_names_in_a_chinese_report(locked: Trial, tmp_path: Path) -> None:
+    Aspect.objects.filter(trial=locked, key="correctness").update(name="Correctness", name_zh="正确性")
+    Trial.objects.filter(pk=locked.pk).update(design_sha256=design_hash(Trial.objects.get(pk=locked.pk)))
+    data = through_files(from_trial(Trial.objects.get(pk=locked.pk), simulated=False), tmp_path)
+    with translation.override("zh-hans"):
+        parts = sections(data)
+        assert data.aspect_name("correctness") == "正确性"
+    grids = [str(grid) for part in parts for grid in part.grids]
+    assert not [grid for grid in grids if "'Correctness'" in grid]
+    assert any("正确性" in grid for grid in grids)
+    assert data.aspect_name("correctness") == "Correctness"
+    # Exports of earlier versions know one name.
+    old = replace(data, aspects=[{k: v for k, v in a.items() if k != "name_zh"} for a in data.aspects])
+    with translation.override("zh-hans"):
+        assert old.aspect_name("correctness") == "Correctness"
+
+
+def test_alphas_interval_does_not_hang_on_the_order_of_the_rows() -> None:
+    rng = np.random.default_rng(2)
+    rows = [
+        {"rater": f"R{r}", "question": f"Q{q}", "patient": f"P{q}", "arm": arm, "aspect": "a", "score": score}
+        for r, q, arm, score in (
+            (r, q, arm, int(rng.integers(40, 100))) for r in (1, 2, 10) for q in range(1, 13) for arm in "AB"
+        )
+        if (r, q) != (1, 1)
+    ]
+    arms, aspects = [{"id": "1", "label": "A"}, {"id": "2", "label": "B"}], [{"key": "a", "name": "a"}]
+    one = StudyData({}, aspects, arms, rows).cubes()["a"]
+    other = StudyData({}, aspects, arms, rows[::-1]).cubes()["a"]
+    assert one.raters == ("R1", "R2", "R10")
+    assert one.questions == tuple(f"Q{q}" for q in range(1, 13))
+    assert analyse_aspect(one, b=50).alpha == analyse_aspect(other, b=50).alpha

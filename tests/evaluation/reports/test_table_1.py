@@ -216,7 +216,7 @@ def test_a_table_is_the_same_every_time(locked: Trial, tmp_path: Path) -> None:
         assert one.read_bytes() == two.read_bytes()
 
 
-def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User) -> None:
+def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User, stan: User) -> None:
     from evaluation.services.freezing import design_hash
 
     scene.score_all(trial)
@@ -227,10 +227,18 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User) -> N
     # The design's hash would notice: it is taken anew, as if the arms had said so before freezing.
     Trial.objects.filter(pk=trial.pk).update(design_sha256=design_hash(Trial.objects.get(pk=trial.pk)))
     lock_trial(Trial.objects.get(pk=trial.pk), by_user=rita)
-    codes = {number: {arms[place].code for place in places} for number, places in ((1, (0, 2)), (2, (0, 1)))}
+    # Whichever is asked for holds every arm: what two tables share would be told apart by its code.
     for number in (1, 2):
         found = table(number, "--trial", trial.name)
-        assert {row["label"] for row in found["rows"]} == codes[number]
+        assert {row["label"] for row in found["rows"]} == {arm.code for arm in arms}
+        assert "of 3 arms" in found["caption"]
+        assert "All arms stand here until then, not those of this table alone." in found["notes"]
+    assert "no arm of trial First trial belongs to it" in refusal(3, "--trial", trial.name)
+    request_unblinding(Trial.objects.get(pk=trial.pk), by_user=rita, reason="scoring is over")
+    confirm_unblinding(Trial.objects.get(pk=trial.pk), by_user=stan)
+    for number, places in ((1, (0, 2)), (2, (0, 1))):
+        found = table(number, "--trial", trial.name)
+        assert {row["label"] for row in found["rows"]} == {arms[place].name for place in places}
         assert found["caption"].startswith(f"Table {number}. Mean score")
         assert "of 2 arms" in found["caption"]
         # Agreement is that of the arms the table shows, and names them.
@@ -238,8 +246,8 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User) -> N
         (said,) = [
             note for note in found["notes"] if note.startswith("Agreement on the answers of the 2 arms")
         ]
-        assert all(code in said for code in codes[number])
-        assert not [arm.code for arm in arms if arm not in shown and arm.code in said]
+        assert all(arm.name in said for arm in shown)
+        assert not [arm.name for arm in arms if arm not in shown and arm.name in said]
         expected, interval = agreement_of(trial, [str(arm.pk) for arm in shown])
         assert f"correctness {expected}" in said
         assert f"[95% CI, bootstrap over questions, B = 2000]: correctness {expected} {interval}," in said

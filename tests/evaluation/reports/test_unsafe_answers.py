@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
-from evaluation.models import Arm, Trial
-from evaluation.reports.unsafe_answers import unsafe_table
+from evaluation.models import Answer, Arm, Trial
+from evaluation.reports.unsafe_answers import flagged_answers, unsafe_table
 from evaluation.services.freezing import design_hash
 from evaluation.services.remarks import Remark, record_form
 from evaluation.services.scoring import lock_trial, next_slot
@@ -95,3 +97,33 @@ def test_simulated_arms_are_told_in_the_caption(flagged: Trial) -> None:
 
 def test_an_unlocked_trial_gives_no_table_of_unsafe_answers(trial: Trial) -> None:
     assert "once the scores are locked" in refusal("unsafe", "--trial", trial.name)
+
+
+def test_until_the_unblinding_a_text_stands_beside_no_code(
+    flagged: Trial, rita: User, stan: User, client: Client
+) -> None:
+    """Who uploaded the texts would know the arm of a code by them, or by a count that the table has by code."""
+    client.force_login(rita)
+    address = reverse("evaluation:unsafe", args=[flagged.pk])
+    found = flagged_answers(flagged, simulated=False)
+    assert {(row.arm, row.question, row.flags, row.raters) for row in found} == {("", None, None, None)}
+    assert [row.text for row in found] == sorted(row.text for row in found)
+    assert len(found) == 4
+    page = client.get(address).content.decode()
+    texts = page.split("<h2>")[-1]
+    assert all(row.text in texts for row in found)
+    assert not [code for code in flagged.arms.values_list("code", flat=True) if code in texts]
+    assert "flagged by" not in texts
+    request_unblinding(flagged, by_user=rita, reason="scoring is over")
+    trial = confirm_unblinding(flagged, by_user=stan)
+    first, *_ = flagged_answers(trial, simulated=False)
+    assert (first.arm, first.question, first.flags, first.raters) == ("MammoVLM", 3, 2, 2)
+    assert "flagged by 2 of 2 raters" in client.get(address).content.decode()
+
+
+def test_flags_of_earlier_versions_on_simulated_answers_count_as_simulated(flagged: Trial) -> None:
+    Answer.objects.filter(arm__trial=flagged, arm__position=1, question__position=3).update(is_simulated=True)
+    Trial.objects.filter(pk=flagged.pk).update(design_sha256=design_hash(Trial.objects.get(pk=flagged.pk)))
+    trial = Trial.objects.get(pk=flagged.pk)
+    assert len(flagged_answers(trial, simulated=True)) == 4
+    assert len(flagged_answers(trial, simulated=False)) == 3

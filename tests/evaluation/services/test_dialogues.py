@@ -34,6 +34,7 @@ from evaluation.services.remarks import Remark, record_form
 from evaluation.services.scoring import lock_trial, next_slot, open_scoring
 from evaluation.services.screening import blocking_hits, screen_trial, settle
 from evaluation.services.trials import add_questions, eligible_questions, sample_questions
+from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from evaluation.services.writing import answers_waiting, next_to_write, record_turn, said_so_far
 from mammo.accounts.models import User
 from mammo.core.encryption import ErasedText
@@ -312,7 +313,7 @@ def test_a_sample_of_a_campaign_can_be_dialogues(
     assert (one.is_dialogue, other.is_dialogue) == (True, False)
 
 
-def test_reports_cover_all_turns(answered: Trial, rita: User, sena: User) -> None:
+def test_reports_cover_all_turns(answered: Trial, rita: User, stan: User, sena: User) -> None:
     freeze_trial(answered, by_user=rita)
     open_scoring(answered, by_user=rita)
     for rater in answered.raters.select_related("user"):
@@ -323,8 +324,10 @@ def test_reports_cover_all_turns(answered: Trial, rita: User, sena: User) -> Non
     record_form(flagged, by_user=sena, values=scene.values(), remark=Remark(is_unsafe=True), active_seconds=1)
     assert next_slot(answered.raters.get(user=sena)) is None
     lock_trial(answered, by_user=rita)
+    request_unblinding(answered, by_user=rita, reason="scoring is over")
+    answered = confirm_unblinding(answered, by_user=stan)
     report = leak_report(answered)
-    human = next(row for row in report.arms if row.label == answered.arms.get(kind="human").code)
+    human = next(row for row in report.arms if row.label == answered.arms.get(kind="human").name)
     length = len("密度为C类，请复查。") + 2 * (3 * len("写的第1句。请放心。") + 4)
     assert human.shown == human.raw == pytest.approx(length / 3)
     system = next(row for row in report.arms if row.label != human.label)

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evaluation.models import Answer, Slot, Trial
+from evaluation.models import Answer, Slot, Trial, TrialRater
 from evaluation.services.answers import record_human_answer, written_version
 from evaluation.services.arms import add_human_arm
-from evaluation.services.freezing import freeze_trial
-from evaluation.services.raters import add_rater, remove_rater, reported_questions
+from evaluation.services.dealing import missing_by_design, missing_note
+from evaluation.services.freezing import freeze_trial, obstacles
+from evaluation.services.raters import add_rater, remove_rater, reported_questions, withdraw
 from mammo.accounts.models import User
 from mammo.archive.models import Study
 from mammo.archive.pseudonyms import installation
@@ -64,6 +65,8 @@ def test_no_rater_gets_a_case_they_reported(
 ) -> None:
     from django.db import transaction
 
+    # A question that both reported stops the freezing.
+    by_sol -= by_sena
     with transaction.atomic():
         report_by(sena, draft, by_sena)
         report_by(sol, draft, by_sol)
@@ -85,6 +88,40 @@ def test_who_reported_everything_stops_the_freezing(draft: Trial, rita: User, se
         freeze_trial(draft, by_user=rita)
     remove_rater(draft.raters.get(user=sena), by_user=rita)
     assert freeze_trial(draft, by_user=rita).state == "frozen"
+
+
+def test_a_question_that_nobody_may_score_stops_the_freezing(
+    draft: Trial, rita: User, sena: User, sol: User
+) -> None:
+    report_by(sena, draft, {2, 4})
+    assert missing_note(draft)[0].startswith(
+        "2 of 18 pairs of a rater and a question are not scored by design"
+    )
+    report_by(sol, draft, {4})
+    assert obstacles(draft) == [
+        "raters: nobody may score question 4, since all reported its patient's study; add a rater."
+    ]
+    with pytest.raises(WrongStateError, match="nobody may score question 4"):
+        freeze_trial(draft, by_user=rita)
+    add_rater(draft, scene.person(draft.site, "Third"), by_user=rita)
+    trial = freeze_trial(draft, by_user=rita)
+    # Of 27 pairs Sena lacks two and Sol one.
+    assert missing_by_design(trial) == 3
+
+
+def test_every_rater_on_every_question_leaves_no_pair_out(draft: Trial, rita: User) -> None:
+    assert missing_note(draft) == []
+    assert missing_note(freeze_trial(draft, by_user=rita)) == []
+
+
+def test_a_rater_withdraws_once(trial: Trial, rita: User, sena: User) -> None:
+    first, second = (trial.raters.get(user=sena) for _ in range(2))
+    withdraw(first, "moved", by_user=sena)
+    when = TrialRater.objects.get(pk=first.pk).withdrawn_at
+    # Both had the same page open.
+    with pytest.raises(WrongStateError, match="withdrew already"):
+        withdraw(second, "left", by_user=rita)
+    assert TrialRater.objects.get(pk=first.pk).withdrawn_at == when
 
 
 def test_only_an_author_of_the_arm_writes_its_answers(

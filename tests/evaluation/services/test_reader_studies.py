@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from evaluation.models import Reader, ReaderStudy, Reading, ReadingSlot
@@ -244,3 +245,26 @@ def test_a_withdrawn_reader_reads_no_more(opened: ReaderStudy, rita: User, june:
     assert reading_of(june, slot.pk) is None
     with pytest.raises(UserError, match="reason"):
         withdraw_reader(opened.readers.exclude(pk=reader.pk).get(), " ", by_user=rita)
+
+
+def test_a_period_that_is_over_is_closed_while_the_washout_runs(
+    opened: ReaderStudy, june: User, client
+) -> None:
+    """A case that came with the output could else be looked at again up to the minute it is read alone."""
+    reader = opened.readers.get(user=june)
+    first = next_reading(reader)
+    record_reading(first, Assessment("3", 10), by_user=june)
+    assert reading_of(june, first.pk) == first
+    read_period(reader)
+    second = next_reading(reader)
+    client.force_login(june)
+    for slot in reader.slots.filter(session=1):
+        assert reading_of(june, slot.pk) is None
+        assert reading_of(june, slot.pk, now=opens_at(second) + timedelta(days=1)) is None
+    with pytest.raises(NotAllowedError):
+        record_reading(first, Assessment("4C", 90, **FINDING), by_user=june)
+    assert client.get(reverse("evaluation:read", args=[first.pk])).status_code == 404
+    later = opens_at(second) + timedelta(minutes=1)
+    read_period(reader, now=later)
+    # No case comes again after the last period.
+    assert reading_of(june, second.pk, now=later) == second

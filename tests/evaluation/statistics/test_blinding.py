@@ -20,6 +20,10 @@ def test_bangs_index_at_its_ends() -> None:
     assert bang_index(10, 0, 0).value == 1.0
     assert bang_index(0, 10, 0).value == -1.0
     assert bang_index(0, 0, 7).value == 0.0
+    unanimous = bang_index(10, 0, 0)
+    assert unanimous.interval is None
+    assert unanimous.notes == ("all guesses are alike: no interval",)
+    assert bang_index(9, 1, 0).interval is not None
     with pytest.raises(ValueError, match="no guesses"):
         bang_index(0, 0, 0)
 

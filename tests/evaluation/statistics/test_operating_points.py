@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from evaluation.reports.validators import narrower_than_one_case
 from evaluation.statistics import delong
 from evaluation.statistics.bland_altman import bland_altman
 from evaluation.statistics.bootstrap_auc import bootstrap_auc
@@ -17,6 +18,7 @@ from evaluation.statistics.clustered_roc import clustered_auc, compare_clustered
 from evaluation.statistics.fixed_sensitivity import sensitivity_at_specificity, specificity_at_sensitivity
 from evaluation.statistics.fourfold import at_threshold, rates
 from evaluation.statistics.partial_auc import partial_auc, roc_points
+from evaluation.statistics.proportions import wilson
 
 Reference = Callable[[str], Any]
 MARKERS = ("s100b", "ndka", "wfns", "age")
@@ -148,6 +150,38 @@ def test_calibration_of_true_chances_and_of_distorted_ones() -> None:
     assert calibration(np.ones(20, bool), np.full(20, 0.5)).slope is None
     with pytest.raises(ValueError, match="between 0 and 1"):
         calibration(truth, x)
+
+
+def test_a_chance_that_parts_the_classes_has_no_slope() -> None:
+    truth = np.repeat([False, True], 20)
+    for chance in (np.linspace(0.01, 0.99, 40), 1 - np.linspace(0.01, 0.99, 40)):
+        found = calibration(truth, chance)
+        assert found.slope is None
+        assert found.notes == ("perfect separation: no slope",)
+        assert found.intercept is not None
+    # One case on the wrong side, and there is a slope.
+    assert calibration(truth, np.r_[np.linspace(0.01, 0.6, 20), np.linspace(0.5, 0.99, 20)]).slope > 0
+
+
+def test_classes_that_lie_apart_have_an_interval_at_their_threshold_and_say_so() -> None:
+    truth = np.repeat([True, False], [40, 20])
+    score = np.r_[np.linspace(0.6, 0.9, 40), np.linspace(0.1, 0.4, 20)]
+    point = specificity_at_sensitivity(truth, score, 0.8, b=200)
+    assert point.estimate.interval == pytest.approx(wilson(20, 20).interval)
+    assert point.estimate.method.endswith("Wilson at this threshold")
+    assert "takes the threshold as known" in point.estimate.notes[0]
+    assert narrower_than_one_case("x", point.estimate, 20) == []
+    turned = sensitivity_at_specificity(truth, score, 0.8, b=200)
+    assert turned.estimate.interval == pytest.approx(wilson(40, 40).interval)
+    assert turned.estimate.notes == point.estimate.notes
+    # Two studies of each patient count as one.
+    patients = [f"p{place // 2}" for place in range(60)]
+    clustered = specificity_at_sensitivity(truth, score, 0.8, b=200, clusters=patients).estimate
+    assert clustered.interval == pytest.approx(wilson(10, 10).interval)
+    assert "patients as clusters" in clustered.method
+    mixed = specificity_at_sensitivity(truth, np.r_[score[:50], score[50:] + 0.4], 0.8, b=200)
+    assert "bootstrap" in mixed.estimate.method
+    assert mixed.estimate.notes == ()
 
 
 def test_limits_of_agreement_of_bland_and_altman_1986() -> None:

@@ -130,7 +130,8 @@ def test_friedman_refuses_gaps_and_defines_all_ties() -> None:
     assert flat.chi2 is None
     assert all(pair.p == pytest.approx(1) for pair in flat.pairs)
     same_order = friedman(np.tile([1.0, 2.0, 3.0], (5, 1)), ("a", "b", "c"))
-    assert same_order.f is None
+    assert (same_order.f, same_order.p_f) == (float("inf"), 0.0)
+    assert "F is infinite" in same_order.notes[-1]
     assert same_order.kendall_w == pytest.approx(1)
     with pytest.raises(ValueError, match="three systems"):
         friedman(np.ones((4, 2)), ("a", "b"))
