@@ -284,9 +284,11 @@ def pick_draft(post: QueryDict, answers: Sequence[uuid.UUID]) -> dict[str, Any]:
     return {
         "choice": post.get("correction", ""),
         "wordings": {
-            str(pk): post[f"text-{pk}"].replace("\r\n", "\n") for pk in answers if f"text-{pk}" in post
+            str(pk): post.get(f"text-{pk}", "").replace("\r\n", "\n")
+            for pk in answers
+            if f"text-{pk}" in post
         },
-        "ranks": {str(pk): post[f"rank-{pk}"] for pk in answers if f"rank-{pk}" in post},
+        "ranks": {str(pk): post.get(f"rank-{pk}", "") for pk in answers if f"rank-{pk}" in post},
         "reasons": post.getlist("reasons"),
         "reason": post.get("reason", ""),
         "written": post.get("written", "").replace("\r\n", "\n"),

@@ -13,6 +13,7 @@ from annotation.services import export as exporting
 from annotation.services.adjudication import adjudicate
 from annotation.services.export import campaign_split, export_training
 from annotation.services.picks import pick
+from annotation.services.proposals import queue_proposals
 from annotation.services.training_samples import TrainingSample, training_samples
 from annotation.services.withdrawals import withdraw
 from annotation.statistics import pick_rates, quality
@@ -20,6 +21,7 @@ from annotation.statistics.timeline import timeline
 from mammo.accounts.models import User
 from mammo.archive.models import Image
 from mammo.archive.pseudonyms import installation
+from mammo.jobs import services as jobs
 from tests.annotation import scene
 
 
@@ -90,15 +92,27 @@ def test_an_adjudication_is_one_more_pick_in_no_figure(disputed: Question, ada: 
     assert quality.time_per_task(campaign) == {"adjudicate": (1, 40.0)}
 
 
-def test_a_system_wins_a_question_by_the_pick_that_decides(disputed: Question, ada: User) -> None:
-    _mine, other = Pick.objects.filter(question=disputed).order_by("created_at")
-    adjudicate(disputed, by_user=ada, chosen=other.pk, reason="更安全")
-    assert [row.picked for row in quality.by_system(disputed.campaign)] == [1.0]
-    assert quality._deciding(disputed.campaign) == [Pick.objects.get(is_adjudication=True).pk]
-
-
-def test_of_a_split_vote_the_deciding_pick_wins_alone(split_vote: Question, sena: User) -> None:
-    assert quality._deciding(split_vote.campaign) == [Pick.objects.get(by_user=sena).pk]
+def test_a_system_wins_a_question_by_the_pick_that_decides(
+    rita: User, june: User, sena: User, sol: User
+) -> None:
+    campaign = scene.open_campaign_of(rita, [june], [sena, sol], senior_overlap=2)
+    (question,) = scene.ask(campaign, scene.plain_row("要复查吗？"))
+    job = queue_proposals(campaign, by_user=None)
+    assert job is not None
+    claimed = jobs.claim(job.pk, "test worker")
+    assert claimed is not None
+    # Each proposal by a checkpoint of its own.
+    jobs.finish(claimed, [row | {"revision": str(row["index"]) * 64} for row in scene.answer_rows(question)])
+    question.refresh_from_db()
+    scene.settle(question, june)
+    first, second, _third = Correction.objects.candidates(question).order_by("proposal__index")
+    pick(question, by_user=sena, correction=first.pk)
+    pick(question, by_user=sol, correction=second.pk)
+    assert [(row.system, row.picked) for row in quality.by_system(campaign)] == [
+        ("tiny GLM (00000000)", 1.0),
+        ("tiny GLM (11111111)", 0.0),
+        ("tiny GLM (22222222)", 0.0),
+    ]
 
 
 def test_a_text_that_was_edited_a_little_is_not_rejected_in_its_old_wording(
