@@ -8,8 +8,8 @@ from mammo.archive.roster import merged_roster
 
 # Of what has the form of an identifier; a reference is itself a number, a source may be a place.
 _NOBODYS = ("id", "phone", "account", "name")
-# Shorter numbers stand in others by chance.
-_SHORTEST_NUMBER = 4
+# Shorter numbers stand in others by chance: those of the row itself, and the many that headers hold of her.
+_SHORTEST_GIVEN, _SHORTEST_KNOWN = 4, 6
 
 
 def cleaned_turns(turns: Sequence[str], *, patient: Patient | None, numbers: Iterable[str]) -> list[str]:
@@ -35,8 +35,10 @@ def names_somebody(text: str, *, patient: Patient | None, numbers: Iterable[str]
     if any(kind in _NOBODYS for kind in clean_text(text, roster, dates_stay=True).found):
         return True
     written = _squeezed(text)
-    hers = (_squeezed(number) for number in (*numbers, *known.get("numbers", [])))
-    return any(len(number) >= _SHORTEST_NUMBER and number in written for number in hers)
+    given, others = map(_squeezed, numbers), map(_squeezed, known.get("numbers", []))
+    hers = [number for number in given if len(number) >= _SHORTEST_GIVEN]
+    hers += [number for number in others if len(number) >= _SHORTEST_KNOWN]
+    return any(number in written for number in hers)
 
 
 def _squeezed(text: str) -> str:

@@ -119,7 +119,8 @@ def test_the_command_changes_nothing_on_a_wrong_column(campaign: Campaign, tmp_p
 @pytest.mark.parametrize(
     ("column", "text"),
     [
-        ("consent", "IC 20-7730"),  # her hospital number, with other signs between
+        ("consent", "IC 20-7730"),  # a number of hers, with other signs between
+        ("consent", "p001/7"),  # as the row names her
         ("consent", "李秀英 IC-7"),
         ("consent", "110105194912310028"),
         ("source", "电话13812345678"),
@@ -129,9 +130,17 @@ def test_the_command_changes_nothing_on_a_wrong_column(campaign: Campaign, tmp_p
 def test_a_consent_or_source_that_names_her_is_refused_with_its_row(
     campaign: Campaign, study: Study, column: str, text: str
 ) -> None:
-    study.patient.roster = {"names": ["李秀英"], "doctors": [], "numbers": ["207730"], "places": []}
+    study.patient.roster = {
+        "names": ["李秀英"],
+        "doctors": [],
+        "numbers": ["207730", "2026", "00017"],
+        "places": [],
+    }
     study.patient.save()
-    rows = [scene.row(**{column: text}), scene.row("我要复查吗？", 3, consent="IC-2026-00017")]
+    rows = [
+        scene.row(**{column: text}),
+        scene.row("我要复查吗？", 3, consent="IC-2026-00017", source="2026 1层"),
+    ]
     result = import_questions(campaign, rows, by_user=None, table_name="q.csv")
     refused, taken = result.items
     assert (refused.row, refused.outcome, taken.outcome) == (2, "rejected", "imported")
