@@ -180,6 +180,7 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
                     active_seconds=values["active_seconds"],
                     expected_revision=values["revision"],
                     draft_version=values["draft_version"],
+                    shown_round=values["shown_round"],
                     instruction_version=values["instruction_version"],
                     guideline_version=values["guideline_version"],
                 )

@@ -82,10 +82,11 @@ def may_work(user: User, pk: uuid.UUID, purpose: str) -> Question:
 
 
 def chosen_for(user: User, pk: uuid.UUID) -> Question:
-    """A question for which this account has made its choice in the present round.
+    """A settled question for which this account has made its choice in the round that settled it.
 
     Raises:
-        WrongStateError: it has not: until then nothing may tell where the answers come from.
+        WrongStateError: it has not, or another senior may still send the question back: until then nothing may tell
+            where the answers come from.
     """
     open_to = Question.objects.open_to
     rows = open_to(user, Purpose.PICK) | open_to(user, Purpose.ADJUDICATE)
@@ -94,4 +95,6 @@ def chosen_for(user: User, pk: uuid.UUID) -> Question:
     mine = Pick.objects.standing().filter(question=question, by_user=user, round=question.round)
     if not mine.exists():
         raise WrongStateError(_("What was hidden opens after your choice."))
+    if not question.is_settled:
+        raise WrongStateError(_("What was hidden opens once the question is settled: others still choose."))
     return question

@@ -82,12 +82,17 @@ class DraftActions(RoomViewSet[Question]):
     ) -> Response:
         """Keep what the serializer lets pass, its version apart."""
         question, content = may_work(self.user, pk, purpose), checked(serializer, request)
-        version = content.pop("version")
+        version, shown_round = content.pop("version"), content.pop("shown_round")
 
         def save() -> list[Question]:
             with contextlib.suppress(drafts.WithdrawnError):  # the draft is stored; refused below, behind it
                 drafts.save_draft(
-                    question, by_user=self.user, purpose=purpose, content=content, expected_version=version
+                    question,
+                    by_user=self.user,
+                    purpose=purpose,
+                    content=content,
+                    expected_version=version,
+                    shown_round=shown_round,
                 )
             return [question]
 

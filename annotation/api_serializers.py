@@ -321,6 +321,19 @@ def guideline_field() -> serializers.IntegerField:
     )
 
 
+def round_field() -> serializers.IntegerField:
+    """Which round of the question the person was shown."""
+    return serializers.IntegerField(
+        min_value=1,
+        max_value=32_767,
+        default=None,
+        allow_null=True,
+        source="shown_round",
+        help_text="`question.round` of the task that was shown: after a return it is answered 409; without it the "
+        "present round is meant",
+    )
+
+
 class NewCorrectionSerializer(StrictSerializer):
     """One proposal, settled."""
 
@@ -345,6 +358,7 @@ class NewCorrectionsSerializer(StrictSerializer):
 
     items = NewCorrectionSerializer(many=True, allow_empty=False)
     revision = serializers.IntegerField(min_value=0, max_value=32_767)
+    round = round_field()
     draft_version = serializers.IntegerField(
         min_value=0, max_value=2_147_483_647, default=None, allow_null=True
     )
@@ -374,6 +388,7 @@ class NewPickSerializer(StrictSerializer):
     reason = serializers.CharField(
         max_length=LONGEST_TEXT, default="", allow_blank=True, trim_whitespace=False
     )
+    round = round_field()
     draft_version = serializers.IntegerField(
         min_value=0, max_value=2_147_483_647, default=None, allow_null=True
     )

@@ -31,14 +31,17 @@ from mammo.core.errors import NotAllowedError, UserError
 
 
 class WordingSerializer(serializers.ModelSerializer[Question]):
-    """A question's cleaned wording, and who confirmed it."""
+    """A question's cleaned wording, where it was asked and under which consent, and who confirmed it."""
 
     turns = Turns()
     confirmed_by = serializers.CharField(source="cleaned_by.username", default=None, allow_null=True)
 
     class Meta:
         model = Question
-        fields = ["id", "campaign", "language", "turns", "stage", "confirmed_by", "version", "is_simulated"]
+        fields = [
+            *("id", "campaign", "language", "turns", "source", "consent_reference", "stage", "confirmed_by"),
+            *("version", "is_simulated"),
+        ]
 
 
 class SeenWordingSerializer(StrictSerializer):

@@ -16,7 +16,7 @@ from annotation.api import researched_by
 from annotation.api_access import checked, chosen_for, may_work
 from annotation.api_drafts import DraftActions
 from annotation.api_serializers import PickSerializer, QuestionSerializer
-from annotation.models import Comment, Flag, Lease, Pick, Proposal, Purpose, Question, Skip
+from annotation.models import Comment, Flag, Pick, Proposal, Purpose, Question, Skip
 from annotation.services import (
     adjudication,
     assignments,
@@ -149,7 +149,7 @@ class WorkActions(DraftActions):
     @extend_schema(operation_id="questions_holders", responses=given_by.HoldersSerializer)
     @action(detail=True, methods=["get"], url_path="holders")
     def holders(self, request: Request, pk: uuid.UUID) -> Response:
-        """Who holds a question in its present round; for researchers."""
+        """Who holds a question in its present round; to who works on the campaign, what is not finished alone."""
         return self._holders(self._managed(pk))
 
     @extend_schema(
@@ -164,7 +164,7 @@ class WorkActions(DraftActions):
         question = self._managed(pk)
         given = checked(given_by.NewAssignmentSerializer, request)
         people = User.objects.filter(campaign_memberships__campaign=question.campaign) | User.objects.filter(
-            leases__question=question
+            leases__in=assignments.seats_known_to(question, self.user)
         )
         to, come_from = (
             get_object_or_404(people.distinct(), username=given[name]) if given[name] else None
@@ -223,7 +223,7 @@ class WorkActions(DraftActions):
 
     def _holders(self, question: Question) -> Response:
         question.refresh_from_db(fields=["stage", "round", "pool"])
-        found = Lease.objects.filter(question=question, round=question.round).select_related("user")
+        found = assignments.seats_known_to(question, self.user).select_related("user")
         rows = found.order_by("purpose", "seat")
         shown = {"stage": question.stage, "pool": question.pool, "holders": rows}
         return Response(given_by.HoldersSerializer(shown).data)

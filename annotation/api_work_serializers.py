@@ -13,6 +13,7 @@ from annotation.api_serializers import (
     QuestionSerializer,
     guideline_field,
     instruction_field,
+    round_field,
 )
 from annotation.models import (
     Comment,
@@ -134,6 +135,7 @@ class NewDraftSerializer(StrictSerializer):
     """What every draft carries: the version that the caller holds, and the seconds at work so far."""
 
     version = serializers.IntegerField(min_value=0, max_value=LARGEST_VERSION, help_text="0 for the first")
+    round = round_field()
     active_seconds = serializers.FloatField(
         min_value=0, max_value=LONGEST_DAY, default=0.0, help_text="of all visits together"
     )
@@ -276,6 +278,7 @@ class NoneAcceptableSerializer(StrictSerializer):
 
     reason = text_field(LONGEST_REMARK)
     reason_codes = codes_field(ReturnReason.choices)
+    round = round_field()
     instruction_version = instruction_field()
 
 
@@ -354,6 +357,7 @@ class NewAdjudicationSerializer(StrictSerializer):
     chosen = serializers.UUIDField()
     reason = text_field(LONGEST_REMARK)
     reason_codes = codes_field(PickReason.choices)
+    round = round_field()
     active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
     instruction_version = instruction_field()
 

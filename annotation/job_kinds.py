@@ -24,6 +24,7 @@ def register() -> None:
                 "questions": _("Questions answered"),
                 "proposals": _("Proposals kept"),
                 "skipped": _("Left out: had proposals"),
+                "reworded": _("Questions whose wording changed meanwhile, to be asked again"),
                 "incomplete": _("Questions with too few answers"),
                 "requests": _("Requests sent"),
                 "tokens": _("Tokens spent"),

@@ -25,6 +25,11 @@ MESSAGES: tuple[str, ...] = (
     ),
     _("%(host)s: you gave this approval yourself; another person must approve what you let be sent"),
     _("answer file: question %(question)s is not of campaign %(campaign)s"),
+    # Of jobs that failed before this was said of withdrawals too.
     _("Answers were picked while the set was written; ask for it again."),
+    _(
+        "Answers were picked, or a patient or question was taken out, while the set was written; "
+        "what was written is destroyed. Ask for it again."
+    ),
     _("A picture with text was taken out of its study while the set was written; ask for it again."),
 )

@@ -26,7 +26,7 @@ from annotation.services.campaign_settings import current_guideline
 from annotation.services.campaigns import current_instructions
 from annotation.services.corrections import CorrectionItem
 from annotation.services.drafts import EARLIER, SECONDS, PageSave, draft_of
-from annotation.services.shown_orders import letter, letters_seen, shown_order
+from annotation.services.shown_orders import letter, letters_seen, order_to_show, shown_order
 from annotation.services.study_context import labels_to_show, prior_study, report_to_show, report_waits
 from annotation.services.wording import plain
 from mammo.accounts.models import Role, User
@@ -219,12 +219,25 @@ def candidate_cards(question: Question, user: User, purpose: str = Purpose.PICK.
                 here,
                 pk,
                 text,
-                wordings.get(str(pk), text),
+                # A box that was emptied, or never sent, holds no wording.
+                wordings.get(str(pk)) or text,
                 ranks.get(str(pk), ""),
                 above if above != here else "",
             )
         )
     return cards
+
+
+def letters_on_page(question: Question, user: User, purpose: str) -> dict[str, str]:
+    """The letter of each text on this person's pages, by its id, those of earlier rounds too; no order is drawn."""
+    rows = (
+        Proposal.objects.current(question)
+        if purpose == Purpose.CORRECT
+        else Correction.objects.candidates(question)
+    )
+    order = order_to_show(question, rows.values_list("pk", flat=True), user=user, purpose=purpose)
+    now = {str(pk): letter(place) for place, pk in enumerate(order)}
+    return letters_seen(question, user=user, purpose=purpose) | now
 
 
 def returns_of(question: Question) -> list[Return]:
@@ -266,12 +279,16 @@ def correction_draft(items: Sequence[CorrectionItem]) -> dict[str, Any]:
     }
 
 
-def pick_draft(post: QueryDict, candidates: Sequence[uuid.UUID]) -> dict[str, Any]:
-    """What is kept of an unfinished choice."""
+def pick_draft(post: QueryDict, answers: Sequence[uuid.UUID]) -> dict[str, Any]:
+    """What is kept of an unfinished choice: of `answers`, corrections of any round, those that the page sent."""
     return {
         "choice": post.get("correction", ""),
-        "wordings": {str(pk): post.get(f"text-{pk}", "").replace("\r\n", "\n") for pk in candidates},
-        "ranks": {str(pk): post.get(f"rank-{pk}", "") for pk in candidates},
+        "wordings": {
+            str(pk): post.get(f"text-{pk}", "").replace("\r\n", "\n")
+            for pk in answers
+            if f"text-{pk}" in post
+        },
+        "ranks": {str(pk): post.get(f"rank-{pk}", "") for pk in answers if f"rank-{pk}" in post},
         "reasons": post.getlist("reasons"),
         "reason": post.get("reason", ""),
         "written": post.get("written", "").replace("\r\n", "\n"),
@@ -359,6 +376,15 @@ def whole_number(request: HttpRequest, name: str) -> int:
         return int(request.POST[name])
     except (KeyError, ValueError):
         raise UserError(_("%(name)s: missing; open the page again") % {"name": name}) from None
+
+
+def shown_round(request: HttpRequest) -> int:
+    """Round of the question that the page showed.
+
+    Raises:
+        UserError: the page does not say.
+    """
+    return whole_number(request, "round")
 
 
 def shown_instructions(request: HttpRequest) -> int | None:

@@ -40,6 +40,8 @@ KEEPERS = ("researcher", "data_manager", "admin")
 ROLE_FOR = {"correct": "junior", "pick": "senior", "adjudicate": "senior"}
 # Where a question stands while it waits for each purpose.
 STAGE_FOR = {"correct": "proposed", "pick": "corrected", "adjudicate": "adjudicate"}
+# Where nobody chooses among its answers any more.
+SETTLED_STAGES = ("picked", "withdrawn")
 # Where a question can stand while a seat for each purpose still has its work before it.
 STAGES_BEFORE = {
     "correct": ("new", "proposed"),
@@ -330,8 +332,8 @@ class CommentQuerySet(models.QuerySet["Comment"]):
 
         A researcher who does not work on the campaign reads all. A junior reads all of a question they work on;
         where several juniors are to agree, the others' only once their own correction of this round exists. A
-        senior reads, before the choice, what researchers and they themselves wrote: a junior's remark would tell
-        who changed what.
+        senior reads, until they chose and the question is settled, what researchers and they themselves wrote: a
+        junior's remark would tell who changed what.
         """
         rows = self.filter(question=question).order_by("created_at", "pk")
         members = _rows("CampaignMember").filter(campaign=question.campaign, user=user)
@@ -343,7 +345,8 @@ class CommentQuerySet(models.QuerySet["Comment"]):
             return rows.filter(Q(role="research") | Q(by_user=user))
         if own.exists():
             return rows
-        has_chosen = _rows("Pick").filter(question=question, by_user=user, round=question.round).exists()
+        chosen = _rows("Pick").filter(question=question, by_user=user, round=question.round)
+        has_chosen = question.stage in SETTLED_STAGES and chosen.exists()
         is_senior = members.filter(purpose__in=("pick", "adjudicate"))
         if has_chosen or not is_senior.exists():
             return rows

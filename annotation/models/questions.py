@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation.models.campaigns import Campaign
 from annotation.models.choices import ProposerContext, Purpose
-from annotation.querysets import ProposalQuerySet, QuestionQuerySet, QuestionUploadQuerySet
+from annotation.querysets import SETTLED_STAGES, ProposalQuerySet, QuestionQuerySet, QuestionUploadQuerySet
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Study
 from mammo.core.choices import Language
@@ -73,6 +73,11 @@ class Question(VersionedModel):
         """No data manager has read the cleaned wording (as `UNCONFIRMED` in the queries)."""
         unread = self.stage in (Question.Stage.NEW, Question.Stage.WITHDRAWN)
         return unread and self.cleaned_by_id is None and not self.is_practice
+
+    @property
+    def is_settled(self) -> bool:
+        """Nobody chooses among its answers any more: what was hidden from the seniors who did may open."""
+        return self.stage in SETTLED_STAGES
 
     @property
     def is_erased(self) -> bool:

@@ -33,12 +33,14 @@ def adjudicate(
     reason_codes: Sequence[str] = (),
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    shown_round: int | None = None,
     instruction_version: int | None = None,
 ) -> Pick:
     """Uphold one of the seniors' picks (with its wording), or take another corrected answer; the question is done.
 
     Args:
         chosen: a pick of this round, or a correction.
+        shown_round: round of what the page showed (None: the present one).
 
     Raises:
         NotAllowedError: the account does not adjudicate in this campaign, or corrected answers to the question.
@@ -50,7 +52,7 @@ def adjudicate(
     if not said:
         raise UserError(_("reason: empty; say what decided between the two choices"))
     with transaction.atomic():
-        question = begun(question, by_user, Purpose.ADJUDICATE, draft_version)
+        question = begun(question, by_user, Purpose.ADJUDICATE, draft_version, shown_round)
         correction, text = _choice(question, chosen)
         row = Pick.objects.create(
             question=question,

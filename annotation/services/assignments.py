@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Lease, NewsKind, Purpose, Question
-from annotation.querysets import STAGE_FOR
+from annotation.querysets import STAGE_FOR, LeaseQuerySet
 from annotation.services import leases, stages
 from annotation.services.access import require_member, require_not_own, require_researcher
 from annotation.services.news import tell
@@ -97,18 +97,42 @@ def change_holder(
 ) -> None:
     """Assign a question to a person, take it back, or move it from one to another.
 
+    Whoever works on the campaign is refused in the same words whatever the reason: it would tell them who corrected.
+
     Raises:
         UserError: nobody is named.
         As `assign`, `unassign` and `reassign`.
     """
+    require_researcher(question.campaign.site, by_user)
+    if to is None and come_from is None:
+        raise UserError(_("to: choose a person"))
+    if Campaign.objects.read_in_full_by(by_user).filter(pk=question.campaign_id).exists():
+        _change(question, to, come_from, purpose, by_user)
+        return
+    neutral = WrongStateError(_("This seat can't be given or taken back now."))
+    # One's own seat once more would be granted to whoever has done the work.
+    if to is not None and Question.objects.filter(pk=question.pk).done_by(to, purpose).exists():
+        raise neutral
+    try:
+        _change(question, to, come_from, purpose, by_user)
+    except (NotAllowedError, WrongStateError):
+        raise neutral from None
+
+
+def _change(question: Question, to: User | None, come_from: User | None, purpose: str, by_user: User) -> None:
     if come_from is not None and to is not None:
         reassign(question, come_from, to, purpose, by_user=by_user)
     elif to is not None:
         assign(question, to, purpose, by_user=by_user)
     elif come_from is not None:
         unassign(question, come_from, purpose, by_user=by_user)
-    else:
-        raise UserError(_("to: choose a person"))
+
+
+def seats_known_to(question: Question, user: User) -> LeaseQuerySet:
+    """The seats of the question's present round; without those of finished work for who works on the campaign."""
+    rows = Lease.objects.filter(question=question, round=question.round)
+    reads_in_full = Campaign.objects.read_in_full_by(user).filter(pk=question.campaign_id).exists()
+    return rows if reads_in_full else rows.unsettled()
 
 
 def share_out(

@@ -20,6 +20,36 @@ class TakenError(StaleVersionError):
     """
 
 
+class EarlierRoundError(StaleVersionError):
+    """A page of a round that is over sends something: nothing of it is taken into the round that stands.
+
+    Attributes:
+        current: the person's own draft, else their own corrections as they stand, else an empty list.
+    """
+
+
+def refuse_earlier_round(question: Question, by_user: User, purpose: str, shown_round: int | None) -> None:
+    """Stop what was made from another round than the present one; both texts are kept.
+
+    Args:
+        question: locked.
+        shown_round: round of what the page showed; None for a program that does not say.
+
+    Raises:
+        EarlierRoundError: the question was sent back since.
+    """
+    if shown_round is None or shown_round == question.round:
+        return
+    draft = Draft.objects.filter(question=question, purpose=purpose, user=by_user).first()
+    rows = Correction.objects.standing().filter(proposal__question=question, by_user=by_user)
+    mine = list(rows.select_related("proposal")) if purpose == Purpose.CORRECT else []
+    raise EarlierRoundError(
+        _("This question was sent back after you opened this page. Both texts are kept: compare them."),
+        current=draft if draft is not None else mine,
+        current_version=question.round,
+    )
+
+
 def refuse_taken(question: Question, by_user: User, purpose: str) -> None:
     """Stop a person whose seat went to somebody else, with both texts.
 

@@ -67,6 +67,7 @@ def submit_corrections(
     active_seconds: float = 0.0,
     expected_revision: int | None = None,
     draft_version: int | None = None,
+    shown_round: int | None = None,
     instruction_version: int | None = None,
     guideline_version: int | None = None,
 ) -> list[Correction]:
@@ -79,13 +80,14 @@ def submit_corrections(
         active_seconds: time at work on the question; shared out evenly over the rows.
         expected_revision: the account's latest revision of this round that the page was made from (0: none).
         draft_version: version of the draft that the page holds (0: none).
+        shown_round: round of what the page showed (None: the present one).
         instruction_version, guideline_version: numbers of what was shown (None: what stands now).
 
     Raises:
         NotAllowedError: the account does not correct in this campaign.
         WrongStateError: the question is not to be corrected now, or the seats are taken by others.
-        StaleVersionError: another page of the same account saved or sent something newer, or another person
-            did the work or sits at it; carries what stands now.
+        StaleVersionError: another page of the same account saved or sent something newer, the question was sent back
+            since, or another person did the work or sits at it; carries what stands now.
         UserError: not all proposals are settled, an item contradicts itself (names the proposal), or the campaign
             never had these instructions or this guideline.
     """
@@ -95,6 +97,7 @@ def submit_corrections(
     warned = _warned(question, given)
     with transaction.atomic():
         question = stages.locked(question)
+        collisions.refuse_earlier_round(question, by_user, Purpose.CORRECT, shown_round)
         earlier = _earlier(question, by_user)
         _refuse_stale(question, earlier, expected_revision)
         require_draft_version(question, by_user=by_user, purpose=Purpose.CORRECT, version=draft_version)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from annotation.exporting.formats import SPLITS
 from annotation.exporting.loading import how_to_load
 from annotation.models import Campaign, Proposal
-from annotation.services.training_samples import TrainingSample, left_out
+from annotation.services.training_samples import TrainingSample, any_simulated, left_out
 from annotation.statistics.support import support_in
 from mammo.archive.models import Split
 from mammo.archive.splits import exported_name
@@ -51,7 +51,7 @@ def data_card(
         "junior and picked by senior radiologists. Pseudonymised, not anonymous: use under protocol only.",
         "",
     ]
-    if any(sample.is_simulated for sample in samples):
+    if any_simulated(samples, pairs=preferences):
         lines += ["**Holds simulated cases or judgements: not for any clinical claim.**", ""]
     lines += [
         f"- Format: {format_name}; content hash (SHA-256 over `name sha256` of the files): `{content_hash}`",
@@ -65,8 +65,10 @@ def data_card(
         f"- Picked answers that the junior left unchanged: {unchanged}",
         f"- {_borne_out(samples)}",
         *_earlier_answers(samples, format_name),
+        *_split_votes(samples, preferences),
         f"- Picked but left out of this set: {_listed(left_out(campaign))}",
         "- Licence: none is granted by this file; the hospital's data agreement applies",
+        *_order_of_pictures(pictured),
         "- Lineage of each sample: lineage.jsonl, in the order of the rows: those with pictures first, then the others",
         "",
         *how_to_load(format_name, _files(samples, preferences), pictured=pictured, packed=packed),
@@ -108,6 +110,23 @@ def _earlier_answers(samples: Sequence[TrainingSample], format_name: str) -> lis
     how = _READ_ONLY.get(format_name, "they are part of the prompt")
     said = f"- Samples with earlier answers, which are to be read and not learned ({how}): {count}"
     return [said] if count else []
+
+
+def _order_of_pictures(pictured: bool) -> list[str]:
+    """Which picture of a row is of which breast and view."""
+    said = (
+        "- Pictures of a row: right CC, left CC, right MLO, left MLO, in this order; a view that is missing is left out, "
+        "so the place alone does not tell which one it is: `images` in lineage.jsonl does (name, laterality, view)"
+    )
+    return [said] if pictured else []
+
+
+def _split_votes(samples: Sequence[TrainingSample], preferences: bool) -> list[str]:
+    """A line where seniors chose different answers and nobody decided between them."""
+    count = sum(sample.is_split for sample in samples)
+    said = f"- Samples whose seniors chose differently, no third deciding (the first of the most chosen counts): {count}"
+    paired = "; what another senior chose is rejected in no pair" if preferences else ""
+    return [said + paired] if count else []
 
 
 def _borne_out(samples: Sequence[TrainingSample]) -> str:

@@ -1,5 +1,6 @@
 """Drafts: what a person has typed so far, kept on the server, never overwritten by an older page."""
 
+import contextlib
 import json
 import uuid
 from dataclasses import dataclass
@@ -71,8 +72,9 @@ def save_draft(
     content: dict[str, Any],
     expected_version: int,
     page_save: PageSave | None = None,
+    shown_round: int | None = None,
 ) -> Draft:
-    """Store what was typed so far and renew the lease.
+    """Store what was typed so far and renew the person's seat, if they have one: nobody gets one by typing.
 
     An answer that was lost on its way makes nobody a stranger to their own words: what the same page saved last it
     may save over, and the same words may be saved again.
@@ -80,13 +82,14 @@ def save_draft(
     Args:
         expected_version: version of the draft that the caller holds; 0 when it holds none.
         page_save: the page's own name and count; None for a program, which holds to versions.
+        shown_round: round of what the page showed (None: the present one).
 
     Raises:
         NotAllowedError: the account does not work on this campaign in that way.
         WithdrawnError: the question was taken out of its campaign; what was typed is stored all the same.
         WrongStateError: there is nothing left to do for this account (sent already, or moved on).
-        StaleVersionError: another page saved in between, or another person finished the question; carries what
-            stands now.
+        StaleVersionError: another page saved in between, the question was sent back since, or another person finished
+            it; carries what stands now.
     """
     require_member(question.campaign, by_user, purpose)
     if purpose != Purpose.CORRECT:
@@ -96,6 +99,7 @@ def save_draft(
     with transaction.atomic():
         # Behind the lock: what is being sent at this moment must not be followed by an older draft of it.
         question.stage, question.round = stages.lock_place(question)
+        collisions.refuse_earlier_round(question, by_user, purpose, shown_round)
         is_withdrawn = question.stage == Question.Stage.WITHDRAWN and _is_kept(stages.locked(question))
         is_due = question.stage == STAGE_FOR[purpose] or is_withdrawn
         if not is_due or _is_done(question, by_user, purpose):
@@ -103,7 +107,10 @@ def save_draft(
         draft = _kept(question, by_user, purpose, content, expected_version, page_save)
     if is_withdrawn:
         raise _withdrawn()
-    _renew(question, by_user, purpose)
+    with contextlib.suppress(
+        WrongStateError
+    ):  # the seat went to another person: the draft is kept all the same
+        leases.renew(question, by_user=by_user, purpose=purpose)
     return draft
 
 
@@ -231,10 +238,3 @@ def _first(
     except IntegrityError:
         stored = Draft.objects.get(question=question, user=by_user, purpose=purpose)
         raise _stale(stored) from None
-
-
-def _renew(question: Question, by_user: User, purpose: str) -> None:
-    try:
-        leases.hold(question, by_user=by_user, purpose=purpose)
-    except WrongStateError:
-        return  # the seat went to another person: the draft is kept all the same

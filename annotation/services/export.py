@@ -33,6 +33,7 @@ from annotation.services.splits import SHARES, create_split, extend_split
 from annotation.services.study_context import standard_views, viewing_copy_path
 from annotation.services.training_samples import (
     TrainingSample,
+    any_simulated,
     lineage_of,
     patients_of,
     require_a_pick,
@@ -120,14 +121,16 @@ def export_training(
     Args:
         folder: made by this call; must not exist, or be empty.
         format: llamafactory, trl, swift or parquet.
-        preferences: add pairs (picked over each other corrected answer, equal texts skipped).
+        preferences: add pairs (picked over each other corrected answer that no senior of the round chose; equal
+            texts skipped).
         split: sides of patients; the campaign's own split when not given.
         images: by reference (files beside the rows), or packed into the rows (Parquet).
 
     Raises:
         NotAllowedError: not a researcher of the site.
         UserError: unknown format, nothing picked, a patient without a side, a missing viewing copy, or the
-            folder is not empty. Nothing is written then.
+            folder is not empty. Nothing is written then. Or the picks changed, or a patient withdrew, while it was
+            written: what was written is destroyed.
     """
     require_researcher(campaign.site, by_user)
     _check_choice(format, images)
@@ -143,6 +146,7 @@ def export_training(
     written = write_training_set(request, folder)
     try:
         with transaction.atomic():
+            _refuse_changes(samples, training_samples(campaign, chosen))
             _refuse_pictures_that_left(samples, begun)
             return _record(campaign, folder, samples, request, written, by_user)
     except BaseException:
@@ -239,10 +243,9 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     campaign = Campaign.objects.select_related("site").get(pk=chosen["campaign"])
     (row,) = rows
     samples = training_samples(campaign, Split.objects.get(pk=chosen["split"]))
-    if [[str(sample.question.pk), str(sample.pick.pk)] for sample in samples] != row.get("picked"):
-        shutil.rmtree(row["folder"], ignore_errors=True)
-        raise UserError(_("Answers were picked while the set was written; ask for it again."))
     try:
+        if _picked(samples) != row.get("picked"):
+            raise _changed()
         _refuse_pictures_that_left(samples, job.started_at or job.created_at)
     except UserError:
         shutil.rmtree(row["folder"], ignore_errors=True)
@@ -250,6 +253,25 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     written = WrittenSet(row["content_hash"], row["export_id"], row["counts"])
     export = _record(campaign, Path(row["folder"]), samples, chosen, written, job.by_user, job)
     return {"export": export.export_id, "content_hash": export.content_hash, "samples": len(samples)}
+
+
+def _picked(samples: Sequence[TrainingSample]) -> list[list[str]]:
+    return [[str(sample.question.pk), str(sample.pick.pk)] for sample in samples]
+
+
+def _refuse_changes(written: Sequence[TrainingSample], now: Sequence[TrainingSample]) -> None:
+    """Keep no set that holds other answers than may go into one now."""
+    if _picked(written) != _picked(now):
+        raise _changed()
+
+
+def _changed() -> UserError:
+    return UserError(
+        _(
+            "Answers were picked, or a patient or question was taken out, while the set was written; "
+            "what was written is destroyed. Ask for it again."
+        )
+    )
 
 
 def _refuse_pictures_that_left(samples: Sequence[TrainingSample], since: datetime) -> None:
@@ -321,6 +343,10 @@ def _request(
 ) -> dict[str, Any]:
     records = [_record_of(sample) for sample in samples]
     editions = editions_of(campaign)
+    lineage = [
+        lineage_of(sample, editions) | {"images": [_named(image) for image in record["images"]]}
+        for sample, record in zip(samples, records, strict=True)
+    ]
     with translation.override("en"):
         card = data_card(
             campaign,
@@ -339,11 +365,16 @@ def _request(
         "format": format_name,
         "preferences": preferences,
         "images": images,
-        "simulated": any(sample.is_simulated for sample in samples),
+        "simulated": any_simulated(samples, pairs=preferences),
         "card": card,
-        "lineage": [lineage_of(sample, editions) for sample in samples],
+        "lineage": lineage,
         "records": records,
     }
+
+
+def _named(image: dict[str, Any]) -> dict[str, Any]:
+    """Which picture is of which breast and view, in the order of the row."""
+    return {name: image[name] for name in ("name", "laterality", "view")}
 
 
 def _record_of(sample: TrainingSample) -> dict[str, Any]:
@@ -357,6 +388,8 @@ def _record_of(sample: TrainingSample) -> dict[str, Any]:
         "images": [
             {
                 "name": f"images/{image.pk}.png",
+                "laterality": image.laterality,
+                "view": image.view,
                 "path": str(viewing_copy_path(image)),
                 "center": image.window_center,
                 "width": image.window_width,
@@ -387,7 +420,7 @@ def _record(
         counts=written.counts,
         by_user=by_user,
         job=job,
-        is_simulated=any(sample.is_simulated for sample in samples),
+        is_simulated=any_simulated(samples, pairs=chosen["preferences"]),
     )
     patients = {sample.question.patient_id for sample in samples if sample.question.patient_id}
     export.patients.set(Patient.objects.filter(pk__in=patients))

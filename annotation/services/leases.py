@@ -35,7 +35,7 @@ def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool =
     Raises:
         NotAllowedError: the account does not work on this campaign, or this pool, for that purpose.
         WrongStateError: all seats are taken, the campaign is not open (a draft's seats may be given by name), gives
-            seats by name only, or practice comes first.
+            seats by name only, practice comes first, or the person skipped the question.
     """
     require_member(question.campaign, by_user, purpose)
     require_in_pool(question, by_user, purpose)
@@ -45,6 +45,7 @@ def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool =
             require_not_closed(question.campaign)
         else:
             require_open(question.campaign)
+            _refuse_skipped(question, by_user, purpose)
         rows = Lease.objects.filter(question=question, purpose=purpose, round=question.round)
         mine = rows.filter(user=by_user).first()
         until = timezone.now() + POOL_TIME
@@ -63,11 +64,34 @@ def hold(question: Question, *, by_user: User, purpose: str, is_assigned: bool =
         return _take(question, by_user, purpose)
 
 
+def renew(question: Question, *, by_user: User, purpose: str) -> None:
+    """Keep the seat that one has, or had until its time was over; whose seat was given back or taken back gets none.
+
+    Raises:
+        As `hold`.
+    """
+    with transaction.atomic():
+        question = stages.locked(question)
+        rows = Lease.objects.filter(question=question, purpose=purpose, round=question.round, user=by_user)
+        if rows.exists():
+            hold(question, by_user=by_user, purpose=purpose)
+
+
 def _has_begun(question: Question, by_user: User, purpose: str) -> bool:
     """Whether there is work of this person already, finished or as a draft: then it is too late for practice."""
     if Draft.objects.filter(question=question, user=by_user, purpose=purpose).exists():
         return True
     return Question.objects.filter(pk=question.pk).done_by(by_user, purpose).exists()
+
+
+def _refuse_skipped(question: Question, by_user: User, purpose: str) -> None:
+    rows = Skip.objects.filter(question=question, by_user=by_user, purpose=purpose, round=question.round)
+    if rows.filter(lifted_at__isnull=True).exists():
+        raise WrongStateError(
+            _(
+                "You skipped this question. Put it on your list again first; what you wrote is kept as your draft."
+            )
+        )
 
 
 def _take(question: Question, by_user: User, purpose: str) -> Lease:

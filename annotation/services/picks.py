@@ -47,6 +47,7 @@ def pick(
     reason: str = "",
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    shown_round: int | None = None,
     instruction_version: int | None = None,
 ) -> Pick:
     """Choose one corrected answer; with enough seniors the question is done.
@@ -56,6 +57,7 @@ def pick(
         text: its wording after a small edit (None or the same text: no edit); the correction stays as it is.
         ranking: all candidates, best first, where the campaign asks for it.
         draft_version: version of the draft that the page holds (0: none).
+        shown_round: round of what the page showed (None: the present one).
         instruction_version: number of the instructions that were shown (None: those that stand now).
 
     Raises:
@@ -66,7 +68,7 @@ def pick(
     """
     require_member(question.campaign, by_user, Purpose.PICK)
     with transaction.atomic():
-        question = begun(question, by_user, Purpose.PICK, draft_version)
+        question = begun(question, by_user, Purpose.PICK, draft_version, shown_round)
         candidates = {row.pk: row for row in Correction.objects.candidates(question)}
         chosen = candidates.get(correction)
         if chosen is None:
@@ -97,16 +99,20 @@ def pick(
     return row
 
 
-def begun(question: Question, by_user: User, purpose: str, draft_version: int | None) -> Question:
+def begun(
+    question: Question, by_user: User, purpose: str, draft_version: int | None, shown_round: int | None
+) -> Question:
     """The question, locked, when this senior may decide on it now.
 
     Raises:
         NotAllowedError: they corrected answers to it.
         WrongStateError: it is not to be decided now, or they have decided already.
-        StaleVersionError: another page saved a newer draft, or another person decided or sits at it.
+        StaleVersionError: another page saved a newer draft, the question was sent back since, or another person
+            decided or sits at it.
     """
     question = stages.locked(question)
     require_not_own(question, by_user)
+    collisions.refuse_earlier_round(question, by_user, purpose, shown_round)
     collisions.refuse_taken(question, by_user, purpose)
     stages.require_stage(question, STAGE_FOR[purpose])
     if Pick.objects.filter(question=question, by_user=by_user, round=question.round).exists():
@@ -124,6 +130,7 @@ def write_answer(
     reason_codes: Sequence[str] = (),
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    shown_round: int | None = None,
     instruction_version: int | None = None,
 ) -> Pick:
     """None is acceptable and the senior writes the answer: a pick without a correction.
@@ -143,7 +150,7 @@ def write_answer(
         raise UserError(_("reason: empty; say why none of the answers is acceptable"))
     codes = checked_codes(reason_codes, ReturnReason.values)
     with transaction.atomic():
-        question = begun(question, by_user, Purpose.PICK, draft_version)
+        question = begun(question, by_user, Purpose.PICK, draft_version, shown_round)
         if any(row.text == wording for row in Correction.objects.candidates(question)):
             raise UserError(_("text: one of the corrected answers says exactly this; pick it"))
         row = Pick.objects.create(
@@ -255,6 +262,7 @@ def return_to_juniors(
     purpose: str = Purpose.PICK,
     active_seconds: float = 0.0,
     draft_version: int | None = None,
+    shown_round: int | None = None,
     instruction_version: int | None = None,
     guideline_version: int | None = None,
 ) -> Return:
@@ -264,6 +272,7 @@ def return_to_juniors(
         purpose: pick, or adjudicate for the senior who decides between two others.
         active_seconds: time at work on the question.
         draft_version: version of the draft that the page holds (0: none).
+        shown_round: round of what the page showed (None: the present one).
         instruction_version, guideline_version: numbers of what was shown (None: what stands now).
 
     Raises:
@@ -278,7 +287,7 @@ def return_to_juniors(
         raise UserError(_("reason: empty; tell the junior what to do better"))
     codes = checked_codes(reason_codes, ReturnReason.values)
     with transaction.atomic():
-        question = begun(question, by_user, purpose, draft_version)
+        question = begun(question, by_user, purpose, draft_version, shown_round)
         guideline = shown_guideline(question.campaign, guideline_version)
         row = Return.objects.create(
             question=question,

@@ -19,8 +19,9 @@ from annotation.services.proposer_parameters import divided
 from annotation.services.proposer_specs import require_readable
 from annotation.services.study_context import context_text, image_requests
 from annotation.services.wording import plain
+from annotation.services.wordings import WORDING_CORRECTED
 from mammo.accounts import audit
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 from mammo.core.errors import UserError
 from mammo.jobs import services as jobs
 from mammo.jobs.devices import answering_gpus
@@ -210,7 +211,8 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     Called inside the transaction that ends the job.
 
     Returns:
-        counts: questions, proposals, skipped (had proposals), incomplete (too few answers came back); and
+        counts: questions, proposals, skipped (had proposals), reworded (their wording was mended while the proposer
+        answered: they wait to be asked again), incomplete (too few answers came back); and
         `unanswered`: for each incomplete question, by its id, why the system gave no answer, where it said so.
 
     Raises:
@@ -229,7 +231,7 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
             _("answer file: question %(question)s is not of campaign %(campaign)s")
             % {"question": strangers[0], "campaign": campaign.name}
         )
-    counts = {"questions": 0, "proposals": 0, "skipped": 0, "incomplete": 0}
+    counts = {"questions": 0, "proposals": 0, "skipped": 0, "reworded": 0, "incomplete": 0}
     unanswered: dict[str, str] = {}
     for question_id, given in answers.items():
         outcome = _store(job, campaign, question_id, given)
@@ -266,6 +268,8 @@ def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[
     question = stages.locked(Question(pk=question_id))
     if question.stage != Question.Stage.NEW or Proposal.objects.filter(question=question).exists():
         return "skipped"
+    if _was_reworded(question, job):
+        return "reworded"
     by_index = {int(row["index"]): row for row in given}
     wanted = range(campaign.proposals_per_question)
     if any(index not in by_index or not plain(str(by_index[index]["text"])) for index in wanted):
@@ -275,6 +279,12 @@ def _store(job: Job, campaign: Campaign, question_id: str, given: Sequence[dict[
     stated_facts.read_proposals(made)
     stages.move(question, Question.Stage.PROPOSED)
     return "questions"
+
+
+def _was_reworded(question: Question, job: Job) -> bool:
+    """Whether a data manager changed the wording since the job took it: the answers are to another one."""
+    changes = AuditEvent.objects.filter(action=WORDING_CORRECTED, object_id=str(question.pk))
+    return changes.filter(at__gte=job.started_at or job.created_at).exists()
 
 
 def _read_context(campaign: Campaign, question: Question, row: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Question
 from annotation.question_table import QuestionRow
-from annotation.services.question_cleaning import cleaned_turns
+from annotation.services.question_cleaning import cleaned_turns, names_somebody
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.models import ImportBatch, ImportItem, Patient, Study
@@ -52,17 +53,19 @@ def import_questions(
     by_user: User | None,
     table_name: str,
     about: tuple[Patient | None, Study | None] | None = None,
+    hers: str = "",
 ) -> ImportResult:
     """Add the questions of a table; one that the campaign holds already is a duplicate: this can be repeated.
 
-    A row whose patient or accession number the archive does not know is rejected by itself (with the
-    reason), the others come in.
+    A row whose patient or accession number the archive does not know, or whose consent or source names a person, is
+    rejected by itself (with the reason), the others come in.
 
     Args:
         rows: as `read_question_table` gives them.
         by_user: a researcher or data manager of the site; None is the operator at the command line.
         table_name: kept, encrypted, with each row's outcome.
         about: patient and study where they are known already; else each row's numbers are looked up.
+        hers: what tells apart who asks without patient and study: the same words of another one are no duplicate.
 
     Raises:
         NotAllowedError: the account holds neither role at the site.
@@ -75,7 +78,7 @@ def import_questions(
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("site").get(pk=campaign.pk)
         if campaign.state == Campaign.State.CLOSED:
             raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
-        adding = _Adding(campaign, by_user, about)
+        adding = _Adding(campaign, by_user, about, hers)
         items = [adding.add(row) for row in rows]
         result = ImportResult(items)
         _keep_outcomes(campaign, by_user, table_name, result)
@@ -93,8 +96,9 @@ class _Adding:
         campaign: Campaign,
         by_user: User | None,
         about: tuple[Patient | None, Study | None] | None = None,
+        hers: str = "",
     ) -> None:
-        self.campaign, self.by_user, self.about = campaign, by_user, about
+        self.campaign, self.by_user, self.about, self.hers = campaign, by_user, about, hers
         self.keys: Pseudonyms = installation()
         held = Question.objects.filter(campaign=campaign)
         self.position = int(held.aggregate(last=Max("position"))["last"] or 0)
@@ -106,7 +110,16 @@ class _Adding:
             patient, study = self.about or matched(self.campaign.site, row.patient, row.accession)
         except UserError as error:
             return ItemOutcome(row.number, Outcome.REJECTED, str(error))
-        about = [str(study.pk) if study else "", str(patient.pk) if patient else "", list(row.turns)]
+        named = self._names_somebody(row, patient) if self.about is None else ""
+        if named:
+            return ItemOutcome(row.number, Outcome.REJECTED, named)
+        about: list[Any] = [
+            str(study.pk) if study else "",
+            str(patient.pk) if patient else "",
+            list(row.turns),
+        ]
+        if study is None and patient is None and self.hers:
+            about.append(self.hers)
         turns_hash = self.keys.text_hash(json.dumps(about, ensure_ascii=False))
         if turns_hash in self.hashes:
             return ItemOutcome(row.number, Outcome.DUPLICATE, _("the campaign holds this question already"))
@@ -129,6 +142,17 @@ class _Adding:
         question.turns = cleaned_turns(row.turns, patient=patient, numbers=(row.patient, row.accession))
         question.save(force_insert=True)
         return ItemOutcome(row.number, Outcome.IMPORTED)
+
+    @staticmethod
+    def _names_somebody(row: QuestionRow, patient: Patient | None) -> str:
+        """Why a row is refused whose plain columns, which leave with training sets, name a person; else empty."""
+        for name in ("consent", "source"):
+            numbers = (row.patient, row.accession)
+            if names_somebody(getattr(row, name), patient=patient, numbers=numbers):
+                return _(
+                    "%(name)s: names a person, or holds a number of hers; write one that names nobody"
+                ) % {"name": name}
+        return ""
 
 
 def received(turns: Sequence[str]) -> str:

@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from django.db import IntegrityError, transaction
 
 from annotation.models import Question, ShownOrder
+from annotation.querysets import STAGE_FOR
 from mammo.accounts.models import User
 
 
 def shown_order(question: Question, ids: Iterable[uuid.UUID], *, user: User, purpose: str) -> list[uuid.UUID]:
     """Return `ids` in the order that this person sees; the first call draws and stores it.
+
+    Outside the stage of the purpose nothing is stored: nobody sees these texts to work on them.
 
     A text that was replaced after the order was drawn falls out of it; one that came since stands at the end.
 
@@ -23,6 +26,8 @@ def shown_order(question: Question, ids: Iterable[uuid.UUID], *, user: User, pur
     wanted = list(ids)
     found = ShownOrder.objects.filter(question=question, user=user, purpose=purpose, round=question.round)
     stored = found.first()
+    if stored is None and question.stage != STAGE_FOR[purpose]:
+        return order_to_show(question, wanted, user=user, purpose=purpose)
     if stored is None:
         drawn = _draw(question, sorted(str(i) for i in wanted), user, purpose)
         try:
@@ -33,6 +38,18 @@ def shown_order(question: Question, ids: Iterable[uuid.UUID], *, user: User, pur
         except IntegrityError:  # the same page was opened twice at once
             stored = found.get()
     return still_shown(stored, wanted)
+
+
+def order_to_show(
+    question: Question, ids: Iterable[uuid.UUID], *, user: User, purpose: str
+) -> list[uuid.UUID]:
+    """As `shown_order`, for who asks without showing the texts: nothing is stored."""
+    wanted = list(ids)
+    found = ShownOrder.objects.filter(question=question, user=user, purpose=purpose, round=question.round)
+    stored = found.first()
+    if stored is not None:
+        return still_shown(stored, wanted)
+    return [uuid.UUID(i) for i in _draw(question, sorted(str(i) for i in wanted), user, purpose)]
 
 
 def still_shown(stored: ShownOrder, ids: Iterable[uuid.UUID]) -> list[uuid.UUID]:

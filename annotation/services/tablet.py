@@ -133,7 +133,13 @@ def _stored(link: TabletLink, asked: str) -> Question:
         pool=link.pool,
     )
     result = import_questions(
-        link.campaign, [row], by_user=None, table_name="tablet", about=(link.patient, link.study)
+        link.campaign,
+        [row],
+        by_user=None,
+        table_name="tablet",
+        about=(link.patient, link.study),
+        # Two women with the same words ask two questions; a link is used once, whoever presses twice.
+        hers=str(link.pk),
     )
     rows = Question.objects.filter(campaign=link.campaign)
     if result.counts["duplicate"]:

@@ -1,7 +1,7 @@
 """Picked answers as training samples: the one record that every export format and snapshot is made of."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from annotation.services.splits import side_of_question
 from annotation.services.study_context import facts_of
 from annotation.text_safety import WarningKind, kinds_of, warnings_in
 from mammo.archive.models import Patient, Split
+from mammo.archive.pseudonyms import installation
 from mammo.core.encryption import ErasedText
 from mammo.core.errors import UserError
 
@@ -28,8 +29,11 @@ class TrainingSample:
 
     Attributes:
         turns: texts that alternate patient and answer and end with the patient.
-        rejected: distinct texts, none equal to the answer.
-        others: the corrections with these texts and those that read as the answer, in the order of their proposals.
+        rejected: distinct texts; none equal to the answer, with or without its small edit, nor to one that another
+            senior of the round chose where nobody decided between them.
+        others: the corrections with these texts and those that are kept from the pairs, in the order of their
+            proposals.
+        picks: all picks of the round that settled the question, the one that counts among them, oldest first.
     """
 
     question: Question
@@ -39,10 +43,21 @@ class TrainingSample:
     answer: str
     rejected: tuple[str, ...]
     others: tuple[Correction, ...]
+    picks: tuple[Pick, ...]
+
+    @property
+    def is_split(self) -> bool:
+        """Whether seniors chose different answers and no third one decided."""
+        return not self.pick.is_adjudication and len(set(map(choice_of, self.picks))) > 1
+
+    @property
+    def rejects_simulated(self) -> bool:
+        """Whether a rejected answer is simulated."""
+        return any(row.is_simulated and row.text in self.rejected for row in self.others)
 
     @property
     def is_simulated(self) -> bool:
-        """Whether case, correction or pick is simulated."""
+        """Whether case, correction or pick is simulated; the rejected answers apart."""
         correction = self.pick.correction
         return (
             self.question.is_simulated
@@ -54,6 +69,11 @@ class TrainingSample:
     def patient_key(self) -> str:
         """Id of the patient; of the question itself when it belongs to none (it then stands alone)."""
         return str(self.question.patient_id or self.question.pk)
+
+
+def any_simulated(samples: Iterable[TrainingSample], *, pairs: bool) -> bool:
+    """Whether a set of these samples holds anything simulated; `pairs`: rejected answers are written too."""
+    return any(sample.is_simulated or (pairs and sample.rejects_simulated) for sample in samples)
 
 
 def training_samples(campaign: Campaign, split: Split) -> list[TrainingSample]:
@@ -150,6 +170,7 @@ def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]
         if row.pk != pick.correction_id and WarningKind.IDENTITY not in row.warnings
     )
     answer = str(pick.text)
+    picks = standing_picks_of(question)
     if question.patient_id is None:
         side = side_of_question(split, question.pk)
     elif question.patient_id in sides:
@@ -159,7 +180,8 @@ def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]
             _("split “%(split)s”: patient %(patient)s has no side in it; make a new split that holds her")
             % {"split": split.name, "patient": question.patient}
         )
-    rejected = tuple(dict.fromkeys(str(row.text) for row in others if row.text != answer))
+    kept = _kept_from_pairs(pick, picks)
+    rejected = tuple(dict.fromkeys(str(row.text) for row in others if row.text not in kept))
     return TrainingSample(
         question=question,
         pick=pick,
@@ -168,7 +190,22 @@ def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]
         answer=answer,
         rejected=rejected,
         others=others,
+        picks=tuple(picks),
     )
+
+
+def _kept_from_pairs(pick: Pick, picks: Sequence[Pick]) -> set[str]:
+    """Texts that are rejected in no pair: those of the deciding pick, and of all others that nobody decided against."""
+    standing = [pick] if pick.is_adjudication else [pick, *picks]
+    corrected = {str(row.correction.text) for row in standing if row.correction is not None}
+    return corrected | {str(row.text) for row in standing}
+
+
+def standing_picks_of(question: Question) -> list[Pick]:
+    """The picks of a question's present round, oldest first."""
+    rows = Pick.objects.standing().filter(question=question, round=question.round)
+    rows = rows.select_related("correction__proposal__question__patient", "by_user")
+    return list(rows.order_by("created_at", "pk"))
 
 
 def deciding_pick(question: Question) -> Pick:
@@ -176,12 +213,7 @@ def deciding_pick(question: Question) -> Pick:
 
     An answer that a senior wrote stands alone: it shares its votes with no other one.
     """
-    picks = list(
-        Pick.objects.standing()
-        .filter(question=question, round=question.round)
-        .select_related("correction__proposal__question__patient", "by_user")
-        .order_by("created_at", "pk")
-    )
+    picks = standing_picks_of(question)
     if len(picks) == 1:
         return picks[0]
     votes = Counter(map(choice_of, picks))
@@ -199,7 +231,7 @@ def lineage_of(sample: TrainingSample, editions: Mapping[int, str]) -> dict[str,
         "id": str(sample.question.pk),
         "split": sample.split,
         "source": sample.question.source,
-        "consent": sample.question.consent_reference,
+        "consent_hash": _consent_hash(sample.question),
         "study": str(sample.question.study_id) if sample.question.study_id else None,
         "pick": str(pick.pk),
         "picked_by": str(pick.by_user_id),
@@ -207,6 +239,8 @@ def lineage_of(sample: TrainingSample, editions: Mapping[int, str]) -> dict[str,
         "written_by_senior": correction is None,
         "adjudicated": pick.is_adjudication,
         "reason_codes": pick.reason_codes,
+        "ranking": pick.ranking,
+        "picks": [_lineage_of_pick(row) for row in sample.picks],
         "instruction_version": pick.instruction_version,
         "rejected": _lineage_of_rejected(sample),
         "returns": [_lineage_of_return(row, editions) for row in sample.question.returns.all()],
@@ -235,6 +269,23 @@ def lineage_of(sample: TrainingSample, editions: Mapping[int, str]) -> dict[str,
             "proposer_context": proposal.context,
         }
     return found
+
+
+def _consent_hash(question: Question) -> str:
+    """Keyed hash of the consent's reference, which may be a number of the patient's; empty where there is none."""
+    return installation().text_hash(question.consent_reference) if question.consent_reference else ""
+
+
+def _lineage_of_pick(row: Pick) -> dict[str, Any]:
+    """What one senior of the round chose (None: an answer of their own), and how they ranked the answers."""
+    return {
+        "pick": str(row.pk),
+        "picked_by": str(row.by_user_id),
+        "correction": str(row.correction_id) if row.correction_id else None,
+        "adjudication": row.is_adjudication,
+        "edited": row.edited,
+        "ranking": row.ranking,
+    }
 
 
 def _lineage_of_rejected(sample: TrainingSample) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from mammo.archive.roster import Roster, stands_in
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.core.versions import save_versioned
 
+# The audit event of a wording that was changed: what a model answered to the former one is not stored.
+WORDING_CORRECTED = "annotation.wording_corrected"
 # As many as a person can read at a time.
 MOST_AT_ONCE = 100
 
@@ -101,7 +103,7 @@ def correct_wording(
             changes={"turns": written, "cleaned_by": by_user},
         )
         audit.record(
-            "annotation.wording_corrected" if changed else "annotation.wording_confirmed",
+            WORDING_CORRECTED if changed else "annotation.wording_confirmed",
             by_user=by_user,
             on=question,
             site=site,

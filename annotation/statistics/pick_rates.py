@@ -41,8 +41,8 @@ def standing_picks(campaign: Campaign) -> PickQuerySet:
 
 
 def by_index(campaign: Campaign) -> list[PickRate]:
-    """By the place of the proposal in the order in which they were made."""
-    rows = standing_picks(campaign).filter(correction__isnull=False)
+    """By the place of the proposal in the order in which they were made; adjudications, which choose among few, apart."""
+    rows = standing_picks(campaign).filter(correction__isnull=False, is_adjudication=False)
     found = Counter(rows.values_list("correction__proposal__index", flat=True))
     total, places = sum(found.values()), campaign.proposals_per_question
     return _rates(found, dict.fromkeys(range(places), total), dict.fromkeys(range(places), total / places))

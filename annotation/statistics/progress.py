@@ -10,21 +10,24 @@ from django.db.models import (
     Case,
     Count,
     Exists,
+    F,
     Max,
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Sum,
     Value,
     When,
 )
-from django.db.models.functions import TruncDate
+from django.db.models.functions import Coalesce, Greatest, TruncDate
 from django.utils import timezone
 
 from annotation.models import (
     Campaign,
     CampaignMember,
     Correction,
+    Draft,
     Flag,
     Lease,
     Pick,
@@ -157,10 +160,11 @@ def stuck(campaign: Campaign, *, most: int = 100) -> list[Stuck]:
     """
     unanswered, before = _unanswered(campaign), timezone.now() - STUCK_AFTER
     rows = (
-        _stuck_rows(campaign, unanswered).select_related("campaign").order_by("-needs_somebody", "updated_at")  # type: ignore[misc]
+        _stuck_rows(campaign, unanswered).select_related("campaign").order_by("-needs_somebody", "touched_at")  # type: ignore[misc]
     )
     found = []
     for question in rows[:most]:
+        touched_at = getattr(question, "touched_at", question.updated_at)
         tests = {
             "skipped": getattr(question, "is_skipped", False),
             "flagged": getattr(question, "is_flagged", False),
@@ -168,11 +172,11 @@ def stuck(campaign: Campaign, *, most: int = 100) -> list[Stuck]:
             "unanswered": question.stage == Question.Stage.NEW and str(question.pk) in unanswered,
             "no_people": getattr(question, "is_deserted", False),
             "holder_gone": getattr(question, "is_left_behind", False),
-            "no_proposals": question.stage == Question.Stage.NEW and question.updated_at < before,
-            "waiting": question.stage != Question.Stage.NEW and question.updated_at < before,
+            "no_proposals": question.stage == Question.Stage.NEW and touched_at < before,
+            "waiting": question.stage != Question.Stage.NEW and touched_at < before,
         }
         reasons = tuple(name for name, holds in tests.items() if holds)
-        found.append(Stuck(question, reasons, question.updated_at))
+        found.append(Stuck(question, reasons, touched_at))
     return found
 
 
@@ -191,6 +195,7 @@ def _stuck_rows(campaign: Campaign, unanswered: set[str]) -> QuerySet[Question]:
         is_flagged=Exists(flagged),
         is_deserted=_holds(_waits_for_nobody(campaign)),
         is_left_behind=_holds(_held_by_who_is_gone(campaign)),
+        touched_at=_touched(),
     )
     needing = (
         Q(stage="new", pk__in=unanswered)
@@ -201,7 +206,25 @@ def _stuck_rows(campaign: Campaign, unanswered: set[str]) -> QuerySet[Question]:
         | Q(is_left_behind=True)
     )
     rows = rows.annotate(needs_somebody=_holds(needing))
-    return rows.filter(Q(needs_somebody=True) | Q(updated_at__lt=timezone.now() - STUCK_AFTER))
+    return rows.filter(Q(needs_somebody=True) | Q(touched_at__lt=timezone.now() - STUCK_AFTER))
+
+
+def _touched() -> Greatest:
+    """When anybody last did anything to a question: moved it, typed, corrected or picked."""
+    rows = (
+        (Correction, "proposal__question", "created_at"),
+        (Pick, "question", "created_at"),
+        (Draft, "question", "updated_at"),
+    )
+    # Without an order of their own; a question without any counts by its own time.
+    newest = [
+        Coalesce(
+            Subquery(model.objects.filter(**{about: OuterRef("pk")}).order_by(f"-{at}").values(at)[:1]),
+            F("updated_at"),
+        )
+        for model, about, at in rows
+    ]
+    return Greatest(F("updated_at"), *newest)
 
 
 def _holds(condition: Q) -> Case:

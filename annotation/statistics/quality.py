@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db.models import Count, F, Sum
 
-from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Return
+from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Question, Return
 from annotation.services.picks import choice_of
+from annotation.services.training_samples import deciding_pick
 from annotation.statistics.agreement import Agreement, nominal_agreement
 from annotation.statistics.pick_rates import standing_picks
 
@@ -21,7 +22,8 @@ class SystemQuality:
         repeated: proposals that repeat another of their question, after all draws that the campaign allows.
         unchanged: share that juniors left as they were.
         distance: median edit distance in characters of those that were changed.
-        picked: share of questions (with a pick) whose picked answer came from this system's proposals.
+        picked: share of questions (whose deciding pick is of a corrected answer) whose picked answer came from this
+            system's proposals.
         tags: share of corrections with each error tag.
     """
 
@@ -36,7 +38,7 @@ class SystemQuality:
 
 
 def by_system(campaign: Campaign) -> list[SystemQuality]:
-    """One row per system and revision, in alphabetical order. No text is read."""
+    """One row per system and revision, in alphabetical order; texts are read only where seniors chose differently."""
     corrections = Correction.objects.standing().filter(proposal__question__campaign=campaign)
     rows: dict[str, list[_Corrected]] = defaultdict(list)
     for system, revision, *judged in corrections.values_list(
@@ -52,7 +54,7 @@ def by_system(campaign: Campaign) -> list[SystemQuality]:
         made[_name(system, revision)] += n
         repeated[_name(system, revision)] += 0 if is_distinct else n
     chosen: dict[str, set[object]] = defaultdict(set)
-    picks = standing_picks(campaign).filter(correction__isnull=False)
+    picks = Pick.objects.filter(pk__in=_deciding(campaign), correction__isnull=False)
     for question, system, revision in picks.values_list(
         "question", "correction__proposal__system", "correction__proposal__revision"
     ):
@@ -62,6 +64,22 @@ def by_system(campaign: Campaign) -> list[SystemQuality]:
         _quality(name, made[name], repeated[name], rows[name], len(chosen[name]), questions)
         for name in sorted(made)
     ]
+
+
+def _deciding(campaign: Campaign) -> list[UUID]:
+    """Of each settled question the pick that counts."""
+    rows: dict[UUID, list[Pick]] = defaultdict(list)
+    for row in standing_picks(campaign).defer("text", "reason").order_by("created_at", "pk"):
+        rows[row.question_id].append(row)
+    found = []
+    for picks in rows.values():
+        last = next((row for row in picks if row.is_adjudication), picks[0])
+        if not last.is_adjudication and len({row.correction_id for row in picks}) > 1:
+            last = deciding_pick(
+                Question.objects.select_related("campaign__site", "patient").get(pk=last.question_id)
+            )
+        found.append(last.pk)
+    return found
 
 
 @dataclass(frozen=True)
@@ -103,7 +121,7 @@ def distance_by_tag(campaign: Campaign) -> dict[str, tuple[int, float]]:
 
 
 def time_per_task(campaign: Campaign) -> dict[str, tuple[int, float]]:
-    """Tasks that were timed and their median seconds at work, to correct a question and to pick for one."""
+    """Tasks that were timed and their median seconds at work: to correct a question, to pick for one, to adjudicate."""
     # A junior's time on a question is shared out over the rows of its proposals.
     corrections = (
         Correction.objects.filter(proposal__question__campaign=campaign)
@@ -111,10 +129,11 @@ def time_per_task(campaign: Campaign) -> dict[str, tuple[int, float]]:
         .values_list("proposal__question", "by_user", "round", "revision")
         .annotate(seconds=Sum("active_seconds"))
     )
-    picks = Pick.objects.filter(question__campaign=campaign).values_list("active_seconds", flat=True)
+    picks = Pick.objects.filter(question__campaign=campaign).values_list("is_adjudication", "active_seconds")
     timed = {
         "correct": [seconds for *_task, seconds in corrections if seconds > 0],
-        "pick": [seconds for seconds in picks if seconds > 0],
+        "pick": [seconds for decided, seconds in picks if seconds > 0 and not decided],
+        "adjudicate": [seconds for decided, seconds in picks if seconds > 0 and decided],
     }
     return {purpose: (len(seconds), float(median(seconds))) for purpose, seconds in timed.items() if seconds}
 

@@ -116,6 +116,8 @@ def _cited(row: Correction, guidelines: Mapping[int, GuidelineVersion]) -> Itera
 def _picks(question: Question) -> Iterator[Event]:
     reasons = {**dict(PickReason.choices), **dict(ReturnReason.choices)}
     rows = Pick.objects.filter(question=question).select_related("correction__proposal", "by_user")
+    corrected = Correction.objects.filter(proposal__question=question)
+    places = {str(pk): index + 1 for pk, index in corrected.values_list("pk", "proposal__index")}
     for row in rows:
         if row.correction is None:
             title = _("The senior wrote the answer")
@@ -125,9 +127,20 @@ def _picks(question: Question) -> Iterator[Event]:
             }
         if row.is_adjudication:
             title = _("Adjudicated. %(what)s") % {"what": title}
-        details = (*(str(reasons[code]) for code in row.reason_codes), *((row.reason,) if row.reason else ()))
+        details = (
+            *(str(reasons[code]) for code in row.reason_codes),
+            *_ranked(row, places),
+            *((row.reason,) if row.reason else ()),
+        )
         before = row.correction.text if row.edited and row.correction is not None else ""
         yield Event(row.created_at, "picked", title, row.by_user, row.text, before, details)
+
+
+def _ranked(row: Pick, places: Mapping[str, int]) -> Iterator[str]:
+    """The order in which a senior put the answers, where the campaign asks for it."""
+    if row.ranking:
+        order = " > ".join(str(places.get(pk, "–")) for pk in row.ranking)
+        yield _("ranked, best first, by their proposals: %(order)s") % {"order": order}
 
 
 def _returns(question: Question) -> Iterator[Event]:

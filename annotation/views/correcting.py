@@ -20,7 +20,6 @@ from annotation.views.shared import (
     conflict,
     draft_version,
     go,
-    letters_of,
     question_for,
     read_only,
     save_draft,
@@ -107,9 +106,10 @@ def submit_correction(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
             guideline_version=presentation.shown_guideline(request),
             expected_revision=presentation.whole_number(request, "revision"),
             draft_version=draft_version(request, question, Purpose.CORRECT),
+            shown_round=presentation.shown_round(request),
         )
     except StaleVersionError as stale:
-        letters = letters_of(presentation.correction_cards(question, user))
+        letters = presentation.letters_on_page(question, user, Purpose.CORRECT)
         sent = presentation.draft_as_text(presentation.correction_draft(items), letters)
         return conflict(request, stale, letters, sent)
     judged(rows)
@@ -129,8 +129,7 @@ def save_correction_draft(request: HttpRequest, question_id: uuid.UUID) -> HttpR
     """Keep what a junior has typed so far."""
     question = question_for(request, question_id, Purpose.CORRECT)
     items = presentation.posted_corrections(request.POST, _proposal_ids(question))
-    letters = letters_of(presentation.correction_cards(question, user_of(request)))
-    return save_draft(request, question, Purpose.CORRECT, presentation.correction_draft(items), letters)
+    return save_draft(request, question, Purpose.CORRECT, presentation.correction_draft(items))
 
 
 @login_required

@@ -19,7 +19,6 @@ from annotation.views.shared import (
     conflict,
     draft_version,
     go,
-    letters_of,
     question_for,
     read_only,
     save_draft,
@@ -89,12 +88,15 @@ def _chosen_page(
     mine: Pick | None,
     refusal: WrongStateError | None = None,
 ) -> HttpResponse:
-    """After the choice everything opens: proposals, changes, error tags, warnings."""
+    """Once the question is settled everything opens: proposals, changes, error tags, warnings.
+
+    Not before: another senior may still send it back, and who chose once would know the origins in the next round.
+    """
     context = {
         "question": question,
         "turns": presentation.turns_of(question),
         "mine": mine,
-        "opened": opened.opened_cards(question, user) if mine is not None else [],
+        "opened": opened.opened_cards(question, user) if mine is not None and question.is_settled else [],
         "remarks": opened.remarks_of(question, user),
     }
     return read_only(request, "annotation/picked.html", context, user, purpose, refusal)
@@ -121,6 +123,7 @@ def submit_pick(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
             active_seconds=presentation.seconds(request),
             instruction_version=presentation.shown_instructions(request),
             draft_version=draft_version(request, question, Purpose.PICK),
+            shown_round=presentation.shown_round(request),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, Purpose.PICK)
@@ -146,6 +149,7 @@ def submit_adjudication(request: HttpRequest, question_id: uuid.UUID) -> HttpRes
             active_seconds=presentation.seconds(request),
             instruction_version=presentation.shown_instructions(request),
             draft_version=draft_version(request, question, Purpose.ADJUDICATE),
+            shown_round=presentation.shown_round(request),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, Purpose.ADJUDICATE)
@@ -171,6 +175,7 @@ def write_answer(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
             active_seconds=presentation.seconds(request),
             instruction_version=presentation.shown_instructions(request),
             draft_version=draft_version(request, question, Purpose.PICK),
+            shown_round=presentation.shown_round(request),
         )
     except StaleVersionError as stale:
         return _conflict(request, stale, question, Purpose.PICK)
@@ -197,6 +202,7 @@ def return_question(
             purpose=purpose,
             active_seconds=presentation.seconds(request),
             draft_version=draft_version(request, question, purpose),
+            shown_round=presentation.shown_round(request),
             instruction_version=presentation.shown_instructions(request),
             guideline_version=presentation.shown_guideline(request),
         )
@@ -225,21 +231,22 @@ def save_adjudication_draft(request: HttpRequest, question_id: uuid.UUID) -> Htt
 
 def _save_draft(request: HttpRequest, question_id: uuid.UUID, purpose: str) -> HttpResponse:
     question = question_for(request, question_id, purpose)
-    letters = letters_of(presentation.candidate_cards(question, user_of(request), purpose))
-    return save_draft(request, question, purpose, _posted_draft(request, question, purpose), letters)
+    return save_draft(request, question, purpose, _posted_draft(request, question, purpose))
 
 
 def _posted_draft(request: HttpRequest, question: Question, purpose: str) -> dict[str, object]:
     if purpose == Purpose.ADJUDICATE:
         return presentation.adjudication_draft(request.POST)
-    return presentation.pick_draft(request.POST, _candidate_ids(question))
+    # Of all rounds: a page of an earlier one may still be open.
+    answers = Correction.objects.filter(proposal__question=question).values_list("pk", flat=True)
+    return presentation.pick_draft(request.POST, list(answers))
 
 
 def _conflict(
     request: HttpRequest, stale: StaleVersionError, question: Question, purpose: str
 ) -> HttpResponse:
     """Both texts: what stands now, and everything that this page sent."""
-    letters = letters_of(presentation.candidate_cards(question, user_of(request), purpose))
+    letters = presentation.letters_on_page(question, user_of(request), purpose)
     sent = presentation.draft_as_text(_posted_draft(request, question, purpose), letters)
     return conflict(request, stale, letters, sent)
 

@@ -212,7 +212,7 @@ def _person(request: HttpRequest, question: Question, field: str) -> User | None
     except ValueError:
         raise Http404 from None
     members = question.campaign.members.values("user")
-    held = question.leases.values("user")
+    held = assignments.seats_known_to(question, user_of(request)).values("user")
     return get_object_or_404(User.objects.filter(pk__in=members) | User.objects.filter(pk__in=held), pk=pk)
 
 

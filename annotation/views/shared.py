@@ -13,7 +13,7 @@ from annotation import presentation
 from annotation.models import Campaign, Correction, Draft, Pick, Purpose, Question
 from annotation.services import drafts, leases
 from annotation.services.access import require_not_own
-from annotation.services.collisions import TakenError
+from annotation.services.collisions import EarlierRoundError, TakenError
 from mammo.accounts.models import User
 from mammo.core.conflicts import both_texts
 from mammo.core.errors import StaleVersionError, WrongStateError
@@ -77,33 +77,28 @@ def go(request: HttpRequest, url: str) -> HttpResponse:
     return redirect(url)
 
 
-def letters_of(
-    cards: list[presentation.ProposalCard] | list[presentation.CandidateCard],
-) -> dict[str, str]:
-    """The letter under which each text stands on the page, by its id."""
-    return {str(card.id): card.letter for card in cards}
-
-
 def save_draft(
     request: HttpRequest,
     question: Question,
     purpose: str,
     content: dict[str, object],
-    letters: dict[str, str],
 ) -> HttpResponse:
     """Store what was typed; the answer carries the draft's new version, and says if the seat went to somebody else."""
+    user = user_of(request)
     try:
         draft = drafts.save_draft(
             question,
-            by_user=user_of(request),
+            by_user=user,
             purpose=purpose,
             content=content | {drafts.SECONDS: presentation.seconds(request)},
             expected_version=presentation.whole_number(request, "draft_version"),
             page_save=presentation.page_save(request),
+            shown_round=presentation.shown_round(request),
         )
     except StaleVersionError as stale:
+        letters = presentation.letters_on_page(question, user, purpose)
         return conflict(request, stale, letters, presentation.draft_as_text(content, letters))
-    seat_lost = not leases.has_seat(question, by_user=user_of(request), purpose=purpose)
+    seat_lost = not leases.has_seat(question, by_user=user, purpose=purpose)
     is_closed = question.campaign.state == Campaign.State.CLOSED
     context = {"draft_version": draft.version, "oob": True, "seat_lost": seat_lost, "is_closed": is_closed}
     return render(request, "annotation/_draft_version.html", context)
@@ -145,6 +140,9 @@ def conflict(
 ) -> HttpResponse:
     """Both texts, side by side, with status 409; neither is lost."""
     stored, stored_at = _stored(stale.current, letters)
+    if isinstance(stale, EarlierRoundError):
+        part = "annotation/_earlier_round.html"
+        return both_texts(request, stored=stored, sent=sent, stored_at=stored_at, part=part)
     if not isinstance(stale, TakenError):
         return both_texts(request, stored=stored, sent=sent, stored_at=stored_at)
     return both_texts(

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from annotation.models import Campaign, TrainingExport
 from annotation.services.access import require_researcher
 from annotation.services.study_context import image_requests, newest_report
-from annotation.services.training_samples import TrainingSample, training_samples
+from annotation.services.training_samples import TrainingSample, any_simulated, training_samples
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
 from mammo.archive.held_files import destroy_folder
@@ -74,7 +74,7 @@ def create_snapshot(
             export=export,
             campaign=campaign,
             by_user=by_user,
-            is_simulated=simulated or any(sample.is_simulated for sample in samples),
+            is_simulated=simulated or any_simulated(samples, pairs=True),
         )
         # Also those who asked without having a study here: their words are in it.
         asked = [sample.question.patient_id for sample in samples if sample.question.patient_id]

@@ -37,9 +37,9 @@ def test_two_tabs_are_told_of_both_texts(question: Question, june: User, client:
     client.force_login(june)
     proposal = Proposal.objects.current(question)[0]
     address = f"/annotation/correct/{question.pk}/draft/"
-    first = client.post(address, {f"text-{proposal.pk}": "第一个标签页", "draft_version": 0})
+    first = client.post(address, {f"text-{proposal.pk}": "第一个标签页", "round": 1, "draft_version": 0})
     assert first.status_code == 200
-    second = client.post(address, {f"text-{proposal.pk}": "第二个标签页", "draft_version": 0})
+    second = client.post(address, {f"text-{proposal.pk}": "第二个标签页", "round": 1, "draft_version": 0})
     assert second.status_code == 409
     assert "第一个标签页" in second.content.decode()
     assert "第二个标签页" in second.content.decode()
@@ -53,7 +53,12 @@ def test_a_retry_after_a_lost_answer_makes_no_second_row(
     client: Client,
 ) -> None:
     client.force_login(june)
-    form: dict[str, Any] = {"idempotency_key": str(uuid.uuid4()), "draft_version": 0, "revision": 0}
+    form: dict[str, Any] = {
+        "idempotency_key": str(uuid.uuid4()),
+        "round": 1,
+        "draft_version": 0,
+        "revision": 0,
+    }
     for proposal in Proposal.objects.current(question):
         form |= {f"text-{proposal.pk}": proposal.text, f"no_change-{proposal.pk}": "on"}
     address = f"/annotation/correct/{question.pk}/submit/"
@@ -78,7 +83,7 @@ def test_a_page_of_one_account_is_not_saved_by_another(
     """On a shared machine somebody else may have signed in since the page was opened."""
     client.force_login(june)
     proposal = Proposal.objects.current(question)[0]
-    form = {f"text-{proposal.pk}": "junes Worte", "draft_version": 0}
+    form = {f"text-{proposal.pk}": "junes Worte", "round": 1, "draft_version": 0}
     address = f"/annotation/correct/{question.pk}/draft/"
     assert client.post(address, form, headers={"X-Account": str(jack.pk)}).status_code == 403
     assert not Draft.objects.exists()

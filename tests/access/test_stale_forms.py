@@ -146,14 +146,16 @@ def _correction_draft(get: Callable[[str], Any]) -> Form:
         page,
         lambda text: {f"text-{pk}": text},
         address=address,
-        carries=("draft_version", "revision"),
+        carries=("draft_version", "revision", "round"),
     )
 
 
 def _pick_draft(get: Callable[[str], Any]) -> Form:
     row: Question = get("corrected")
     page, address = (reverse(f"annotation:{name}", args=[row.pk]) for name in ("pick", "pick-draft"))
-    return Form(get("sena"), page, lambda text: {"reason": text}, address=address, carries=("draft_version",))
+    return Form(
+        get("sena"), page, lambda text: {"reason": text}, address=address, carries=("draft_version", "round")
+    )
 
 
 def _adjudication_draft(get: Callable[[str], Any]) -> Form:
@@ -161,7 +163,9 @@ def _adjudication_draft(get: Callable[[str], Any]) -> Form:
     page, address = (
         reverse(f"annotation:{name}", args=[row.pk]) for name in ("adjudicate", "adjudicate-draft")
     )
-    return Form(get("ada"), page, lambda text: {"reason": text}, address=address, carries=("draft_version",))
+    return Form(
+        get("ada"), page, lambda text: {"reason": text}, address=address, carries=("draft_version", "round")
+    )
 
 
 # By the template that carries the version (or whose form does), each form that is sent with it.

@@ -45,7 +45,7 @@ def storm(question_key: str, account: str) -> dict[str, Any]:
         try:
             version, text = stored()
             kept = " ".join(word for word in words(text))
-            form = {f"text-{first.pk}": f"{kept} w{number:02}", "draft_version": version}
+            form = {f"text-{first.pk}": f"{kept} w{number:02}", "round": 1, "draft_version": version}
             status = own_browser().post(f"/annotation/correct/{question.pk}/draft/", form).status_code
             return number, status
         finally:
@@ -62,6 +62,7 @@ def storm(question_key: str, account: str) -> dict[str, Any]:
     saved = {f"w{number:02}" for number, status in written if status == 200}
     form = {
         "idempotency_key": str(uuid.uuid4()),
+        "round": 1,
         "draft_version": version,
         "revision": 0,
         f"text-{first.pk}": "corrected",

@@ -330,7 +330,7 @@ def test_warnings_are_shown_while_correcting_and_kept_beside_the_correction(
     assert 'data-kind="dosage"' in body
     assert Correction.objects.count() == 0
     client = signed_in(june)
-    form = {**key(), "revision": 0, "draft_version": 0}
+    form = {**key(), "revision": 0, "round": 1, "draft_version": 0}
     for item in items:
         form[f"text-{item.proposal}"] = item.text
     form[f"text-{items[0].proposal}"] = "您得了乳腺癌。"

@@ -216,3 +216,16 @@ def test_a_training_set_is_written_by_a_job_with_a_stable_id(
     assert b"".join(answer.streaming_content)[:2] == b"PK"
     assert AuditEvent.objects.filter(action="annotation.export_downloaded").exists()
     assert client.post(url, {**key(), "format": "trl", "images": "packed"}).status_code == 400
+
+
+def test_two_women_without_a_number_may_ask_the_same(campaign: Campaign, rita: User) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(consent_text={"en": "I agree."})
+    campaign.refresh_from_db()
+    for _woman in range(2):
+        _link, token = tablet.invite(campaign, by_user=rita, language="en")
+        address, hers = reverse("annotation:tablet", args=[token]), Client()
+        for _tap in range(2):
+            assert (
+                "Thank you" in hers.post(address, {"text": "Is it serious?", "agrees": "on"}).content.decode()
+            )
+    assert Question.objects.filter(source="tablet").count() == 2

@@ -119,7 +119,7 @@ def test_lineage_leads_back_to_every_row(
     assert Correction.objects.get(pk=first["correction"]).proposal_id.hex == first["proposal"].replace(
         "-", ""
     )
-    assert (first["revision"], first["proposer_context"], first["consent"]) == ("b" * 64, "none", "IC-1")
+    assert (first["revision"], first["proposer_context"]) == ("b" * 64, "none")
 
 
 def test_the_hash_covers_the_files_and_repeats(done: Campaign, rita: User, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_set_is_kept_only_for_the_picks_whose_texts_are_in_its_files(
     # As many answers as before, but another one.
     flag(first, by_user=june, kind="consent")
     pick(second, by_user=sena, correction=Correction.objects.candidates(second)[0].pk)
-    with pytest.raises(UserError, match="picked while the set was written"):
+    with pytest.raises(UserError, match="taken out, while the set was written"):
         jobs.finish(job, [row])
     assert not TrainingExport.objects.exists()
     assert not Path(row["folder"]).exists()

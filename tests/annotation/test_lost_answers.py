@@ -97,7 +97,7 @@ def sent_from(purpose: str, address: str, question: Question) -> tuple[str, dict
         return address, pick_form(question, **words, **own)
     chosen = Correction.objects.candidates(question)[0]
     decided = {"chosen": str(chosen.pk), "reason": "更安全"}
-    key = {"idempotency_key": str(uuid.uuid4()), "draft_version": 0}
+    key = {"idempotency_key": str(uuid.uuid4()), "round": 1, "draft_version": 0}
     return address, {**key, **decided, **words}
 
 

@@ -86,7 +86,10 @@ def test_cvat_7996_small_edits_of_a_senior_outlive_the_return_by_another(
     edited = f"{first.text}（三小时的工作）"
     texts = {f"text-{first.pk}": edited, **{f"text-{row.pk}": row.text for row in others}}
     draft = reverse("annotation:pick-draft", args=[question.pk])
-    assert client.post(draft, {"draft_version": "0", **texts}, HTTP_HX_REQUEST="true").status_code == 200
+    assert (
+        client.post(draft, {"round": 1, "draft_version": "0", **texts}, HTTP_HX_REQUEST="true").status_code
+        == 200
+    )
     assert "What you had edited" not in client.get(page).content.decode()
     return_to_juniors(question, by_user=sena, reason="没有说明复查时间")
     question.refresh_from_db()
@@ -97,7 +100,7 @@ def test_cvat_7996_small_edits_of_a_senior_outlive_the_return_by_another(
         shown = client.get(page).content.decode()
         assert "What you had edited" in shown
         assert edited in shown
-        sent = {"draft_version": version, "reason": f"第{version}次", **texts}
+        sent = {"round": 2, "draft_version": version, "reason": f"第{version}次", **texts}
         assert client.post(draft, sent, HTTP_HX_REQUEST="true").status_code == 200
     assert Draft.objects.get(user=sol).content["earlier"] == [edited]
 
@@ -105,6 +108,7 @@ def test_cvat_7996_small_edits_of_a_senior_outlive_the_return_by_another(
 def test_rse_grand_challenge_4289_half_saved_is_never_counted_as_done(light: Campaign, june: User) -> None:
     (question,) = scene.proposed(light, 1)
     items = scene.items_for(question)
+    leases.hold(question, by_user=june, purpose="correct")
     save_draft(
         question,
         by_user=june,
@@ -125,7 +129,7 @@ def test_appraise_39_a_refused_submission_keeps_every_letter(light: Campaign, ju
     (question,) = scene.proposed(light, 1)
     client = Client()
     client.force_login(june)
-    sent = {"idempotency_key": str(uuid.uuid4()), "revision": "0", "draft_version": "0"}
+    sent = {"idempotency_key": str(uuid.uuid4()), "revision": "0", "round": 1, "draft_version": "0"}
     for item in scene.items_for(question):
         sent[f"text-{item.proposal}"] = item.text
     first = scene.items_for(question)[0]
@@ -133,7 +137,7 @@ def test_appraise_39_a_refused_submission_keeps_every_letter(light: Campaign, ju
     assert client.post(url, sent, HTTP_HX_REQUEST="true").status_code == 200
     refused = client.post(
         reverse("annotation:correct-submit", args=[question.pk]),
-        sent | {"draft_version": "1"},
+        sent | {"round": 1, "draft_version": "1"},
         HTTP_HX_REQUEST="true",
     )
     assert refused.status_code == 400

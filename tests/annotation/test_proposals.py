@@ -10,6 +10,7 @@ from annotation.models import Campaign, Proposal, Question
 from annotation.services import proposals
 from annotation.services.campaigns import change_proposer, close_campaign, create_campaign
 from annotation.services.corrections import CorrectionItem, submit_corrections
+from annotation.services.wordings import correct_wording
 from annotation.statistics import progress
 from mammo.accounts.models import User
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
@@ -65,7 +66,14 @@ def test_storing_an_answer_file_twice_changes_nothing(campaign: Campaign) -> Non
     (question,) = scene.ask(campaign)
     job = scene.propose(campaign, [question])
     counts = proposals.ingest(job, scene.answer_rows(question, ("x", "y", "z")))
-    assert counts == {"questions": 0, "proposals": 0, "skipped": 1, "incomplete": 0, "unanswered": {}}
+    assert counts == {
+        "questions": 0,
+        "proposals": 0,
+        "skipped": 1,
+        "reworded": 0,
+        "incomplete": 0,
+        "unanswered": {},
+    }
     assert [p.text for p in Proposal.objects.current(question)] == list(scene.ANSWERS)
 
 
@@ -289,3 +297,25 @@ def test_mammograms_go_to_no_proposer_that_reads_none(
     campaign.refresh_from_db()
     with pytest.raises(UserError, match="proposer_context"):
         proposals.queue_proposals(campaign, by_user=None)
+
+
+def test_answers_to_a_wording_that_was_mended_meanwhile_are_not_stored(
+    campaign: Campaign, dana: User
+) -> None:
+    mended, same = scene.ask(campaign, scene.plain_row("张三要复查吗？"), scene.plain_row("密度是什么？", 3))
+    job = proposals.queue_proposals(campaign, by_user=None)
+    assert job is not None
+    claimed = jobs.claim(job.pk, "test worker")
+    assert claimed is not None
+    proposals.build_request(claimed)
+    correct_wording(mended, ["我要复查吗？"], expected_version=mended.version, by_user=dana)
+    # Read once more, without a change: the answers are to this wording.
+    same.refresh_from_db()
+    correct_wording(same, list(same.turns), expected_version=same.version, by_user=dana)
+    jobs.finish(claimed, [row for question in (mended, same) for row in scene.answer_rows(question)])
+    mended.refresh_from_db()
+    assert (mended.stage, Proposal.objects.filter(question=mended).count()) == (Question.Stage.NEW, 0)
+    job.refresh_from_db()
+    assert (job.result["questions"], job.result["reworded"]) == (1, 1)
+    scene.propose(campaign, [mended])  # asked again, of the wording that stands
+    assert mended.stage == Question.Stage.PROPOSED

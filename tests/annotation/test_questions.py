@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from annotation.models import Campaign, Question
 from annotation.services.campaigns import close_campaign
@@ -113,3 +114,48 @@ def test_the_command_changes_nothing_on_a_wrong_column(campaign: Campaign, tmp_p
         call_command("import_questions", str(path), campaign="Autumn", site="north")
     assert not Question.objects.exists()
     assert not ImportBatch.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("consent", "IC 20-7730"),  # a number of hers, with other signs between
+        ("consent", "p001/7"),  # as the row names her
+        ("consent", "李秀英 IC-7"),
+        ("consent", "110105194912310028"),
+        ("source", "电话13812345678"),
+        ("source", "李秀英的信"),
+    ],
+)
+def test_a_consent_or_source_that_names_her_is_refused_with_its_row(
+    campaign: Campaign, study: Study, column: str, text: str
+) -> None:
+    study.patient.roster = {
+        "names": ["李秀英"],
+        "doctors": [],
+        "numbers": ["207730", "2026", "00017"],
+        "places": [],
+    }
+    study.patient.save()
+    rows = [
+        scene.row(**{column: text}),
+        scene.row("我要复查吗？", 3, consent="IC-2026-00017", source="2026 1层"),
+    ]
+    result = import_questions(campaign, rows, by_user=None, table_name="q.csv")
+    refused, taken = result.items
+    assert (refused.row, refused.outcome, taken.outcome) == (2, "rejected", "imported")
+    assert refused.reason.startswith(f"{column}: names a person")
+    assert text not in refused.reason
+
+
+def test_source_and_consent_stand_beside_the_wording_to_be_confirmed(campaign: Campaign, dana: User) -> None:
+    import_questions(campaign, [scene.row(source="门诊一楼", consent="IC-77")], by_user=None, table_name="q")
+    client = Client()
+    client.force_login(dana)
+    pages = ("/annotation/wordings/", f"/annotation/wordings/{Question.objects.get().pk}/")
+    for page in pages:
+        body = client.get(page).content.decode()
+        assert "门诊一楼" in body
+        assert "IC-77" in body
+    (told,) = client.get("/api/v1/wordings/").json()["results"]
+    assert (told["source"], told["consent_reference"]) == ("门诊一楼", "IC-77")

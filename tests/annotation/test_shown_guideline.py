@@ -151,7 +151,7 @@ def test_each_error_of_an_answer_cites_its_own_heading(question: Question, june:
     for tag, code in (("wrong_fact", "g-复查时间"), ("language", "g-用语")):
         field = page.split(f'name="cite-{one}-{tag}"')[1].split("</select>")[0]
         assert re.findall(r'value="([^"]*)" selected', field) == [code]
-    assert send(client, question, sent | {"draft_version": "1"}) == 204
+    assert send(client, question, sent | {"round": 1, "draft_version": "1"}) == 204
     cited = {"wrong_fact": "g-复查时间", "language": "g-用语"}
     rows = {row.proposal_id: row.citations for row in Correction.objects.all()}
     assert (rows[one], rows[other]) == (cited, {})
@@ -192,7 +192,12 @@ def test_who_sends_back_names_what_the_page_showed(
     edit(campaign, rita, WORDING, "科室指南 第2版")
     campaign.refresh_from_db()
     change_instructions(campaign, "二。", by_user=rita, expected_version=campaign.version)
-    sent = {"idempotency_key": str(uuid.uuid4()), "draft_version": "0", "return_reason": "复查时间没有写"}
+    sent = {
+        "idempotency_key": str(uuid.uuid4()),
+        "round": 1,
+        "draft_version": "0",
+        "return_reason": "复查时间没有写",
+    }
     url = reverse(f"annotation:{address}", args=[question.pk])
     for forged in ({"guideline_version": "9"}, {"instruction_version": "9"}):
         assert client.post(url, sent | shown | forged, **HTMX).status_code == 400

@@ -69,6 +69,7 @@ def test_a_decision_names_the_instructions_that_its_page_showed(
     instruct(campaign, rita, "以完整为先。")
     sent = {
         "idempotency_key": str(uuid.uuid4()),
+        "round": 1,
         "draft_version": 0,
         "chosen": str(one.pk),
         "reason": "更安全",

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation.models import Campaign, Correction, Question, Return
+from annotation.models import Campaign, Correction, Draft, Question, Return
 from annotation.services import leases, proposals
 from annotation.services.adjudication import adjudicate
 from annotation.services.assignments import assign
@@ -58,6 +58,7 @@ def twice(rita: User, june: User, jack: User, sena: User, sol: User) -> Campaign
     items = scene.items_for(question)
     items[0] = CorrectionItem(proposal=items[0].proposal, text=scene.ANSWERS[0], no_change=True)
     submit_corrections(question, by_user=jack, items=items)
+    question.refresh_from_db()
     candidates = list(Correction.objects.candidates(question))
     same = [row for row in candidates if row.proposal.index == 1]
     for senior, row in zip((sena, sol), same, strict=True):
@@ -398,3 +399,16 @@ def test_a_question_held_by_name_by_somebody_who_is_gone_is_stuck(
     page.force_login(rita)
     body = page.get(reverse("annotation:campaign-stuck", args=[campaign.pk])).content.decode()
     assert "held by name by somebody who can&#x27;t work on it any more" in body
+
+
+def test_a_question_that_somebody_types_in_is_not_left_untouched(plain: Campaign, june: User) -> None:
+    typed, begun, left = scene.proposed(plain, 3)
+    longer_ago = timezone.now() - progress.STUCK_AFTER - timedelta(hours=1)
+    scene.settle(begun, june)
+    Question.objects.filter(campaign=plain).update(updated_at=longer_ago)
+    Draft.objects.create(question=typed, user=june, purpose="correct", content={"items": {}})
+    (stuck,) = progress.stuck(plain)
+    assert (stuck.question, stuck.reasons, stuck.since) == (left, ("waiting",), longer_ago)
+    assert progress.count_stuck(plain) == 1
+    Draft.objects.update(updated_at=longer_ago)
+    assert {one.question for one in progress.stuck(plain)} == {typed, left}

@@ -68,7 +68,12 @@ def test_a_decision_that_is_taken_up_again_counts_both_visits(
     pick(question, by_user=sena, correction=first.pk)
     pick(question, by_user=sol, correction=second.pk)
     client = signed_in(ada)
-    leave(client, "adjudicate", question, {"draft_version": 0, "reason": "想一想", "active_seconds": "12"})
+    leave(
+        client,
+        "adjudicate",
+        question,
+        {"round": 1, "draft_version": 0, "reason": "想一想", "active_seconds": "12"},
+    )
     assert counted_on(client, "adjudicate", question) == 12
 
 
@@ -135,14 +140,14 @@ def test_the_seconds_before_sending_back_are_kept_with_the_return(
     request: pytest.FixtureRequest, person: str, page: str, name: str
 ) -> None:
     client, question = signed_in(request.getfixturevalue(person)), request.getfixturevalue(name)
-    words = {"return_reason": "没有说明复查时间", "draft_version": 0, "active_seconds": "20"}
+    words = {"return_reason": "没有说明复查时间", "round": 1, "draft_version": 0, "active_seconds": "20"}
     leave(client, page, question, words)
     resumed = counted_on(client, page, question)
     address = reverse(
         "annotation:return" if page == "pick" else "annotation:adjudicate-return", args=[question.pk]
     )
     key = {"idempotency_key": str(uuid.uuid4())}
-    sent = words | key | {"draft_version": 1, "active_seconds": resumed + 13}
+    sent = words | key | {"round": 1, "draft_version": 1, "active_seconds": resumed + 13}
     assert client.post(address, sent, **HTMX).status_code == 204
     assert Return.objects.get().active_seconds == 33
 

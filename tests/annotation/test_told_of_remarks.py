@@ -53,8 +53,9 @@ def test_a_senior_is_not_told_of_what_they_may_not_read_before_the_choice(
     comment(corrected, "我也想问", by_user=sol)
     assert told(corrected) == {"rita", "june"}
     pick(corrected, by_user=sena, correction=Correction.objects.candidates(corrected)[0].pk)
+    corrected.refresh_from_db()
     comment(corrected, "第三句也改了", by_user=june)
-    assert told(corrected) == {"rita", "sena"}, "after the choice the remark is open to her"
+    assert told(corrected) == {"rita", "sena"}, "once it is settled the remark is open to her"
 
 
 def test_a_second_junior_is_told_of_no_remark_that_is_closed_to_her(

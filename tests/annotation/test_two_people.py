@@ -43,6 +43,7 @@ def posted(question: Question, text: str, **more: str) -> dict[str, str]:
     fields = {
         "idempotency_key": str(uuid.uuid4()),
         "revision": "0",
+        "round": 1,
         "draft_version": "0",
         f"text-{first.pk}": text,
         **{f"text-{one.pk}": one.text for one in others},
@@ -90,7 +91,7 @@ def test_whose_half_hour_is_over_is_told_and_can_take_the_question_up_again(
 ) -> None:
     kept = send(lapsed, june, OURS, "draft")
     assert kept.status_code == 200
-    assert "Somebody else works on this question now" in kept.content.decode()
+    assert "You hold this question no more" in kept.content.decode()
     mine, url = browser(june), reverse("annotation:correct", args=[lapsed.pk])
     opened = mine.get(url)
     assert opened.status_code == 409
@@ -99,7 +100,7 @@ def test_whose_half_hour_is_over_is_told_and_can_take_the_question_up_again(
     assert mine.post(reverse("annotation:correct-next")).headers["Location"] == url
     assert OURS in mine.get(url).content.decode()
     again = send(lapsed, june, f"{OURS}又一句。", "draft", version=1)
-    assert "Somebody else works" not in again.content.decode()
+    assert "You hold this question no more" not in again.content.decode()
     assert send(lapsed, june, f"{OURS}又一句。", version=2).status_code == 204
     assert set(Correction.objects.values_list("by_user__username", flat=True)) == {"june"}
 
@@ -146,7 +147,7 @@ def test_what_a_senior_had_written_is_hers_when_another_one_chose(
     first, *_others = Correction.objects.candidates(waiting)
     url = reverse("annotation:pick", args=[waiting.pk])
     assert browser(sena).get(url).status_code == 200
-    typed = {"draft_version": "0", "correction": str(first.pk), "written": OURS}
+    typed = {"round": 1, "draft_version": "0", "correction": str(first.pk), "written": OURS}
     saved = browser(sena).post(reverse("annotation:pick-draft", args=[waiting.pk]), typed)
     assert saved.status_code == 200
     Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -168,6 +169,7 @@ def test_two_seniors_on_one_question_get_both_texts(
         reverse("annotation:pick-submit", args=[lapsed.pk]),
         {
             "idempotency_key": str(uuid.uuid4()),
+            "round": 1,
             "draft_version": "0",
             "correction": str(candidates[1].pk),
             f"text-{candidates[1].pk}": candidates[1].text,

@@ -27,7 +27,12 @@ def signed_in(person: User) -> Client:
 
 def form_of(question: Question, **changes: Any) -> dict[str, Any]:
     """What the correct page sends for items that settle the question."""
-    sent: dict[str, Any] = {"idempotency_key": str(uuid.uuid4()), "revision": 0, "draft_version": 0}
+    sent: dict[str, Any] = {
+        "idempotency_key": str(uuid.uuid4()),
+        "revision": 0,
+        "round": 1,
+        "draft_version": 0,
+    }
     for item in scene.items_for(question):
         sent[f"text-{item.proposal}"] = item.text
         sent[f"tags-{item.proposal}"] = list(item.error_tags)
@@ -39,7 +44,12 @@ def form_of(question: Question, **changes: Any) -> dict[str, Any]:
 def pick_form(question: Question, **changes: Any) -> dict[str, Any]:
     """What the pick page sends for the first candidate."""
     chosen = Correction.objects.candidates(question)[0]
-    sent = {"idempotency_key": str(uuid.uuid4()), "draft_version": 0, "correction": str(chosen.pk)}
+    sent = {
+        "idempotency_key": str(uuid.uuid4()),
+        "round": 1,
+        "draft_version": 0,
+        "correction": str(chosen.pk),
+    }
     return sent | {f"text-{chosen.pk}": chosen.text, "reasons": ["correctness"]} | changes
 
 
@@ -102,7 +112,7 @@ def test_unknown_and_forbidden_questions_are_the_same_404(
 
 @pytest.mark.parametrize("name", ["correct-submit", "correct-draft", "pick-submit", "pick-draft", "return"])
 def test_strangers_post_nothing(corrected: Question, otto: User, name: str) -> None:
-    sent = {"idempotency_key": str(uuid.uuid4()), "draft_version": 0, "revision": 0}
+    sent = {"idempotency_key": str(uuid.uuid4()), "round": 1, "draft_version": 0, "revision": 0}
     assert signed_in(otto).post(reverse(f"annotation:{name}", args=[corrected.pk]), sent).status_code == 404
 
 
@@ -253,6 +263,7 @@ def test_a_second_tab_cant_write_or_return_over_a_newer_draft(corrected: Questio
 def test_sending_back_reaches_the_junior_with_its_reason(corrected: Question, sena: User, june: User) -> None:
     sent = {
         "idempotency_key": str(uuid.uuid4()),
+        "round": 1,
         "draft_version": 0,
         "return_reason": "请说明复查时间",
         "return_reasons": ["incomplete"],

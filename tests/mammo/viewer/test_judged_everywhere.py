@@ -192,14 +192,24 @@ def pick_return_call(house: House) -> Sent:
 
 def adjudicate_page(house: House) -> Sent:
     question = house.disputed()
-    data = _key() | {"draft_version": 0, "chosen": str(Pick.objects.first().pk), "reason": "更完整"}  # type: ignore[union-attr]
+    data = _key() | {
+        "round": 1,
+        "draft_version": 0,
+        "chosen": str(Pick.objects.first().pk),
+        "reason": "更完整",
+    }  # type: ignore[union-attr]
     path = reverse("annotation:adjudicate-submit", args=[question.pk])
     return house.posted(house.ada, "question", question, question.study, path, data, _judged)
 
 
 def adjudicate_return_page(house: House) -> Sent:
     question = house.disputed()
-    data = _key() | {"draft_version": 0, "return_reason": "都不完整", "return_reasons": ["incomplete"]}
+    data = _key() | {
+        "round": 1,
+        "draft_version": 0,
+        "return_reason": "都不完整",
+        "return_reasons": ["incomplete"],
+    }
     path = reverse("annotation:adjudicate-return", args=[question.pk])
     return house.posted(house.ada, "question", question, question.study, path, data, _judged)
 

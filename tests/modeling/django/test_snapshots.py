@@ -12,7 +12,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from annotation.models import Campaign
+from annotation.models import Campaign, Correction
+from annotation.services.corrections import CorrectionItem, submit_corrections
+from annotation.services.export import campaign_split
+from annotation.services.picks import pick
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Pathology, Split, Study
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
@@ -21,6 +24,7 @@ from modeling.data.snapshot import open_snapshot
 from modeling.models import Snapshot
 from modeling.services import create_snapshot, snapshot_by_name, start_run
 from modeling.services.snapshots import _study_row, build_request, ingest
+from tests.annotation import scene
 from tests.mammo.archive.studies import add_study
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -174,3 +178,26 @@ def test_the_command_queues_and_names_what_is_missing(
         call_command("snapshot", "b", site="north", split="new split", campaign="absent")
     with pytest.raises(UserError, match="no such snapshot; known: spring"):
         snapshot_by_name("absent")
+
+
+def test_a_rejected_answer_of_a_scripted_junior_marks_the_snapshot(
+    rita: User, june: User, jack: User, sena: User
+) -> None:
+    User.objects.filter(pk=jack.pk).update(is_simulated=True)
+    jack.refresh_from_db()
+    scene.patient_with_study(rita.sites_as("researcher").get())
+    row = scene.open_campaign_of(rita, [june, jack], [sena], overlap=2)
+    (question,) = scene.ask(row)
+    scene.propose(row, [question])
+    scene.settle(question, june)
+    items = scene.items_for(question)
+    made_up = [CorrectionItem(proposal=one.proposal, text=f"{one.text}（杰）") for one in items]
+    submit_corrections(question, by_user=jack, items=made_up)
+    question.refresh_from_db()
+    pick(
+        question, by_user=sena, correction=Correction.objects.candidates(question).filter(by_user=june)[0].pk
+    )
+    split = campaign_split(row, by_user=None)
+    sizes = {"height": 20, "width": 16}
+    snapshot = create_snapshot("pairs", site=row.site, split=split, by_user=rita, campaign=row, **sizes)
+    assert snapshot.is_simulated

@@ -3,6 +3,7 @@
 import pytest
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.model_folders import MODELS_VARIABLE
 from modeling.inference import spec_files
 from modeling.inference.answer import build_system
 from modeling.inference.endpoint import EndpointSpec
@@ -60,5 +61,5 @@ def test_mammo_clip_has_a_spec_as_a_dual_encoder_that_judges_and_is_no_arm():
 def test_the_dual_encoders_spec_takes_the_folder_that_converting_mammo_clip_makes(tmp_path, monkeypatch):
     spec = spec_files.read_judging_spec("mammo-clip-dual-encoder")
     mammo_clip_folder(tmp_path).rename(tmp_path / spec["path"])
-    monkeypatch.setenv(spec_files.MODELS_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
     assert isinstance(judge_for(spec, "similarity", "en", {}), Similarity)
