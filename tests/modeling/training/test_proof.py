@@ -167,7 +167,9 @@ def test_the_literal_run_differs_from_the_default_in_its_loss_alone():
 def test_a_gain_holds_only_when_its_whole_interval_lies_above_nothing(gains, holds):
     line = next(line for line in lines() if line.label == "3/4 line right, gained by SFT")
     results = {
-        f"sft-moe_umicon_sft-{seed}": {"figures": {"line_as_picked": 0.5 + gain, "untuned_line_as_picked": 0.5}}
+        f"sft-moe_umicon_sft-{seed}": {
+            "figures": {"line_as_picked": 0.5 + gain, "untuned_line_as_picked": 0.5}
+        }
         for seed, gain in enumerate(gains)
     }
     assert figure(line, results, len(gains)).holds is holds
