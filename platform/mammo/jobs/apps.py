@@ -19,6 +19,7 @@ class JobsConfig(AppConfig):
         from mammo.jobs.logs import destroy_old_logs
         from mammo.jobs.models import JOB_ROLES
         from mammo.jobs.panel import notices, running_jobs
+        from mammo.jobs.trigger_watch import watch_triggers
 
         register_entry(
             Entry(
@@ -35,3 +36,4 @@ class JobsConfig(AppConfig):
         register_panel("jobs", running_jobs)
         register_notices("jobs", notices)
         register_chore("jobs.logs", destroy_old_logs)
+        register_chore("jobs.triggers", watch_triggers)
