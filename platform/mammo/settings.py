@@ -309,6 +309,11 @@ if MAMMO_NEWS_EMAIL:
     DEFAULT_FROM_EMAIL = env.str("MAMMO_NEWS_FROM", default="mammo@localhost")
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
+# Below MAMMO_HOME, which is looked up when a file comes: Django's own setting names a folder that must stand before.
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "mammo.core.raw_files.RawFileUploadHandler",
+]
 
 # GPUs that each job sees which answers with weights of this machine and is started from a page or the API.
 MAMMO_ANSWERING_GPUS = env.int("MAMMO_ANSWERING_GPUS", default=0)

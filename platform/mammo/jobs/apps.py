@@ -11,6 +11,7 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
+        from mammo.core import raw_files
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, register_entry
         from mammo.core.panels import register_panel
@@ -36,4 +37,5 @@ class JobsConfig(AppConfig):
         register_panel("jobs", running_jobs)
         register_notices("jobs", notices)
         register_chore("jobs.logs", destroy_old_logs)
+        register_chore("core.raw_files", raw_files.remove_stale)
         register_chore("jobs.triggers", watch_triggers)

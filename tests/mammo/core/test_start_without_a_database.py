@@ -30,7 +30,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
 
 def test_no_start_over_a_database_that_cannot_be_asked(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(append_only, "PATIENCE_SECONDS", 0.1)
-    with pytest.raises(SystemExit, match="'away' can't be asked .* start it, or mend DATABASE_URL") as ended:
+    with pytest.raises(SystemExit, match=r"'away' can't be asked .* start it, or mend DATABASE_URL") as ended:
         append_only.require_triggers("away")
     assert "\n" not in str(ended.value)
 
