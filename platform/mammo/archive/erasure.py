@@ -12,6 +12,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
+from mammo.archive.inbox_erasure import received_of
 from mammo.archive.marks import marks_of
 from mammo.archive.models import Erasure, Image, ImportItem, PacsFetch, Pathology, Patient, Study
 from mammo.archive.pseudonyms import installation
@@ -88,6 +89,7 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
     _require_role(erasure.patient, by_user)
     if erasure.requested_by_id == by_user.pk:
         raise WrongStateError(_("a second person must confirm: you asked for this erasure yourself"))
+    received = received_of(erasure.patient)
     with transaction.atomic():
         erasure = Erasure.objects.select_for_update().select_related("patient__site").get(pk=erasure.pk)
         if erasure.confirmed_at is not None:
@@ -104,7 +106,8 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
         key_store().destroy(patient.key_id)
         # Behind the key: no job that begins now is given a text of hers.
         destroyed["job_logs"] = erase_logs(patient.site, since=patient.created_at)
-        erasure.destroyed, erasure.still_held_in = dict(destroyed), held_in(patient)
+        destroyed["received"] = len(received.hers)
+        erasure.destroyed, erasure.still_held_in = dict(destroyed), [*held_in(patient), *received.unread]
         erasure.save()
         audit.record(
             "archive.patient_erased",
@@ -119,6 +122,7 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
             storage.remove(storage.viewing_copies_root(), image.viewing_copy)
         for name in waiting:
             storage.remove(storage.originals_root(), name)
+        received.destroy()
     return erasure
 
 
