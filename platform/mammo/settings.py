@@ -180,7 +180,9 @@ SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=27103364; "
-        "PRAGMA mmap_size=134217728; PRAGMA cache_size=2000; PRAGMA recursive_triggers=ON;"
+        "PRAGMA mmap_size=134217728; PRAGMA cache_size=2000; PRAGMA recursive_triggers=ON; "
+        # What is emptied or deleted is overwritten; many builds of SQLite leave it in the file.
+        "PRAGMA secure_delete=ON;"
     ),
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")

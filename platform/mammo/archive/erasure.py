@@ -21,6 +21,7 @@ from mammo.archive.table_withdrawals import forget_in_tables
 from mammo.archive.unmatched import forget_rows_of
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.keys import key_store
+from mammo.core.private_database import forget_old_pages
 from mammo.jobs.logs import erase_logs
 
 # Each names where her data lives on: {"kind": "snapshot", "name": ...}. Later rooms register theirs.
@@ -123,6 +124,7 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
         for name in waiting:
             storage.remove(storage.originals_root(), name)
         received.destroy()
+        transaction.on_commit(forget_old_pages)
     return erasure
 
 
