@@ -19,6 +19,9 @@ from mammo.archive.received_import import take_apart
 from mammo.core import raw_files
 from mammo.core.errors import UserError
 
+# Of a file, for whose it is: that stands at its beginning.
+BEGINNING_BYTES = 2 << 20
+
 
 @dataclass
 class Received:
@@ -67,13 +70,13 @@ def _taken(site: Site) -> list[inbox.Entry]:
 
 
 def _requests(site: Site, waiting: list[Path], folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Each file's first piece, in clear: an upload that broke off has no more, and a header is shorter."""
+    """The beginning of each file, in clear: an upload that broke off may have no more."""
     for path in waiting:
         target = folder / path.name
         with contextlib.suppress(FileNotFoundError, UserError):
             pieces = inbox.frames(site, path)
             next(pieces, b"")  # its own header
             target.touch(mode=0o600)
-            target.write_bytes(next(pieces, b""))
+            target.write_bytes(next(pieces, b"")[:BEGINNING_BYTES])
         if path.exists():
             yield path, {"task": "identify", "path": str(target), "site": site.code}

@@ -144,7 +144,7 @@ def _fingerprint(request: HttpRequest) -> str:
     return salted_hmac("mammo.core.idempotency", contents, algorithm="sha256").hexdigest()
 
 
-def _digest(file: UploadedFile) -> str:
+def _digest(file: "UploadedFile[bytes]") -> str:
     """SHA-256 of an upload's bytes: a corrected file may have the name and the size of the one before."""
     digest = hashlib.sha256()
     for chunk in file.chunks():
