@@ -50,3 +50,7 @@ def test_in_a_cookie(browser: Client) -> None:
 
 def test_other_addresses_and_forms_are_served(browser: Client) -> None:
     assert browser.get("/accounts/audit/?action=accounts").status_code == 200
+
+
+def test_a_form_where_json_is_wanted_is_refused_and_not_a_fault(browser: Client) -> None:
+    assert browser.post("/archive/viewer/preferences/", {"a": "b"}).status_code == 400
