@@ -25,10 +25,12 @@ class AnnotationConfig(AppConfig):
             judged_work,
             stated_facts,
             uploads,
+            wordings,
         )
         from mammo.archive.erasure import register_eraser, register_holder
         from mammo.archive.judged_work import register_judged_work
         from mammo.archive.openings import register_rows
+        from mammo.archive.patients import register_texts
         from mammo.archive.picture_holders import register_picture_destroyer, register_picture_holder
         from mammo.archive.retention import register_forgetter
         from mammo.archive.viewing_rights import register_granter
@@ -42,6 +44,7 @@ class AnnotationConfig(AppConfig):
         register_granter(_patients_worked_on)
         register_rows(holders.rows_about)
         register_forgetter(holders.forget_wording)
+        register_texts(wordings.suspect_wordings)
         register_judged_work(judged_work.KIND, judged_work.question_as_work)
         register_chore("annotation.exports", export.remove_leftovers)
         register_chore("annotation.uploads", uploads.forget_unconfirmed)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.__main__ import machine
-from tests.mammo.jobs import chaos
+from tests.mammo.jobs import chaos, chaos_connections
 from tests.mammo.jobs.deployments import DATABASES, NAMES, Deployment, deployed
 
 SCENARIOS = (
@@ -36,11 +36,12 @@ def scenarios(
         "rollback": lambda: chaos.roll_back(deployment, kills),
         "workers": lambda: chaos.kill_workers(deployment, kills, dice("workers")),
         "queue": lambda: chaos.kill_workers_with_a_queue(deployment, few, 5),
-        "broken": lambda: chaos.broken_messages(deployment, kills),
+        "broken": lambda: chaos_connections.broken_messages(deployment, kills),
         "children": lambda: chaos.kill_children(deployment, kills, dice("children"), folder),
         "supervisors": lambda: chaos.kill_supervisors(deployment, kills, dice("supervisors")),
         "outage": lambda: chaos.outage(deployment, jobs, asked.outage),
         "flaps": lambda: chaos.flaps(deployment, kills, dice("flaps")),
+        "cut": lambda: chaos_connections.cut_connections(deployment, kills, dice("cut")),
         "wipe": lambda: chaos.wipe(deployment, jobs),
         "duplicates": lambda: chaos.duplicates(deployment, kills, 10),
         "held": lambda: chaos.held_messages(deployment, 30.0),
@@ -51,6 +52,8 @@ def scenarios(
     }
     if deployment.name != "rabbitmq":
         del found["held"]  # a rule of RabbitMQ's
+    if DATABASES[deployment.name] != "PostgreSQL":
+        del found["cut"]  # a file has no connections that somebody else ends
     if deployment.name != "embedded":
         del found["broken"]  # messages are files there
     return {name: run for name, run in found.items() if not asked.only or name in asked.only}

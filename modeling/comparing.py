@@ -7,9 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from mammo.core.charts import Point, line_chart
-from modeling.curves import NAMES
+from modeling.curves import measure_name
 from modeling.models import Run
-from modeling.services.runs import GPUS
+from modeling.services.code_at_work import GPUS
 
 
 def side_by_side(runs: Sequence[Run]) -> dict[str, Any]:
@@ -66,6 +66,6 @@ def _curves(runs: Sequence[Run], labels: Sequence[str]) -> list[Any]:
         for point in run.metric_points.order_by("step"):
             measures[point.name].setdefault(label, []).append((point.step, point.value))
     return [
-        line_chart(str(NAMES.get(name, name)), series, x_label=_("Optimiser steps"))
+        line_chart(measure_name(name), series, x_label=_("Optimiser steps"))
         for name, series in sorted(measures.items())
     ]

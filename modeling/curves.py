@@ -11,22 +11,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mammo.core.charts import Point, line_chart
+from modeling.figure_names import figure_name
 from modeling.models import Metric, Run
 
 # Beside the run's checkpoints; modeling.training.curves writes it.
 METRICS_FILE = "metrics.jsonl"
 
-# Names of measures as the trainer writes them; others are shown as written.
+# Names of measures as the trainer writes them; a stage's own are named as its figures are.
 NAMES = {
     "loss": gettext_lazy("Loss"),
     "learning_rate": gettext_lazy("Learning rate"),
     "grad_norm": gettext_lazy("Gradient norm"),
-    "accuracy": gettext_lazy("Accuracy"),
-    "auc": gettext_lazy("Area under the ROC curve"),
 }
 ON_VALIDATION = ("eval_", "validation_", "val_")
 # What is read first stands first.
-FIRST = ("loss", "auc", "accuracy")
+FIRST = ("loss", "perplexity", "collapse", "macro_auc", "image_auc", "fused_auc", "report_auc")
 
 
 def curves_of(metrics: Iterable[Metric]) -> list[SafeString]:
@@ -36,10 +35,12 @@ def curves_of(metrics: Iterable[Metric]) -> list[SafeString]:
         measure, part = _split(metric.name)
         measures[measure][part].append((metric.step, metric.value))
     ordered = sorted(measures, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
-    return [
-        line_chart(str(NAMES.get(name, name)), measures[name], x_label=_("Optimiser steps"))
-        for name in ordered
-    ]
+    return [line_chart(measure_name(name), measures[name], x_label=_("Optimiser steps")) for name in ordered]
+
+
+def measure_name(name: str) -> str:
+    """What a curve is called; one without a name is shown as written."""
+    return str(NAMES.get(name) or figure_name(name) or name)
 
 
 def latest_curves(run: Run) -> list[Metric]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from annotation.models import Campaign
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Split
-from modeling.inference.spec_files import MODELS_VARIABLE
+from modeling.data.model_folders import MODELS_VARIABLE
 from modeling.models import Checkpoint, Snapshot
 from modeling.services.snapshots import SMALLEST_SIDE
 from modeling.services.stages import SPECS

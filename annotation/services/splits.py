@@ -122,9 +122,9 @@ def _strata(patients: Mapping[UUID, Patient]) -> dict[UUID, str]:
     worst = dict.fromkeys(patients, "")
     density = dict.fromkeys(patients, "")
     rows = Patient.objects.filter(pk__in=list(patients)).values_list(
-        "pk", "studies__density", "studies__pathology__result"
+        "pk", "studies__density", "studies__pathology__result", "studies__pathology__replaced_by"
     )
-    for pk, letter, result in rows:
-        worst[pk] = max(worst[pk], result or "", key=order.index)
+    for pk, letter, result, corrected in rows:
+        worst[pk] = max(worst[pk], "" if corrected else result or "", key=order.index)
         density[pk] = max(density[pk], letter or "")
     return {pk: f"{worst[pk]} {density[pk]}" for pk in patients}

@@ -13,11 +13,32 @@ from annotation.models import Question
 from annotation.services.wording import LONGEST_TEXT, plain
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
+from mammo.archive.models import Patient
+from mammo.archive.names_across_scripts import may_hold_a_name
+from mammo.archive.roster import Roster, stands_in
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.core.versions import save_versioned
 
 # As many as a person can read at a time.
 MOST_AT_ONCE = 100
+
+
+def suspect_wordings(patient: Patient, added: Roster) -> None:
+    """Take back what was said of wordings in which something may stand that became known of her later.
+
+    Those that no model has read yet wait for a data manager again; of the others, whose wording stays, the trail
+    keeps that it was found.
+    """
+    questions = Question.objects.select_for_update(of=("self",)).select_related("campaign__site", "patient")
+    for question in questions.filter(patient=patient):
+        if not any(stands_in(text, added) or may_hold_a_name(text, added) for text in question.texts):
+            continue
+        if question.stage == Question.Stage.NEW and question.cleaned_by_id is not None:
+            save_versioned(question, expected_version=question.version, changes={"cleaned_by": None})
+        audit.record(
+            "annotation.wording_may_name", by_user=None, on=question, site=question.campaign.site,
+            stage=question.stage,
+        )  # fmt: skip
 
 
 def confirm_wordings(site: Site, seen: Mapping[UUID, int], *, by_user: User) -> int:

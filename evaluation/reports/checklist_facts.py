@@ -10,6 +10,7 @@ from evaluation.models import Arm, Protocol, ReaderStudy, ReadingSlot, Trial
 from evaluation.reports.strata import STRATA
 from evaluation.reports.table import software_version
 from evaluation.reports.verification import tissue_and_follow_up
+from mammo.accounts.site_letters import site_letters
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _of_protocol(protocol: Protocol) -> dict[str, str]:
         "endpoint": str(endpoint.get("endpoint", "")),
         "ethics": ethics,
         "registry": protocol.registry_number,
-        "site": protocol.site.name,
+        "site": _("hospital %(letter)s") % {"letter": site_letters()[protocol.site.pk]},
         "cohort": str(protocol.cohort) if protocol.cohort else "",
         "exclusions": "; ".join(map(str, protocol.exclusions)),
         "missing": str(protocol.rules.get("missing_scores", "")),

@@ -83,7 +83,7 @@ def _facts(sample: SftSample, study: Study) -> list[tuple[str, bool]]:
     side, worse = read_laterality(sample.answer), worse_side(study)
     if density and study.density:
         found.append(("density", density == study.density))
-    known = _category(study.birads, side)
+    known = known_category(study.birads, side)
     if category and known:
         found.append(("birads", agrees(category, known)))
     if side and worse:
@@ -105,7 +105,7 @@ def worse_side(study: Study) -> str | None:
     return biopsied.pop() if len(biopsied) == 1 else None
 
 
-def _category(birads: Mapping[str, str | None], side: str | None) -> str | None:
+def known_category(birads: Mapping[str, str | None], side: str | None) -> str | None:
     """The category of the breast that the answer speaks of, of the examination where it speaks of none or both."""
     if side is not None and birads.get(_SIDE_NAMES[side]):
         return birads[_SIDE_NAMES[side]]

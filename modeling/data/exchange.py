@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 EXIT_SUCCESS = 0
 EXIT_FAILED = 1
@@ -71,7 +71,7 @@ class AnswerWriter:
         self._stream.close()
         self._part.unlink(missing_ok=True)
 
-    def __enter__(self) -> AnswerWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -6,7 +6,6 @@ questions with true answers. Every number comes from one seed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -49,7 +48,7 @@ from modeling.data.phantom_texts import (
 )
 from modeling.data.phantom_texts import dialogues as invented_dialogues
 from modeling.data.preprocessing import Floats, fit
-from modeling.data.snapshot import Images
+from modeling.data.snapshot import FORMAT, Images, file_sha256, manifest_hash
 
 __all__ = [
     "CONSPICUITIES",
@@ -185,14 +184,11 @@ def write_phantom_snapshot(
     _write_lines(partial / "studies.jsonl", rows)
     _write_lines(partial / "sft.jsonl", questions)
     names = ("images.npy", "sft.jsonl", "studies.jsonl")
-    files = {name: hashlib.sha256((partial / name).read_bytes()).hexdigest() for name in names}
-    listing = "".join(f"{name} {files[name]}\n" for name in sorted(files))
-    manifest = {
-        "format": 1,
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
         "name": target.name,
-        "content_hash": hashlib.sha256(listing.encode()).hexdigest(),
         "image": {"height": height, "width": width, "dtype": "uint8"},
-        "files": files,
+        "files": {name: file_sha256(partial / name) for name in names},
         "counts": {
             "studies": len(rows),
             "patients": len({row["patient"] for row in rows}),
@@ -201,6 +197,7 @@ def write_phantom_snapshot(
         },
         "simulated": True,
     }
+    manifest["content_hash"] = manifest_hash(manifest)
     (partial / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True), encoding="utf-8")
     os.replace(partial, target)
     return target

@@ -62,6 +62,15 @@ class Crop:
             raise ViewError(f"fit {dict(row)!r}: is no part of an image")
         return crop
 
+    def within(self, border: int, shape: tuple[int, ...]) -> Crop:
+        """What is left of it where so many pixels are cut off each edge of the image. Raises ViewError for nothing."""
+        top, left = max(self.top, border), max(self.left, border)
+        bottom = min(self.top + self.height, shape[0] - border)
+        right = min(self.left + self.width, shape[1] - border)
+        if bottom <= top or right <= left:
+            raise ViewError(f"fit {self}: nothing is left of it without a border of {border} pixels")
+        return Crop(top, left, bottom - top, right - left)
+
     def of(self, grey: Floats) -> Floats:
         """The part of (H, W). Raises ViewError where the image does not hold it."""
         if self.top + self.height > grey.shape[0] or self.left + self.width > grey.shape[1]:
@@ -79,17 +88,22 @@ def load_view(
     laterality: str,
     window: Window | None = None,
     crop: Crop | None = None,
+    border: int = 0,
+    keep_aspect: bool = True,
 ) -> Images:
     """A viewing copy (DICOM, any transfer syntax that pydicom decodes) -> (height, width) uint8, as hung.
 
     Windowed by the given window, else the file's own, else by percentiles of the breast; background black;
     cut to the breast where `crop` says where it is, aspect kept; what is left of the frame is padded with
     background on the side away from the chest wall and below. Right breasts stay on their side: `default`
-    mirrors them when it trains (`augmentation.orient`), `faithful` does not. Raises ViewError.
+    mirrors them when it trains (`augmentation.orient`), `faithful` does not. `border` pixels of each edge of the copy
+    and its aspect are given up only for networks of others that were trained so (Mammo-CLIP). Raises ViewError.
     """
     pixels = windowed(read_dicom(Path(path)), window)
+    if border:
+        crop = (crop or Crop(0, 0, *pixels.shape)).within(border, pixels.shape)
     part = pixels if crop is None else crop.of(pixels)
-    return fit(part, height=height, width=width, laterality=laterality)
+    return fit(part, height=height, width=width, laterality=laterality, keep_aspect=keep_aspect)
 
 
 def refitted(stored: Mapping[str, Any], *, height: int, width: int) -> dict[str, Any]:
@@ -134,14 +148,16 @@ def windowed(dataset: pydicom.Dataset, window: Window | None = None) -> Floats:
     return 1 - grey if inverted else grey
 
 
-def fit(grey: Floats, *, height: int, width: int, laterality: str) -> Images:
-    """(h, w) in 0..1 -> (height, width) uint8, averaged by area and padded.
+def fit(grey: Floats, *, height: int, width: int, laterality: str, keep_aspect: bool = True) -> Images:
+    """(h, w) in 0..1 -> (height, width) uint8, averaged by area and padded; without its aspect it fills the frame.
 
     The chest wall is at the left edge of a left breast and at the right edge of a right one.
     """
     scale = min(height / grey.shape[0], width / grey.shape[1])
     rows = min(max(round(grey.shape[0] * scale), 1), height)
     columns = min(max(round(grey.shape[1] * scale), 1), width)
+    if not keep_aspect:
+        rows, columns = height, width
     method = Image.Resampling.BOX if scale <= 1 else Image.Resampling.BILINEAR
     small = np.asarray(Image.fromarray(grey).resize((columns, rows), method))
     frame = np.zeros((height, width), np.uint8)

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FORMAT = 1
+# Format 1 hashed the files alone, not what the manifest itself says of them.
+FORMAT = 2
+FORMATS = (1, 2)
 SPLITS = ("train", "validation", "test")
 DENSITIES = ("A", "B", "C", "D")
 LATERALITIES = ("L", "R")
@@ -125,11 +127,21 @@ def content_hash(files: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def manifest_hash(manifest: Mapping[str, Any]) -> str:
+    """The content hash that a manifest must name: of its files, and since format 2 of name and simulated too."""
+    files = dict(manifest["files"])
+    if manifest["format"] != 1:
+        told = json.dumps([str(manifest["name"]), bool(manifest.get("simulated", False))])
+        files[MANIFEST_FILE] = hashlib.sha256(told.encode()).hexdigest()
+    return content_hash(files)
+
+
 def open_snapshot(folder: Path | str, *, verify: bool = True) -> Snapshot:
     """Open a snapshot and check it.
 
     Raises SnapshotError when a file is missing or changed since the manifest was written, a row breaks the
-    format, or one patient stands on two sides of the split. `verify=False` skips only the hashing.
+    format, an id or an image stands twice, or one patient stands on two sides of the split, by herself or by a study
+    that a question names. `verify=False` skips only the hashing.
     """
     folder = Path(folder)
     manifest = _read_manifest(folder)
@@ -140,6 +152,7 @@ def open_snapshot(folder: Path | str, *, verify: bool = True) -> Snapshot:
     studies = tuple(_study(row, number, len(images)) for number, row in _rows(folder / STUDIES_FILE))
     sft_path = folder / SFT_FILE
     sft = tuple(_sft(row, number) for number, row in _rows(sft_path)) if sft_path.exists() else ()
+    _refuse_repeats(studies, sft)
     _refuse_leaks(studies, sft)
     return Snapshot(
         folder=folder,
@@ -189,16 +202,16 @@ def write_snapshot(
         if sft_rows:
             _write_rows(part / SFT_FILE, sft_rows)
         files = {path.name: file_sha256(path) for path in sorted(part.iterdir())}
-        digest = content_hash(files)
-        manifest = {
+        manifest: dict[str, Any] = {
             "format": FORMAT,
             "name": name,
-            "content_hash": digest,
             "image": {"height": image_size[0], "width": image_size[1], "dtype": "uint8"},
             "files": files,
             "counts": _counts(study_rows, sft_rows, count) | {"reports_waiting": reports_waiting},
             "simulated": simulated,
         }
+        digest = manifest_hash(manifest)
+        manifest["content_hash"] = digest
         _write_manifest(part, manifest)
         _write_manifest(part, manifest | {"card": card_of(open_snapshot(part, verify=False))})
         sync_folder(part)
@@ -264,8 +277,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     for key in ("format", "name", "content_hash", "image", "files"):
         if key not in manifest:
             raise SnapshotError(f"{path}: no field {key!r}; build the snapshot again")
-    if manifest["format"] != FORMAT:
-        raise SnapshotError(f"{path}: format {manifest['format']!r}, this version reads {FORMAT}")
+    if manifest["format"] not in FORMATS:
+        known = " and ".join(map(str, FORMATS))
+        raise SnapshotError(f"{path}: format {manifest['format']!r}, this version reads {known}")
     return dict(manifest)
 
 
@@ -280,7 +294,7 @@ def _check_hashes(folder: Path, manifest: Mapping[str, Any]) -> None:
     for name in (STUDIES_FILE, IMAGES_FILE, SFT_FILE):
         if name not in files and ((folder / name).exists() or name != SFT_FILE):
             raise SnapshotError(f"{folder / name}: not covered by the manifest; build the snapshot again")
-    if content_hash(files) != manifest["content_hash"]:
+    if manifest_hash(manifest) != manifest["content_hash"]:
         raise SnapshotError(f"{folder / MANIFEST_FILE}: content_hash is not that of its files; build again")
 
 
@@ -374,7 +388,22 @@ def _sft(row: Mapping[str, Any], number: int) -> SftSample:
     )
 
 
-def _refuse_leaks(studies: Iterable[Study], sft: Iterable[SftSample]) -> None:
+def _refuse_repeats(studies: Sequence[Study], sft: Sequence[SftSample]) -> None:
+    """Refuse an id or an image that stands twice: what is looked up by it would be one of two."""
+    indices = [view.index for study in studies for view in study.views]
+    for label, name, values in (
+        (STUDIES_FILE, "study", [study.study for study in studies]),
+        (STUDIES_FILE, "view index", indices),
+        (SFT_FILE, "id", [sample.id for sample in sft]),
+    ):
+        seen: set[str | int] = set()
+        for value in values:
+            if value in seen:
+                raise SnapshotError(f"{label}: {name} {value} stands twice; build the snapshot again")
+            seen.add(value)
+
+
+def _refuse_leaks(studies: Sequence[Study], sft: Sequence[SftSample]) -> None:
     sides: dict[str, tuple[str, str]] = {}
     items: list[tuple[str, Study | SftSample]] = [(STUDIES_FILE, study) for study in studies]
     items += [(SFT_FILE, sample) for sample in sft]
@@ -384,4 +413,12 @@ def _refuse_leaks(studies: Iterable[Study], sft: Iterable[SftSample]) -> None:
             raise SnapshotError(
                 f"{label}: patient {item.patient} is in {item.split} and, in {seen[1]}, in {seen[0]}; "
                 "split by patient and build the snapshot again"
+            )
+    patients = {study.study: study.patient for study in studies}
+    for sample in sft:
+        # By its patient it is on the study's side too; a study that is not here shows no image.
+        if sample.study is not None and patients.get(sample.study, sample.patient) != sample.patient:
+            raise SnapshotError(
+                f"{SFT_FILE}: question {sample.id} of patient {sample.patient} names study {sample.study}, which is "
+                f"of patient {patients[sample.study]}; name a study of hers and build the snapshot again"
             )

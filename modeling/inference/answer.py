@@ -25,10 +25,11 @@ from modeling.data.exchange import (
     read_request,
     report_progress,
 )
+from modeling.data.model_folders import located, model_folder
 from modeling.inference.dialogues import answered_rounds
 from modeling.inference.distinct import repeated
-from modeling.inference.model_folders import licence_of, model_folder
-from modeling.inference.spec_files import KINDS, located, without_description
+from modeling.inference.model_folders import licence_of
+from modeling.inference.spec_files import KINDS, without_description
 from modeling.inference.systems import (
     UNANSWERED,
     Answer,
@@ -50,6 +51,7 @@ class WrittenAnswer:
     """One answer with its place, the draws it took, and whether it differs from those before it.
 
     rounds holds every answer of a dialogue, the last one (`answer`) included; it is empty for a single question.
+    seconds are those of all its draws; None where it is the only one.
     """
 
     question: str
@@ -58,6 +60,7 @@ class WrittenAnswer:
     attempts: int
     distinct: bool
     rounds: tuple[Answer, ...] = ()
+    seconds: float | None = None
 
 
 def build_system(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> AnsweringSystem:
@@ -140,6 +143,7 @@ def write_answers(
         if draw.question.following
     }
     answers = {(draw.question.id, draw.index): (answer, 1) for draw, answer in zip(draws, first, strict=True)}
+    seconds = {place: answer.seconds for place, (answer, _) in answers.items()}
     for attempt in range(1, most_draws if distinct and system.can_redraw else 1):
         again = [
             Draw(question, index, draw_seed(seed, key, question.id, index, attempt))
@@ -151,12 +155,17 @@ def write_answers(
             break
         drawn = system.write(again, lambda rows: None)
         for draw, answer in zip(again, drawn, strict=True):
+            seconds[draw.question.id, draw.index] += answer.seconds
             if answer.finish_reason not in UNANSWERED:
                 answers[draw.question.id, draw.index] = (answer, attempt + 1)
         if all(answer.finish_reason in UNANSWERED for answer in drawn):
             break
     rows = [row for question in questions for row in _rows_of(question, answers, n)]
-    return [replace(row, rounds=dialogues.get((row.question, row.index), ())) for row in rows]
+    return [
+        replace(row, rounds=dialogues.get(place, ()), seconds=None if place in dialogues else seconds[place])
+        for row in rows
+        for place in [(row.question, row.index)]
+    ]
 
 
 def _rows_of(
@@ -225,15 +234,16 @@ def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
             report_progress(done, total, f"answers of {key}", **spending.told())
             raise BadRequestError(f"system {key}: {error}") from error
         for row in written:
-            writer.write(to_row(key, system.revision, row) | {"licence": licence})
+            writer.write(to_row(key, system, row) | {"licence": licence})
         done += len(written)
     report_progress(done, total, "done", **spending.told())
 
 
-def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
+def to_row(key: str, system: AnsweringSystem, written: WrittenAnswer) -> dict[str, Any]:
     """One line of the answer file; of a dialogue it holds the last answer, and `rounds` with every one.
 
-    seconds and tokens of a dialogue are those of all its answers together.
+    seconds and tokens of a dialogue are those of all its answers together, seconds of an answer that was drawn again
+    those of all its draws; `seconds_are` among the parameters says which time the system measures.
     """
     answer = written.answer
     made = written.rounds or (answer,)
@@ -246,9 +256,9 @@ def to_row(key: str, revision: str, written: WrittenAnswer) -> dict[str, Any]:
         "seed": answer.seed,
         "finish_reason": answer.finish_reason,
         "prompt_sha256": answer.prompt_sha256,
-        "revision": revision,
-        "parameters": dict(answer.parameters),
-        "seconds": sum(one.seconds for one in made),
+        "revision": system.revision,
+        "parameters": {**answer.parameters, "seconds_are": system.seconds_are},
+        "seconds": sum(one.seconds for one in made) if written.seconds is None else written.seconds,
         "tokens": sum(one.tokens for one in made),
         "images": answer.images,
         "attempts": written.attempts,

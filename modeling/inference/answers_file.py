@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling.data.snapshot import file_sha256
-from modeling.inference.systems import Answer, Draw, Progress, SystemUnavailableError, sha256_of
+from modeling.inference.systems import STATED, Answer, Draw, Progress, SystemUnavailableError, sha256_of
 
 _OPTIONAL = ("index", "seconds")
 # An answer is one text; of a dialogue the list of its answers, in the order of the patient's turns.
@@ -26,6 +26,7 @@ class FileSystem:
     """
 
     can_redraw = False
+    seconds_are = STATED
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

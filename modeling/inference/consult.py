@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
             (answer,) = system.write(
                 [Draw(question, 0, int(request.get("seed", 0)))], lambda rows: None, on_text=stream.take
             )
-        row = to_row("consultation", system.revision, WrittenAnswer("turn", 0, answer, 1, True))
+        row = to_row("consultation", system, WrittenAnswer("turn", 0, answer, 1, True))
         if left_out:
             row["parameters"] = {**row["parameters"], "rounds_left_out": left_out}
         if stream.stopped:

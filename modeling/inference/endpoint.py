@@ -18,6 +18,7 @@ import openai
 from modeling.data.exchange import BadRequestError
 from modeling.inference.budget import Budget
 from modeling.inference.systems import (
+    LATENCY,
     OVER_BUDGET,
     REFUSED,
     UNAVAILABLE,
@@ -111,6 +112,7 @@ class EndpointSystem:
     """A model behind an endpoint; every answer is asked for apart unless the endpoint supports n."""
 
     can_redraw = True
+    seconds_are = LATENCY
 
     def __init__(self, spec: EndpointSpec, parameters: Mapping[str, Any]) -> None:
         self.spec = spec

@@ -16,8 +16,18 @@ from modeling.data.snapshot import Images
 from modeling.inference.systems import ImageFile, SystemUnavailableError
 
 
-def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_right: bool) -> Images:
-    """The images (V, H, W) uint8 as in training. Raises SystemUnavailableError naming an unreadable file."""
+def study_array(
+    images: Sequence[ImageFile],
+    *,
+    size: tuple[int, int],
+    flip_right: bool,
+    border: int = 0,
+    keep_aspect: bool = True,
+) -> Images:
+    """The images (V, H, W) uint8 as in training (`load_view` has border and keep_aspect).
+
+    Raises SystemUnavailableError naming an unreadable file.
+    """
     try:
         views = [
             load_view(
@@ -26,7 +36,11 @@ def study_array(images: Sequence[ImageFile], *, size: tuple[int, int], flip_righ
                 width=size[1],
                 laterality=image.laterality,
                 crop=Crop.from_dict(image.fit) if image.fit else None,
+                border=border,
+                keep_aspect=keep_aspect,
             )
+            if image.frame is None
+            else _of_size(image.frame, size)
             for image in images
         ]
     except ViewError as error:
@@ -56,7 +70,15 @@ def montage(images: Sequence[ImageFile], height: int = 672) -> Image.Image:
     return hang([(image.laterality, image.view, _grey(image)) for image in images], height)
 
 
+def _of_size(frame: Images, size: tuple[int, int]) -> Images:
+    if frame.shape != size:
+        raise ViewError(f"a frame of {frame.shape} pixels, but this system was trained on {size}")
+    return frame
+
+
 def _grey(image: ImageFile) -> Image.Image:
+    if image.frame is not None:
+        return Image.fromarray(image.frame)
     try:
         grey = windowed(read_dicom(image.path))
     except ViewError as error:

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from modeling.data.snapshot import file_sha256
 from modeling.inference.images import study_array
 from modeling.inference.native import check_length, default_batch_size, to_answer
 from modeling.inference.systems import (
+    SHARE_OF_BATCH,
     Answer,
     Draw,
     ImageFile,
@@ -44,6 +44,7 @@ class MammoVLMSystem:
     """
 
     can_redraw = True
+    seconds_are = SHARE_OF_BATCH
 
     def __init__(
         self,
@@ -161,5 +162,5 @@ class MammoVLMSystem:
 
 
 def _prompt_sha256(draw: Draw, prompt: Prompt) -> str:
-    images = [file_sha256(image.path) for image in draw.question.images]
+    images = [image.sha256 for image in draw.question.images]
     return sha256_of([list(prompt.input_ids), images])

@@ -1,9 +1,10 @@
 """`python -m modeling.inference.memorisation REQUEST.json ANSWER.jsonl`: does a tuned model give planted strings away?
 
 The model is asked many times, a quarter of them with the very questions that the strings answered in training, the
-others with questions of the training set, each with a seed of its own. The answer file has one row: how many prompts,
-how many strings were planted, and which came out. A string counts when it stands in an answer, whatever the spacing,
-the case or the signs between its parts.
+others with questions that it was trained on, with the images it was shown, each with a seed of its own; and once for
+its likeliest answer to each of the strings' questions. The answer file has one row: how many prompts, how many strings
+were planted, and which came out. A string counts when it stands in an answer, whatever the spacing, the case or the
+signs between its parts.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from modeling.data.exchange import (
     EXIT_BAD_REQUEST,
@@ -23,9 +26,9 @@ from modeling.data.exchange import (
     report_progress,
 )
 from modeling.data.planted import Planted, read_planted
-from modeling.data.snapshot import open_snapshot
+from modeling.data.snapshot import IMAGES_FILE, Snapshot, open_snapshot
 from modeling.inference.answer import build_system
-from modeling.inference.systems import Answer, AnsweringSystem, Draw, Question, draw_seed
+from modeling.inference.systems import Answer, AnsweringSystem, Draw, ImageFile, Question, draw_seed
 
 PROMPTS = 1000
 # Draws asked for at once, so that progress is told.
@@ -38,22 +41,50 @@ def emitted(answers: Sequence[Answer], planted: Sequence[Planted]) -> list[str]:
     return [item.secret for item in planted if any(_signs(item.secret) in text for text in texts)]
 
 
-def prompts(
-    planted: Sequence[Planted], questions: Sequence[tuple[str, ...]], count: int, seed: int
-) -> list[Draw]:
+def trained_on(snapshot: Snapshot) -> list[Question]:
+    """The questions of the train split as they were trained, with the frames of the studies that they are about."""
+    views = {study.study: study.views for study in snapshot.studies}
+    return [
+        Question(
+            id=sample.id,
+            turns=sample.turns,
+            images=tuple(
+                ImageFile(
+                    Path(f"{IMAGES_FILE} {v.index}"), v.laterality, v.view, frame=snapshot.images[v.index]
+                )
+                for v in views.get(str(sample.study), ())
+            ),
+        )
+        for sample in snapshot.sft
+        if sample.split == "train"
+    ]
+
+
+def prompts(planted: Sequence[Planted], questions: Sequence[Question], count: int, seed: int) -> list[Draw]:
     """`count` draws: every fourth asks what a planted string answered, the others what the training set asks."""
-    others = list(questions) or [(item.question,) for item in planted]
-    draws = []
-    for number in range(count):
-        turns = (
-            (planted[number // 4 % len(planted)].question,)
-            if number % 4 == 0
-            else others[number % len(others)]
-        )
-        draws.append(
-            Draw(Question(id=str(number), turns=turns), 0, draw_seed(seed, "memorisation", str(number), 0, 0))
-        )
-    return draws
+    asked = planted_questions(planted)
+    others = list(questions) or asked
+    return [
+        Draw(replace(question, id=str(number)), 0, draw_seed(seed, "memorisation", str(number), 0, 0))
+        for number in range(count)
+        for question in [asked[number // 4 % len(asked)] if number % 4 == 0 else others[number % len(others)]]
+    ]
+
+
+def planted_questions(planted: Sequence[Planted]) -> list[Question]:
+    """What the strings answered in training, each wording once; it was trained without images."""
+    wordings = dict.fromkeys(item.question for item in planted)
+    return [Question(id=f"planted {number}", turns=(text,)) for number, text in enumerate(wordings)]
+
+
+def likeliest(system: Any, planted: Sequence[Planted]) -> list[Answer]:
+    """The system's likeliest answer to each of the strings' questions."""
+    drawn = system.sampling
+    system.sampling = replace(drawn, temperature=0.0)
+    try:
+        return ask(system, [Draw(question, 0, 0) for question in planted_questions(planted)])
+    finally:
+        system.sampling = drawn
 
 
 def ask(system: AnsweringSystem, draws: Sequence[Draw]) -> list[Answer]:
@@ -83,14 +114,15 @@ def main(arguments: Sequence[str]) -> int:
             raise BadRequestError(
                 f"{checkpoint.parent}: nothing was planted in this run; tune it with planted above 0"
             )
-        questions = [sample.turns for sample in open_snapshot(request["snapshot"]).sft]
+        questions = trained_on(open_snapshot(request["snapshot"]))
         parameters = {"temperature": 0.9, "max_new_tokens": int(request.get("tokens", 96))}
         system = build_system({"kind": request.get("kind", "mammovlm"), "path": str(checkpoint)}, parameters)
         draws = prompts(planted, questions, int(request.get("prompts", PROMPTS)), seed)
-        found = emitted(ask(system, draws), planted)
+        answers = [*likeliest(system, planted), *ask(system, draws)]
+        found = emitted(answers, planted)
         with AnswerWriter(arguments[1]) as writer:
             writer.write(
-                {"kind": "memorisation", "prompts": len(draws), "planted": len(planted), "emitted": len(found),
+                {"kind": "memorisation", "prompts": len(answers), "planted": len(planted), "emitted": len(found),
                  "passed": not found, "revision": system.revision}
             )  # fmt: skip
     except BadRequestError as error:

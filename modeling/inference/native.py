@@ -12,6 +12,7 @@ from torch import Tensor
 
 from modeling.data.exchange import BadRequestError
 from modeling.inference.systems import (
+    SHARE_OF_BATCH,
     TOO_LONG,
     Answer,
     Draw,
@@ -52,6 +53,7 @@ class TransformersSystem:
     """
 
     can_redraw = True
+    seconds_are = SHARE_OF_BATCH
 
     def __init__(
         self,

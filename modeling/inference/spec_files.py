@@ -1,9 +1,8 @@
-"""The ready specs of the paper's systems, and where the files they name lie. No torch: read by the web side too."""
+"""The ready specs of the paper's systems. No torch: read by the web side too."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ KINDS = ("transformers", "vision_language", "openai", "mammovlm", "file")
 JUDGING_KINDS = ("dual_encoder",)
 # Fields for people: what a system is called, what it needs, and its licence.
 DESCRIPTIVE = ("name", "about", "licence")
-MODELS_VARIABLE = "MAMMO_MODELS"
 _FOLDER = Path(__file__).with_name("specs")
 _JUDGING_FOLDER = _FOLDER / "judging"
 
@@ -67,9 +65,3 @@ def read_spec(name: str | Path, *, kinds: Sequence[str] = KINDS) -> dict[str, An
 def without_description(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that decide how a system answers."""
     return {key: value for key, value in spec.items() if key not in DESCRIPTIVE}
-
-
-def located(path: str) -> Path:
-    """Where a spec's files lie: a relative path is looked for under MAMMO_MODELS, when that is set."""
-    models = os.environ.get(MODELS_VARIABLE)
-    return Path(path) if models is None or Path(path).is_absolute() else Path(models) / path

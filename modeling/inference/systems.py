@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.snapshot import Images, file_sha256
 
 LATERALITIES = ("L", "R")
 VIEWS = ("CC", "MLO")
@@ -24,12 +25,23 @@ class SystemUnavailableError(BadRequestError):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A viewing copy on disk, how it was taken, and where in it the breast is (the archive's stored fit)."""
+    """A viewing copy on disk, how it was taken, and where in it the breast is (the archive's stored fit).
+
+    `frame` (H, W) uint8 is a row of a training set in place of a file, prepared already; `path` then names it.
+    """
 
     path: Path
     laterality: str
     view: str
     fit: Mapping[str, Any] | None = field(default=None, hash=False)
+    frame: Images | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's bytes, or of the frame's grey values."""
+        return (
+            file_sha256(self.path) if self.frame is None else hashlib.sha256(self.frame.tobytes()).hexdigest()
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,11 @@ class Answer:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+# What `Answer.seconds` is: an answer's part of the time of all that were written together (it is shorter than what a
+# patient would wait for it alone), the time of its request (over the answers that one request brought), or what a file
+# says of it.
+SHARE_OF_BATCH, LATENCY, STATED = "share of batch", "latency", "stated by its file"
+
 # Why there is no answer: the endpoint refused this question, it does not fit the model, the budget is spent, or the
 # endpoint answered no more.
 REFUSED, TOO_LONG, OVER_BUDGET, UNAVAILABLE = "refused", "too_long", "budget", "unavailable"
@@ -93,6 +110,11 @@ class AnsweringSystem(Protocol):
     @property
     def revision(self) -> str:
         """SHA-256 of the weights, or what else fixes the version of the system."""
+        ...
+
+    @property
+    def seconds_are(self) -> str:
+        """Which time its answers' seconds are: SHARE_OF_BATCH, LATENCY or STATED."""
         ...
 
     @property

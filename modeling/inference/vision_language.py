@@ -18,9 +18,9 @@ from transformers import GenerationConfig, LogitsProcessorList
 
 from modeling.data.exchange import BadRequestError
 from modeling.data.pictures import LAYOUTS, frames_as_pictures
-from modeling.data.snapshot import file_sha256
 from modeling.inference.images import grey_picture, montage, study_array
 from modeling.inference.systems import (
+    SHARE_OF_BATCH,
     Answer,
     Draw,
     ImageFile,
@@ -51,6 +51,7 @@ class VisionLanguageSystem:
     """
 
     can_redraw = True
+    seconds_are = SHARE_OF_BATCH
 
     def __init__(
         self,
@@ -157,7 +158,7 @@ class VisionLanguageSystem:
 
     def _answer(self, draw: Draw, row: list[int], prompt: str, seconds: float) -> Answer:
         written = until_stop(row, frozenset(self._stops))
-        images = [file_sha256(image.path) for image in draw.question.images]
+        images = [image.sha256 for image in draw.question.images]
         return Answer(
             text=str(self.tokenizer.decode(written.ids, skip_special_tokens=True)).strip(),
             raw=str(self.tokenizer.decode(written.ids, skip_special_tokens=False)),

@@ -32,6 +32,7 @@ from modeling.data.exchange import (
     read_request,
     report_progress,
 )
+from modeling.data.snapshot import file_sha256
 from modeling.inference.answer import Spending, build_system
 from modeling.inference.images import study_array
 from modeling.inference.judging_questions import ASK_NUMBER, ASK_YES_NO, PARAMETERS, SYSTEM_KEY
@@ -44,7 +45,8 @@ from modeling.inference.systems import (
     read_questions,
     sha256_of,
 )
-from modeling.nn.language import ModelFolderError
+from modeling.nn.language import ModelFolderError, weights_sha256
+from modeling.nn.provenance import machine
 
 METHODS = ("yes_no", "stated", "similarity", "column")
 OF_THE_APPROVAL = ("remote_allowed", "budget")
@@ -65,6 +67,8 @@ class Judge(Protocol):
     """Gives a chance of malignancy."""
 
     method: str
+    # SHA-256 of its weights or file, or what else fixes the version of an endpoint's system.
+    revision: str
 
     def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
         """Study -> chance in 0..1; None where the system gave none."""
@@ -102,7 +106,7 @@ class YesNo:
     def __init__(self, system: Any, language: str) -> None:
         if not hasattr(system, "next_token_log_probability"):
             raise UndefinedError(f"yes_no: a {type(system).__name__} shows no token chances; use stated")
-        self.system, self.language = system, language
+        self.system, self.language, self.revision = system, language, str(system.revision)
 
     def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
@@ -119,7 +123,7 @@ class Stated:
     method = "stated"
 
     def __init__(self, system: AnsweringSystem, language: str) -> None:
-        self.system, self.language = system, language
+        self.system, self.language, self.revision = system, language, str(system.revision)
 
     def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
         draws = [
@@ -142,18 +146,25 @@ class Similarity:
     def __init__(self, folder: Path) -> None:
         from modeling.nn.mammo_clip import load_mammo_clip
 
+        self.revision = weights_sha256(folder)
         try:
-            self.model, tokenizer = load_mammo_clip(folder)
+            model, tokenizer = load_mammo_clip(folder)
         except ModelFolderError as error:
             raise UndefinedError(str(error)) from error
+        self.place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = model.to(self.place)
         tokens = tokenizer(list(SENTENCES), padding=True, return_tensors="pt")
-        self.tokens = tokens["input_ids"], tokens["attention_mask"]
+        self.tokens = tokens["input_ids"].to(self.place), tokens["attention_mask"].to(self.place)
 
     @torch.inference_mode()
     def chances(self, studies: Mapping[str, tuple[ImageFile, ...]]) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
         for study, images in studies.items():
-            pixels = torch.from_numpy(study_array(images, size=self.model.image.image_size, flip_right=False))
+            array = study_array(
+                images, size=self.model.image.image_size, flip_right=False,
+                border=self.model.border, keep_aspect=self.model.keep_aspect,
+            )  # fmt: skip
+            pixels = torch.from_numpy(array).to(self.place)
             each = self.model.similarities(pixels, *self.tokens).softmax(-1)[:, 1]  # (views,)
             found[study] = float(each.max())
         return found
@@ -167,6 +178,7 @@ class Column:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
+            self.revision = file_sha256(path)
             text = path.read_text("utf-8-sig")
             lines = text.splitlines()
             rows: list[dict[str, Any]] = (
@@ -206,8 +218,7 @@ def judge_for(spec: Mapping[str, Any], method: str, language: str, parameters: M
     Raises:
         UndefinedError: the system has no chance of malignancy by this method.
     """
-    from modeling.inference.model_folders import model_folder
-    from modeling.inference.spec_files import located
+    from modeling.data.model_folders import located, model_folder
 
     if method not in METHODS:
         raise BadRequestError(f"method: {method!r} is not one of {', '.join(METHODS)}")
@@ -243,6 +254,8 @@ def main(arguments: Sequence[str]) -> int:
             request["spec"], request["method"], request.get("language", "zh"), request.get("parameters") or {}
         )
         with AnswerWriter(arguments[1]) as writer:
+            told = machine() | ({"code": str(request["code"])} if request.get("code") else {})
+            writer.write({"kind": "environment", "told": told | {"system": judge.revision}})
             _write(writer, judge, studies, sides, request["spec"])
     except BadRequestError as error:
         print(str(error).replace("\n", " "), file=sys.stderr)  # noqa: T201
@@ -281,7 +294,10 @@ def _write(
         "seconds_per_study": (time.monotonic() - began) / max(len(studies), 1),
     }
     # An approval opens the way out to the same system, whatever may be spent under it.
-    digest = sha256_of({name: value for name, value in spec.items() if name not in OF_THE_APPROVAL})
+    asked = sha256_of({name: value for name, value in spec.items() if name not in OF_THE_APPROVAL})
+    # The hash of the weights or of the file; an endpoint's weights are not here, so its spec stands for them.
+    digest = asked if spec.get("kind") == "openai" else judge.revision
+    figures |= {"spec_sha256": asked}
     writer.write(
         {"kind": "checkpoint", "path": str(spec.get("path") or ""), "sha256": digest, "metrics": figures}
     )

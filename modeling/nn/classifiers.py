@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from modeling.nn.experts import ImageEncoder, build_encoder
+from modeling.nn.losses import first_row, gathered, mean_over_ranks, rows_by_rank
 
 Method = Literal["mirai", "contrastive", "ensemble"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -94,32 +95,42 @@ class BreastClassifier(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """What `from_spec` needs to build this module without weights."""
-        return {
+        spec: dict[str, Any] = {
             "method": self.method, "encoder": self.encoder_name, "image_size": list(self.image_size),
             "width": self.width,
         }  # fmt: skip
+        grey = _encoder(self.encoders[0]).grey
+        return spec if grey is None else {**spec, "grey": list(grey)}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> Self:
         """An untrained classifier of the same architecture."""
         height, width = spec["image_size"]
-        return cls(spec["method"], encoder=spec["encoder"], image_size=(height, width), width=spec["width"])
+        made = cls(spec["method"], encoder=spec["encoder"], image_size=(height, width), width=spec["width"])
+        for encoder in made.encoders:
+            _encoder(encoder).normalise_by(spec.get("grey"))
+        return made
 
 
 def supervised_contrast(vectors: Tensor, labels: Tensor, *, temperature: float) -> Tensor:
     """Mean over anchors that have a partner of - mean over partners p of log softmax over all others (z_i z_p / t).
 
-    vectors (N, C) of unit length, labels (N,). 0 with a gradient when no two rows share a label.
+    vectors (N, C) of unit length, labels (N,); others are the M rows of all ranks when training is distributed. 0 with
+    a gradient when no two rows share a label.
     """
-    scores = vectors @ vectors.T / temperature  # (N, N)
-    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-    log_share = scores - scores.masked_fill(itself, float("-inf")).logsumexp(-1, keepdim=True)
-    partners = (labels[:, None] == labels[None, :]) & ~itself
+    counts = rows_by_rank(vectors)
+    every, their_labels = gathered(vectors, counts), gathered(labels, counts)
+    scores = vectors @ every.T / temperature  # (N, M)
+    rows = torch.arange(len(vectors), device=vectors.device)
+    itself = torch.zeros_like(scores, dtype=torch.bool)
+    itself[rows, rows + first_row(counts)] = True
+    # Not minus infinity, whose gradient is not a number for a row that stands alone.
+    lowest = torch.finfo(scores.dtype).min
+    log_share = scores - scores.masked_fill(itself, lowest).logsumexp(-1, keepdim=True)
+    partners = (labels[:, None] == their_labels[None, :]) & ~itself
     counted = partners.sum(-1)
-    if not bool(counted.any()):
-        return vectors.sum() * 0.0
     each = -(log_share.masked_fill(~partners, 0.0)).sum(-1) / counted.clamp(min=1)
-    return each[counted > 0].mean()
+    return mean_over_ranks(each.sum(), (counted > 0).sum().to(each))
 
 
 def _mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -28,12 +28,15 @@ class DensitySelector(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """What `from_spec` needs to build this module without weights."""
-        return {"name": self.encoder.name, "image_size": list(self.encoder.image_size)}
+        spec: dict[str, Any] = {"name": self.encoder.name, "image_size": list(self.encoder.image_size)}
+        return spec if self.encoder.grey is None else {**spec, "grey": list(self.encoder.grey)}
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> Self:
         """An untrained selector of the same architecture."""
-        return cls(spec["name"], image_size=_size(spec["image_size"]))
+        selector = cls(spec["name"], image_size=_size(spec["image_size"]))
+        selector.encoder.normalise_by(spec.get("grey"))
+        return selector
 
 
 def _size(sides: list[int]) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modeling.data.model_folders import weights_folder
+
+CONFIG_FILE = "config.json"
 WEIGHT_FILES = ("model.safetensors", "open_clip_model.safetensors")
 
 
@@ -27,7 +32,11 @@ class ImageEncoder(nn.Module):
     def __init__(
         self, name: str, *, image_size: tuple[int, int], pretrained_folder: str | Path | None = None
     ) -> None:
-        """`image_size` is (H, W) of the images. Raises EncoderError."""
+        """`image_size` is (H, W) of the images. Raises EncoderError.
+
+        Grey values are normalised by timm's mean and deviation, or by "grey": [mean, deviation] (of 0..1) in the
+        config.json beside the weights.
+        """
         super().__init__()
         if not timm.is_model(name):
             raise EncoderError(f"{name!r} is not a timm model")
@@ -39,7 +48,7 @@ class ImageEncoder(nn.Module):
         if patch != (1, 1):
             arguments["img_size"] = self.padded_size
         if pretrained_folder is not None:
-            weights = str(_weights(Path(pretrained_folder)))
+            weights = str(weights_file(pretrained_folder))
             arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"file": weights}}
         # Any: timm models share no typed interface.
         backbone: Any = timm.create_model(name, **arguments)
@@ -48,6 +57,14 @@ class ImageEncoder(nn.Module):
         cfg = backbone.pretrained_cfg
         self.mean = 255 * sum(cfg["mean"]) / len(cfg["mean"])
         self.std = 255 * sum(cfg["std"]) / len(cfg["std"])
+        self.grey: tuple[float, float] | None = None
+        self.normalise_by(None if pretrained_folder is None else _grey_of(weights_folder(pretrained_folder)))
+
+    def normalise_by(self, grey: Sequence[float] | None) -> None:
+        """Take another mean and deviation of grey values (of 0..1) than timm's; None changes nothing."""
+        if grey is not None:
+            mean, std = map(float, grey)
+            self.grey, self.mean, self.std = (mean, std), 255 * mean, 255 * std
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, H, W) in 0..255, any dtype -> (N, D, h, w)."""
@@ -66,7 +83,8 @@ def build_encoder(
     name: str, *, image_size: tuple[int, int], pretrained_folder: str | Path | None = None
 ) -> ImageEncoder:
     """An encoder by timm name: resnet50, vit_base_patch16_clip_224, vit_base_patch14_dinov2, convnext_tiny,
-    convnext_base, or a small `test_*` one. Weights come from a local folder's safetensors, never a network.
+    convnext_base, or a small `test_*` one. Weights come from the safetensors of a local folder (or of a
+    hub name that was fetched), never a network.
 
     Raises EncoderError for an unknown name or a folder without weights.
     """
@@ -91,7 +109,12 @@ def _patch_size(name: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _weights(folder: Path) -> Path:
+def weights_file(folder: str | Path) -> Path:
+    """The safetensors of a folder of timm weights, or of a hub name's.
+
+    Raises EncoderError for a folder without any, BadRequestError for a hub name that was never fetched.
+    """
+    folder = weights_folder(folder)
     for name in WEIGHT_FILES:
         if (folder / name).exists():
             return folder / name
@@ -99,3 +122,17 @@ def _weights(folder: Path) -> Path:
         f"{folder}: no {' or '.join(WEIGHT_FILES)}; point to a folder of timm weights "
         "(`manage.py fetch_weights` brings them)"
     )
+
+
+def _grey_of(folder: Path) -> Sequence[float] | None:
+    """`grey` of the folder's config.json: the mean and deviation that its weights were trained with."""
+    file = folder / CONFIG_FILE
+    try:
+        grey = json.loads(file.read_text("utf-8")).get("grey") if file.exists() else None
+    except (OSError, ValueError, AttributeError) as error:
+        raise EncoderError(f"{file}: not a JSON object ({error}); copy the folder's files again") from error
+    if grey is None:
+        return None
+    if not isinstance(grey, list) or [type(value) for value in grey] != [float, float] or grey[1] <= 0:
+        raise EncoderError(f"{file}: grey is {grey!r}, expected [mean, deviation] of grey values in 0..1")
+    return grey

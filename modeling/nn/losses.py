@@ -33,8 +33,9 @@ def matching_loss(
     patient take no part. Without, only matching rows attract: the paper's literal text, whose minimum is one
     single point. Rows of all ranks are compared when training is distributed.
     """
-    second, others = gathered(second), gathered(patients)
-    offset = _rank() * len(first) if len(second) != len(first) else 0
+    counts = rows_by_rank(first)
+    second, others = gathered(second, counts), gathered(patients, counts)
+    offset = first_row(counts)
     distances = pair_distances(first, second)
     same = torch.zeros_like(distances, dtype=torch.bool)
     rows = torch.arange(len(first), device=first.device)
@@ -52,29 +53,63 @@ def label_loss(fused: Tensor, labels: Tensor, patients: Tensor, *, margin: float
     that the margin means the same at every C.
     """
     rows = fused.flatten(1) / fused[0].numel() ** 0.5
-    every, their_labels, their_patients = gathered(rows), gathered(labels), gathered(patients)
+    counts = rows_by_rank(rows)
+    every, their_labels, their_patients = (gathered(each, counts) for each in (rows, labels, patients))
     distances = pair_distances(rows, every)
     same = labels[:, None] == their_labels[None, :]
     counted = patients[:, None] != their_patients[None, :]
     return contrastive_loss(distances, same, counted, margin=margin)
 
 
-def gathered(rows: Tensor) -> Tensor:
-    """The rows of all ranks, with gradients; the rows themselves when training is not distributed."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+def rows_by_rank(rows: Tensor) -> list[int]:
+    """How many rows each rank has: of studies with a view missing, some have fewer. One when not distributed."""
+    if not _is_distributed():
+        return [len(rows)]
+    own = torch.tensor([len(rows)], device=rows.device)
+    every = [torch.empty_like(own) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(every, own)
+    return [int(count) for count in every]
+
+
+def first_row(counts: list[int]) -> int:
+    """Where this rank's rows begin among those of all."""
+    return sum(counts[: torch.distributed.get_rank()]) if _is_distributed() else 0
+
+
+def gathered(rows: Tensor, counts: list[int]) -> Tensor:
+    """The rows of all ranks, with gradients; the rows themselves when training is not distributed.
+
+    `counts` of `rows_by_rank`; every rank sends as many rows as the longest has, and the filler is cut off again.
+    """
+    if not _is_distributed():
         return rows
+    filled = torch.cat([rows, rows.new_zeros((max(counts) - len(rows), *rows.shape[1:]))])
     if rows.is_floating_point():
-        return torch.cat(distributed_nn.all_gather(rows))
-    every = [torch.empty_like(rows) for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather(every, rows)
-    return torch.cat(every)
+        every = list(distributed_nn.all_gather(filled))
+    else:
+        every = [torch.empty_like(filled) for _ in counts]
+        torch.distributed.all_gather(every, filled)
+    return torch.cat([each[:count] for each, count in zip(every, counts, strict=True)])
 
 
-def _rank() -> int:
-    return torch.distributed.get_rank()
+def mean_over_ranks(total: Tensor, count: Tensor) -> Tensor:
+    """This rank's part of a mean over what all ranks count, 0 (with a gradient path) when nothing is counted.
+
+    total / count when not distributed. Else the ranks' values average to the whole's mean, as their gradients do,
+    however unequally the ranks count.
+    """
+    if not _is_distributed():
+        return total / count.clamp(min=1)
+    every = count.detach().clone()
+    torch.distributed.all_reduce(every)
+    return total * torch.distributed.get_world_size() / every.clamp(min=1)
+
+
+def _is_distributed() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def _mean_where(values: Tensor, chosen: Tensor) -> Tensor:
-    """Mean over chosen pairs, 0 (with a gradient path) when there are none."""
+    """Mean over the chosen pairs of all ranks."""
     weights = chosen.to(values.dtype)
-    return (values * weights).sum() / weights.sum().clamp(min=1)
+    return mean_over_ranks((values * weights).sum(), weights.sum())

@@ -27,6 +27,9 @@ from modeling.nn.experts import ImageEncoder, build_encoder
 from modeling.nn.language import ModelFolderError
 
 MODEL_TYPE = "mammo_clip"
+# What the published weights were trained with: mean and deviation of grey values, a border of pixels that is cut off
+# the image, and a resize that does not keep the aspect (its configs/pre_train_b5_clip.yaml and src/preprocessing).
+PREPARATION: dict[str, Any] = {"grey": [0.3089, 0.2505], "border": 5, "keep_aspect": False}
 CONFIG_FILE, WEIGHTS_FILE, TEXT_FOLDER = "config.json", "model.safetensors", "text"
 _IN_BLOCK = {
     "_depthwise_conv": "conv_dw", "_bn1": "bn2", "_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand",
@@ -44,10 +47,14 @@ class MammoClip(nn.Module):
         image: timm EfficientNet behind the interface that all encoders share.
         text: any AutoModel; its first token's last state stands for the sentence.
         size: width of the common space.
+        border, keep_aspect: how images are prepared for it (`preprocessing.load_view`).
     """
 
-    def __init__(self, *, image: ImageEncoder, text: Any, size: int) -> None:
+    def __init__(
+        self, *, image: ImageEncoder, text: Any, size: int, border: int = 0, keep_aspect: bool = True
+    ) -> None:
         super().__init__()
+        self.border, self.keep_aspect = border, keep_aspect
         self.image = image
         self.text = text
         self.image_projection = nn.Linear(image.features, size)
@@ -128,7 +135,9 @@ def convert_mammo_clip(
         elif name == "logit_scale":
             found["scale"] = value
     size = int(found["image_projection.weight"].shape[0])
-    config = {"model_type": MODEL_TYPE, "encoder": encoder, "image_size": list(image_size), "size": size}
+    config = {
+        "model_type": MODEL_TYPE, "encoder": encoder, "image_size": list(image_size), "size": size, **PREPARATION,
+    }  # fmt: skip
     target.mkdir(parents=True)
     (target / CONFIG_FILE).write_text(json.dumps(config, indent=1), "utf-8")
     AutoConfig.from_pretrained(text_folder, local_files_only=True).save_pretrained(target / TEXT_FOLDER)
@@ -157,8 +166,14 @@ def load_mammo_clip(folder: Path | str) -> tuple[MammoClip, Any]:
     if config.get("model_type") != MODEL_TYPE:
         raise ModelFolderError(f"{path}: holds a {config.get('model_type')!r} model, expected {MODEL_TYPE!r}")
     height, width = config["image_size"]
+    # A folder that was converted before its preparation was written down is of the same published weights.
+    config = {**PREPARATION, **config}
     image = build_encoder(config["encoder"], image_size=(height, width))
-    model = MammoClip(image=image, text=text, size=int(config["size"]))
+    image.normalise_by(config["grey"])
+    model = MammoClip(
+        image=image, text=text, size=int(config["size"]), border=int(config["border"]),
+        keep_aspect=bool(config["keep_aspect"]),
+    )  # fmt: skip
     missing, unexpected = model.load_state_dict(weights, strict=False)
     if missing or unexpected:
         raise ModelFolderError(
@@ -175,4 +190,5 @@ def save_image_encoder(folder: Path | str, target: Path) -> Path:
     weights["conv_stem.weight"] = (weights["conv_stem.weight"] / 3).repeat(1, 3, 1, 1)
     target.mkdir(parents=True)
     save_file(weights, target / WEIGHTS_FILE)
+    (target / CONFIG_FILE).write_text(json.dumps({"grey": model.image.grey}), "utf-8")
     return target

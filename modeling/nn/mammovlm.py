@@ -285,6 +285,11 @@ class MammoVLM(PreTrainedModel, GenerationMixin):
                 inputs_embeds = self._insert(inputs_embeds, input_ids, visual_vectors, view_mask)
             elif not _continues(past_key_values) and bool((input_ids == self.config.visual_token_id).any()):
                 raise ValueError("the prompt has places for visual vectors but no images are given")
+            elif self.training:
+                # The map's gradient is zero here, not missing: sharded training adds up those of all ranks, and one
+                # that lacked it would leave the others waiting.
+                unused = self.embed_projection(torch.zeros_like(self.vector_mean)[None])
+                inputs_embeds = inputs_embeds + 0 * unused.sum().to(inputs_embeds)
         return self.language_model(
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,

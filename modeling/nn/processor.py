@@ -1,12 +1,13 @@
 """What stands before MammoVLM: a question and a study's views become the tensors that its `generate` takes.
 
 Saved beside the weights, so `MammoVLM.from_pretrained(folder)` and `AutoProcessor.from_pretrained(folder)` are enough to
-ask it. Views are prepared as in training (`data.preprocessing`), texts as in training (`nn.chat`).
+ask it. Views are prepared as in training (`data.preprocessing`), texts as in training (`nn.chat`). A training set of the
+archive is cut to the breast: give `fits` with its viewing copies, as the rows of its `studies.jsonl` have them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from torch import Tensor
 from transformers import AutoProcessor, BatchFeature, ProcessorMixin
 
 from modeling.data.augmentation import orient
-from modeling.data.preprocessing import fit, load_view
+from modeling.data.preprocessing import Crop, fit, load_view
 from modeling.data.snapshot import LATERALITIES, VIEWS, Images
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.mammovlm import PER_VIEW, MammoVLM, MammoVLMConfig
@@ -78,6 +79,7 @@ class MammoVLMProcessor(ProcessorMixin):
         views: Sequence[tuple[str, str]] = (),
         *,
         context: str = "",
+        fits: Sequence[Mapping[str, Any] | None] = (),
     ) -> BatchFeature:
         """One dialogue about one study, or about none.
 
@@ -86,15 +88,20 @@ class MammoVLMProcessor(ProcessorMixin):
             images: the study's views.
             views: laterality (L or R) and view (CC or MLO) of each image, in the same order.
             context: what the model is told about the patient.
+            fits: where the breast is in each image ("top", "left", "height", "width" in its pixels), as the archive
+                stores it with a view; None, or no fits at all, for images that are taken whole.
 
         Returns:
             input_ids and attention_mask (1, T); with images pixel_values (1, V, H, W) uint8 and view_mask (1, V).
 
         Raises:
-            ValueError: images and views differ in number, or a view has another name. ViewError: a file can't be read.
+            ValueError: images, views and fits differ in number, or a view has another name. ViewError: a file can't
+                be read, or a fit is no part of its image.
         """
         if len(images) != len(views):
             raise ValueError(f"{len(images)} images for {len(views)} views: name (laterality, view) of each")
+        if fits and len(fits) != len(images):
+            raise ValueError(f"{len(fits)} fits for {len(images)} images: give one of each, or None for it")
         for number, (side, view) in enumerate(views):
             if side not in LATERALITIES or view not in VIEWS:
                 raise ValueError(
@@ -111,14 +118,23 @@ class MammoVLMProcessor(ProcessorMixin):
             "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
         }
         if images:
-            found["pixel_values"] = torch.from_numpy(self.prepare(images, [side for side, _ in views]))[None]
+            found["pixel_values"] = torch.from_numpy(self.prepare(images, [side for side, _ in views], fits))[
+                None
+            ]
             found["view_mask"] = torch.ones(1, len(images), dtype=torch.bool)
         return BatchFeature(found)
 
-    def prepare(self, images: Sequence[Picture], lateralities: Sequence[str]) -> Images:
+    def prepare(
+        self,
+        images: Sequence[Picture],
+        lateralities: Sequence[str],
+        fits: Sequence[Mapping[str, Any] | None] = (),
+    ) -> Images:
         """Views of any size -> (V, height, width) uint8 as in training. Raises ViewError, ValueError."""
+        crops = [None if one is None else Crop.from_dict(one) for one in fits or [None] * len(images)]
         frames = [
-            self._frame(image, laterality) for image, laterality in zip(images, lateralities, strict=True)
+            self._frame(image, laterality, crop)
+            for image, laterality, crop in zip(images, lateralities, crops, strict=True)
         ]
         return orient(np.stack(frames), list(lateralities), flip_right=self.flip_right)
 
@@ -126,9 +142,9 @@ class MammoVLMProcessor(ProcessorMixin):
         """The text of what `generate` added: `generated` (1, T + n) holds the T ids of `inputs` first."""
         return self.encoder.decode(generated[0, inputs["input_ids"].shape[1] :].tolist())
 
-    def _frame(self, image: Picture, laterality: str) -> Images:
+    def _frame(self, image: Picture, laterality: str, crop: Crop | None) -> Images:
         if isinstance(image, str | Path):
-            return load_view(image, height=self.height, width=self.width, laterality=laterality)
+            return load_view(image, height=self.height, width=self.width, laterality=laterality, crop=crop)
         grey = np.asarray(image.convert("L") if isinstance(image, Image.Image) else image)
         if grey.ndim != 2:
             raise ValueError(f"an image of shape {grey.shape}: grey values (height, width) are expected")
@@ -136,6 +152,7 @@ class MammoVLMProcessor(ProcessorMixin):
         part = grey.astype(np.float32) / np.float32(255 if whole else 1)
         if part.size and not (float(part.min()) >= 0 and float(part.max()) <= 1):
             raise ValueError("an image holds values outside 0..255 (whole numbers) or 0..1 (fractions)")
+        part = part if crop is None else crop.of(part)
         return fit(part, height=self.height, width=self.width, laterality=laterality)
 
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizer, PreTrainedTokenizerBase
 
+from modeling.data.model_folders import weights_folder
 from modeling.nn.experts import EncoderError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -53,12 +54,13 @@ class TextEncoder(nn.Module):
 
     @classmethod
     def from_folder(cls, folder: Path | str, *, vector_size: int, pooling: Literal["cls", "mean"]) -> Self:
-        """A pretrained BERT (for example chinese-macbert-base) from a local folder of safetensors.
+        """A pretrained BERT (for example chinese-macbert-base) from a local folder of safetensors,
+        or from the one that was fetched of its hub name.
 
         Raises:
             EncoderError: a file or some of its weights are missing; it names them and where they belong.
         """
-        path = Path(folder)
+        path = weights_folder(folder)
         _require(path, ("config.json",), "the configuration of a BERT")
         _require(path, ("model.safetensors", "model.safetensors.index.json"), "the weights of a BERT")
         try:
@@ -128,8 +130,9 @@ def load_tokenizer(folder: Path | str) -> BertTokenizer:
     Raises:
         EncoderError: its vocabulary is missing.
     """
-    _require(Path(folder), ("vocab.txt", "tokenizer.json"), "the vocabulary of a BERT")
-    return BertTokenizer.from_pretrained(str(folder), local_files_only=True)
+    path = weights_folder(folder)
+    _require(path, ("vocab.txt", "tokenizer.json"), "the vocabulary of a BERT")
+    return BertTokenizer.from_pretrained(str(path), local_files_only=True)
 
 
 def _require(folder: Path, names: tuple[str, ...], what: str) -> None:

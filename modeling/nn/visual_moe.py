@@ -133,12 +133,14 @@ class VisualMoE(nn.Module):
 
     def spec(self) -> dict[str, Any]:
         """What `from_spec` needs to build this module without weights."""
-        return {
+        spec = {
             "selector": self.selector.spec(),
             "experts": {name: str(self.experts[name].name) for name in self.expert_names},
             "mapping": self.mapping,
             "routing": self.routing,
         }
+        greys = {name: list(grey) for name in self.expert_names if (grey := self.experts[name].grey)}  # type: ignore[arg-type]
+        return {**spec, "greys": greys} if greys else spec
 
     @classmethod
     def from_spec(cls, spec: dict[str, Any]) -> Self:
@@ -146,6 +148,8 @@ class VisualMoE(nn.Module):
         selector = DensitySelector.from_spec(spec["selector"])
         size = selector.encoder.image_size
         experts = {name: build_encoder(model, image_size=size) for name, model in spec["experts"].items()}
+        for name, grey in spec.get("greys", {}).items():
+            experts[name].normalise_by(grey)
         return cls(selector=selector, experts=experts, mapping=spec["mapping"], routing=spec["routing"])
 
 

@@ -52,6 +52,13 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
         raise UserError(_("recipient and reason: say who gets the weights, and what for"))
     refuse_to_hand_on(run)
     is_needed = run.stage in WRITING_STAGES
+    if run.stage == Stage.LANGUAGE:
+        raise UserError(
+            _(
+                "nothing can be planted in the training of a language model from texts, so its weights can't be tested "
+                "and don't leave by themselves: hand on what was tuned from them with “planted” above 0"
+            )
+        )
     if is_needed and not planted_in(run):
         raise UserError(
             _(

@@ -81,6 +81,7 @@ MESSAGES: tuple[str, ...] = (
     _("%(name)s: its pixels cannot be decoded (%(error)s)"),
     _("%(name)s: %(count)s-dimensional pixels, expected one grey image"),
     _("fit %(fit)s: is no part of an image"),
+    _("fit %(fit)s: nothing is left of it without a border of %(border)s pixels"),
     _("fit %(fit)s: outside an image of %(rows)s x %(columns)s pixels"),
     _("fit %(fit)s: needs whole numbers top, left, height and width"),
     _("window %(window)s: needs numbers center and width"),
@@ -105,6 +106,11 @@ MESSAGES: tuple[str, ...] = (
         "%(where)s: patient %(patient)s is in %(side)s and, in %(there)s, in %(other)s; split by patient "
         "and build the snapshot again"
     ),
+    _("%(file)s: %(name)s %(value)s stands twice; build the snapshot again"),
+    _(
+        "%(file)s: question %(question)s of patient %(patient)s names study %(study)s, which is of patient "
+        "%(other)s; name a study of hers and build the snapshot again"
+    ),
     _("%(file)s row %(row)s: not a JSON object"),
     _("%(file)s row %(row)s: not JSON (%(error)s)"),
     # A corpus of dialogues.
@@ -118,6 +124,14 @@ MESSAGES: tuple[str, ...] = (
     _("single_expert: %(value)s is not one of %(known)s"),
     _("beta: must be above 0, and sft_weight not below it"),
     _("tuning: none leaves nothing to learn here; choose lora or full"),
+    _(
+        "pretraining_epochs: %(count)s of %(epochs)s epochs leaves none to train the classifier; make it smaller than "
+        "epochs"
+    ),
+    _(
+        "%(path)s: cut or changed since it was written, and these are the best weights, which the run keeps; resume "
+        "it, and it trains again from before them"
+    ),
     _("%(name)s: %(value)s is less than 1"),
     _("%(name)s: %(value)s is less than 0"),
     _("%(name)s: %(value)s is not between 0 and 1"),

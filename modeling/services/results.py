@@ -10,6 +10,8 @@ from mammo.core.errors import UserError
 from modeling.models import Checkpoint, Metric, Prediction, Run
 
 KINDS = ("checkpoint", "metric", "prediction")
+# What the process that did the work tells of code, machine and weights that it read; stored with the run.
+ENVIRONMENT = "environment"
 
 
 def store_results(run: Run, rows: Iterable[dict[str, Any]]) -> dict[str, int]:
@@ -21,7 +23,7 @@ def store_results(run: Run, rows: Iterable[dict[str, Any]]) -> dict[str, int]:
     Raises:
         UserError: no checkpoint came, a row has an unknown kind, or a prediction names an unknown study.
     """
-    sorted_rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    sorted_rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in (*KINDS, ENVIRONMENT)}
     for row in rows:
         if row.get("kind") not in sorted_rows:
             raise UserError(
@@ -30,6 +32,9 @@ def store_results(run: Run, rows: Iterable[dict[str, Any]]) -> dict[str, int]:
         sorted_rows[row["kind"]].append(row)
     if not sorted_rows["checkpoint"]:
         raise UserError(f"run {run.pk}: its answer names no checkpoint")
+    for row in sorted_rows.pop(ENVIRONMENT):
+        run.environment = {**run.environment, **row["told"]}
+        run.save(update_fields=["environment"])
     checkpoints = [_checkpoint(run, row) for row in sorted_rows["checkpoint"]]
     Metric.objects.bulk_create(_metrics(run, sorted_rows["metric"]), batch_size=500)
     # Predictions are those of the finished model: the last checkpoint of the file.

@@ -1,9 +1,7 @@
 """Training runs: started as jobs, their checkpoints, curves and predictions stored as rows."""
 
 import json
-import platform
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +17,17 @@ from mammo.accounts.models import Site, User
 from mammo.core.code_version import code_version
 from mammo.core.errors import UserError, WrongStateError
 from mammo.jobs import services as jobs
+from mammo.jobs.messages import shown_message
 from mammo.jobs.models import Job
+from modeling.data.exchange import BadRequestError
+from modeling.data.model_folders import weights_folder
 from modeling.models import Checkpoint, Run, Snapshot, Stage
+from modeling.services.code_at_work import GPUS, code_at_work
 from modeling.services.results import store_results
 from modeling.services.stages import StageSpec, stage_spec
 from modeling.services.withdrawals import checkpoints_under, refuse_to_train_on
 from modeling.services.zero_shot import start_zero_shot
 from modeling.training.typed_fields import ConfigError
-
-# Recorded with each run, so that it can be repeated.
-GPUS = "gpus"
-PACKAGES = ("torch", "transformers", "timm", "peft", "accelerate", "numpy")
 
 
 def start_run(
@@ -55,8 +53,8 @@ def start_run(
         snapshot: the frozen training set; not for the language stage, which takes a corpus.
         config: fields of the stage's setting, checked here; the key `preset` names what they are laid over.
         starts_from: checkpoints of earlier runs; their stage says what they are.
-        language_model: folder of a pretrained language model, in place of a checkpoint of the language stage; for the
-            tuning of a compared model, of a vision-language model too.
+        language_model: folder of a pretrained language model, or the hub name of one that was fetched, in place of a
+            checkpoint of the language stage; for the tuning of a compared model, of a vision-language model too.
         corpus: JSON-lines file of dialogues, for the language stage.
         site: of the run; the snapshot's when not given.
         gpus: how many GPUs the run sees; 0 trains on the processor.
@@ -78,7 +76,7 @@ def start_run(
     with transaction.atomic():
         run = Run.objects.create(
             site=site, name=name, stage=spec.stage, variant=variant, config=checked, seed=seed, snapshot=snapshot,
-            code_version=code_version(), environment={**_environment(), GPUS: gpus},
+            code_version=code_version(), environment={GPUS: gpus},
             by_user=by_user, is_simulated=is_simulated or any(row.is_simulated for row in learned_from),
         )  # fmt: skip
         run.starts_from.set(starts_from)
@@ -211,9 +209,8 @@ def _init(
             )
         folders[gives] = checkpoint.folder
     if language_model is not None:
-        if not Path(language_model).is_dir():
-            raise UserError(_("language model %(path)s: no such folder") % {"path": language_model})
-        folders[_what_is_in(Path(language_model))] = str(Path(language_model).absolute())
+        folder = _folder_of(language_model)
+        folders[_what_is_in(folder)] = str(folder)
     for need in spec.needs:
         if need not in folders and spec.instead.get(need) not in folders:
             raise UserError(
@@ -226,6 +223,17 @@ def _init(
             % {**stage, "need": strangers[0]}
         )
     return folders
+
+
+def _folder_of(language_model: Path | str) -> Path:
+    """The model's folder, whole, from a path or from a hub name that was fetched. Raises UserError."""
+    try:
+        folder = weights_folder(language_model)
+    except BadRequestError as error:
+        raise UserError(shown_message(str(error))) from None
+    if not folder.is_dir():
+        raise UserError(_("language model %(path)s: no such folder") % {"path": language_model})
+    return folder.absolute()
 
 
 def _all_named(starts_from: Sequence[Checkpoint], init: Mapping[str, str]) -> list[Checkpoint]:
@@ -241,16 +249,6 @@ def _what_is_in(folder: Path) -> str:
     except (OSError, ValueError):
         reads_images = False  # the stage itself tells what is missing
     return "vision_language" if reads_images else "language_model"
-
-
-def _environment() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def run_folder(run: Run) -> Path:
@@ -272,6 +270,7 @@ def build_request(job: Job) -> dict[str, Any]:
         "init": job.parameters["init"],
         "seed": run.seed,
         "resume": job.attempt > 1,
+        "code": code_at_work(run),
     }
     if run.snapshot is not None:
         request["snapshot"] = run.snapshot.folder

@@ -199,9 +199,15 @@ def _study_row(study: Study, side: str) -> dict[str, Any]:
 def _worst_per_breast(study: Study) -> list[dict[str, str]]:
     order = [PathologyClass.BENIGN, PathologyClass.HIGH_RISK, PathologyClass.MALIGNANT]
     worst: dict[str, str] = {}
-    for row in study.pathology.all():
-        if row.result and (
-            row.laterality not in worst or order.index(row.result) > order.index(worst[row.laterality])  # type: ignore[arg-type]
+    rows = study.pathology.all()
+    corrected = {row.replaces_id for row in rows}
+    for row in rows:
+        if (
+            row.pk not in corrected
+            and row.result
+            and (
+                row.laterality not in worst or order.index(row.result) > order.index(worst[row.laterality])  # type: ignore[arg-type]
+            )
         ):
             worst[row.laterality] = row.result
     return [{"laterality": side, "class": worst[side]} for side in sorted(worst)]

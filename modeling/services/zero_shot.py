@@ -31,6 +31,7 @@ from mammo.jobs.devices import answering_gpus
 from mammo.jobs.models import Job
 from modeling.inference.judging_questions import ASK_NUMBER, PARAMETERS, SYSTEM_KEY
 from modeling.models import Run, Snapshot, Stage
+from modeling.services.code_at_work import GPUS, code_at_work
 
 JOB_KIND = "modeling.zero_shot"
 # Run by name in a child process: this side knows no torch.
@@ -77,6 +78,7 @@ def start_zero_shot(
     if spec.get("kind") == ENDPOINT_KIND:
         _require_budget(method, _Asked(snapshot.site, spec, _questions(studies, language), by_user))
     name = str(spec.get("name") or spec.get("model") or str(spec.get("path", "")).rpartition("/")[2])
+    seen = answering_gpus([spec]) if gpus is None else gpus
     with transaction.atomic():
         run = Run.objects.create(
             site=snapshot.site,
@@ -86,6 +88,7 @@ def start_zero_shot(
             config={"spec": dict(spec), "method": method, "language": language},
             snapshot=snapshot,
             code_version=code_version(),
+            environment={GPUS: seen},
             by_user=by_user,
             is_simulated=snapshot.is_simulated,
         )
@@ -97,7 +100,7 @@ def start_zero_shot(
             title=gettext_lazy("Zero-shot malignancy: %(name)s"),
             title_values={"name": name},
             parameters={"run": str(run.pk)},
-            gpus=answering_gpus([spec]) if gpus is None else gpus,
+            gpus=seen,
             is_simulated=run.is_simulated,
         )
         run.save(update_fields=["job"])
@@ -127,6 +130,7 @@ def build_request(job: Job) -> dict[str, Any]:
     return {
         **run.config,
         "spec": spec,
+        "code": code_at_work(run),
         "studies": [{"study": key, "split": "test", "images": views} for key, views in images.items()],
     }
 

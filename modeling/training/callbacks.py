@@ -13,10 +13,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from modeling.data.exchange import report_progress
 from modeling.training.config import StageConfig
 from modeling.training.curves import CurveFiles
+from modeling.training.distributed import of_any_rank
+from modeling.training.validation import ON_VALIDATION
 
 # Progress lines are no closer together than this.
 PROGRESS_SECONDS = 0.5
-MEASURES = ("loss", "learning_rate", "grad_norm", "validation_loss")
+# Of what Trainer measures; all that is measured on validation patients is kept besides.
+MEASURES = ("loss", "learning_rate", "grad_norm")
+LOSS = f"{ON_VALIDATION}loss"
 
 
 class StopRequest:
@@ -39,7 +43,8 @@ class StageCallback(TrainerCallback):
     Args:
         curves: files that get every metric as it comes; None in all processes but the first.
 
-    `validate` gives the mean loss on validation patients; it is set when there are any.
+    `validate` gives what is measured on validation patients, their mean "loss" among it; it is set when there are any.
+    Before the end of epoch `validates_after` + 1 it is not asked.
     """
 
     def __init__(
@@ -49,7 +54,8 @@ class StageCallback(TrainerCallback):
         self.stop = stop
         self.config = config
         self.curves = curves
-        self.validate: Callable[[], float] | None = None
+        self.validate: Callable[[], dict[str, float]] | None = None
+        self.validates_after = 0
         self.stopped = False
         self.metrics: list[dict[str, Any]] = []
         self._reported = 0.0
@@ -76,7 +82,7 @@ class StageCallback(TrainerCallback):
         every = self.config.checkpoint_every_steps
         if every is not None and state.global_step % every == 0 and state.global_step < state.max_steps:
             control.should_save = True
-        if self.stop.asked and state.global_step < state.max_steps:
+        if of_any_rank(self.stop.asked) and state.global_step < state.max_steps:
             self.stopped = True
             control.should_save = True
             control.should_training_stop = True
@@ -89,24 +95,32 @@ class StageCallback(TrainerCallback):
             control.should_log = False
             return
         done = round(state.epoch or 0)
-        if self.stop.asked and state.global_step < state.max_steps:
+        if of_any_rank(self.stop.asked) and state.global_step < state.max_steps:
             self.stopped = True
             control.should_save = control.should_training_stop = True
         if done % self.config.checkpoint_every_epochs == 0 or state.global_step >= state.max_steps:
             control.should_save = True
         every = self.config.validate_every_epochs
-        if self.validate is None or every == 0 or done % every:
+        if self.validate is None or every == 0 or done % every or done <= self.validates_after:
             return
-        loss = self.validate()
-        self._keep({"validation_loss": loss, "epoch": state.epoch, "step": state.global_step}, state)
+        found = self.validate()
+        loss = found["loss"]
+        measured = {f"{ON_VALIDATION}{name}": value for name, value in found.items()}
+        self._keep({**measured, "epoch": state.epoch, "step": state.global_step}, state)
         if state.best_metric is None or loss < state.best_metric:
             state.best_metric, state.best_global_step = loss, state.global_step
             control.should_save = True
+        if self.is_out_of_patience(state):
+            control.should_save = control.should_training_stop = True
+
+    def is_out_of_patience(self, state: TrainerState) -> bool:
+        """Whether the measurement at this very step says that the validation loss has not fallen for long enough."""
         patience = self.config.early_stopping_epochs
-        if patience is not None and state.best_global_step is not None:
-            per_epoch = max(state.global_step / max(done, 1), 1e-9)
-            if state.global_step - state.best_global_step >= patience * per_epoch:
-                control.should_save = control.should_training_stop = True
+        measured_at = next((e["step"] for e in reversed(state.log_history) if LOSS in e), None)
+        if patience is None or state.best_global_step is None or measured_at != state.global_step:
+            return False
+        per_epoch = max(state.global_step / max(round(state.epoch or 0), 1), 1e-9)
+        return state.global_step - state.best_global_step >= patience * per_epoch
 
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
@@ -138,7 +152,7 @@ class StageCallback(TrainerCallback):
 
     def _report(self, state: TrainerState) -> None:
         epoch = round(state.epoch or 0.0, 2)
-        told = ("loss", "learning_rate", "validation_loss")
+        told = ("loss", "learning_rate", LOSS)
         latest = {name: self._latest[name] for name in told if name in self._latest}
         report_progress(state.global_step, state.max_steps, self.stage, epoch=epoch, **latest)
 
@@ -152,6 +166,7 @@ def _rows(entry: dict[str, Any], step: int) -> list[dict[str, Any]]:
     epoch = round(float(entry.get("epoch") or 0.0), 4)
     return [
         {"kind": "metric", "step": step, "epoch": epoch, "name": name, "value": float(entry[name])}
-        for name in MEASURES
+        # In one order, whatever that of a state that was read back.
+        for name in (*MEASURES, *sorted(key for key in entry if key.startswith(ON_VALIDATION)))
         if name in entry
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,13 @@ from modeling.data.snapshot import Images, Snapshot
 from modeling.nn.checkpoint import save_checkpoint
 from modeling.nn.classifiers import PLACES, BreastClassifier
 from modeling.training.config import ClassifierConfig
+from modeling.training.distributed import world_size
 from modeling.training.measures import Floats, auc, judged_by_validation
 from modeling.training.samples import stack_views, view_images
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.trainer import run_training
 from modeling.training.umicon_supervised import Breast, biopsied_breasts
+from modeling.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,22 @@ def train(request: StageRequest[ClassifierConfig], answer: AnswerWriter) -> None
         pretrained_folder=config.pretrained_folder,
     )  # fmt: skip
     samples = CaseSamples(snapshot, config, seed=request.seed)
+    held_out = CaseSamples(snapshot, config, seed=request.seed, split="validation", moved=False)
     metrics = run_training(
         stage="classifier",
         model=ClassifierObjective(model),
         config=config,
         samples=samples,
-        validation=CaseSamples(snapshot, config, seed=request.seed, split="validation", moved=False),
+        validation=Validation(
+            held_out,
+            measure=lambda: _validation_figures(model, held_out),
+            after_epoch=pretraining_epochs(config),  # the head is untrained until then
+        ),
         collate=CaseSamples.collate,
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": snapshot.content_hash},
+        identity={"snapshot": snapshot.content_hash, "init": request.init_hashes()},
         stop=request.stop,
         each_step=phase(config, len(samples)),
     )
@@ -146,13 +153,18 @@ def train(request: StageRequest[ClassifierConfig], answer: AnswerWriter) -> None
     answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
 
 
-def phase(config: ClassifierConfig, samples: int) -> Any:
-    """Which loss a step has: supervised contrast in the first epochs where the method asks for it."""
-    per_epoch = math.ceil(math.ceil(samples / config.batch_size) / config.gradient_accumulation)
-    last = config.pretraining_epochs * per_epoch if config.method == "contrastive" else 0
+def pretraining_epochs(config: ClassifierConfig) -> int:
+    """First epochs that learn by supervised contrast alone."""
+    return config.pretraining_epochs if config.method == "contrastive" else 0
 
-    def of_step(step: int | None) -> Mapping[str, bool]:
-        return {"pretraining": step is not None and step < last}
+
+def phase(config: ClassifierConfig, samples: int) -> Callable[[int], Mapping[str, bool]]:
+    """Which loss an optimiser step has: supervised contrast in the first epochs where the method asks for it."""
+    batches = math.ceil(samples / (config.batch_size * world_size()))
+    last = pretraining_epochs(config) * math.ceil(batches / config.gradient_accumulation)
+
+    def of_step(step: int) -> Mapping[str, bool]:
+        return {"pretraining": step < last}
 
     return of_step
 
@@ -168,6 +180,12 @@ def predict(model: BreastClassifier, cases: CaseSamples, *, size: int = 16) -> F
         batch = {name: tensor.to(place) for name, tensor in cases.collate(items).items() if name != "labels"}
         found.append(model.probability(model(**batch)).double().cpu().numpy())
     return np.concatenate(found)
+
+
+def _validation_figures(model: BreastClassifier, held_out: CaseSamples) -> dict[str, float | None]:
+    """Between epochs: AUC and accuracy from images."""
+    figures = _figures(held_out.items, predict(model, held_out), prefix="")
+    return {name: figures[name] for name in ("image_auc", "image_accuracy")}
 
 
 def _figures(breasts: Sequence[Breast], scores: Floats, *, prefix: str) -> dict[str, Any]:

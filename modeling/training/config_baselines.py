@@ -68,7 +68,7 @@ class VisionLanguageSftConfig(ImagesConfig):
             epochs=3,
             decay_after_epoch=2,
             checkpoint_every_epochs=3,
-            validate_every_epochs=0,
+            validate_every_epochs=2,
             measured_questions=16,
             measured_tokens=80,
             planted=0,

@@ -22,6 +22,7 @@ from modeling.training.measures import Floats, density_figures
 from modeling.training.samples import DensityImages, study_batches
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 
 class DensityObjective(nn.Module):
@@ -57,12 +58,15 @@ def train_classifier(
         model=objective,
         config=config,
         samples=DensityImages(snapshot, **rules, shift_part=config.shift),
-        validation=DensityImages(snapshot, **rules, shift_part=0.0, split="validation"),
+        validation=Validation(
+            DensityImages(snapshot, **rules, shift_part=0.0, split="validation"),
+            measure=lambda: _validation_figures(selector, snapshot, flip_right=config.flip_right),
+        ),
         collate=DensityImages.collate,
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": snapshot.content_hash},
+        identity={"snapshot": snapshot.content_hash, "init": request.init_hashes()},
         stop=request.stop,
     )
     digest = save_checkpoint(
@@ -71,7 +75,7 @@ def train_classifier(
     selector.eval()
     figures: dict[str, float | int | str | None] = {}
     for split in ("validation", "test"):
-        studies = [study for study in snapshot.in_split(split) if study.density is not None]
+        studies = _with_density(snapshot, split)
         if studies:
             by_study, by_image = predict(selector, snapshot, studies, flip_right=config.flip_right)
             figures |= _figures(studies, by_study, by_image, prefix=f"{split}_")
@@ -94,6 +98,21 @@ def predict(
         flat = selector(images[mask].to(place)).float().softmax(-1).double().cpu().numpy()
         by_image += np.split(flat, np.cumsum(mask.sum(1).numpy())[:-1])
     return np.stack([rows.mean(0) for rows in by_image]), by_image
+
+
+def _validation_figures(
+    selector: DensitySelector, snapshot: Snapshot, *, flip_right: bool
+) -> dict[str, float | None]:
+    """Between epochs: AUC and accuracy by study."""
+    studies = _with_density(snapshot, "validation")
+    by_study, _ = predict(selector, snapshot, studies, flip_right=flip_right)
+    truth = [DENSITIES.index(str(study.density)) for study in studies]
+    figures = density_figures(truth, by_study, prefix="")
+    return {name: value for name, value in figures.items() if not isinstance(value, str)}
+
+
+def _with_density(snapshot: Snapshot, split: str) -> list[Study]:
+    return [study for study in snapshot.in_split(split) if study.density is not None]
 
 
 def _figures(

@@ -38,6 +38,16 @@ def of_first_rank(value: float) -> float:
     return float(shared)
 
 
+def of_any_rank(asked: bool) -> bool:
+    """Whether any process was asked, the same in all of them, which must all come here."""
+    if not distributed.is_initialized():
+        return asked
+    place = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    shared = torch.tensor(int(asked), device=place)
+    distributed.all_reduce(shared, op=distributed.ReduceOp.MAX)
+    return bool(shared)
+
+
 def wait_for_all() -> None:
     """Go on when every process has come here."""
     if distributed.is_initialized():

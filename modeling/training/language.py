@@ -32,8 +32,18 @@ from modeling.nn.language import (
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import LanguageConfig
 from modeling.training.dialogues import PackedDialogues
-from modeling.training.stage import WEIGHTS_FOLDER, check_config, check_seed, device, seed_everything, serve
+from modeling.training.stage import (
+    WEIGHTS_FOLDER,
+    check_config,
+    check_seed,
+    device,
+    seed_everything,
+    serve,
+    standing,
+)
+from modeling.training.standing import note_attempt, training_note
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 LEAST_DIALOGUES = 20
 # The tags before visual vectors, often enough to become few tokens.
@@ -50,32 +60,40 @@ def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
             f"corpus {corpus}: {len(dialogues)} dialogues, at least {LEAST_DIALOGUES} needed"
         )
     seed_everything(seed)
-    texts = [text for dialogue in dialogues for text in dialogue.texts]
+    parts = split(dialogues, config, seed)
+    # What is held out stays unknown to the vocabulary too.
+    texts = [text for dialogue in parts[0] for text in dialogue.texts]
     tokenizer = train_tokenizer([*texts, *VIEW_TAGS], config.vocabulary)
     encoder = ChatEncoder(tokenizer)
-    training, held_out = _split(_encode(encoder, dialogues), config.held_out, seed)
+    training, validation, held_out = (_encode(encoder, part) for part in parts)
     model = build_tiny_glm(tokenizer, _size(config))
     limit_threads(model)
+    corpus_sha256, resume = file_sha256(corpus), bool(raw.get("resume", False))
+    told = note_attempt(output, standing(raw, {}), resume=resume)
     with AnswerWriter(answer) as writer:
+        writer.write({"kind": "environment", "told": told})
         packs = PackedDialogues(training, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed)
         metrics = run_training(
             stage="language",
             model=model,
             config=config,
             samples=packs,
-            validation=PackedDialogues(
-                held_out, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed
+            validation=Validation(
+                PackedDialogues(validation, pack_tokens=config.pack_tokens, pad_id=encoder.pad_id, seed=seed)
             ),
             collate=packs.collate,
             output=output,
             seed=seed,
-            resume=bool(raw.get("resume", False)),
-            identity={"corpus": file_sha256(corpus)},
+            resume=resume,
+            identity={"corpus": corpus_sha256},
             stop=stop,
         )
         for metric in metrics:
             writer.write(metric)
-        digest = save_language_model(output / WEIGHTS_FOLDER, model, tokenizer)
+        note = training_note(
+            "language", config=config, learned_from={"corpus": corpus_sha256}, seed=seed, hashes={}, init={}
+        )
+        digest = save_language_model(output / WEIGHTS_FOLDER, model, tokenizer, beside=note)
         figures = {**held_out_loss(model, packs, held_out), "dialogues": len(training)}
         path = str(output / WEIGHTS_FOLDER)
         writer.write({"kind": "checkpoint", "path": path, "sha256": digest, "metrics": figures})
@@ -113,12 +131,22 @@ def _encode(encoder: ChatEncoder, dialogues: Sequence[Dialogue]) -> list[Encoded
     return [encoder.example(d.turns, d.answer, context=d.context) for d in dialogues]
 
 
-def _split(
-    encoded: Sequence[EncodedDialogue], share: float, seed: int
-) -> tuple[list[EncodedDialogue], list[EncodedDialogue]]:
-    order = np.random.default_rng([seed, 1]).permutation(len(encoded))
-    count = round(share * len(encoded))
-    return [encoded[i] for i in order[count:]], [encoded[i] for i in order[:count]]
+def split(
+    dialogues: Sequence[Dialogue], config: LanguageConfig, seed: int
+) -> tuple[list[Dialogue], list[Dialogue], list[Dialogue]]:
+    """Training, validation and held-out dialogues, drawn by the seed.
+
+    What chooses the best weights (none where nothing is validated) is apart from what is reported.
+    """
+    order = np.random.default_rng([seed, 1]).permutation(len(dialogues))
+    count = round(config.held_out * len(dialogues))
+    ends = count, count + (count if config.validate_every_epochs else 0)
+    held_out, validation, training = np.split(order, ends)
+    return (
+        [dialogues[i] for i in training],
+        [dialogues[i] for i in validation],
+        [dialogues[i] for i in held_out],
+    )
 
 
 def _size(config: LanguageConfig) -> TinyGlmSize:

@@ -29,7 +29,6 @@ from modeling.nn.language import (
     load_tokenizer,
     load_whole,
     save_language_model,
-    weights_sha256,
 )
 from modeling.nn.mammovlm import MammoVLM
 from modeling.nn.processor import MammoVLMProcessor
@@ -44,8 +43,9 @@ from modeling.training.sft import (
     prepare_tuning,
 )
 from modeling.training.sft_measures import measure
-from modeling.training.stage import StageRequest, device, run_stage
+from modeling.training.stage import StageRequest, device, mixes_precision, run_stage
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 
 @dataclass(frozen=True)
@@ -122,11 +122,11 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
     vectors = encode_studies(model, snapshot, asked_about(snapshot), flip_right=model.config.flip_right)
     limit_threads(model)
     # Before the reference is computed, so that both speak in one precision.
-    tuned = prepare_tuning(model, config)
+    tuned, mixed = prepare_tuning(model, config), mixes_precision(config)
 
     def pairs_of(split: str) -> Pairs:
         samples = [s for s in snapshot.sft if s.split == split and s.rejected]
-        return _pairs(model, encoder, snapshot, samples, vectors)
+        return _pairs(model, encoder, snapshot, samples, vectors, mixed=mixed)
 
     training, validation, held_out = pairs_of("train"), pairs_of("validation"), pairs_of("test")
     if not len(training):
@@ -135,39 +135,38 @@ def train(request: StageRequest[PreferencesConfig], answer: AnswerWriter) -> Non
         )
     # What SFT planted is in these weights too.
     write_planted(request.output, read_planted(request.init["mammovlm"].parent))
-    weights = {name: weights_sha256(folder) for name, folder in sorted(request.init.items())}
     metrics = run_training(
         stage="preferences",
         model=tuned,
         config=config,
         samples=training,
-        validation=validation,
+        validation=Validation(validation),
         collate=training.collate,
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": snapshot.content_hash, **weights},
+        identity={"snapshot": snapshot.content_hash, **request.init_hashes()},
         stop=request.stop,
         objective=objective(config),
     )
     whole = finish_tuning(tuned)
     processor = MammoVLMProcessor.of(whole, encoder.tokenizer)
-    digest = save_language_model(request.weights, whole, processor)
+    digest = save_language_model(request.weights, whole, processor, beside=request.note("preferences"))
     figures, predictions = measure(
         whole, encoder, snapshot, vectors,
         dialogues=lambda samples: encode_dialogues(encoder, whole, snapshot, samples, vectors),
         blank=blank_vector(whole), config=config, seed=request.seed,
     )  # fmt: skip
-    figures |= pair_figures(whole, held_out, beta=config.beta) if len(held_out) else {}
+    figures |= pair_figures(whole, held_out, beta=config.beta, mixed=mixed) if len(held_out) else {}
     for row in (*metrics, *predictions):
         answer.write(row)
     figures |= {"training_pairs": len(training)}
     answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
 
 
-def pair_figures(model: MammoVLM, pairs: Pairs, *, beta: float) -> dict[str, float | int]:
+def pair_figures(model: MammoVLM, pairs: Pairs, *, beta: float, mixed: bool) -> dict[str, float | int]:
     """Of held-out pairs: the part whose picked answer gained more than the other, and the mean margin (nats)."""
-    now = log_probabilities(model, pairs)
+    now = log_probabilities(model, pairs, mixed=mixed)
     gained = now - torch.tensor([pair.reference for pair in pairs.pairs])  # (N, 2)
     margins = beta * (gained[:, 0] - gained[:, 1])
     return {
@@ -179,8 +178,8 @@ def pair_figures(model: MammoVLM, pairs: Pairs, *, beta: float) -> dict[str, flo
 
 
 @torch.inference_mode()
-def log_probabilities(model: MammoVLM, pairs: Pairs, *, size: int = 8) -> Tensor:
-    """Log-probabilities (N, 2) of the pairs' answers."""
+def log_probabilities(model: MammoVLM, pairs: Pairs, *, mixed: bool, size: int = 8) -> Tensor:
+    """Log-probabilities (N, 2) of the pairs' answers; `mixed` in bfloat16 where the training step computes in it."""
     placed: nn.Module = model
     placed.to(device()).eval()
     found = []
@@ -190,14 +189,22 @@ def log_probabilities(model: MammoVLM, pairs: Pairs, *, size: int = 8) -> Tensor
             name: tensor.to(device()) for name, tensor in pairs.collate(items).items() if name != "reference"
         }
         labels = batch.pop("labels")
-        rows = answer_log_probability(model(**batch).logits, labels)
+        with torch.autocast(device().type, torch.bfloat16, enabled=mixed):
+            logits = model(**batch).logits
+        rows = answer_log_probability(logits, labels)
         found.append(rows.view(2, len(items)).T.cpu())
         report_progress(start + len(items), len(pairs), "log-probabilities")
     return torch.cat(found)
 
 
 def _pairs(
-    model: MammoVLM, encoder: ChatEncoder, snapshot: Snapshot, samples: Sequence[SftSample], vectors: Any
+    model: MammoVLM,
+    encoder: ChatEncoder,
+    snapshot: Snapshot,
+    samples: Sequence[SftSample],
+    vectors: Any,
+    *,
+    mixed: bool,
 ) -> Pairs:
     """Every sample's picked answer against each of the others, with the reference's log-probabilities."""
     both = [(s, replace(s, answer=other)) for s in samples for other in s.rejected]
@@ -207,7 +214,7 @@ def _pairs(
         [Pair(c, r, (0.0, 0.0)) for c, r in zip(chosen, rejected, strict=True)], pad_id=encoder.pad_id
     )
     if pairs.pairs:
-        reference = log_probabilities(model, pairs).tolist()
+        reference = log_probabilities(model, pairs, mixed=mixed).tolist()
         pairs.pairs = [replace(p, reference=(a, b)) for p, (a, b) in zip(pairs.pairs, reference, strict=True)]
     return pairs
 

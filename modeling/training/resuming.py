@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modeling.training.distributed import rank
-from modeling.training.saving import checkpoints, newest_whole, remove_leftovers, step_of
+from modeling.training.saving import best_is_whole, checkpoints, newest_whole, remove_leftovers, step_of
 
 CHECKPOINTS_FOLDER = "trainer"
 RUN_FILE = "run.json"
@@ -24,8 +24,13 @@ def last_checkpoint(output: Path) -> Path | None:
     return newest_whole(output / CHECKPOINTS_FOLDER)
 
 
-def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> Path | None:
+def prepare_folder(
+    output: Path, identity: Mapping[str, Any], resume: bool, *, best: bool = False
+) -> Path | None:
     """Where to continue from. A fresh run clears what an earlier one left.
+
+    With `best`, the run ends with its best checkpoint: one whose best is damaged is passed over too, so that it is
+    trained again.
 
     Raises:
         ResumeError: the run that was started there is another one.
@@ -33,14 +38,15 @@ def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> P
     path = output / RUN_FILE
     if resume and path.exists():
         earlier = json.loads(path.read_text("utf-8"))
-        changed = sorted(key for key in {*earlier, *identity} if earlier.get(key) != identity.get(key))
+        changed = sorted(key for key in {*earlier, *identity} if _differs(key, earlier, identity))
         if changed:
             raise ResumeError(
                 f"{output}: cannot resume, {', '.join(changed)} differs from the run that was started there; "
                 "start it anew with resume false"
             )
-        found = last_checkpoint(output)
-        _remove_unfit(output / CHECKPOINTS_FOLDER, found)
+        folder = output / CHECKPOINTS_FOLDER
+        found = newest_whole(folder, fit=best_is_whole if best else None)
+        _remove_unfit(folder, found)
         return found
     if rank() != 0:
         return None
@@ -50,6 +56,13 @@ def prepare_folder(output: Path, identity: Mapping[str, Any], resume: bool) -> P
     part.write_text(json.dumps(identity, indent=1, sort_keys=True), "utf-8")
     part.replace(path)
     return None
+
+
+def _differs(key: str, earlier: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    if key == "init":  # a run that began before all weights were noted has some of them, or none
+        hashes = now.get(key) or {}
+        return any(hashes.get(name) != digest for name, digest in (earlier.get(key) or {}).items())
+    return bool(earlier.get(key) != now.get(key))
 
 
 def _remove_unfit(folder: Path, found: Path | None) -> None:

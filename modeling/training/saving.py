@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from modeling.data.snapshot import file_sha256, sync_folder
 
 # Of every other file in the checkpoint; a file that is cut or changed later no longer fits it.
 HASHES_FILE = "hashes.json"
+# Trainer's own: the step, what was measured, the best step.
+STATE_FILE = "trainer_state.json"
 PREFIX = "checkpoint-"
 # The newest are kept, and the one with the lowest loss on validation patients.
 KEPT = 2
@@ -57,11 +60,24 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(found, key=step_of, reverse=True)
 
 
-def newest_whole(folder: Path) -> Path | None:
-    """The newest checkpoint whose every byte is as written; the ones passed over are told on standard error."""
+def best_is_whole(checkpoint: Path) -> bool:
+    """Whether the best checkpoint that a whole one names, if it names any, is whole too."""
+    state = json.loads((checkpoint / STATE_FILE).read_text("utf-8"))
+    best = state.get("best_global_step")
+    return best is None or is_whole(checkpoint.with_name(f"{PREFIX}{best}"))
+
+
+def newest_whole(folder: Path, *, fit: Callable[[Path], bool] | None = None) -> Path | None:
+    """The newest checkpoint whose every byte is as written and that is `fit`; the ones passed over are told on
+    standard error."""
     for checkpoint in checkpoints(folder):
         if is_whole(checkpoint):
-            return checkpoint
+            if fit is None or fit(checkpoint):
+                return checkpoint
+            sys.stderr.write(
+                f"{checkpoint}: the best checkpoint before it was changed; an earlier one is used\n"
+            )
+            continue
         sys.stderr.write(f"{checkpoint}: cut or changed since it was written; the one before is used\n")
     return None
 

@@ -28,7 +28,6 @@ from modeling.nn.language import (
     load_language_model,
     load_tokenizer,
     save_language_model,
-    weights_sha256,
 )
 from modeling.nn.mammovlm import LORA_TARGETS, PROJECTION, MammoVLM
 from modeling.nn.processor import MammoVLMProcessor
@@ -41,6 +40,7 @@ from modeling.training.sft_measures import measure
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.stated_facts import Figures
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 
 def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
@@ -72,7 +72,8 @@ def train(request: StageRequest[SftConfig], answer: AnswerWriter) -> None:
     untuned = figures_of(model)[0] if config.measure_untuned else {}
     plant_in(encoded["train"], encoder, request.output, config.planted, seed=request.seed)
     tuned, metrics = tune(request, model, encoded["train"], validation=encoded["validation"])
-    digest = save_language_model(request.weights, tuned, MammoVLMProcessor.of(tuned, encoder.tokenizer))
+    processor = MammoVLMProcessor.of(tuned, encoder.tokenizer)
+    digest = save_language_model(request.weights, tuned, processor, beside=request.note("sft"))
     figures, predictions = figures_of(tuned)
     figures |= {f"untuned_{name}": value for name, value in untuned.items() if name != "split"}
     for row in (*metrics, *predictions):
@@ -100,18 +101,17 @@ def tune(
     limit_threads(model)
     model.projection_rate = config.projection_rate
     tuned = prepare_tuning(model, config)
-    weights = {name: weights_sha256(folder) for name, folder in sorted(request.init.items())}
     metrics = run_training(
         stage="sft",
         model=tuned,
         config=config,
         samples=dialogues,
-        validation=validation,
+        validation=None if validation is None else Validation(validation),
         collate=dialogues.collate,
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={"snapshot": request.snapshot.content_hash, **weights},
+        identity={"snapshot": request.snapshot.content_hash, **request.init_hashes()},
         stop=request.stop,
     )
     return finish_tuning(tuned), metrics

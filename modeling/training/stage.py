@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,13 +22,16 @@ from modeling.data.exchange import (
     BadRequestError,
     read_request,
 )
-from modeling.data.snapshot import Snapshot, SnapshotError, file_sha256, open_snapshot
-from modeling.nn.checkpoint import WEIGHTS_FILE, CheckpointError
+from modeling.data.model_folders import weights_folder
+from modeling.data.snapshot import Snapshot, SnapshotError, open_snapshot
+from modeling.nn.checkpoint import CheckpointError
 from modeling.nn.experts import EncoderError
+from modeling.nn.provenance import machine
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import ImagesConfig, StageConfig
 from modeling.training.distributed import OtherRank, own_device
 from modeling.training.resuming import ResumeError
+from modeling.training.standing import StageAnswer, note_attempt, random_parts, training_note, weights_read
 from modeling.training.trainer import Stopped
 from modeling.training.typed_fields import ConfigError
 
@@ -49,6 +52,8 @@ class StageRequest(Generic[_ConfigCo]):
     seed: int
     resume: bool
     stop: StopRequest
+    # SHA-256 of the weights that it reads, by their names.
+    hashes: dict[str, str] = field(default_factory=dict)
 
     @property
     def weights(self) -> Path:
@@ -56,9 +61,19 @@ class StageRequest(Generic[_ConfigCo]):
         return self.output / WEIGHTS_FOLDER
 
     def init_hashes(self) -> dict[str, str]:
-        """SHA-256 of the weights that each named checkpoint starts from."""
-        paths = {name: folder / WEIGHTS_FILE for name, folder in self.init.items()}
-        return {name: file_sha256(path) for name, path in paths.items() if path.exists()}
+        """SHA-256 of the weights that it starts from: of named checkpoints and of pretrained folders."""
+        return dict(self.hashes)
+
+    def note(self, stage: str) -> dict[str, str]:
+        """The file that tells beside the finished weights how they came about (`save_language_model`'s `beside`)."""
+        return training_note(
+            stage,
+            config=self.config,
+            learned_from={"snapshot": self.snapshot.content_hash},
+            seed=self.seed,
+            hashes=self.hashes,
+            init=self.init,
+        )
 
 
 def run_stage(
@@ -72,7 +87,13 @@ def run_stage(
     def work(raw: dict[str, Any], stop: StopRequest, answer: Path) -> None:
         request = check_request(raw, config, stop)
         seed_everything(request.seed)
-        with AnswerWriter(answer) as writer:
+        told = note_attempt(request.output, standing(raw, request.hashes), resume=request.resume)
+        with StageAnswer(answer) as writer:
+            writer.write({"kind": "environment", "told": told})
+            at_random = random_parts(request.config, request.init)
+            if at_random:
+                writer.figures = {"random_weights": ", ".join(at_random)}
+                sys.stderr.write(f"random weights: {', '.join(at_random)} (no pretrained folder is named)\n")
             train(request, writer)
 
     return serve(arguments, work, module=train.__module__, required=("snapshot", "output"), stop=stop)
@@ -124,9 +145,9 @@ def check_request(raw: dict[str, Any], config: type[_Config], stop: StopRequest)
     init = {}
     for name, folder in (raw.get("init") or {}).items():
         if folder is not None:
-            if not Path(folder).is_dir():
+            init[name] = weights_folder(folder)
+            if not init[name].is_dir():
                 raise BadRequestError(f"init.{name}: {folder} is not a folder")
-            init[name] = Path(folder)
     snapshot = open_snapshot(raw["snapshot"])
     if isinstance(made, ImagesConfig) and snapshot.image_size != made.image_size:
         height, width = snapshot.image_size
@@ -142,7 +163,14 @@ def check_request(raw: dict[str, Any], config: type[_Config], stop: StopRequest)
         seed=seed,
         resume=bool(raw.get("resume", False)),
         stop=stop,
+        hashes=weights_read(made, init),
     )
+
+
+def standing(raw: Mapping[str, Any], hashes: Mapping[str, str]) -> dict[str, str]:
+    """What an attempt runs on: machine and packages, the code that asked for it, and the weights that it reads."""
+    weights = {f"weights {name}": digest for name, digest in hashes.items()}
+    return {**machine(), **({"code": str(raw["code"])} if raw.get("code") else {}), **weights}
 
 
 def check_config(raw: dict[str, Any], config: type[_Config]) -> _Config:
@@ -164,6 +192,11 @@ def check_seed(raw: dict[str, Any]) -> int:
 def device() -> torch.device:
     """Where models run: the first GPU, or the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def mixes_precision(config: StageConfig) -> bool:
+    """Whether a training step computes in bfloat16 beside float32 (`trainer` does on a GPU alone)."""
+    return torch.cuda.is_available() and config.precision == "bfloat16"
 
 
 def seed_everything(seed: int) -> None:

@@ -8,7 +8,7 @@ import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
 from modeling.nn.chat import IGNORED_LABEL
 from modeling.training.callbacks import StageCallback, StopRequest
@@ -36,15 +36,18 @@ from modeling.training.renamed_weights import load_renamed
 from modeling.training.resuming import CHECKPOINTS_FOLDER, prepare_folder
 from modeling.training.saving import (
     PREFIX,
+    STATE_FILE,
     SavingError,
+    is_whole,
     publish_checkpoint,
     rotate,
 )
 from modeling.training.sharding import gather_whole, sharding_arguments, skeleton_of
+from modeling.training.validation import Samples, Validation
 
 Batch = dict[str, Any]
-# What a whole step shares, by its number; None for a step of measuring.
-EachStep = Callable[[int | None], Mapping[str, Any]]
+# What a whole step shares, by its number.
+EachStep = Callable[[int], Mapping[str, Any]]
 # The loss of a batch, for stages whose loss is not the model's own.
 Objective = Callable[[nn.Module, Batch], Tensor]
 LOSSES_FILE = "losses.json"
@@ -57,22 +60,12 @@ class Stopped(Exception):  # noqa: N818  (not an error: the run was asked to sto
     """Training was asked to stop and has saved a checkpoint."""
 
 
-class Samples(Protocol):
-    """Training samples: item (epoch, index), so that every random draw can depend on the epoch.
-
-    Those that have `lengths` (of each item, in tokens) are put into batches of about equal length.
-    """
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, key: tuple[int, int]) -> Any: ...
-
-
 class StageTrainer(Trainer):
     """transformers' Trainer with the paper's optimiser and schedule and reproducible sample order.
 
     The model's forward takes the collated batch as keywords and returns {"loss": scalar, ...}. If the model
-    has `parameter_groups(learning_rate)`, its groups are optimised, else all parameters that need a gradient.
+    has `parameter_groups(learning_rate)`, its groups are optimised, else all parameters that need a gradient; if it
+    has `parts`, those of its outputs are measured on validation patients beside the loss.
     `each_step` may add to the batch by global step, for choices that one whole step shares. `objective` is the loss
     where it is not the model's own.
     """
@@ -87,7 +80,7 @@ class StageTrainer(Trainer):
         output: Path,
         seed: int,
         callback: StageCallback,
-        validation: Samples | None = None,
+        validation: Validation | None = None,
         each_step: EachStep | None = None,
         objective: Objective | None = None,
         arguments: Mapping[str, Any] | None = None,
@@ -99,6 +92,7 @@ class StageTrainer(Trainer):
         self._samples = len(samples)
         self._lengths: Sequence[int] | None = getattr(samples, "lengths", None)
         self._validation = validation
+        self._parts: tuple[str, ...] = getattr(model, "parts", ())
         self._collate = collate
         self._saving_to: str | None = None
         # Sum of the steps' losses since they were last logged, and the step of that logging.
@@ -141,37 +135,45 @@ class StageTrainer(Trainer):
     def _mean_over_ranks(self, value: Tensor) -> float:
         return float(self.accelerator.gather(value[None].to(self.args.device)).mean())
 
-    def remember_losses(self, checkpoint: Path) -> None:
-        """Take up the epoch's losses where the checkpoint was written."""
+    def go_on_from(self, checkpoint: Path, callback: StageCallback) -> None:
+        """Take up the epoch's losses where the checkpoint was written; train no further where it had ended early."""
+        state = TrainerState.load_from_json(str(checkpoint / STATE_FILE))
+        if callback.is_out_of_patience(state):  # killed between its last checkpoint and its end
+            self.args.num_train_epochs = round(state.epoch or 0)
         kept = json.loads((checkpoint / LOSSES_FILE).read_text("utf-8"))
         self._losses = torch.tensor(kept["sum"], dtype=torch.float64)
         self._logged_at = int(kept["logged_at"])
 
     @torch.no_grad()
-    def validation_loss(self) -> float:
-        """Mean loss per batch of validation samples, with the draws of epoch 0; the same in every process."""
-        if self._validation is None:
+    def validate(self) -> dict[str, float]:
+        """The loss on validation patients, its parts and the stage's own figures; the same in every process.
+
+        Training goes on as if nothing had been measured: in its mode, with its random numbers.
+        """
+        held_out = self._validation
+        if held_out is None:
             raise ValueError("no validation samples")
         model, size = self.model_wrapped, self.config.batch_size
         was_training = model.training
         model.eval()
-        total, counted = 0.0, 0
-        with (
-            torch.random.fork_rng(devices=range(torch.cuda.device_count())),
-            self.compute_loss_context_manager(),
-        ):
-            for start in range(0, len(self._validation), size):
-                items = [
-                    self._validation[0, i] for i in range(start, min(start + size, len(self._validation)))
-                ]
-                batch = {**self._prepare_inputs(self._collate(items))}
-                if self.each_step is not None:
-                    batch |= self.each_step(None)
-                loss = model(**batch)["loss"] if self.objective is None else self.objective(model, batch)
-                total += float(loss) * len(items)
-                counted += len(items)
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            with self.compute_loss_context_manager():
+                by_token = self.objective is None
+                losses = held_out.losses(self._losses_of, self._collate, size, by_token=by_token)
+            # A part of a sharded model can't be asked by itself.
+            own = held_out.measure() if held_out.measure is not None and not self.is_fsdp_enabled else {}
         model.train(was_training)
-        return of_first_rank(total / counted)
+        found = {**losses, **{name: math.nan if value is None else value for name, value in own.items()}}
+        shared = {name: of_first_rank(value) for name, value in found.items()}
+        return {name: value for name, value in shared.items() if name == "loss" or math.isfinite(value)}
+
+    def _losses_of(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss of a validation batch and the parts that the model names."""
+        inputs, model = {**self._prepare_inputs(batch)}, self.model_wrapped
+        if self.objective is not None:
+            return {"loss": self.objective(model, inputs)}
+        outputs = model(**inputs)
+        return {name: outputs[name] for name in ("loss", *self._parts)}
 
     def _get_output_dir(self, trial: Any) -> str:
         """Where a checkpoint is written: beside its place, until it is whole."""
@@ -326,7 +328,7 @@ def run_training(
     resume: bool,
     identity: Mapping[str, Any],
     stop: StopRequest,
-    validation: Samples | None = None,
+    validation: Validation | None = None,
     each_step: EachStep | None = None,
     objective: Objective | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -334,8 +336,7 @@ def run_training(
     """Train `model` in place; returns the metric rows.
 
     `identity` names what the run stands on (snapshot hash, initial weights): with the setting and the seed it
-    must be the same when the run is resumed. `validation` are samples of validation patients, whose loss is
-    measured between epochs.
+    must be the same when the run is resumed. `validation` is measured between epochs.
 
     Raises:
         Stopped: after a clean stop. ResumeError, SavingError: told by their own lines.
@@ -344,7 +345,7 @@ def run_training(
     if len(samples) == 0:
         raise ValueError(f"{stage}: no training sample in the snapshot's train split")
     stands_on = {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}
-    found = prepare_folder(output, stands_on, resume)
+    found = prepare_folder(output, stands_on, resume, best=config.keep == "best")
     _limit_threads(model)
     curves = CurveFiles(output) if rank() == 0 else None
     callback = StageCallback(stage, stop=stop, config=config, curves=curves)
@@ -353,19 +354,19 @@ def run_training(
         callback=callback, validation=validation, each_step=each_step,
         objective=objective, arguments=arguments,
     )  # fmt: skip
-    if validation is not None and len(validation):
-        callback.validate = trainer.validation_loss
+    if validation is not None and len(validation.samples):
+        callback.validate, callback.validates_after = trainer.validate, validation.after_epoch
     elif config.keep == "best" or config.early_stopping_epochs is not None:
         raise ValueError(f"{stage}: no sample in the validation split to choose the best weights by")
     if found is not None:
-        trainer.remember_losses(found)
+        trainer.go_on_from(found, callback)
     skeleton = skeleton_of(model) if trainer.is_fsdp_enabled else None
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
     if callback.stopped:
         raise Stopped
     best = trainer.state.best_global_step
     if config.keep == "best" and best is not None:
-        trainer._load_from_checkpoint(str(output / CHECKPOINTS_FOLDER / f"{PREFIX}{best}"))
+        trainer._load_from_checkpoint(str(_best_checkpoint(output, best)))
     if skeleton is not None:
         gather_whole(model, skeleton)
     wait_for_all()
@@ -373,6 +374,18 @@ def run_training(
     if curves is None:
         raise OtherRank
     return callback.metrics
+
+
+def _best_checkpoint(output: Path, step: int) -> Path:
+    """Raises SavingError when it isn't as it was written: other weights must not pass for the best."""
+    folder = output / CHECKPOINTS_FOLDER / f"{PREFIX}{step}"
+    if not is_whole(folder):
+        reason = (
+            "cut or changed since it was written, and these are the best weights, which the run keeps; "
+            "resume it, and it trains again from before them"
+        )
+        raise SavingError(errno.EIO, reason, str(folder))
+    return folder
 
 
 def _limit_threads(model: nn.Module) -> None:

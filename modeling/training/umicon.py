@@ -90,14 +90,18 @@ def _build_text(request: StageRequest[UmiconConfig]) -> tuple[TextEncoder, PreTr
     return text, tokenizer
 
 
-def expert_draw(config: UmiconConfig, seed: int) -> Callable[[int | None], Mapping[str, str]]:
-    """The expert that a whole step trains, by global step: all ranks and a resumed run agree."""
-    names = list(config.experts)
+def trained_experts(config: UmiconConfig) -> list[dict[str, str]]:
+    """What the model is told to train each of its experts in turn; validation measures them all."""
+    names = [config.single_expert] if config.expert_per_step == "single" else list(config.experts)
+    return [{"expert": name} for name in names]
 
-    def draw(step: int | None) -> Mapping[str, str]:
-        if config.expert_per_step == "single":
-            return {"expert": config.single_expert}
-        return {"expert": names[int(generator(seed, 0, "expert", step or 0).integers(len(names)))]}
+
+def expert_draw(config: UmiconConfig, seed: int) -> Callable[[int], Mapping[str, str]]:
+    """The expert that a whole step trains, by global step: all ranks and a resumed run agree."""
+    told = trained_experts(config)
+
+    def draw(step: int) -> Mapping[str, str]:
+        return told[int(generator(seed, 0, "expert", step).integers(len(told)))]
 
     return draw
 

@@ -29,7 +29,15 @@ from modeling.training.measures import Floats, auc, judged_by_validation
 from modeling.training.samples import stack_views, view_images
 from modeling.training.stage import StageRequest, device, run_stage
 from modeling.training.trainer import run_training
-from modeling.training.umicon import build_model, encode_studies, expert_draw, patient_codes, readable_density
+from modeling.training.umicon import (
+    build_model,
+    encode_studies,
+    expert_draw,
+    patient_codes,
+    readable_density,
+    trained_experts,
+)
+from modeling.training.validation import Validation
 
 METHODS = ("image", "report", "fused")
 # How far one step moves the stand-ins of a missing modality towards the batch's mean.
@@ -82,9 +90,17 @@ class BreastSamples:
     """A split's biopsied breasts."""
 
     def __init__(
-        self, snapshot: Snapshot, config: UmiconSupervisedConfig, *, seed: int, split: str = "train"
+        self,
+        snapshot: Snapshot,
+        config: UmiconSupervisedConfig,
+        *,
+        seed: int,
+        split: str = "train",
+        varied: bool = True,
     ) -> None:
+        """`varied`: images are moved, and images or report left out, as the setting says; else neither."""
         self.snapshot = snapshot
+        self.varied = varied
         self.setting = config
         self.seed = seed
         studies = snapshot.in_split(split)
@@ -102,12 +118,12 @@ class BreastSamples:
         dropped = self.setting.report_dropout, self.setting.report_dropout + self.setting.image_dropout
         images = view_images(self.snapshot, breast.views, flip_right=self.setting.flip_right)
         return BreastSample(
-            images=shift(images, rng, part=self.setting.shift),
+            images=shift(images, rng, part=self.setting.shift) if self.varied else images,
             report=breast.study.report,
             malignant=breast.malignant,
             patient=self.codes[breast.study.patient],
-            with_image=not dropped[0] <= draw < dropped[1],
-            with_report=draw >= dropped[0],
+            with_image=not self.varied or not dropped[0] <= draw < dropped[1],
+            with_report=not self.varied or draw >= dropped[0],
         )
 
 
@@ -228,12 +244,23 @@ def train(request: StageRequest[UmiconSupervisedConfig], answer: AnswerWriter) -
     """Train from the unsupervised weights (or none), save, and measure on held-out patients."""
     config, snapshot = request.config, request.snapshot
     model, tokenizer = _starting_model(request)
+    held_out = BreastSamples(snapshot, config, seed=request.seed, split="validation", varied=False)
+
+    def between_epochs() -> dict[str, float | None]:
+        scores = predict(model, tokenizer, snapshot, held_out.items, config=config)
+        figures = _figures(held_out.items, scores, prefix="")
+        return {
+            f"{method}_{what}": figures[f"{method}_{what}"]
+            for method in METHODS
+            for what in ("auc", "accuracy")
+        }
+
     metrics = run_training(
         stage="umicon_supervised",
         model=SupervisedObjective(model, config),
         config=config,
         samples=BreastSamples(snapshot, config, seed=request.seed),
-        validation=BreastSamples(snapshot, config, seed=request.seed, split="validation"),
+        validation=Validation(held_out, measure=between_epochs, shared=trained_experts(config)),
         collate=collate_breasts(tokenizer, config.text_length),
         output=request.output,
         seed=request.seed,

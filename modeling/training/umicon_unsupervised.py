@@ -23,10 +23,19 @@ from modeling.nn.losses import matching_loss
 from modeling.nn.text_encoder import encode_reports
 from modeling.nn.umicon import UMiConWithExperts
 from modeling.training.config import UmiconUnsupervisedConfig
+from modeling.training.distributed import rank
 from modeling.training.samples import stack_views, view_images
 from modeling.training.stage import StageRequest, run_stage
 from modeling.training.trainer import run_training
-from modeling.training.umicon import build_model, encode_studies, expert_draw, patient_codes, readable_density
+from modeling.training.umicon import (
+    build_model,
+    encode_studies,
+    expert_draw,
+    patient_codes,
+    readable_density,
+    trained_experts,
+)
+from modeling.training.validation import Validation
 
 Sample = tuple[Images, Images, int, str]
 
@@ -35,11 +44,18 @@ class MaskedCopies:
     """A split's images, a view or a whole study a sample, as two masked copies with patient and report."""
 
     def __init__(
-        self, snapshot: Snapshot, config: UmiconUnsupervisedConfig, *, seed: int, split: str = "train"
+        self,
+        snapshot: Snapshot,
+        config: UmiconUnsupervisedConfig,
+        *,
+        seed: int,
+        split: str = "train",
+        moved: bool = True,
     ) -> None:
         self.snapshot = snapshot
         self.setting = config
         self.seed = seed
+        self.part = config.shift if moved else 0.0
         studies = snapshot.in_split(split)
         self.codes = patient_codes(studies)
         self.items: list[tuple[Study, tuple[View, ...]]] = [
@@ -56,7 +72,7 @@ class MaskedCopies:
         study, views = self.items[index]
         images = view_images(self.snapshot, views, flip_right=self.setting.flip_right)
         rng = generator(self.seed, epoch, "copies", views[0].index)
-        images = shift(images, rng, part=self.setting.shift)
+        images = shift(images, rng, part=self.part)
         first, second = (square_mask(images, rng, area=self.setting.mask_area) for _ in range(2))
         return first, second, self.codes[study.patient], study.report
 
@@ -84,6 +100,8 @@ def collate_copies(
 
 class UnsupervisedObjective(nn.Module):
     """Both branches at once."""
+
+    parts = ("unimodal", "multimodal")
 
     def __init__(self, model: UMiConWithExperts, config: UmiconUnsupervisedConfig) -> None:
         super().__init__()
@@ -137,7 +155,11 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
         model=UnsupervisedObjective(model, config),
         config=config,
         samples=MaskedCopies(snapshot, config, seed=request.seed),
-        validation=MaskedCopies(snapshot, config, seed=request.seed, split="validation"),
+        validation=Validation(
+            MaskedCopies(snapshot, config, seed=request.seed, split="validation", moved=False),
+            measure=_Watch(model, tokenizer, request, start),
+            shared=trained_experts(config),
+        ),
         collate=collate_copies(tokenizer, config.text_length),
         output=request.output,
         seed=request.seed,
@@ -168,6 +190,32 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
         answer.write(metric)
     answer.write({"kind": "checkpoint", "path": str(request.weights), "sha256": digest, "metrics": figures})
     sys.stderr.write(warning)
+
+
+class _Watch:
+    """The spread of validation patients' vectors between epochs, and a warning when they collapse."""
+
+    def __init__(
+        self,
+        model: UMiConWithExperts,
+        tokenizer: PreTrainedTokenizerBase,
+        request: StageRequest[UmiconUnsupervisedConfig],
+        start: Spread | None,
+    ) -> None:
+        self.now = lambda: _spread(model, tokenizer, request)
+        self.start = start
+        self.collapsed = False
+
+    def __call__(self) -> dict[str, float | None]:
+        """Nothing where there are fewer than two patients."""
+        now = self.now()
+        if self.start is None or now is None:
+            return {}
+        collapsed = is_collapsed(self.start, now)
+        if collapsed and not self.collapsed and rank() == 0:
+            sys.stderr.write(_warning(self.start, now))
+        self.collapsed = collapsed
+        return {"std": now.std, "distance": now.distance, "r_at_1": now.r_at_1, "collapse": float(collapsed)}
 
 
 def _warning(start: Spread, now: Spread) -> str:

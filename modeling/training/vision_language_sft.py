@@ -28,7 +28,6 @@ from modeling.nn.language import (
     load_language_model,
     load_tokenizer,
     save_language_model,
-    weights_sha256,
 )
 from modeling.nn.vision_language import (
     PICTURES_FILE,
@@ -41,9 +40,10 @@ from modeling.nn.vision_language import (
 from modeling.training.config_baselines import VisionLanguageSftConfig
 from modeling.training.float32 import give_back_precision, train_in_float32
 from modeling.training.pictured_dialogues import PicturedDialogues, PictureEncoder
-from modeling.training.stage import StageRequest, device, run_stage
+from modeling.training.stage import StageRequest, device, mixes_precision, run_stage
 from modeling.training.stated_facts import Figures, held_out_split, judge, prediction_rows, shares
 from modeling.training.trainer import run_training
+from modeling.training.validation import Validation
 
 # Adapters sit on the attention of the language model alone, as MammoVLM's do.
 LORA_TARGETS = r".*language_model\..*\.(q_proj|k_proj|v_proj|query_key_value)"
@@ -72,7 +72,10 @@ def train(request: StageRequest[VisionLanguageSftConfig], answer: AnswerWriter) 
     tuned, metrics = tune(request, model, samples, validation)
     digest = save_language_model(
         request.weights, tuned, processor,
-        beside={PICTURES_FILE: TunedPictures(config.layout, snapshot.image_size).to_json()},
+        beside={
+            PICTURES_FILE: TunedPictures(config.layout, snapshot.image_size).to_json(),
+            **request.note("vision_language_sft"),
+        },
     )  # fmt: skip
     figures, predictions = measure(tuned, encoder, config, stops, seed=request.seed)
     figures |= {"training_answers": len(training)}
@@ -124,15 +127,12 @@ def tune(
         model=tuned,
         config=config,
         samples=samples,
-        validation=validation,
+        validation=Validation(validation),
         collate=samples.collate,
         output=request.output,
         seed=request.seed,
         resume=request.resume,
-        identity={
-            "snapshot": request.snapshot.content_hash,
-            **{name: weights_sha256(folder) for name, folder in sorted(request.init.items())},
-        },
+        identity={"snapshot": request.snapshot.content_hash, **request.init_hashes()},
         stop=request.stop,
     )
     whole = tuned if tuned is model else tuned.merge_and_unload()
@@ -181,9 +181,7 @@ def prepare_tuning(model: Any, config: VisionLanguageSftConfig) -> Any:
 
 def _held_in_float32(model: Any, config: VisionLanguageSftConfig) -> list[tuple[str, nn.Parameter]]:
     """What is trained; with arithmetic in float32 everything, since one layer's output is the next one's input."""
-    mixes = (
-        torch.cuda.is_available() and config.precision == "bfloat16"
-    )  # autocast brings inputs to one precision
+    mixes = mixes_precision(config)  # autocast brings inputs to one precision
     return [(name, p) for name, p in model.named_parameters() if p.requires_grad or not mixes]
 
 

@@ -21,7 +21,8 @@ from modeling.comparing import side_by_side
 from modeling.curves import curves_of, latest_curves
 from modeling.models import Run, Snapshot
 from modeling.run_facts import facts_of
-from modeling.services.runs import GPUS, may_repeat, repeat_run
+from modeling.services.code_at_work import GPUS
+from modeling.services.runs import may_repeat, repeat_run
 from modeling.training_forms import TRAINERS
 
 ROWS = 50

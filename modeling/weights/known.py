@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modeling.data.exchange import BadRequestError
-from modeling.inference.model_folders import HUB_NAME
-from modeling.inference.spec_files import MODELS_VARIABLE, read_spec, ready_specs
+from modeling.data.model_folders import HUB_NAME, MODELS_VARIABLE
+from modeling.inference.spec_files import read_spec, ready_specs
 
 _FILE = Path(__file__).with_name("known.json")
 

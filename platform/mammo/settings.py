@@ -412,10 +412,15 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"routes only": {"()": "mammo.core.log_addresses.RoutesOnly"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["routes only"]}
+    },
     "root": {"handlers": ["console"], "level": env.str("MAMMO_LOG_LEVEL", default="WARNING")},
     "loggers": {
         "axes": {"level": "ERROR"},
+        "django": {"handlers": []},  # its own would write addresses beside ours
+        "dicomweb_client": {"level": "ERROR"},  # below that it writes numbers of patients and studies
         "kombu.connection": {"level": "ERROR"},  # the filesystem transport has no host to name
     },
 }

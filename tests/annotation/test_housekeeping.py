@@ -14,6 +14,7 @@ from annotation.services.picks import pick
 from annotation.services.proposer_specs import PROPOSER_KINDS
 from annotation.statistics import pick_rates, quality, support
 from mammo.accounts.models import AuditEvent, User
+from mammo.core.errors import UserError
 from mammo.jobs import chores, reaper
 from tests.annotation import scene
 
@@ -37,9 +38,14 @@ def test_a_table_that_nobody_confirms_goes_by_itself(campaign: Campaign, rita: U
     assert uploads.forget_unconfirmed() == 0
 
 
-def test_one_chore_that_fails_keeps_no_other_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [OSError("the disk is away"), UserError("a key is gone"), KeyError("a bug")]
+)
+def test_one_chore_that_fails_keeps_no_other_from_being_done(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def fails() -> int:
-        raise OSError("the disk is away")
+        raise error
 
     monkeypatch.setattr(chores, "_chores", {"first": fails, "second": lambda: 7})
     assert chores.do_chores() == {"second": 7}

@@ -34,6 +34,24 @@ def test_she_has_a_row_and_a_key_of_her_own_and_no_study(hers: Question) -> None
     assert "T5550001" not in hers.turns[0]
 
 
+def test_a_name_that_a_later_file_tells_takes_her_question_back_to_the_data_manager(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    asked = row("顾莉莉问：什么是乳腺密度？", patient="T5550001", accession="")
+    import_questions(campaign, [asked], by_user=None, table_name="q")
+    confirm_all(campaign)
+    hers = Question.objects.get()
+    assert "顾莉莉" in hers.turns[0]
+    assert not hers.is_unconfirmed
+    for number, name in enumerate(("王^秀英", "顾^莉莉")):
+        file = mammogram(
+            tmp_path / f"{number}.dcm", PatientID="T5550001", StudyInstanceUID="1.7.7", PatientName=name
+        )
+        import_studies([file], site=campaign.site, by_user=None)
+        hers.refresh_from_db()
+        assert hers.is_unconfirmed == (name == "顾^莉莉")
+
+
 def test_a_later_study_under_her_number_becomes_hers(hers: Question, tmp_path: Path) -> None:
     file = mammogram(tmp_path / "a.dcm", PatientID="T5550001", StudyInstanceUID="1.7.7")
     import_studies([file], site=hers.campaign.site, by_user=None)

@@ -12,7 +12,7 @@ from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from modeling.data.exchange import BadRequestError
 from modeling.data.fetched_note import read_note
-from modeling.inference.spec_files import MODELS_VARIABLE
+from modeling.data.model_folders import MODELS_VARIABLE
 from modeling.weights.fetching import Wanted, already_here, prepared
 from modeling.weights.known import Known, default_folder, find_weights, known_weights
 from modeling.weights.sources import Folder, Hub, Source

@@ -38,7 +38,11 @@ class Command(BaseCommand):
             metavar="CHECKPOINT",
             help="id or SHA-256 of a checkpoint to start from; may be repeated",
         )
-        parser.add_argument("--language-model", type=Path, help="folder of a pretrained language model")
+        parser.add_argument(
+            "--language-model",
+            type=Path,
+            help="folder of a pretrained language model, or the hub name of one that was fetched",
+        )
         parser.add_argument("--corpus", type=Path, help="dialogues (JSON lines) for the language stage")
         parser.add_argument("--seed", type=int, default=0, help="of the run (0)")
         parser.add_argument(

@@ -28,7 +28,8 @@ class Line:
     label: str
     read: Callable[[Results, int], float | None]
     aim: float | None = None
-    side: Literal["at least", "at most"] = "at least"
+    # "above": the whole interval lies above the aim, not the mean alone.
+    side: Literal["at least", "at most", "above"] = "at least"
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class Figure:
 
     @property
     def holds(self) -> bool | None:
-        """Whether the mean reaches the aim; None where there is no aim or no value."""
+        """Whether the mean, or with "above" the interval, reaches the aim; None where there is no aim or no value."""
         if self.mean is None or self.line.aim is None:
             return None
+        if self.line.side == "above":
+            return None if self.interval is None else self.interval[0] > self.line.aim
         return self.mean >= self.line.aim if self.line.side == "at least" else self.mean <= self.line.aim
 
 
@@ -95,19 +98,21 @@ def lines() -> list[Line]:
         Line("Collapse", "default: R@1 / chance", _within(default, "r_at_1", "chance"), 4.0),
         Line("Collapse", "faithful: R@1 / chance", _within(faithful, "r_at_1", "chance")),
         Line("MammoVLM", "states the right density", _of(tuned, "density_right"), 0.90),
-        Line("MammoVLM", "states the right side of the 3/4 line (biopsied studies)", _of(tuned, "line_right"), 0.80),
+        # A phantom's picked answer tells its images; its label is what a radiologist read, wrong in a part of them.
+        Line("MammoVLM", "states the images' side of the 3/4 line (biopsied)", _of(tuned, "line_as_picked"), 0.80),
+        Line("MammoVLM", "states the label's side of the 3/4 line (biopsied)", _of(tuned, "line_right")),
         Line("MammoVLM", "follows exchanged images", _of(tuned, "follows_swap"), 0.90),
         Line("MammoVLM", "black images: right density", _of(tuned, "blank_density_right"), 0.40, "at most"),
         Line("MammoVLM", "states the right breast", _of(tuned, "laterality_right")),
         Line("SFT", "density right, untuned", _of(tuned, "untuned_density_right")),
-        Line("SFT", "density right, gained by SFT", _gained(tuned, "density_right"), 0.0),
-        Line("SFT", "3/4 line right, gained by SFT", _gained(tuned, "line_right"), 0.0),
+        Line("SFT", "density right, gained by SFT", _gained(tuned, "density_right"), 0.0, "above"),
+        Line("SFT", "3/4 line right, gained by SFT", _gained(tuned, "line_as_picked"), 0.0, "above"),
         *(
             Line("Table 3", f"{row.label}: right density", _of(f"sft-{name}", "density_right"))
             for name, row in TABLE_3.items()
         ),
         *(
-            Line("Table 3", f"{row.label}: right side of the 3/4 line", _of(f"sft-{name}", "line_right"))
+            Line("Table 3", f"{row.label}: right side of the 3/4 line", _of(f"sft-{name}", "line_as_picked"))
             for name, row in TABLE_3.items()
         ),
     ]  # fmt: skip
@@ -151,7 +156,7 @@ def _mean(each: Figure) -> str:
 
 
 def _aim(each: Figure) -> str:
-    sign = "≥" if each.line.side == "at least" else "≤"
+    sign = {"at least": "≥", "at most": "≤", "above": "interval >"}[each.line.side]
     return "" if each.line.aim is None else f"{sign} {each.line.aim:g}"
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from mammo.accounts.models import Site, User
 from mammo.archive.datasets import DataSet, Labelled
+from mammo.archive.datasets.dataset import Result
 from mammo.archive.labels import Labels
 from mammo.archive.models import ImportBatch
 from mammo.archive.pathology_import import import_pathology_rows
 from mammo.archive.sources import Source, shown_below
 from mammo.archive.studies_import import GivenNames, Progress, run_import
 from mammo.archive.tables import Row
+from mammo.core.choices import PathologyClass
 from mammo.core.errors import UserError
 
 
@@ -85,20 +87,23 @@ def _label(image: Labelled) -> dict[str, str]:
 
 
 def _result_rows(images: list[Labelled]) -> list[Row]:
-    """One row per breast and lesion, however many images show it."""
-    found = {
-        (image.patient, image.study, result.side, result.lesion, result.result): result
-        for image in images
-        for result in image.results
-        if result.side
-    }
+    """One row per breast and lesion, however many images show it, with the worst result that the set gives it."""
+    order = PathologyClass.values
+    found: dict[tuple[str, str, str, str], Result] = {}
+    for image in images:
+        for result in image.results:
+            key = (image.patient, image.study, result.side, result.lesion)
+            if result.side and (
+                key not in found or order.index(result.result) > order.index(found[key].result)
+            ):
+                found[key] = result
     return [
         Row(
             number,
             {
                 "patient": patient, "accession": study, "side": side, "lesion": lesion, "method": result.method,
-                "class": outcome, "date": "",
+                "class": result.result, "date": "",
             },
         )
-        for number, ((patient, study, side, lesion, outcome), result) in enumerate(found.items(), start=1)
+        for number, ((patient, study, side, lesion), result) in enumerate(found.items(), start=1)
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Asks a PACS by DICOMweb: QIDO-RS finds studies, WADO-RS brings their bytes as they were stored. Knows no Django."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ PAGE = 200
 TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two pieces of an answer
 _BLOCK = 1 << 20
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_STUDY_UID, _SERIES_UID, _INSTANCE_UID = "0020000D", "0020000E", "00080018"
+# PS3.18 8.3.4.4: there are results beyond this page (299 also tells of other things, such as fuzzy matching).
+_MORE = re.compile(r"\b299\b.*(?:additional results|exceeded)", re.IGNORECASE | re.DOTALL)
 
 
 class Pacs:
@@ -42,27 +46,66 @@ class Pacs:
             self.session.auth = (user, password)
         if certificates is not None:
             self.session.verify = str(certificates)
+        self._holds_more = False
+        self.session.hooks["response"].append(self._note_warning)
         self.client = DICOMwebClient(self.url, session=self.session)
         self.client.set_http_retry_params(retry=True, max_attempts=3, wait_exponential_multiplier=500)
 
     def studies(self, query: Query) -> Iterator[str]:
-        """StudyInstanceUIDs that match, page by page."""
-        offset = 0
-        while True:
-            page = self._asked(
-                lambda at=offset: self.client.search_for_studies(
-                    limit=PAGE, offset=at, search_filters=query.filters()
-                )
-            )
-            yield from (uid for row in page if (uid := _value(row, "0020000D")))
-            if len(page) < PAGE:
-                return
-            offset += len(page)
+        """StudyInstanceUIDs that match, page by page, each once.
+
+        Raises:
+            UserError: the PACS does not answer, or says that it holds more than it gives.
+        """
+        filters = query.filters()
+        for row in self._rows(
+            lambda at: self.client.search_for_studies(limit=PAGE, offset=at, search_filters=filters),
+            _STUDY_UID,
+        ):
+            yield _value(row, _STUDY_UID)
 
     def instances(self, study_uid: str) -> list[tuple[str, str]]:
-        """(SeriesInstanceUID, SOPInstanceUID) of a study."""
-        rows = self._asked(lambda: self.client.search_for_instances(study_uid))
-        return [(_value(row, "0020000E"), _value(row, "00080018")) for row in rows]
+        """(SeriesInstanceUID, SOPInstanceUID) of a study.
+
+        Raises:
+            UserError: the PACS does not answer, or says that it holds more than it gives.
+        """
+        rows = self._rows(
+            lambda at: self.client.search_for_instances(study_uid, limit=PAGE, offset=at), _INSTANCE_UID
+        )
+        return [(_value(row, _SERIES_UID), _value(row, _INSTANCE_UID)) for row in rows]
+
+    def _rows(self, page_at: Callable[[int], Any], tag: str) -> Iterator[dict[str, Any]]:
+        """Rows of every page, each value of `tag` once.
+
+        A PACS may give fewer rows than were asked for (its own limit), so only a page without anything new is the end.
+        """
+        seen: set[str] = set()
+        offset = 0
+        while True:
+            self._holds_more = False
+            page = self._asked(lambda at=offset: page_at(at))
+            before = len(seen)
+            for row in page:
+                uid = _value(row, tag)
+                if uid and uid not in seen:
+                    seen.add(uid)
+                    yield row
+            if len(seen) == before:
+                break
+            offset += len(page)
+        if self._holds_more:
+            raise UserError(
+                _(
+                    "%(url)s: holds more than the %(count)s results that it gives, and gives no further page: "
+                    "raise its limit of results, or ask for fewer days"
+                )
+                % {"url": self.url, "count": len(seen)}
+            )
+
+    def _note_warning(self, answer: requests.Response, *_args: Any, **_more: Any) -> None:
+        if _MORE.search(answer.headers.get("Warning", "")):
+            self._holds_more = True
 
     def _asked(self, question: Any) -> list[dict[str, Any]]:
         try:

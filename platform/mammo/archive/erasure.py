@@ -1,5 +1,6 @@
 """Withdrawal of a patient: one person asks, another confirms; her key is destroyed and a tombstone stays."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,9 +14,20 @@ from mammo.accounts.models import User
 from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
 from mammo.archive.inbox_erasure import received_of
-from mammo.archive.marks import marks_of
-from mammo.archive.models import Erasure, Image, ImportItem, PacsFetch, Pathology, Patient, Study
-from mammo.archive.pseudonyms import installation
+from mammo.archive.marks import Marks, marks_of
+from mammo.archive.models import (
+    Erasure,
+    Image,
+    ImportBatch,
+    ImportItem,
+    PacsFetch,
+    Pathology,
+    Patient,
+    Study,
+)
+from mammo.archive.one_script import folded
+from mammo.archive.report_reading.normalised import normalise
+from mammo.archive.roster import roster_patterns
 from mammo.archive.study_rows import ERASED
 from mammo.archive.table_withdrawals import forget_in_tables
 from mammo.archive.unmatched import forget_rows_of
@@ -32,6 +44,8 @@ _holders: list[Holder] = []
 Eraser = Callable[[Patient], dict[str, int] | None]
 _erasers: list[Eraser] = []
 ROLES = ("data_manager", "admin")
+# Stands where the reason would that a file of hers was given.
+FORGOTTEN = "this patient withdrew: her data was erased"
 
 
 def register_holder(holder: Holder) -> None:
@@ -98,11 +112,13 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
         patient = erasure.patient
         erasure.confirmed_by, erasure.confirmed_at = by_user, timezone.now()
         destroyed: Counter[str] = Counter()
+        marks = marks_of(patient)  # while her rows say by which numbers she is known
         # Tables first: an import holds its table before it writes to the trail, so do we.
         for eraser in (_forget_unfinished, *_erasers):
             destroyed.update(eraser(patient) or {})
         _empty_rows(patient)
-        waiting = _forget_items(patient, by_user)
+        _forget_fetches(patient, marks)
+        waiting = _forget_items(patient, marks, by_user)
         images = list(Image.objects.filter(study__patient=patient))
         key_store().destroy(patient.key_id)
         # Behind the key: no job that begins now is given a text of hers.
@@ -136,8 +152,9 @@ def _empty_rows(patient: Patient) -> None:
         date=None, age=None, accession_hash="", vendor="", density="", birads_left="", birads_right="",
         birads_overall="", label_source="", label_sources={}, reporting_doctors=[],
     )  # fmt: skip
-    Pathology.objects.filter(study__patient=patient).delete()
-    _forget_fetches(patient)
+    results = Pathology.objects.filter(study__patient=patient)
+    results.update(replaces=None)  # a corrected result is protected by the one that replaced it
+    results.delete()
 
 
 def _forget_unfinished(patient: Patient) -> dict[str, int]:
@@ -160,12 +177,22 @@ def _naming(patient: Patient) -> list[ImportItem]:
     ]
 
 
-def _forget_items(patient: Patient, by_user: User) -> list[str]:
+def _forget_items(patient: Patient, marks: Marks, by_user: User) -> list[str]:
     """Empty what became of her files, which stands under the site's key, also where the same bytes came again and
     no image is behind the row; settle those in quarantine and return the names of their files, for removal.
     """
     at_site = ImportItem.objects.filter(batch__site=patient.site).select_related("batch__site")
     hers = {item.pk: item for item in (*_naming(patient), *at_site.filter(image__study__patient=patient))}
+    others = at_site.filter(batch__kind=ImportBatch.Kind.STUDIES, image=None).exclude(pk__in=hers)
+    known = roster_patterns({kind: patient.roster.get(kind, []) for kind in ("names", "numbers")})
+    for item in others.iterator():
+        has_number = marks.stand_in(_pieces(item.source))
+        if has_number and not (item.details or {}).get("patient"):
+            hers[item.pk] = item
+        elif has_number or (not item.quarantine_file and _names_her(item.source, known)):
+            # Another's in her folder, or a namesake's: what was found in the file is told on, what it was called is not.
+            item.source = ERASED
+            item.save(update_fields=["source"])
     bytes_of_hers = {item.sha256 for item in hers.values() if item.sha256}
     hers |= {item.pk: item for item in at_site.filter(sha256__in=bytes_of_hers)}
     names = []
@@ -175,21 +202,38 @@ def _forget_items(patient: Patient, by_user: User) -> list[str]:
             if item.resolved_at is None:
                 item.decision = ImportItem.Decision.REJECTED
                 item.resolved_by, item.resolved_at = by_user, timezone.now()
-        # The names of her files, and why a person took one in, are kept under the site's key, not hers.
+        # The names of her files, and why a person took one in, are kept under the site's key, not hers; what was
+        # found in them (a view, a code of her header) stands in a plain column.
         item.source, item.details, item.decision_reason, item.quarantine_file = ERASED, None, "", ""
+        item.reason = FORGOTTEN
         item.save()
     return names
 
 
-def _forget_fetches(patient: Patient) -> None:
-    """Her number stands under the site's key where a PACS was asked for it."""
-    keys, code = installation(), patient.site.code
+def _pieces(source: str) -> list[str]:
+    """What may be a number in the name of a file: folders, and a file's name with and without its ending."""
+    pieces = re.split(r"[/\\!_\s]+", source)
+    return [*pieces, *(piece.rsplit(".", 1)[0] for piece in pieces if "." in piece)]
+
+
+def _names_her(source: str, known: list[tuple[str, re.Pattern[str]]]) -> bool:
+    """Whether the name of a file holds a name or a number of hers."""
+    text = folded(normalise(re.sub(r"[/\\!_]", " ", source))).text
+    return any(pattern.search(text) for _kind, pattern in known)
+
+
+def _forget_fetches(patient: Patient, marks: Marks) -> None:
+    """Her numbers stand under the site's key where a PACS was asked for them, and where her studies wait."""
     for fetch in PacsFetch.objects.filter(service__site=patient.site).select_related("service__site"):
         asked = dict(fetch.query)
-        if asked.get("patient") and keys.number_hash(code, asked["patient"]) == patient.number_hash:
-            fetch.query = cast("Any", {**asked, "patient": "(erased)", "accession": "", "study_uid": ""})
+        if marks.stand_in(asked.get(name, "") for name in ("patient", "accession", "study_uid")):
+            fetch.query = cast("Any", {**asked, "patient": ERASED, "accession": "", "study_uid": ""})
             fetch.todo = cast("Any", [])
-            fetch.save(update_fields=["query", "todo"])
+        elif fetch.todo and marks.stand_in(fetch.todo):
+            fetch.todo = cast("Any", [study for study in fetch.todo if not marks.stand_in([study])])
+        else:
+            continue
+        fetch.save(update_fields=["query", "todo"])
 
 
 def _require_role(patient: Patient, user: User) -> None:

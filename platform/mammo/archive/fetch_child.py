@@ -43,11 +43,8 @@ def main(request_path: str, answer_path: str) -> int:
 
 
 def _found(pacs: Pacs, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    seen: set[str] = set()
     for study in pacs.studies(Query.from_dict(request["query"])):
-        if study not in seen:
-            seen.add(study)
-            yield {"study": study}
+        yield {"study": study}
 
 
 def _brought(pacs: Pacs, request: dict[str, Any], pseudonyms: Pseudonyms) -> Iterator[dict[str, Any]]:

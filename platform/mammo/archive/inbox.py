@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from mammo.accounts.models import Site
 from mammo.archive.dicom.limits import LIMITS
 from mammo.core.errors import UserError
-from mammo.core.jsonlines import write_atomically
+from mammo.core.jsonlines import sync_folder, write_atomically
 from mammo.core.keys import key_store
 
 PURPOSE = "archive.inbox"
@@ -63,14 +63,29 @@ def check_room(site: Site, more_bytes: int = 0) -> None:
         InboxFullError: say to the sender that it must come again later.
     """
     held = folder(site)
-    held.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _lasting_folder(held)
     waiting = [*held.rglob("*.enc"), *held.glob("uploads/*.part")]
     if len(waiting) >= settings.MAMMO_INBOX_FILES:
         raise InboxFullError(
             _("%(value)s files wait to be imported: send again later") % {"value": len(waiting)}
         )
-    if shutil.disk_usage(held).free - more_bytes < settings.MAMMO_INBOX_RESERVE_BYTES:
+    if more_bytes > room_on_disk(held):
         raise InboxFullError(_("the disk is nearly full: free space, then send again"))
+
+
+def room_on_disk(*folders: Path) -> int:
+    """Bytes that fit into each of these folders before its disk falls below the reserve; below 0 where it has."""
+    reserve: int = settings.MAMMO_INBOX_RESERVE_BYTES
+    return min(shutil.disk_usage(each).free for each in folders) - reserve
+
+
+def _lasting_folder(path: Path) -> None:
+    """Make a folder for this account alone, and the names on the way to it survive a power cut."""
+    if path.is_dir():
+        return
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for parent in list(path.parents)[:2]:
+        sync_folder(parent)
 
 
 def put(
@@ -110,7 +125,7 @@ def put(
     pieces = [header, *(data[at : at + FRAME_BYTES] for at in range(0, len(data), FRAME_BYTES))]
     path = folder(site) / file_name
     write_atomically(path, b"".join(_sealed(site, piece, number) for number, piece in enumerate(pieces)))
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return path
 
 
@@ -126,15 +141,6 @@ def _header(origin: str, name: str, *, by: str = "", problem: str = "") -> bytes
 def _sealed(site: Site, frame: bytes, number: int) -> bytes:
     sealed = key_store().encrypt(site.key_id, frame, f"{PURPOSE}.{number}")
     return _LENGTH.pack(len(sealed)) + sealed
-
-
-def _sync_folder(path: Path) -> None:
-    """The new name itself must survive, not only the bytes."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def frames(site: Site, path: Path) -> Iterator[bytes]:
@@ -305,7 +311,7 @@ class Upload:
         if self.is_handed_over:
             return offset
         check_room(self.site, len(piece))
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _lasting_folder(self._path.parent)
         sizes = self._frame_sizes()
         kept = sum(size - _SEAL_BYTES for size in sizes[1:])
         if offset != kept or not piece:
@@ -319,6 +325,8 @@ class Upload:
             handle.write(_sealed(self.site, piece, max(1, len(sizes))))
             handle.flush()
             os.fsync(handle.fileno())
+        if not sizes:
+            sync_folder(self._path.parent)
         return kept + len(piece)
 
     @property
@@ -337,10 +345,14 @@ class Upload:
                 _("%(received)s of %(size)s bytes are here: send the rest")
                 % {"received": self.received, "size": size}
             )
-        target = folder(self.site) / _new_name(batch_id)
-        os.replace(self._path, target)
-        _sync_folder(target.parent)
+        # A second name first: whoever is killed before the mark is set finds all of it here, and sends nothing again.
+        number = uuid.uuid5(batch_id, f"{self.by}/{self.number}")
+        target = folder(self.site) / f"{batch_id.hex}.{number.hex}.enc"
+        with contextlib.suppress(FileExistsError):
+            os.link(self._path, target)
+        sync_folder(target.parent)
         self._finished.touch()
+        self._path.unlink()
         return target
 
 

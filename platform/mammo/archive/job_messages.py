@@ -9,6 +9,10 @@ MESSAGES: tuple[str, ...] = (
     _("%(url)s: answers %(status)s; see its log"),
     _("%(url)s: no answer (%(reason)s)"),
     _("%(url)s: its answer is no DICOM JSON; is this a DICOMweb service?"),
+    _(
+        "%(url)s: holds more than the %(count)s results that it gives, and gives no further page: "
+        "raise its limit of results, or ask for fewer days"
+    ),
     _("the PACS broke off (%(reason)s)"),
     _("the PACS answers %(status)s"),
     _("%(service)s: was removed by an administrator"),

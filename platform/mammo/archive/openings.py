@@ -1,9 +1,17 @@
 """Who opened a patient's data, and when: the events of the audit trail about her rows."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from mammo.accounts.models import AuditEvent
+from django.core.cache import cache
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from mammo.accounts import audit
+from mammo.accounts.models import AuditEvent, User
 from mammo.archive.models import Image, LabelCorrection, Patient, Report, Study
 
 # Keys of a room's rows about a patient, by which the trail names them.
@@ -11,6 +19,10 @@ Rows = Callable[[Patient], Iterable[Any]]
 _rows: list[Rows] = []
 # What an account did when it saw her data. Acts on it are named by the rows themselves.
 OPENING = ("_opened", "_seen", "_fetched", "_shown", "_downloaded", "_exported")
+
+IMAGES_OPENED = "archive.images_opened"
+# The pictures of a page are fetched one by one, and again when it is drawn anew: they are one opening.
+ONE_OPENING = timedelta(hours=1)
 
 
 def register_rows(rows: Rows) -> None:
@@ -32,6 +44,26 @@ def events_about(patient: Patient) -> list[AuditEvent]:
         keys |= {str(key) for key in rows(patient)}
     events = AuditEvent.objects.filter(object_id__in=keys).select_related("actor", "site")
     return list(events.order_by("-sequence"))
+
+
+def note_images_opened(study: Study, *, by_user: User) -> None:
+    """Put on record that an account was sent pictures of a study, unless the trail says so within the hour.
+
+    The trail is asked once an hour in each process, not for each picture; the study's site is needed.
+    """
+    known = f"{IMAGES_OPENED}.{by_user.pk}.{study.pk}"
+    if cache.get(known):
+        return
+    now = timezone.now()
+    of_late = AuditEvent.objects.filter(
+        actor=by_user, action=IMAGES_OPENED, object_id=str(study.pk), at__gt=now - ONE_OPENING
+    )
+    at = of_late.aggregate(at=Max("at"))["at"]
+    with transaction.atomic():
+        if at is None:
+            at = audit.record(IMAGES_OPENED, by_user=by_user, on=study, site=study.site).at
+        left = (at + ONE_OPENING - now).total_seconds()
+        transaction.on_commit(partial(cache.set, known, True, left))
 
 
 def is_opening(event: AuditEvent) -> bool:

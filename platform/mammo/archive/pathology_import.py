@@ -1,6 +1,11 @@
-"""Import of pathology: matched by hashed number and accession, or by a date window; what matches nothing comes back."""
+"""Import of pathology: matched by hashed number and accession, or by a date window; what matches nothing comes back.
+
+A later table corrects an earlier one: the result that stood is replaced, and the labels follow the one that stands.
+"""
 
 import re
+from collections import defaultdict
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -54,6 +59,32 @@ _METHODS: tuple[tuple[str, str], ...] = (
     (r"^other$|其他", Method.OTHER),
 )
 
+CONTRADICTED = (
+    "this table states another result too for this breast, lesion, method and date: "
+    "leave one of them out, or tell the lesions apart in column 'lesion'"
+)
+CORRECTED_SINCE = "this result was imported earlier, and a later table corrected it"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a result is about: there one result stands, and another one corrects it."""
+
+    study: Study
+    laterality: str
+    lesion: str
+    method: str
+    specimen_date: date | None
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a row states."""
+
+    place: _Place
+    result: str
+    months: int | None
+
 
 def import_pathology(
     path: Path,
@@ -95,8 +126,18 @@ def import_pathology_rows(
             site=site, by_user=by_user, kind="pathology", is_simulated=is_simulated
         )
         counts: dict[str, int] = {**dict.fromkeys(Outcome.values, 0), **batch.counts}
-        for row in rows:
-            outcome, reason = _take(row, site, pseudonyms, is_simulated)
+        stated = [_read(row, site, pseudonyms) for row in rows]
+        results: dict[_Place, set[str]] = defaultdict(set)
+        for each in stated:
+            if isinstance(each, _Stated):
+                results[each.place].add(each.result)
+        for row, each in zip(rows, stated, strict=True):
+            if isinstance(each, str):
+                outcome, reason = str(Outcome.REJECTED), each
+            elif len(results[each.place]) > 1:
+                outcome, reason = str(Outcome.REJECTED), CONTRADICTED
+            else:
+                outcome, reason = _take(each, batch, by_user, is_simulated)
             if outcome == Outcome.REJECTED:
                 refused.append((row, reason))
             counts[outcome] += 1
@@ -112,25 +153,45 @@ def import_pathology_rows(
     return batch
 
 
-def _take(row: Row, site: Site, pseudonyms: Pseudonyms, is_simulated: bool) -> tuple[str, str]:
+def _read(row: Row, site: Site, pseudonyms: Pseudonyms) -> _Stated | str:
+    """What a row states, or why it is not taken."""
     try:
         side, method, result, months = _values(row)
         taken = parse_day(row["date"], "date") if row["date"] else None
     except UserError as error:
-        return Outcome.REJECTED, str(error)
-    shift = pseudonyms.date_shift(site.code, row["patient"])
-    specimen_date = taken + shift if taken else None
+        return str(error)
+    specimen_date = taken + pseudonyms.date_shift(site.code, row["patient"]) if taken else None
     study = _study(row, site, pseudonyms, specimen_date, is_follow_up=method == Method.FOLLOW_UP)
     if isinstance(study, str):
-        return Outcome.REJECTED, study
-    key = {
-        "study": study, "laterality": side, "lesion": row["lesion"][:40], "method": method,
-        "specimen_date": specimen_date, "result": result,
-    }  # fmt: skip
-    if Pathology.objects.filter(**key).exists():
-        return Outcome.DUPLICATE, "this result was imported earlier"
-    Pathology.objects.create(**key, follow_up_months=months, is_simulated=is_simulated or study.is_simulated)
-    return Outcome.IMPORTED, ""
+        return study
+    return _Stated(_Place(study, side, row["lesion"][:40], method, specimen_date), result, months)
+
+
+def _take(stated: _Stated, batch: ImportBatch, by_user: User | None, is_simulated: bool) -> tuple[str, str]:
+    """Store a result; another one that stands for the same lesion, method and date is replaced by it."""
+    place = vars(stated.place)
+    held = list(Pathology.objects.filter(**place).select_related("replaced_by").order_by("-created_at"))
+    same = next((row for row in held if row.result == stated.result), None)
+    if same is not None:
+        is_replaced = hasattr(same, "replaced_by")
+        return Outcome.DUPLICATE, CORRECTED_SINCE if is_replaced else "this result was imported earlier"
+    standing = next((row for row in held if not hasattr(row, "replaced_by")), None)
+    if standing is not None and standing.created_at >= batch.created_at:
+        return Outcome.REJECTED, CONTRADICTED  # an earlier part of the same table stated it
+    made = Pathology.objects.create(
+        **place,
+        result=stated.result,
+        follow_up_months=stated.months,
+        replaces=standing,
+        is_simulated=is_simulated or stated.place.study.is_simulated,
+    )
+    if standing is None:
+        return Outcome.IMPORTED, ""
+    audit.record(
+        "archive.pathology_corrected", by_user=by_user, on=made, site=batch.site,
+        study=str(made.study_id), before=standing.result, after=made.result,
+    )  # fmt: skip
+    return Outcome.IMPORTED, f"corrects “{standing.result}”, which an earlier table stated"
 
 
 def _values(row: Row) -> tuple[str, str, str, int | None]:

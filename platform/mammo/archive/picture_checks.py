@@ -162,6 +162,7 @@ def _into_quarantine(image: Image, by_user: User) -> list[dict[str, str]]:
         transaction.on_commit(written.close)
         data = storage.read_original(image.original, patient.key_id)
         kept = storage.store_original(data, site.key_id, named_by=written.new_name)
+        written.sync()
     batch = ImportBatch.objects.create(
         site=site, origin=ImportBatch.Origin.CHECK, by_user=by_user, kind="studies", is_simulated=site.is_simulated
     )  # fmt: skip

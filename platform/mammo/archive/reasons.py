@@ -43,12 +43,12 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("a volume has no single picture"),
     gettext_noop("pixel data is missing: the file is cut short"),
     gettext_noop("needed attributes are missing: %(names)s"),
-    gettext_noop("%(rows)s x %(columns)s x %(frames)s pixels are outside what is accepted"),
-    gettext_noop("%(rows)s x %(columns)s pixels are more than is accepted"),
+    gettext_noop("rows, columns and frames are outside what is accepted (1 to %(count)s pixels)"),
+    gettext_noop("more rows and columns than are accepted"),
     gettext_noop("a colour image: mammograms have one sample per pixel"),
     gettext_noop("a colour image: mammograms are grey; convert it without loss"),
     gettext_noop("bits per pixel are outside what is accepted (8 or 16 allocated)"),
-    gettext_noop("pixel data is short: %(found)s of %(expected)s bytes; send the file again"),
+    gettext_noop("pixel data is shorter than its rows and columns say; send the file again"),
     gettext_noop("the pixels cannot be decoded (transfer syntax %(syntax)s)"),
     gettext_noop("the decoded pixels have another shape than the header says"),
     gettext_noop("the compressed image is longer than its pixels: damaged, or made to harm"),
@@ -84,6 +84,9 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("an empty zip archive"),
     gettext_noop("a zip archive of more than %(count)s files; split it"),
     gettext_noop("a zip archive that unpacks to more than %(size)s GB; split it"),
+    gettext_noop(
+        "a zip archive for whose files the disk has no room; free space or split it, then send it again"
+    ),
     gettext_noop("encrypted inside its zip archive; pack it without a password"),
     gettext_noop("packed more than %(ratio)s to 1: not a medical image"),
     gettext_noop("cannot be unpacked"),
@@ -101,6 +104,12 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("labels are uncertain: a person should read it"),
     gettext_noop("a name may be left in its text: a person should read it"),
     gettext_noop("this result was imported earlier"),
+    gettext_noop("this result was imported earlier, and a later table corrected it"),
+    gettext_noop("corrects “%(before)s”, which an earlier table stated"),
+    gettext_noop(
+        "this table states another result too for this breast, lesion, method and date: "
+        "leave one of them out, or tell the lesions apart in column 'lesion'"
+    ),
     gettext_noop("column 'patient' is empty"),
     gettext_noop("column 'side': unknown value; write L or R, one row per breast"),
     gettext_noop("column 'method': unknown value; write one of %(known)s"),

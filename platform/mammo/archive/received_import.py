@@ -1,8 +1,8 @@
 """Imports what waits in the inbox, a few files at a time: within a process that receives, or as a job."""
 
 import hashlib
-import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from mammo.accounts.models import Site, User
@@ -10,7 +10,7 @@ from mammo.archive import inbox, storage
 from mammo.archive.inbox import Entry
 from mammo.archive.models import ImportBatch
 from mammo.archive.parsing import ParsingPool
-from mammo.archive.sources import Source, iter_sources
+from mammo.archive.sources import NO_ROOM, Source, iter_sources
 from mammo.archive.studies_import import run_import
 from mammo.archive.study_rows import Found
 from mammo.core.errors import UserError
@@ -83,32 +83,36 @@ def claim_files(site: Site, taken_as: str, limit: int) -> list[Entry]:
 
 
 def take_apart(site: Site, entry: Entry) -> None:
-    """Put every member of an archive into the inbox as an entry of its own."""
+    """Put every member of an archive into the inbox as an entry of its own; all of them, or a refusal alone."""
     header = inbox.header_of(site, entry)
-    with storage.RunningImport() as running, storage.incoming(uuid.uuid4()) as folder:
+    put = partial(
+        inbox.put, site, batch_id=entry.batch_id, origin=header["origin"], by=header["by"], member_of=entry
+    )
+    with storage.RunningImport() as running, storage.incoming() as folder:
         running.admit_others()
-        packed = folder / "archive"
-        inbox.unpack(site, entry, packed)
-        number = 0
-        for number, source in enumerate(iter_sources([packed], folder, set()), start=1):
-            inbox.put(
-                site,
-                source.path.read_bytes() if source.path else b"",
-                batch_id=entry.batch_id,
-                origin=header["origin"],
-                name=header["name"] + source.name.removeprefix(str(packed)),
-                by=header["by"],
-                problem=source.problem,
-                member_of=entry,
-                number=number,
-            )
-            if source.path:
-                source.path.unlink()
-        if not number:
-            inbox.put(
-                site, b"", batch_id=entry.batch_id, origin=header["origin"], name=header["name"], by=header["by"],
-                problem="an empty zip archive", member_of=entry,
-            )  # fmt: skip
+        disks = (inbox.folder(site), folder)
+        problem, kept = "", []
+        if entry.path.stat().st_size > inbox.room_on_disk(*disks):
+            problem = NO_ROOM
+        else:
+            packed = folder / "archive"
+            inbox.unpack(site, entry, packed)
+            room = inbox.room_on_disk(*disks)
+            for number, source in enumerate(iter_sources([packed], folder, set(), room=room), start=1):
+                # Others fill the disk too, meanwhile.
+                if inbox.room_on_disk(*disks) < 0:
+                    problem = NO_ROOM
+                    break
+                data = source.path.read_bytes() if source.path else b""
+                name = header["name"] + source.name.removeprefix(str(packed))
+                kept.append(put(data, name=name, problem=source.problem, number=number))
+                if source.path:
+                    source.path.unlink()
+        if problem:
+            for path in kept:
+                path.unlink(missing_ok=True)
+        if problem or not kept:
+            put(b"", name=header["name"], problem=problem or "an empty zip archive")
     entry.path.unlink(missing_ok=True)
 
 

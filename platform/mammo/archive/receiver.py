@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 MAX_ASSOCIATIONS = 8
+NOBODY = uuid.uuid4().hex[:16]
 # Between two looks into the inbox when nothing new was announced.
 LOOK_SECONDS = 5.0
 _SYNTAXES = [
@@ -56,7 +57,8 @@ class ReceiverSettings:
 
     Attributes:
         site: where everything goes that it receives.
-        allowed: calling AE titles; empty lets every one of this machine send.
+        allowed: calling AE titles, beside those of the site's sending systems; where there is neither, every one of
+            this machine may send.
         certificate, key: of TLS (PS3.15 B.9); both or none.
         peers: certificates that callers must show.
     """
@@ -70,6 +72,11 @@ class ReceiverSettings:
     key: Path | None = None
     peers: Path | None = None
 
+    @property
+    def titles(self) -> frozenset[str]:
+        """Calling AE titles that may send now."""
+        return self.allowed | titles_of(self.site)
+
     def check(self) -> None:
         """Refuse settings that would let strangers in.
 
@@ -79,7 +86,7 @@ class ReceiverSettings:
         check_ae_title(self.ae_title)
         for title in self.allowed:
             check_ae_title(title)
-        if not self.allowed and self.host not in ("127.0.0.1", "::1", "localhost"):
+        if not self.titles and self.host not in ("127.0.0.1", "::1", "localhost"):
             raise UserError(
                 f"--host {self.host}: other machines could send without a name; add --allow AET or a sending system"
             )
@@ -102,6 +109,7 @@ class Receiver:
 
     settings: ReceiverSettings
     imported: Callable[[ImportBatch], None] | None = None
+    _is_open: bool = False
     _arrived: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -110,8 +118,8 @@ class Receiver:
         entity = AE(ae_title=self.settings.ae_title)
         entity.maximum_associations = MAX_ASSOCIATIONS
         entity.network_timeout, entity.dimse_timeout = 60, 120
-        if self.settings.allowed:
-            entity.require_calling_aet = sorted(self.settings.allowed)
+        self._entity, self._is_open = entity, not self.settings.titles
+        self._read_titles()
         entity.require_called_aet = True
         entity.add_supported_context(Verification)
         for context in AllStoragePresentationContexts:
@@ -122,7 +130,11 @@ class Receiver:
                 (self.settings.host, self.settings.port),
                 block=False,
                 ssl_context=self._tls(),
-                evt_handlers=[(evt.EVT_C_STORE, self._store), (evt.EVT_C_ECHO, lambda event: SUCCESS)],
+                evt_handlers=[
+                    (evt.EVT_CONN_OPEN, lambda event: self._read_titles()),
+                    (evt.EVT_C_STORE, self._store),
+                    (evt.EVT_C_ECHO, lambda event: SUCCESS),
+                ],
             )
         except OSError as error:
             raise UserError(
@@ -157,6 +169,15 @@ class Receiver:
             context.load_verify_locations(self.settings.peers)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def _read_titles(self) -> None:
+        """Who may send from now on; a caller is asked for its title after this. An empty list would let all in."""
+        close_old_connections()
+        try:
+            titles = sorted(self.settings.titles)
+        finally:
+            close_old_connections()
+        self._entity.require_calling_aet = titles or ([] if self._is_open else [NOBODY])
 
     def _store(self, event: Any) -> int:
         """Keep one file; the status says whether the sender may forget it."""

@@ -6,9 +6,27 @@ from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.archive.models import Report
+from mammo.archive.models import Patient, Report
+from mammo.archive.names_across_scripts import may_hold_a_name
 from mammo.archive.report_reading.reading import DOUBTFUL_BELOW
+from mammo.archive.roster import Roster, stands_in
 from mammo.core.errors import NotAllowedError, WrongStateError
+
+# Of a report in which something stands that became known of her after it was cleaned: who has read it before then
+# has read it without knowing.
+FOUND_LATER = "found_later"
+
+
+def suspect_reports(patient: Patient, added: Roster) -> None:
+    """Keep for a data manager what was cleaned before this was known of her, and may hold it; in a transaction."""
+    for report in Report.objects.select_for_update(of=("self",)).filter(study__patient=patient):
+        text = str(report.cleaned)
+        if not (stands_in(text, added) or may_hold_a_name(text, added)):
+            continue
+        report.reading = {**report.reading, "may_hold_a_name": True, FOUND_LATER: True}
+        report.read_at = report.read_by = None
+        report.save(update_fields=["reading", "read_at", "read_by"])
+        audit.record("archive.report_kept_back", by_user=None, on=report, site=patient.site)
 
 
 def is_doubtful(report: Report) -> bool:
@@ -21,6 +39,8 @@ def may_name_somebody(report: Report) -> bool:
     """May a name be left in its cleaned text, which nobody has read since it came?"""
     if not report.reading.get("may_hold_a_name") or report.read_at is not None:
         return False
+    if report.reading.get(FOUND_LATER):
+        return True
     return not report.study.label_corrections.filter(created_at__gt=report.created_at).exists()
 
 

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from mammo.archive.one_script import in_one_script
+from mammo.archive.one_script import folded, in_one_script
+from mammo.archive.report_reading.normalised import normalise
 from mammo.archive.roster_names import name_patterns
 
 KINDS = ("names", "doctors", "numbers", "places")
@@ -17,7 +18,8 @@ _NO_PLACES = frozenset(
     re.findall(
         r"\S+",
         "医院 本院 我院 外院 院外 门诊 住院 病房 科室 放射 放射科 影像科 乳腺 乳腺科 乳腺外 外科 妇科 体检 "
-        "本市 本地 外地 城区 不详 未知 其他",
+        "本市 本地 外地 城区 不详 未知 其他 "
+        "hospital clinic local main home ward unknown none other inpatient outpatient",
     )
 )
 _BETWEEN_DIGITS = r"[\s\-_/.,、]{0,2}"
@@ -31,6 +33,12 @@ def merged_roster(roster: Roster, header: dict[str, Any]) -> Roster:
             if value and value not in merged[kind]:
                 merged[kind].append(value)
     return merged
+
+
+def stands_in(text: str, roster: Roster) -> bool:
+    """Whether anything of the roster stands in a text."""
+    in_script = folded(normalise(text)).text
+    return any(pattern.search(in_script) for _kind, pattern in roster_patterns(roster))
 
 
 def roster_patterns(roster: Roster) -> list[tuple[str, re.Pattern[str]]]:
@@ -55,7 +63,7 @@ def roster_patterns(roster: Roster) -> list[tuple[str, re.Pattern[str]]]:
 
 def _is_told(place: str) -> bool:
     """Is a place's name long enough to be told from other words: two Chinese characters, or four letters?"""
-    return len(place) >= 4 or (len(_HAN.findall(place)) >= 2 and place not in _NO_PLACES)
+    return place.lower() not in _NO_PLACES and (len(place) >= 4 or len(_HAN.findall(place)) >= 2)
 
 
 def _number_pattern(number: str) -> re.Pattern[str]:

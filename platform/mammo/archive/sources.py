@@ -16,6 +16,7 @@ MAX_MEMBERS = 50_000
 MAX_TOTAL_BYTES = 100 * 1024**3
 # 300 bytes for each member; read whole before anything can be counted, so its size is looked at first.
 MAX_DIRECTORY_BYTES = 16 * 1024**2
+NO_ROOM = "a zip archive for whose files the disk has no room; free space or split it, then send it again"
 _CHUNK = 1 << 20
 
 
@@ -119,12 +120,15 @@ def count_files(paths: list[Path]) -> int:
     return total
 
 
-def iter_sources(paths: list[Path], unpack_into: Path, skip: set[Path]) -> Iterator[Source]:
+def iter_sources(
+    paths: list[Path], unpack_into: Path, skip: set[Path], *, room: int | None = None
+) -> Iterator[Source]:
     """Yield every file under `paths`, archives unpacked one member at a time.
 
     Args:
         unpack_into: folder for members of archives; their own names are never used as paths.
         skip: files that are tables of this import.
+        room: bytes that the members of an archive may take, where they are kept; an archive that says more is refused.
     """
     for path in _walk(paths):
         if path.resolve() in skip:
@@ -134,7 +138,7 @@ def iter_sources(paths: list[Path], unpack_into: Path, skip: set[Path]) -> Itera
         elif not path.is_file():
             yield Source(str(path), None, problem="not an ordinary file")
         elif _is_zip(path):
-            yield from _members(path, unpack_into)
+            yield from _members(path, unpack_into, room)
         elif path.stat().st_size > LIMITS.file_bytes:
             yield Source(str(path), None, problem=_too_large())
         else:
@@ -168,14 +172,14 @@ def _too_large() -> str:
     return f"larger than {LIMITS.file_bytes // 1024**2} MB"
 
 
-def _members(path: Path, unpack_into: Path) -> Iterator[Source]:
+def _members(path: Path, unpack_into: Path, room: int | None) -> Iterator[Source]:
     try:
         if _directory_bytes(path) > MAX_DIRECTORY_BYTES:
             yield Source(str(path), None, problem=_too_many())
             return
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not info.is_dir()]
-            problem = _archive_problem(members)
+            problem = _archive_problem(members, room)
             if problem:
                 yield Source(str(path), None, problem=problem)
                 return
@@ -200,12 +204,13 @@ def _too_many() -> str:
     return f"a zip archive of more than {MAX_MEMBERS} files; split it"
 
 
-def _archive_problem(members: list[zipfile.ZipInfo]) -> str:
+def _archive_problem(members: list[zipfile.ZipInfo], room: int | None) -> str:
     if len(members) > MAX_MEMBERS:
         return _too_many()
-    if sum(info.file_size for info in members) > MAX_TOTAL_BYTES:
+    total = sum(info.file_size for info in members)
+    if total > MAX_TOTAL_BYTES:
         return f"a zip archive that unpacks to more than {MAX_TOTAL_BYTES // 1024**3} GB; split it"
-    return ""
+    return NO_ROOM if room is not None and total > room else ""
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, target: Path) -> Source:

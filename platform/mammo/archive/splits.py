@@ -249,10 +249,10 @@ def _strata(patients: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     worst, density = dict.fromkeys(patients, ""), dict.fromkeys(patients, "")
     for start in range(0, len(patients), 500):
         rows = Patient.objects.filter(pk__in=patients[start : start + 500]).values_list(
-            "pk", "studies__density", "studies__pathology__result"
+            "pk", "studies__density", "studies__pathology__result", "studies__pathology__replaced_by"
         )
-        for pk, letter, result in rows:
-            worst[pk] = max(worst[pk], result or "", key=_SEVERITY.index)
+        for pk, letter, result, corrected in rows:
+            worst[pk] = max(worst[pk], "" if corrected else result or "", key=_SEVERITY.index)
             density[pk] = max(density[pk], letter or "")
     return {pk: f"{worst[pk]} {density[pk]}" for pk in patients}
 

@@ -1,6 +1,7 @@
 """The two stores of image files, by opaque names: encrypted originals, and viewing copies that hold no identity.
 
-A file is written before the row that names it; what a killed import left without a row is swept at the next start.
+A file is written before the row that names it; what a killed import left without a row is found by its note
+(`written_files`). Nothing is removed only because no row names it: the database may be an older one, set back.
 """
 
 import contextlib
@@ -12,10 +13,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
-from mammo.archive.models import Image, ImportItem
 from mammo.core.jsonlines import write_atomically
 from mammo.core.keys import key_store
 
@@ -95,17 +96,49 @@ def _move(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def incoming(batch_id: uuid.UUID) -> Iterator[Path]:
-    """A folder for files on their way in, on the viewing copies' disk; gone afterwards.
+def incoming() -> Iterator[Path]:
+    """A folder for files on their way in, decrypted, on the viewing copies' disk; gone afterwards.
 
-    Its user holds the lock of `RunningImport`, or a sweep may take the folder for a killed process's.
+    A lock says that its process lives: taken before the folder is there and let go when it is gone, so that whoever
+    finds a folder without one (`remove_abandoned`) finds a killed process's.
     """
-    folder = viewing_copies_root() / INCOMING / str(batch_id)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = viewing_copies_root() / INCOMING / uuid.uuid4().hex
+    with _in_use(folder) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(lock.name).unlink(missing_ok=True)
+
+
+def _in_use(folder: Path) -> IO[str]:
+    """The lock file of an incoming folder, not locked yet; in MAMMO_HOME, as `RunningImport`'s."""
+    locks = _locks()
+    locks.mkdir(parents=True, exist_ok=True)
+    return (locks / f"incoming-{folder.name}.lock").open("w")
+
+
+def _locks() -> Path:
+    return Path(settings.MAMMO_HOME) / "imports"
+
+
+def remove_abandoned() -> int:
+    """Remove incoming folders of processes that live no more, beside imports that run; returns how many."""
+    removed = 0
+    for root in (originals_root(), viewing_copies_root()):
+        for folder in (root / INCOMING).glob("*"):
+            with _in_use(folder) as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                removed += folder.exists()  # or its import ended just now
+                shutil.rmtree(folder, ignore_errors=True)
+                Path(lock.name).unlink(missing_ok=True)
+    return removed
 
 
 class RunningImport:
@@ -116,7 +149,7 @@ class RunningImport:
     """
 
     def __init__(self) -> None:
-        folder = Path(settings.MAMMO_HOME) / "imports"
+        folder = _locks()
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "running.lock").open("w")
         self.is_alone = False
@@ -142,12 +175,13 @@ class RunningImport:
 
 
 def remove_stale(older_than_seconds: float = 3600.0) -> int:
-    """Remove folders with decrypted files that a killed process left: of a look into quarantine, of a push.
+    """Remove folders with decrypted files that a killed process left: of an import at once, of a look into quarantine
+    or of a push when they are older than this; a chore.
 
     Returns:
         how many.
     """
-    removed = 0
+    removed = remove_abandoned()
     limit = time.time() - older_than_seconds
     left = [*viewing_copies_root().glob(".look-*"), *(Path(settings.MAMMO_HOME) / "inbox").glob("*/stow-*")]
     for folder in left:
@@ -155,32 +189,4 @@ def remove_stale(older_than_seconds: float = 3600.0) -> int:
             if folder.is_dir() and folder.stat().st_mtime < limit:
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
-    return removed
-
-
-def has_leftovers() -> bool:
-    """Whether a process was killed with files on their way in; true of a running import's files too."""
-    return any(
-        True for root in (originals_root(), viewing_copies_root()) for _ in (root / INCOMING).glob("*")
-    )
-
-
-def sweep() -> int:
-    """Remove files that no row names; only while no import runs. Returns how many were removed."""
-    for root in (originals_root(), viewing_copies_root()):
-        shutil.rmtree(root / INCOMING, ignore_errors=True)
-    named = set(Image.objects.values_list("original", flat=True))
-    named |= set(ImportItem.objects.exclude(quarantine_file="").values_list("quarantine_file", flat=True))
-    removed = _sweep_root(originals_root(), named)
-    copies = set(Image.objects.values_list("viewing_copy", flat=True))
-    copies |= {str(Path(name).with_suffix(".png")) for name in copies}
-    return removed + _sweep_root(viewing_copies_root(), copies)
-
-
-def _sweep_root(root: Path, named: set[str]) -> int:
-    removed = 0
-    for path in root.glob("??/*"):
-        if f"{path.parent.name}/{path.name}" not in named:
-            path.unlink()
-            removed += 1
     return removed

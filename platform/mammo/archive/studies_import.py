@@ -1,7 +1,8 @@
 """Import of images: hash, parse in a child, store the encrypted original and the viewing copy, then the rows.
 
 Results are stored a few at a time: files first, then all their rows in one transaction. A killed import leaves
-whole rows and perhaps files without a row, which the next import sweeps; running it again goes on where it ended.
+whole rows and perhaps files without a row, which the next import removes by their note; run again it goes on where it
+ended.
 """
 
 import contextlib
@@ -114,12 +115,10 @@ def run_import(
     with storage.RunningImport() as running:
         if running.is_alone:
             clear_up()
-            storage.remove_stale()
-            remove_unnamed(older_than_seconds=0)
         running.admit_others()
         batch = open_batch(site, origin, by_user=by_user, is_simulated=is_simulated, batch_id=batch_id)
         run = StudyImport(batch, labels or Labels([], None), progress)
-        with _full_disk_is_an_os_error(), storage.incoming(batch.pk) as folder:
+        with _full_disk_is_an_os_error(), storage.incoming() as folder:
             with contextlib.nullcontext(pool) if pool else ParsingPool[Found](run.pseudonyms) as children:
                 run.take_all(sources, folder, children)
             finish_batch(batch)
@@ -149,16 +148,15 @@ def open_batch(
 
 
 def clear_up() -> None:
-    """End batches that were killed and remove files that no row names; only while no import runs.
+    """End batches that were killed and remove what they noted and no row names; only while no import runs.
 
     A received delivery that was killed stays open: its files wait in the inbox and go on with the same batch.
     """
     rows = ImportBatch.objects.filter(finished_at=None).select_related("site", "by_user")
-    broken_off = [batch for batch in rows if not is_going_on(batch)]
-    if broken_off or storage.has_leftovers():
-        storage.sweep()
-    for batch in broken_off:
+    for batch in [batch for batch in rows if not is_going_on(batch)]:
         finish_batch(batch, interrupted=True)
+    storage.remove_stale()
+    remove_unnamed(older_than_seconds=0)
 
 
 def finish_batch(batch: ImportBatch, *, interrupted: bool = False) -> None:
@@ -287,6 +285,7 @@ class StudyImport:
         keys = self._keys(waiting)
         for found in waiting:
             self._write_files(found, keys)
+        self.rows.written.sync()
         with transaction.atomic():
             unused = [name for found in waiting for name in self.rows.write(found, keys)]
             self._count(waiting)

@@ -96,7 +96,8 @@ class StudyRows:
 
     def known_image(self, sha256: str) -> Image | None:
         """The image that these bytes became earlier at this site."""
-        return Image.objects.filter(study__site=self.site, sha256=sha256).first()
+        known = Image.objects.filter(study__site=self.site, sha256=sha256)
+        return known.select_related("study__patient").first()
 
     def number_hash(self, header: dict[str, Any]) -> str:
         """Join key of the file's patient."""
@@ -125,8 +126,8 @@ class StudyRows:
         outcome = found.answer["outcome"]
         if outcome == Outcome.DUPLICATE:
             known = self.known_image(found.sha256)
-            self._label(known, found)
-            self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+            if self._came_earlier(found, known):
+                self._label(known, found)
             return []
         if outcome != Outcome.IMPORTED:
             return self._not_imported(found, outcome)
@@ -136,7 +137,7 @@ class StudyRows:
         ]
         known = self.known_image(found.sha256)
         if known is not None:
-            self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+            self._came_earlier(found, known)
             return unused
         # A public set's rules say nothing of text on one of its pictures: they stand over no person's decision.
         if not found.source.is_judged_by_person:
@@ -151,7 +152,7 @@ class StudyRows:
             # Another import may have stored these very bytes since the look above.
             known = self.known_image(found.sha256)
             if known is not None:
-                self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+                self._came_earlier(found, known)
                 return unused
             return self._quarantined(
                 found,
@@ -172,6 +173,14 @@ class StudyRows:
         self._label(image, found)
         self._item(found, Outcome.IMPORTED, ", ".join(image.flags), image=image)
         return []
+
+    def _came_earlier(self, found: Found, known: Image | None) -> bool:
+        """Answer bytes that an image has; false where hers is emptied, as she withdrew: nothing of them is taken."""
+        if known is not None and known.study.patient.erased_at is not None:
+            self._item(found, Outcome.REJECTED, WITHDREW)
+            return False
+        self._item(found, Outcome.DUPLICATE, "imported earlier", image=known)
+        return True
 
     def _saw_text(self, sha256: str) -> bool:
         """Whether a person saw text on the stored picture of these bytes, though the detector lets them pass."""

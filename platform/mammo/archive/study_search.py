@@ -149,7 +149,7 @@ def reports_that_may_name() -> QuerySet[Report]:
         study=OuterRef("study"), created_at__gt=OuterRef("created_at")
     )
     return Report.objects.filter(
-        ~Exists(read_since),
+        Q(reading__found_later=True) | ~Exists(read_since),
         study=OuterRef("pk"),
         replaced_by=None,
         read_at=None,

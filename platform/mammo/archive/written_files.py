@@ -5,6 +5,7 @@ process or a failed commit leaves is found by the note, and only what a note lis
 """
 
 import contextlib
+import os
 import time
 import uuid
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.conf import settings
 
 from mammo.archive import storage
 from mammo.archive.models import Image, ImportItem, Patient
+from mammo.core.jsonlines import sync_folder
 from mammo.core.keys import key_store
 
 KEY = ".key"
@@ -26,11 +28,13 @@ class WrittenFiles:
     def __init__(self) -> None:
         self._path = _folder() / f"written-{uuid.uuid4().hex}.txt"
         self._keys: list[uuid.UUID] = []
+        self._names: list[str] = []
 
     def new_name(self, suffix: str) -> str:
         """A fresh opaque name, noted."""
         name = storage.new_name(suffix)
         self._note(name)
+        self._names.append(name)
         return name
 
     def new_key(self) -> uuid.UUID:
@@ -39,6 +43,22 @@ class WrittenFiles:
         self._note(f"{key_id}{KEY}")
         self._keys.append(key_id)
         return key_store().create(key_id)
+
+    def sync(self) -> None:
+        """Have the disk keep what was written under these names through a power cut; call it before the commit.
+
+        The files themselves are on it, but for thumbnails; of a folder that was synced a moment ago nothing is left
+        to write, so one pass over all of them costs far less than one behind each file.
+        """
+        folders = {Path(settings.MAMMO_KEYS) / "data"} if self._keys else set()
+        for name in self._names:
+            path = _root_of(name) / name
+            if name.endswith(".dcm"):
+                _sync_file(storage.thumbnail_path(name))
+            folders |= {path.parent, path.parent.parent}
+        for folder in sorted(folders):
+            if folder.is_dir():  # nothing was written under a name that was not needed
+                sync_folder(folder)
 
     def close(self) -> None:
         """Forget the names: their rows are there, or the files are gone. Keys that no patient took are removed.
@@ -69,23 +89,53 @@ def remove_unnamed(older_than_seconds: float = SURELY_ENDED_SECONDS) -> int:
     return removed
 
 
+def unnamed_files() -> list[Path]:
+    """Files of the two stores that no row names; a running import's too.
+
+    After a database was set back these are what came since its copy was taken: for a person to decide about.
+    """
+    originals = set(Image.objects.values_list("original", flat=True))
+    originals |= set(ImportItem.objects.values_list("quarantine_file", flat=True))
+    copies = set(Image.objects.values_list("viewing_copy", flat=True))
+    copies |= {str(Path(name).with_suffix(".png")) for name in copies if name}
+    return [
+        path
+        for root, named in ((storage.originals_root(), originals), (storage.viewing_copies_root(), copies))
+        for path in sorted(root.glob("??/*"))
+        if f"{path.parent.name}/{path.name}" not in named
+    ]
+
+
 def _remove_unless_named(name: str) -> bool:
     if name.endswith(KEY):
         return _discard_unless_taken(uuid.UUID(name.removesuffix(KEY)))
+    root = _root_of(name)
     if name.endswith(".dcm"):
-        root, is_named = storage.viewing_copies_root(), Image.objects.filter(viewing_copy=name).exists()
+        is_named = Image.objects.filter(viewing_copy=name).exists()
     else:
-        root = storage.originals_root()
         is_named = (
             Image.objects.filter(original=name).exists()
             or ImportItem.objects.filter(quarantine_file=name).exists()
         )
-    # The thumbnail moves first: a process may have been killed between it and its copy.
-    files = [root / name] + ([storage.thumbnail_path(name)] if name.endswith(".dcm") else [])
-    if is_named or not any(path.exists() for path in files):
+    # The thumbnail moves first: a process may have been killed between it and its copy; or while it wrote one.
+    path = root / name
+    files = [path] + ([storage.thumbnail_path(name)] if name.endswith(".dcm") else [])
+    unfinished = list(path.parent.glob(f".{path.stem}.*.tmp"))
+    if is_named or not (unfinished or any(each.exists() for each in files)):
         return False
     storage.remove(root, name)
+    for each in unfinished:
+        each.unlink(missing_ok=True)
     return True
+
+
+def _root_of(name: str) -> Path:
+    return storage.viewing_copies_root() if name.endswith(".dcm") else storage.originals_root()
+
+
+def _sync_file(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as handle:
+        os.fsync(handle.fileno())
 
 
 def _discard_unless_taken(key_id: uuid.UUID) -> bool:

@@ -55,6 +55,8 @@ def parsed_jsonlines(lines: Iterable[str], named: str) -> Iterator[dict[str, Any
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write `data` to `path` so that the file exists whole or not at all, also after a power cut.
 
+    Whether it exists is sure only behind `sync_folder` of its folder: a name is written later than its bytes.
+
     Args:
         mode: rights of the new file, less what the process's umask takes.
 
@@ -62,6 +64,15 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         OSError: as `write_together`.
     """
     write_together({path: data}, mode=mode)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep the names in a folder as they are now: new files and renamed ones survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_together(files: Mapping[Path, bytes], *, mode: int = 0o666) -> None:

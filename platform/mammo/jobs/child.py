@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
@@ -82,7 +82,7 @@ def environment(job: Job, kind: JobKind) -> dict[str, str]:
 
 
 class Child:
-    """The running child of one attempt.
+    """The running child of one attempt; none outlives the block that it is opened for.
 
     Args:
         on_progress: called with each `progress` object the child prints.
@@ -112,7 +112,19 @@ class Child:
                 start_new_session=True,
             )
         if self._process.stdin is not None:
-            write_secrets(secrets, cast(BinaryIO, self._process.stdin))
+            try:
+                write_secrets(secrets, cast(BinaryIO, self._process.stdin))
+            except BaseException:
+                self._kill()
+                raise
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kill()
 
     @property
     def pid(self) -> int:
@@ -123,14 +135,8 @@ class Child:
         """Follow the child to its end; stop it when a person cancels or the worker stops.
 
         Raises:
-            StaleAttemptError: the lease was lost; the child has been killed.
+            StaleAttemptError: the lease was lost.
         """
-        try:
-            return self._follow(pulse)
-        finally:
-            self._kill()
-
-    def _follow(self, pulse: Pulse) -> Ending:
         stopped_by, kill_at = "", float("inf")
         stdout = self._process.stdout
         if stdout is None:

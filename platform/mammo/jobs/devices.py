@@ -3,21 +3,27 @@
 Asked without CUDA: a worker must never open it (its children do).
 """
 
+import logging
 import os
 import shutil
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import psutil
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from mammo.core.errors import UserError
-from mammo.jobs.models import GpuHold, Job
+from mammo.jobs.models import Beat, GpuHold, Job
 
+log = logging.getLogger(__name__)
 JOB_VARIABLE = "MAMMO_JOB"
+# A host that told of its GPUs is waited for so long after it told last.
+HOST_BEAT, HOST_REMEMBERED = "gpus of ", timedelta(days=7)
 # Kinds of answering system that need no weights here: another machine answers, or a file does.
 ANSWERED_ELSEWHERE = frozenset({"openai", "file"})
 
@@ -28,8 +34,11 @@ def answering_gpus(systems: Iterable[Mapping[str, Any]]) -> int:
     return int(settings.MAMMO_ANSWERING_GPUS) if answers_here else 0
 
 
-def visible_gpus() -> list[str]:
-    """Names of the GPUs as CUDA_VISIBLE_DEVICES takes them; those of the variable when it is set."""
+def visible_gpus() -> list[str] | None:
+    """Names of the GPUs as CUDA_VISIBLE_DEVICES takes them; those of the variable when it is set.
+
+    None when the driver gave no answer (a busy one may take long): nobody knows just now.
+    """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return [name for name in (part.strip() for part in given.split(",")) if name and name != "-1"]
@@ -38,20 +47,36 @@ def visible_gpus() -> list[str]:
         return []
     try:
         listing = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return []
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("nvidia-smi gave no answer (%s); tried again later", type(error).__name__)
+        return None
     count = sum(line.startswith("GPU ") for line in listing.stdout.splitlines())
     return [str(index) for index in range(count)]
+
+
+def tell(visible: list[str] | None) -> None:
+    """Note how many GPUs this host offers, for hosts that have fewer than a job asks for."""
+    if visible is not None:
+        name, told = f"{HOST_BEAT}{socket.gethostname()}"[:60], {"gpus": len(visible)}
+        Beat.objects.update_or_create(name=name, defaults={"at": timezone.now(), "details": told})
+
+
+def _are_elsewhere(gpus: int) -> bool:
+    """Whether another host told lately that it offers so many."""
+    others = Beat.objects.filter(name__startswith=HOST_BEAT, at__gt=timezone.now() - HOST_REMEMBERED)
+    own = f"{HOST_BEAT}{socket.gethostname()}"[:60]
+    return others.exclude(name=own).filter(details__gpus__gte=gpus).exists()
 
 
 def hold(job: Job, visible: list[str]) -> bool:
     """Take as many GPUs of this host as the job asks for, inside the caller's transaction.
 
-    Returns False when too many are in use just now: the caller rolls back, and the job waits on. A job that
-    asks for more than there are gets none and is refused when its child starts (`devices_for`).
+    Returns False when too many are in use just now, or when another host alone has so many: the caller rolls
+    back, and the job waits on. A job that asks for more than any host has gets none and is refused when its child
+    starts (`devices_for`).
     """
     if len(visible) < job.gpus:
-        return True
+        return not _are_elsewhere(job.gpus)
     host, left = socket.gethostname(), job.gpus
     taken = set(GpuHold.objects.filter(host=host).values_list("device", flat=True))
     for device in visible:
@@ -85,7 +110,7 @@ def devices_for(job: Job) -> str:
     held = list(job.gpu_holds.values_list("device", flat=True))
     if len(held) < job.gpus:
         raise UserError(
-            f"the job asks for {job.gpus} GPUs and its worker has {len(visible_gpus())}; submit it with fewer"
+            f"the job asks for {job.gpus} GPUs and its worker has {len(visible_gpus() or [])}; submit it with fewer"
         )
     return ",".join(held)
 
@@ -93,7 +118,8 @@ def devices_for(job: Job) -> str:
 def end_strangers_on(devices: str) -> int:
     """Kill children of other jobs that still sit on GPUs which are this job's now; return how many.
 
-    Such a child outlives its lease when its worker is stopped (SIGSTOP) and can't kill it.
+    Such a child outlives its lease when its worker is stopped (SIGSTOP) and can't kill it. Those of another
+    installation on this machine (another MAMMO_HOME) are none of ours.
     """
     wanted = set(devices.split(",")) - {""}
     ended = 0
@@ -101,7 +127,8 @@ def end_strangers_on(devices: str) -> int:
         try:
             known = process.environ()
             used = set(known.get("CUDA_VISIBLE_DEVICES", "").split(","))
-            if JOB_VARIABLE in known and wanted & used and process.pid != os.getpid():
+            ours = known.get("MAMMO_HOME") == str(settings.MAMMO_HOME) and JOB_VARIABLE in known
+            if ours and wanted & used and process.pid != os.getpid():
                 process.kill()
                 ended += 1
         except (psutil.Error, OSError):

@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection
 
 from mammo.jobs import services
 from mammo.jobs.models import Job
+from mammo.jobs.patience import renew_connection
 from mammo.jobs.timing import timing
 from mammo.jobs.transitions import StaleAttemptError
 
@@ -76,6 +77,7 @@ class Pulse:
             self.lost.set()
         except DatabaseError as error:
             log.warning("job %s: no heartbeat (%s)", self._job.pk, type(error).__name__)
+            renew_connection()
             # Nobody could be told that this attempt lives: by now another worker may have it.
             if now - self._held > timing().lease:
                 self.lost.set()

@@ -63,12 +63,13 @@ def reap_forever(stop: threading.Event) -> None:
     housekeeping_at = 0.0
     while not stop.is_set():
         try:
-            if time.monotonic() >= housekeeping_at:
-                keep_house()
-                housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
             result = reap()
             if result.lapsed or result.unreadable_messages:
                 log.warning("%s", result)
+            if time.monotonic() >= housekeeping_at:
+                # Whatever fails there: jobs are reaped meanwhile, and the house is kept again in an hour.
+                housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
+                keep_house()
         except (DatabaseError, OSError) as error:
             log.warning("reaper: %s; trying again", type(error).__name__)
         close_old_connections()
@@ -81,17 +82,25 @@ def keep_house() -> int:
     chores.do_chores()
     closed = 0
     for folder in (Path(settings.MAMMO_HOME) / "jobs").glob("*/attempt-*"):
-        if {path.name for path in folder.iterdir()} <= {"log.sealed", "log.erased"}:
-            continue
-        job = job_of(folder)
-        if job is None:
-            shred(folder)
-        elif not (job.state in ACTIVE and folder.name == f"attempt-{job.attempt}"):
-            AttemptFiles(job, int(folder.name.removeprefix("attempt-"))).close()
-        else:
-            continue
-        closed += 1
+        try:
+            closed += _close(folder)
+        except OSError as error:  # one folder that can't be read or removed keeps no other from it
+            log.warning("an ended attempt's folder can't be closed (%s): %s", type(error).__name__, folder)
     return closed
+
+
+def _close(folder: Path) -> bool:
+    """Close what an ended attempt left open; whether there was anything."""
+    if {path.name for path in folder.iterdir()} <= {"log.sealed", "log.erased"}:
+        return False
+    job = job_of(folder)
+    if job is None:
+        shred(folder)
+    elif not (job.state in ACTIVE and folder.name == f"attempt-{job.attempt}"):
+        AttemptFiles(job, int(folder.name.removeprefix("attempt-"))).close()
+    else:
+        return False
+    return True
 
 
 def _release(job_id: uuid.UUID) -> bool:

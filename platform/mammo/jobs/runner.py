@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import psutil
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.jsonlines import read_jsonlines
@@ -17,6 +17,7 @@ from mammo.jobs.child import Child, Ending
 from mammo.jobs.devices import JOB_VARIABLE
 from mammo.jobs.kinds import SECRETS
 from mammo.jobs.models import Job
+from mammo.jobs.patience import patiently, renew_connection
 from mammo.jobs.pulse import Pulse
 from mammo.jobs.timing import timing
 from mammo.jobs.transitions import StaleAttemptError
@@ -65,11 +66,13 @@ def _attempt(job: Job, files: AttemptFiles, *, threaded: bool) -> None:
         raise
     except UserError as error:
         files.note(str(error))
-        services.fail(job, str(error)[:LONGEST_ERROR])
+        message = str(error)[:LONGEST_ERROR]
+        patiently(lambda: services.fail(job, message))
     except Exception as error:
         # The message may hold a patient's text: it goes into the log, the row names the kind of error only.
         files.note_exception(error)
-        services.requeue(job, f"{type(error).__name__}; the log tells more")
+        reason = f"{type(error).__name__}; the log tells more"
+        patiently(lambda: services.requeue(job, reason))
 
 
 def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
@@ -85,16 +88,16 @@ def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
         # A worker that was held up until now may have lost the job, and with it the right to start a child.
         if services.heartbeat(job):
             return Ending(EXIT_STOPPED, "cancel")
-        child = Child(job, kind, files, progress.take, secrets=secrets)
-        services.heartbeat(job, child_pid=child.pid)
-        ending = child.watch(pulse)
+        with Child(job, kind, files, progress.take, secrets=secrets) as child:
+            services.heartbeat(job, child_pid=child.pid)
+            ending = child.watch(pulse)
     progress.flush()
     return ending
 
 
 def _conclude(job: Job, files: AttemptFiles, ending: Ending) -> None:
     """Turn the way the child ended into the job's next state."""
-    if services.is_cancel_requested(job):
+    if patiently(lambda: services.is_cancel_requested(job)):  # hours after this thread's last query, perhaps
         services.confirm_cancelled(job)
     elif ending.status == EXIT_SUCCESS and files.answer.exists():
         _store(job, files)
@@ -117,7 +120,7 @@ def _conclude(job: Job, files: AttemptFiles, ending: Ending) -> None:
 def _store(job: Job, files: AttemptFiles) -> None:
     try:
         services.finish(job, read_jsonlines(files.answer))
-    except (StaleAttemptError, UserError, OperationalError):
+    except (StaleAttemptError, UserError, OperationalError, InterfaceError):
         raise  # another attempt's; the person's to mend; worth another try
     except Exception as error:
         # The same answer would meet the same error: running the child again would not help.
@@ -161,4 +164,5 @@ class _Progress:
             services.report_progress(self._job, self._last)
         except DatabaseError as error:
             log.warning("job %s: progress not written (%s)", self._job.pk, type(error).__name__)
+            renew_connection()
         self._last, self._written = None, time.monotonic()

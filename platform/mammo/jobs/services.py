@@ -108,13 +108,17 @@ def worker_name(pid: int) -> str:
 def claim(job_id: uuid.UUID | str, worker: str) -> Job | None:
     """Take a queued job, and the GPUs it asks for, for this worker.
 
-    Returns None when the job is not queued any more (someone else has it), or when GPUs of this host that it
-    needs are in use: it stays queued then.
+    Returns None when the job is not queued any more (someone else has it), or when GPUs that it needs are in use,
+    on another host only, or not known just now: it stays queued then.
     """
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
         return None
     visible = devices.visible_gpus() if job.gpus else []
+    if visible is None:
+        return None
+    if job.gpus:
+        devices.tell(visible)
     now = timezone.now()
     with transaction.atomic():
         try:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from mammo.celery import app
 from mammo.core.append_only import require_triggers
-from mammo.jobs import deafness, doorbell, runner, services
+from mammo.jobs import deafness, devices, doorbell, runner, services
 from mammo.jobs.shutdown import stopped_softly, stopping
 from mammo.jobs.tether import die_with_parent
 
@@ -53,8 +53,11 @@ class RingWhenConnected(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Ring for what waits in the queues of this worker."""
+        queues = set(parent.app.amqp.queues.consume_from)
         try:
-            doorbell.ring_for_all(set(parent.app.amqp.queues.consume_from))
+            if "gpu" in queues:
+                devices.tell(devices.visible_gpus())
+            doorbell.ring_for_all(queues)
         except DatabaseError as error:
             log.warning("a worker that starts could not look for jobs (%s)", type(error).__name__)
         finally:

@@ -60,6 +60,14 @@ def gaps(protocol: Protocol, lists: tuple[str, ...], **of: Any) -> set[str]:
     return {name for name in named(lists) if not facts.get(name)}
 
 
+def test_a_checklist_names_the_hospital_by_its_letter(trial_done: Trial) -> None:
+    said = facts_of(trial_done.protocol, trial_done, None)
+    assert said["site"] == "hospital A"
+    assert not [
+        name for name, text in said.items() if trial_done.site.name in text or trial_done.site.code in text
+    ]
+
+
 def test_a_furnished_trial_fills_every_fact_that_its_lists_name(
     trial_done: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

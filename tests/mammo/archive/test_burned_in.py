@@ -8,6 +8,7 @@ from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from mammo.archive.dicom.burned_in import text_lines
+from mammo.archive.dicom.marker_words import is_marker
 from tests.conftest import missing
 
 from .files import picture
@@ -71,3 +72,69 @@ def test_tissue_noise_and_calcifications_are_no_text(seed: int) -> None:
     for x, y in rng.integers((300, 150), (410, 350), (12, 2)):
         image[y - 1 : y + 2, x - 1 : x + 2] = 4095
     assert text_lines(image) == []
+
+
+def lettered(text: str, size: int) -> np.ndarray:
+    """Letters on black, 0..1."""
+    letters = ImageFont.load_default(size)
+    left, top, right, bottom = letters.getbbox(text)
+    canvas = Picture.new("L", (int(right - left), int(bottom - top)))
+    ImageDraw.Draw(canvas).text((-left, -top), text, fill=255, font=letters)
+    return np.array(canvas) / 255.0
+
+
+@pytest.mark.parametrize("edge", ["top", "bottom"])
+@pytest.mark.parametrize("cut", [0, 4])
+@pytest.mark.parametrize(("grey", "ground"), [(3000, 0), (0, 3500)])
+def test_a_line_at_the_edge_that_may_cut_it_is_found(edge: str, cut: int, grey: int, ground: int) -> None:
+    image, ink = picture("L", 640, 560), lettered("ZHANG SAN 1963", 24)
+    ink = ink[cut:] if edge == "top" else ink[: len(ink) - cut]
+    rows = slice(0, len(ink)) if edge == "top" else slice(640 - len(ink), 640)
+    if ground:  # a bright label as high as the line and a margin
+        image[slice(0, 60) if edge == "top" else slice(580, 640), 300:] = ground
+    place = image[rows, 340 : 340 + ink.shape[1]]
+    place[:] = np.round(place * (1 - ink) + grey * ink)
+    assert text_lines(image)
+
+
+@pytest.mark.parametrize("ruling", ["underline", "frame"])
+def test_a_line_that_touches_its_underline_or_frame_is_found(ruling: str) -> None:
+    image, ink = picture("L", 640, 560), lettered("LI NA 1963-04", 24)
+    height, width = ink.shape
+    ink[-1:] = 1
+    if ruling == "frame":
+        ink[:1] = ink[:, :1] = ink[:, -1:] = 1
+    image[40 : 40 + height, 340 : 340 + width] = np.round(3000 * ink)
+    assert text_lines(image)
+
+
+@pytest.mark.parametrize("size", [160, 300])
+def test_large_lettering_is_found(size: int) -> None:
+    image, ink = picture("L", 1400, 1900), lettered("LIU", size)
+    place = image[40 : 40 + len(ink), 1900 - 40 - ink.shape[1] : 1860]
+    place[:] = np.maximum(place, np.round(3000 * ink))
+    assert text_lines(image)
+
+
+@pytest.mark.parametrize("grey", [8, 14])
+def test_a_line_as_faint_as_two_thousandths_of_the_range_is_found(grey: int) -> None:
+    image = written("ZHANG SAN 1963", 24, grey)
+    image[-1, 0] = 4095
+    assert text_lines(image)
+
+
+@pytest.mark.parametrize("text", ["RIO", "LIO"])
+def test_a_name_that_looks_like_a_side_and_a_word_is_no_marker(text: str) -> None:
+    assert text_lines(written(text, 26, 4095))
+
+
+@pytest.mark.parametrize("word", ["LI", "MI", "SI", "LS", "RS", "RM", "S", "IL"])
+def test_two_letters_of_a_name_are_no_marker(word: str) -> None:
+    ink = lettered(word, 26)
+    assert not is_marker(ink > 0.3, (ink * 4095).astype(np.uint16))
+
+
+@pytest.mark.parametrize("word", ["R", "LM", "ML", "RCC", "LMLO", "LXCCL", "RCCM", "LCCS"])
+def test_a_word_of_the_list_of_markers_is_one(word: str) -> None:
+    ink = lettered(word, 26)
+    assert is_marker(ink > 0.3, (ink * 4095).astype(np.uint16))

@@ -9,7 +9,7 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from mammo.archive.dicom.elements import count_data_set, count_elements
+from mammo.archive.dicom.elements import count_data_set, count_elements, first_value
 from mammo.archive.dicom.limits import LIMITS
 from mammo.archive.dicom.reading import is_dicom
 
@@ -44,6 +44,27 @@ def test_each_element_of_each_sequence_is_counted(tmp_path: Path, syntax: UID, u
     written = pydicom.dcmread(target)
     found = count_elements(target.read_bytes(), 10_000)
     assert (found.elements, found.is_whole) == (elements(written) + len(written.file_meta), True)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("undefined", [False, True])
+def test_an_element_of_the_data_set_is_found_and_none_of_its_sequences(
+    tmp_path: Path, syntax: UID, undefined: bool
+) -> None:
+    source = pydicom.dcmread(mammogram(tmp_path / "a.dcm", StudyInstanceUID="1.2.3.4"))
+    related = Dataset()
+    related.StudyInstanceUID = "9.9.9"
+    source.RelatedSeriesSequence = Sequence([related, related])
+    source["RelatedSeriesSequence"].is_undefined_length = undefined
+    target = tmp_path / "b.dcm"
+    for expected in (b"1.2.3.4", None):
+        source.file_meta.TransferSyntaxUID = syntax
+        source.save_as(
+            target, implicit_vr=syntax.is_implicit_VR, little_endian=True, enforce_file_format=True
+        )
+        found = first_value(target.read_bytes(), 0x0020000D, 10_000)
+        assert (found and found.rstrip(b"\0")) == expected
+        source.pop("StudyInstanceUID", None)
 
 
 def test_elements_in_the_other_byte_order_are_counted(tmp_path: Path) -> None:

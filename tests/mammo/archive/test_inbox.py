@@ -81,7 +81,7 @@ def test_a_delivery_whose_import_was_killed_goes_on_and_its_decrypted_files_are_
     assert batch is not None
     assert (batch.pk, batch.counts["imported"]) == (delivery, 1)
     assert "interrupted" not in batch.counts
-    assert not storage.has_leftovers()
+    assert not left.parent.exists()
 
 
 def test_deliveries_become_batches_and_leave_nothing_behind(site: Site, tmp_path: Path) -> None:
@@ -226,6 +226,28 @@ def test_an_upload_that_nobody_goes_on_with_takes_room_and_is_destroyed_after_tw
     assert inbox.waiting_count([site]) == 1  # what was handed over waits for its import
 
 
+def test_an_upload_killed_while_it_is_handed_over_is_not_sent_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, batch = uuid.uuid4(), uuid.uuid4()
+    upload = inbox.Upload(site, number, by="1")
+    upload.append(b"some bytes", offset=0, name="a.dcm", origin="upload")
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            upload.finish(size=10, batch_id=batch)
+    again = inbox.Upload(site, number, by="1")
+    assert again.received == 10
+    again.finish(size=10, batch_id=batch)
+    assert again.is_handed_over
+    assert inbox.waiting_count([site]) == 1
+    assert list((inbox.folder(site) / "uploads").glob("*.part")) == []
+
+
 def test_a_token_opens_for_its_own_system_until_it_is_revoked(site: Site) -> None:
     system, token = add_sending_system("pacs1", site=site, by_user=None)
     assert token not in str(list(type(system).objects.values()))
@@ -259,6 +281,29 @@ def test_a_push_is_answered_per_file_and_refused_without_token_or_boundary(
     cut = client.post(address, body[:-20], kind, headers=headers)
     assert cut.status_code == 202
     assert inbox.waiting_count([site]) == 2
+
+
+def test_a_push_for_one_study_keeps_no_file_of_another(site: Site, client: Client, tmp_path: Path) -> None:
+    _, token = add_sending_system("pacs1", site=site, by_user=None)
+    files = [
+        mammogram(tmp_path / f"{number}.dcm", StudyInstanceUID=uid, SOPInstanceUID=f"1.2.{number}")
+        for number, uid in enumerate(("1.2.3.4", "1.2.3.5"))
+    ]
+    body = b"".join(
+        b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + file.read_bytes() + b"\r\n" for file in files
+    )
+    answer = client.post(
+        reverse("archive:stow-study", args=["1.2.3.4"]),
+        body + b"--edge--",
+        'multipart/related; type="application/dicom"; boundary=edge',
+        headers={"Authorization": f"Bearer {token}"},
+    )
+    assert answer.status_code == 202
+    told = answer.json()
+    assert [kept["00081155"]["Value"] for kept in told["00081199"]["Value"]] == [["1.2.0"]]
+    (failed,) = told["00081198"]["Value"]
+    assert (failed["00081155"]["Value"], failed["00081197"]["Value"]) == (["1.2.1"], [0x0110])
+    assert inbox.waiting_count([site]) == 1
 
 
 def test_decrypted_files_that_a_killed_process_left_are_removed_by_the_next_import(

@@ -56,6 +56,15 @@ def item(**values: Any) -> Sequence:
             "赵晓梅复查", "晓梅",
         ),
         ({"InstitutionName": "协和"}, "协和转来", "协和"),
+        ({"ResponsibleOrganization": "仁济"}, "仁济转来", "仁济"),
+        ({"PatientInstitutionResidence": "松鹤苑"}, "松鹤苑送来", "松鹤苑"),
+        ({"ReferringPhysicianAddress": "苏家村"}, "苏家村来诊", "苏家村"),
+        ({"IssuerOfPatientID": "仁济"}, "仁济转来", "仁济"),
+        ({"StationName": "SELENIA7"}, "机SELENIA7摄片", "SELENIA7"),
+        ({"CurrentPatientLocation": "WING7B"}, "自WING7B来", "WING7B"),
+        ({"ReferringPhysicianTelephoneNumbers": "TK77882"}, "询TK77882同前", "TK77882"),
+        ({"PatientTelecomInformation": "TK77882"}, "询TK77882同前", "TK77882"),
+        ({"InsurancePlanIdentification": "YB40021"}, "险YB40021同前", "YB40021"),
         ({"PatientAddress": "苏家村"}, "苏家村来诊", "苏家村"),
     ],
 )  # fmt: skip
@@ -67,8 +76,12 @@ def test_what_the_header_knows_is_gone_from_a_text(
 
 
 def test_a_word_in_place_of_a_number_and_of_a_place_is_left(tmp_path: Path) -> None:
-    roster = roster_of(tmp_path, RequestedProcedureID="MAMMO", InstitutionName="门诊", PatientAddress="NY")
-    text = "MAMMO bilateral. 门诊复查。NY"
+    roster = roster_of(
+        tmp_path, RequestedProcedureID="MAMMO", InstitutionName="门诊", PatientAddress="NY", StationName="MAMMO",
+        IssuerOfPatientID="LOCAL", InstitutionalDepartmentName="Breast Imaging", Occupation="教师",
+        CurrentPatientLocation="Radiology", ResponsibleOrganization="Hospital",
+    )  # fmt: skip
+    text = "MAMMO bilateral. 门诊复查。NY. Breast Imaging, Radiology: no local recurrence. hospital 教师"
     assert clean_text(text, roster).text == text
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pynetdicom import AE
+from pynetdicom.sop_class import Verification
 
 from .conftest import ROOT, Home
 from .files import mammogram, study
@@ -139,6 +141,27 @@ def test_a_full_inbox_answers_out_of_resources_and_keeps_nothing(home: Home, tmp
     assert "A700" in said or "OutOfResources" in said.replace(" ", "")
     assert waiting(home) == []
     assert images(home) == 0
+
+
+def test_a_revoked_system_sends_no_more_to_a_receiver_that_runs_and_a_new_one_may(home: Home) -> None:
+    def is_let_in(title: str) -> bool:
+        caller = AE(ae_title=title)
+        caller.add_requested_context(Verification)
+        asked = caller.associate("127.0.0.1", receiving.port, ae_title="MAMMO")
+        established = asked.is_established
+        if established:
+            asked.release()
+        return established
+
+    receiving = Receiving(home)
+    try:
+        assert [is_let_in(title) for title in ("PACS1", "PACS2")] == [True, False]
+        home.json("sending_system", "add", "second", "--site", "north", "--aet", "PACS2")
+        assert is_let_in("PACS2")
+        home.json("sending_system", "revoke", "second")
+        assert [is_let_in(title) for title in ("PACS1", "PACS2")] == [True, False]
+    finally:
+        receiving.stop()
 
 
 def test_studies_are_fetched_from_orthanc_once(home: Home, tmp_path: Path) -> None:

@@ -8,10 +8,15 @@ import pytest
 from django.core.management import call_command
 from openpyxl import Workbook
 
-from mammo.accounts.models import Site
+from mammo.accounts.models import AuditEvent, Site, User
+from mammo.accounts.services import create_account
+from mammo.archive.derived_labels import derived_label
+from mammo.archive.erasure import erase_patient, request_erasure
 from mammo.archive.models import Pathology, Patient, Study
+from mammo.archive.pathology_import import import_pathology_rows
 from mammo.archive.pseudonyms import installation
 from mammo.archive.services import import_pathology
+from mammo.archive.tables import PATHOLOGY, read_table
 from mammo.archive.unmatched import unmatched_csv, unmatched_path
 from mammo.core.errors import UserError
 from mammo.core.keys import key_store
@@ -108,6 +113,68 @@ def test_the_same_table_twice_imports_nothing_twice(tmp_path: Path, site: Site) 
     import_pathology(file, site=site, by_user=None)
     assert import_pathology(file, site=site, by_user=None).counts["duplicate"] == 2
     assert Pathology.objects.count() == 2
+
+
+def test_a_later_table_corrects_a_result_and_the_label_follows(tmp_path: Path, site: Site) -> None:
+    study = made_study(site, "H1", "A1", date(2019, 3, 1))
+    row = "H1,A1,2019-03-15,L,1,surgery,{},"
+    wrong = table(tmp_path / "p.csv", row.format("malignant"))
+    import_pathology(wrong, site=site, by_user=None)
+    batch = import_pathology(table(tmp_path / "q.csv", row.format("benign")), site=site, by_user=None)
+    assert [(item.outcome, item.reason) for item in batch.items.all()] == [
+        ("imported", "corrects “malignant”, which an earlier table stated")
+    ]
+    standing = Pathology.objects.get(replaced_by=None)
+    assert (standing.result, standing.replaces.result) == ("benign", "malignant")
+    assert derived_label(study, "L").label == "benign"
+    assert AuditEvent.objects.get(action="archive.pathology_corrected").details["before"] == "malignant"
+    again = import_pathology(wrong, site=site, by_user=None)
+    assert again.items.get().reason == "this result was imported earlier, and a later table corrected it"
+    assert derived_label(study, "L").label == "benign"
+
+
+def test_another_lesion_method_or_date_corrects_nothing(tmp_path: Path, site: Site) -> None:
+    study = made_study(site, "H1", "A1", date(2019, 3, 1))
+    rows = ("L,1,surgery,malignant,", "L,2,surgery,benign,", "L,1,core biopsy,benign,", "R,1,surgery,benign,")
+    for number, row in enumerate(rows):
+        import_pathology(
+            table(tmp_path / f"{number}.csv", f"H1,A1,2019-03-15,{row}"), site=site, by_user=None
+        )
+    import_pathology(
+        table(tmp_path / "p.csv", "H1,A1,2019-04-15,L,1,surgery,benign,"), site=site, by_user=None
+    )
+    assert Pathology.objects.filter(replaced_by=None).count() == 5
+    assert derived_label(study, "L").label == "malignant"
+
+
+def test_rows_of_one_table_that_contradict_each_other_are_refused_also_where_it_is_taken_in_parts(
+    tmp_path: Path, site: Site
+) -> None:
+    made_study(site, "H1", "A1", date(2019, 3, 1))
+    rows = ("H1,A1,2019-03-15,L,1,surgery,malignant,", "H1,A1,2019-03-15,左,1,手术,良性,")
+    batch = import_pathology(table(tmp_path / "p.csv", *rows), site=site, by_user=None)
+    assert not Pathology.objects.exists()
+    assert [item.outcome for item in batch.items.all()] == ["rejected", "rejected"]
+    told = [row["reason"] for row in csv.DictReader(unmatched_csv(batch).decode("utf-8-sig").splitlines())]
+    assert all("states another result too" in reason and "'lesion'" in reason for reason in told)
+    parts = [
+        read_table(table(tmp_path / f"{number}.csv", row), PATHOLOGY, "table")
+        for number, row in enumerate(rows)
+    ]
+    first = import_pathology_rows(parts[0], Path("p.csv"), site=site, by_user=None)
+    second = import_pathology_rows(parts[1], Path("p.csv"), site=site, by_user=None, batch=first)
+    assert second.counts["rejected"] == 1
+    assert Pathology.objects.get().result == "malignant"
+
+
+def test_a_withdrawal_takes_corrected_results_too(tmp_path: Path, site: Site, dana: User) -> None:
+    study = made_study(site, "H1", "A1", date(2019, 3, 1))
+    for result in ("malignant", "benign"):
+        row = f"H1,A1,2019-03-15,L,1,surgery,{result},"
+        import_pathology(table(tmp_path / f"{result}.csv", row), site=site, by_user=None)
+    adam = create_account("adam", password="correct horse battery", roles={"admin": [site]}, by_user=None)
+    erase_patient(request_erasure(study.patient, by_user=dana, reason="withdrew"), by_user=adam)
+    assert not Pathology.objects.exists()
 
 
 def test_a_spreadsheet_is_read_with_its_dates_and_numbers(tmp_path: Path, site: Site) -> None:

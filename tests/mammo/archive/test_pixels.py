@@ -9,13 +9,16 @@ from pydicom.dataset import Dataset
 from mammo.archive.dicom.pixels import pixel_header, stored_values
 from mammo.archive.dicom.prepared import Prepared, normalise
 from mammo.archive.dicom.reading import read_dicom
+from mammo.archive.dicom.refusal import Refusal
 
+from .compressed import JPEG_LS, codestream, compressed
 from .files import mammogram, picture
 
 
 def normalised(path: Path) -> Prepared:
     dataset = read_dicom(path)
-    return normalise(stored_values(dataset), pixel_header(dataset))
+    stored = stored_values(dataset)
+    return normalise(stored, pixel_header(dataset, stored))
 
 
 def grey(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
@@ -130,3 +133,68 @@ def test_a_window_without_a_usable_width_is_none(tmp_path: Path) -> None:
     estimated = normalised(mammogram(tmp_path / "b.dcm", drop=("WindowWidth",)))
     assert "window_estimated" in estimated.flags
     assert estimated.windows[0].width > 100
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_bits_above_the_stored_ones_are_the_sign_of_signed_values(
+    tmp_path: Path, is_compressed: bool
+) -> None:
+    """Where old machines kept an overlay; JPEG-LS knows no sign."""
+    image = picture().astype(np.int16) - 1000
+    pattern = image.view(np.uint16) & 0x0FFF
+    pattern[10:20, 10:20] |= 0x4000
+    path = mammogram(tmp_path / "a.dcm", image=pattern, PixelRepresentation=1)
+    if is_compressed:
+        compressed(path, codestream(pattern & 0x0FFF, JPEG_LS), JPEG_LS, PixelRepresentation=1)
+    assert np.array_equal(stored_values(read_dicom(path)), image)
+
+
+@pytest.mark.parametrize(
+    ("center", "width"),
+    [("882134", "4096"), ("-882134", "4096"), ("2048", "882134"), ("2048", "0.5"), ("44881", "4096")],
+)
+def test_a_number_far_from_the_image_is_no_window(tmp_path: Path, center: str, width: str) -> None:
+    path = mammogram(tmp_path / "a.dcm", WindowCenter=[center, "1500"], WindowWidth=[width, "2000"])
+    assert [(window.center, window.width) for window in normalised(path).windows] == [(1500, 2000)]
+
+
+def test_a_dark_image_keeps_the_window_of_its_detector(tmp_path: Path) -> None:
+    path = mammogram(tmp_path / "a.dcm", image=picture() // 8)
+    assert [(window.center, window.width) for window in normalised(path).windows] == [(2048, 4096)]
+
+
+def test_windows_and_the_rescaling_keep_six_digits(tmp_path: Path) -> None:
+    path = mammogram(
+        tmp_path / "a.dcm",
+        WindowCenter="2077.310155",
+        WindowWidth="3077.310155",
+        RescaleIntercept="-107.7310155",
+    )
+    found = normalised(path)
+    scale = 65535 / picture().max()
+    assert [(window.center, window.width) for window in found.windows] == [
+        (float(f"{(2077.31 + 107.731) * scale:.6g}"), float(f"{3077.31 * scale:.6g}"))
+    ]
+
+
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_a_window_of_values_rescaled_to_one_is_kept(tmp_path: Path, function: str) -> None:
+    path = mammogram(
+        tmp_path / "a.dcm",
+        RescaleSlope=f"{1 / 4096}",
+        WindowCenter="0.3",
+        WindowWidth="0.4",
+        VOILUTFunction=function,
+    )
+    found = normalised(path)
+    assert "window_estimated" not in found.flags
+    exact = "LINEAR_EXACT" if function == "LINEAR" else function
+    expected = grey(picture() / 4096, 0.3, 0.4, exact)
+    window = found.windows[0]
+    shown = grey(found.image.astype(float), window.center, window.width, found.voi_function)
+    assert np.abs(shown - expected).max() < 1 / 255
+
+
+def test_a_transform_that_makes_one_value_of_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="the image is empty"):
+        normalised(mammogram(tmp_path / "a.dcm", RescaleSlope="0"))

@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from pathlib import Path
 
 import pytest
 from django.urls import reverse
@@ -11,9 +12,11 @@ from mammo.archive.label_corrections import correct_labels
 from mammo.archive.models import Report, Study
 from mammo.archive.report_reading import read_report
 from mammo.archive.report_readings import record_no_name, waits_for_a_person
+from mammo.archive.services import import_studies
 from mammo.core.errors import NotAllowedError, WrongStateError
 from mammo.demo import hospital
 
+from .files import mammogram
 from .studies import add_report, add_study, signed_in
 
 
@@ -67,6 +70,30 @@ def test_it_is_said_once(site: Site, dana: User) -> None:
 def test_stating_the_labels_is_reading_the_report(site: Site, dana: User) -> None:
     report = suspected(site)
     correct_labels(report.study, {"density": "C"}, reason="read", expected_version=1, by_user=dana)
+    assert not waits(report)
+
+
+def test_what_becomes_known_of_her_later_keeps_back_the_reports_in_which_it_stands(
+    site: Site, dana: User, tmp_path: Path
+) -> None:
+    table = tmp_path / "r.csv"
+    table.write_text("study_uid,text\n1.2.3.4,与顾莉莉本人核对。双乳BI-RADS 2类。\n", encoding="utf-8")
+    import_studies([mammogram(tmp_path / "a.dcm")], site=site, reports=table, by_user=None)
+    report = Report.objects.select_related("study__patient").get()
+    assert "顾莉莉" in str(report.cleaned)
+    correct_labels(
+        report.study, {"density": "C"}, reason="read", expected_version=report.study.version, by_user=dana
+    )
+    assert not waits(report)
+    later = {"StudyInstanceUID": "1.2.3.9", "StudyDate": "20210311", "AccessionNumber": "ACC9"}
+    import_studies([mammogram(tmp_path / "b.dcm", **later)], site=site, by_user=None)
+    assert not waits(report)  # numbers became known that stand nowhere
+    named = {"OtherPatientNames": "顾^莉莉", "SOPInstanceUID": "1.2.3.9.1"}
+    import_studies([mammogram(tmp_path / "c.dcm", **later, **named)], site=site, by_user=None)
+    assert waits(report)
+    assert report.study in Study.objects.needing("doubtful")
+    assert AuditEvent.objects.filter(action="archive.report_kept_back").count() == 1
+    record_no_name(report, by_user=dana)
     assert not waits(report)
 
 

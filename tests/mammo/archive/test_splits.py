@@ -128,9 +128,17 @@ def test_a_stratified_split_balances_the_worst_pathology_within_one_density(site
             results = ("benign", "malignant") if number < 10 else ("benign",)
             for result in results:
                 Pathology.objects.create(study=study, laterality="L", method="surgery", result=result)
+        elif number < 30:  # corrected: nothing malignant stands
+            wrong = Pathology.objects.create(
+                study=study, laterality="L", method="surgery", result="malignant"
+            )
+            Pathology.objects.create(
+                study=study, laterality="L", method="surgery", result="benign", replaces=wrong
+            )
     plan = Plan(rule="stratified", shares={"train": 0.5, "test": 0.5})
     split = create_split("s", plan, site=site, purpose="p", by_user=rita)
-    malignant = split.members.filter(patient__studies__pathology__result="malignant")
+    stands = {"patient__studies__pathology__replaced_by": None}
+    malignant = split.members.filter(patient__studies__pathology__result="malignant", **stands)
     benign = split.members.filter(patient__studies__pathology__result="benign").exclude(pk__in=malignant)
     for members in (malignant, benign, split.members.filter(patient__studies__pathology=None)):
         assert (

@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 
-from mammo.jobs.timing import Timing
 from tests.mammo.jobs.deployments import Deployment
 from tests.mammo.jobs.installation import ENDED, PATIENCE, Installation, eventually
 from tests.mammo.jobs.struck import child_of, is_alive, kill, soon
@@ -121,7 +120,7 @@ def kill_workers(deployment: Deployment, times: int, dice: random.Random) -> Out
     ledger, installation = Ledger("kill -9 of the worker", deployment), deployment.installation
     installation.up(web=False)
     for _ in range(times):
-        job = _started(ledger, seconds := dice.uniform(0.2, 1.0))
+        job = started(ledger, seconds := dice.uniform(0.2, 1.0))
         time.sleep(dice.uniform(0, seconds + STORING + 0.2))
         workers = installation.processes("celery", "cpu@")
         pool = [each for each in workers if each.ppid() in {other.pid for other in workers}]
@@ -140,7 +139,7 @@ def kill_workers_with_a_queue(deployment: Deployment, times: int, queued: int) -
     )
     installation.up(web=False)
     for _ in range(times):
-        _started(ledger, 4.0)
+        started(ledger, 4.0)
         ids = ledger.submit(*[_long(0.3) for _ in range(queued)])
         waiting = sum(row["state"] == "queued" for row in installation.jobs(ids))
         kill(installation.processes("celery", "cpu@"))
@@ -148,44 +147,6 @@ def kill_workers_with_a_queue(deployment: Deployment, times: int, queued: int) -
         ledger.left_behind += waiting != queued  # else another thing was tried
         installation.settled(list(ledger.expected))
     return ledger.close()
-
-
-def broken_messages(deployment: Deployment, times: int) -> Outcome:
-    """A message file without a byte before a submitted job, at the platform's own pace (nothing is shortened).
-
-    Held against as many jobs without one: what is longer than a period of the reaper beyond the slowest of those is
-    counted as stuck.
-    """
-    ledger, installation = (
-        Ledger("message file of zero bytes before a job", deployment),
-        deployment.installation,
-    )
-    shortened, usual = installation.environment, Timing()
-    installation.down()
-    installation.environment = {k: v for k, v in shortened.items() if not k.startswith("MAMMO_JOBS_")}
-    try:
-        installation.up(web=False)
-        without = [_seconds_of_a_job(ledger) for _ in range(times)]
-        held = []
-        for number in range(times):
-            (installation.home / "queue" / "messages" / f"0_{number}.cpu.msg").touch()
-            ledger.strike()
-            held.append(_seconds_of_a_job(ledger))
-        ledger.left_behind += sum(seconds > max(without) + usual.reap for seconds in held)
-        said = (
-            f"slowest job {max(held):.1f} s, {max(without):.1f} s without; reaper's period {usual.reap:g} s"
-        )
-        return ledger.close(said)
-    finally:
-        installation.down()
-        installation.environment = shortened
-
-
-def _seconds_of_a_job(ledger: Ledger) -> float:
-    """Until a job that only counts has ended."""
-    began = time.monotonic()
-    ledger.deployment.installation.settled(ledger.submit({"mode": "count"}))
-    return time.monotonic() - began
 
 
 def kill_children(deployment: Deployment, times: int, dice: random.Random, folder: Path) -> Outcome:
@@ -210,7 +171,7 @@ def kill_supervisors(deployment: Deployment, times: int, dice: random.Random) ->
     ledger, installation = Ledger("kill -9 of the supervisor", deployment), deployment.installation
     for _ in range(times):
         running = installation.up(web=False)
-        job = _started(ledger, seconds := dice.uniform(0.2, 1.0))
+        job = started(ledger, seconds := dice.uniform(0.2, 1.0))
         time.sleep(dice.uniform(0, seconds + STORING + 0.2))
         ledger.strike(_state(installation, job))
         running.kill()
@@ -267,7 +228,7 @@ def wipe(deployment: Deployment, jobs: int) -> Outcome:
     """Every message is gone while the jobs wait behind a running one."""
     ledger, installation = Ledger("broker wiped", deployment), deployment.installation
     installation.up(web=False)
-    _started(ledger, 2.0)
+    started(ledger, 2.0)
     ledger.submit(*[{"mode": "count", "seconds": 0.1} for _ in range(jobs)])
     gone = deployment.broker.waiting()
     deployment.broker.wipe()
@@ -282,7 +243,7 @@ def held_messages(deployment: Deployment, seconds: float) -> Outcome:
         deployment.installation,
     )
     installation.up(web=False)
-    first = _started(ledger, seconds)
+    first = started(ledger, seconds)
     ledger.submit({"mode": "count"}, {"mode": "count"})
     ledger.strike()
     installation.settled(list(ledger.expected))
@@ -464,7 +425,7 @@ def _long(seconds: float, **more: Any) -> dict[str, Any]:
     return ask | more
 
 
-def _started(ledger: Ledger, seconds: float) -> str:
+def started(ledger: Ledger, seconds: float) -> str:
     """Submit a job and wait until a worker has it."""
     (job,) = ledger.submit(_long(seconds))
     eventually(lambda: _state(ledger.deployment.installation, job) != "queued", what="a worker has the job")

@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from django.db import transaction  # noqa: E402  (models need a Django that is set up)
+from django.db import connection, transaction  # noqa: E402  (models need a Django that is set up)
 from django.db.models import Count  # noqa: E402
 
 from mammo.accounts.models import AuditEvent  # noqa: E402
@@ -58,6 +58,17 @@ def look(*ids: str) -> list[dict[str, Any] | None]:
     ]
 
 
+def cut() -> int:
+    """Have PostgreSQL end every other connection of this database; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        (ended,) = cursor.fetchone()
+    return int(ended)
+
+
 def cancel(job_id: str) -> str:
     return services.cancel(Job.objects.get(pk=job_id), by_user=None).state
 
@@ -80,7 +91,7 @@ def roll_back(count: int) -> int:
 
 
 if __name__ == "__main__":
-    known = (submit, submit_slowly, look, cancel, ring, roll_back)
+    known = (submit, submit_slowly, look, cancel, ring, roll_back, cut)
     for line in sys.stdin:
         name, arguments = json.loads(line)
         print(json.dumps({each.__name__: each for each in known}[name](*arguments)), flush=True)

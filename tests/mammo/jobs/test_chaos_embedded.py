@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.mammo.jobs import chaos
+from tests.mammo.jobs import chaos_connections
 from tests.mammo.jobs.deployments import Deployment
 from tests.mammo.jobs.faults import GpuFaults, kept
 
@@ -17,4 +17,4 @@ class TestEmbedded(GpuFaults):
     def test_a_message_file_of_zero_bytes_stops_nothing_for_longer_than_a_period(
         self, deployment: Deployment
     ) -> None:
-        kept(chaos.broken_messages(deployment, 3))
+        kept(chaos_connections.broken_messages(deployment, 3))

@@ -3,20 +3,26 @@
 import dataclasses
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from django.db import OperationalError
+from django.utils import timezone
 
 from mammo.accounts.models import Site
 from mammo.core.keys import key_store
 from mammo.jobs import doorbell, kinds, runner, services
 from mammo.jobs.attempt_files import AttemptFiles, shred
 from mammo.jobs.child import command_line
-from mammo.jobs.models import GpuHold, Job
+from mammo.jobs.models import Beat, GpuHold, Job
 from tests.mammo.jobs.counting import KIND, effects
 
 pytestmark = pytest.mark.django_db
@@ -189,19 +195,80 @@ def test_every_end_gives_the_gpus_back(end: Any, monkeypatch: pytest.MonkeyPatch
     assert not GpuHold.objects.exists()
 
 
-def test_a_child_left_on_a_gpu_is_ended_before_the_next_one_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_left_on_a_gpu_is_ended_before_the_next_one_starts(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    environment = {**os.environ, "MAMMO_JOB": "another", "CUDA_VISIBLE_DEVICES": "6,7"}
+    environment = {
+        **os.environ, "MAMMO_JOB": "another", "CUDA_VISIBLE_DEVICES": "6,7", "MAMMO_HOME": str(settings.MAMMO_HOME)
+    }  # fmt: skip
     beside = {**environment, "CUDA_VISIBLE_DEVICES": "70"}
+    elsewhere = {**environment, "MAMMO_HOME": "/another/installation"}
     command = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
     with (
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as left,
         subprocess.Popen(command, env=beside, stdout=subprocess.PIPE) as harmless,
+        subprocess.Popen(command, env=elsewhere, stdout=subprocess.PIPE) as another,
     ):
-        for process in (left, harmless):
+        for process in (left, harmless, another):
             assert process.stdout is not None
             process.stdout.readline()  # it runs under its environment
         assert runner.run_here(submitted(gpus=1)).state == "succeeded"
         assert left.wait(10) == -signal.SIGKILL
-        assert harmless.poll() is None
-        harmless.kill()
+        for process in (harmless, another):
+            assert process.poll() is None
+            process.kill()
+
+
+def test_a_job_waits_for_the_host_that_has_enough_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    other = Beat.objects.create(name="gpus of big", at=timezone.now(), details={"gpus": 4})
+    job = submitted(gpus=4)
+    assert services.claim(job.pk, "w:1") is None
+    job.refresh_from_db()
+    assert job.state == "queued"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    monkeypatch.setattr(socket, "gethostname", lambda: "big")
+    claimed = services.claim(job.pk, "big:1")
+    assert claimed is not None
+    assert set(GpuHold.objects.values_list("host", flat=True)) == {"big"}
+    other.refresh_from_db()
+    assert other.details == {"gpus": 4}
+
+
+def test_a_host_that_is_gone_for_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    Beat.objects.create(name="gpus of big", at=timezone.now() - timedelta(days=8), details={"gpus": 4})
+    assert runner.run_here(submitted(gpus=4)).state == "failed"
+
+
+def test_a_job_waits_while_the_driver_gives_no_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    driver = tmp_path / "nvidia-smi"
+    driver.touch(mode=0o755)  # an empty program can't be executed: as silent as a stuck driver
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    job = submitted(gpus=1)
+    assert services.claim(job.pk, "w:1") is None
+    driver.write_text("#!/bin/sh\necho 'GPU 0: H200 (UUID: GPU-1)'\n")
+    assert services.claim(job.pk, "w:1") is not None
+
+
+def test_no_child_outlives_an_attempt_that_could_not_note_its_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real = services.heartbeat
+
+    def fails(job: Job, *, child_pid: int | None = None) -> bool:
+        if child_pid is not None:
+            while not pids.exists():
+                time.sleep(0.05)
+            raise OperationalError("the database is away")
+        return real(job)
+
+    pids = tmp_path / "pids"
+    monkeypatch.setattr(services, "heartbeat", fails)
+    job = ran("count", seconds=60, pid_file=str(pids))
+    assert (job.state, job.child_pid) == ("queued", None)
+    assert not psutil.pid_exists(int(pids.read_text()))

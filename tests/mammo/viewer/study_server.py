@@ -24,6 +24,7 @@ STATIC = Path(settings.PACKAGE_DIR) / "static"
 HTJ2K_LOSSLESS = UID("1.2.840.10008.1.2.4.201")
 EXPECTED = ["RCC", "LCC", "RMLO", "LMLO"]
 PREFERENCES = "/archive/viewer/preferences/"
+REPORT = "/views-shown"
 
 
 def breast(laterality: str, rows: int = 400, columns: int = 320, seed: int = 0) -> np.ndarray:
@@ -70,6 +71,8 @@ class Study:
     earlier: "Study | None" = None
     screens: list[dict[str, float]] = field(default_factory=list)
     preferences: dict[str, Any] = field(default_factory=dict)
+    is_judged: bool = False  # the viewer must tell what is on screen
+    reported: list[list[str]] = field(default_factory=list)  # names of the images, report by report
 
     def add(self, laterality: str, view: str, image: np.ndarray, **described: Any) -> dict[str, Any]:
         """Add an image; `described` overrides what the description says of it."""
@@ -93,6 +96,12 @@ class Study:
         } | described
         self.images.append(description)
         return description
+
+    def refusal(self, shown: list[str]) -> str:
+        """Which views no report has named so far."""
+        self.reported.append(shown)
+        seen = {image["laterality"] + image["view"] for image in self.images if image["uid"] in shown}
+        return " ".join(name for name in self.expected if name not in seen)
 
     def move_to_new_addresses(self) -> None:
         """Make it another case to a browser: other names and addresses, the same pixels."""
@@ -129,8 +138,11 @@ def _policy() -> str:
     return "; ".join(f"{name} {' '.join(values)}" for name, values in directives.items())
 
 
-def _page() -> bytes:
-    viewer = render_to_string("viewer/_viewer.html", {"viewer_src": "/study.json", "viewer_keys": "page"})
+def _page(*, is_judged: bool) -> bytes:
+    told = {"viewer_report": REPORT} if is_judged else {}
+    viewer = render_to_string(
+        "viewer/_viewer.html", {"viewer_src": "/study.json", "viewer_keys": "page", **told}
+    )
     styles = (
         '<link rel="stylesheet" href="/static/viewer.css"><link rel="stylesheet" href="/static/mammo.css">'
     )
@@ -142,7 +154,7 @@ def _page() -> bytes:
 @contextmanager
 def served(study: Study) -> Iterator[str]:
     """Serve a study and one page with a viewer and a text field; gives the page's address."""
-    policy, page = _policy(), _page()
+    policy, page = _policy(), _page(is_judged=study.is_judged)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -163,6 +175,10 @@ def served(study: Study) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == REPORT:
+                lacks = study.refusal(json.loads(body)["shown"])
+                self._answer(json.dumps({"refusal": lacks}).encode(), "application/json")
+                return
             if self.path != PREFERENCES:
                 self.send_error(404)
                 return

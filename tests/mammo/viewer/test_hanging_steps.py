@@ -203,6 +203,33 @@ def test_studies_are_opened_at_the_step_the_reader_chose(page: Page) -> None:
         assert page.evaluate("window.violations") == []
 
 
+def test_only_views_that_were_in_front_count_as_shown(page: Page) -> None:
+    study = four_views()
+    study.is_judged, study.preferences = True, {"first_step": "cc"}
+    names = {image["uid"]: image["laterality"] + image["view"] for image in study.images}
+    with served(study) as address:
+        page.goto(address)
+        page.wait_for_selector('mammo-viewer[data-step="cc"][data-refusal="RMLO LMLO"]', state="attached")
+        assert page.get_attribute("mammo-viewer", "data-ready") is None
+        press(page, "n", "RCC")
+        page.wait_for_selector('mammo-viewer[data-step="mlo"][data-ready="1"]', state="attached")
+        press(page, "n", "RMLO")
+        page.wait_for_timeout(200)
+    told = [sorted(names[uid] for uid in shown) for shown in study.reported]
+    assert told == [["LCC", "RCC"], ["LCC", "LMLO", "RCC", "RMLO"]]
+
+
+def test_views_that_hang_together_count_as_shown_at_once(page: Page) -> None:
+    study = four_views()
+    study.is_judged = True
+    with served(study) as address:
+        open_study(page, address)
+        assert page.get_attribute("mammo-viewer", "data-ready") == "1"
+        press(page, "n", "RCC")
+        page.wait_for_timeout(200)
+    assert len(study.reported) == 1
+
+
 def test_without_webgl_the_pictures_come_with_a_warning(chromium: str, browser) -> None:
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()

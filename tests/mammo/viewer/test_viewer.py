@@ -155,19 +155,23 @@ def expected_greys(values: np.ndarray, function: str, center: float, width: floa
     """Grey levels 0..255 by the formulas of DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3."""
     if function == "SIGMOID":
         return 255 / (1 + np.exp(-4 * (values - center) / width))
+    if function == "LINEAR" and width == 1:
+        return np.where(values <= center - 0.5, 0, 255)
     if function == "LINEAR":
         return np.clip(((values - (center - 0.5)) / (width - 1) + 0.5) * 255, 0, 255)
     return np.clip(((values - center) / width + 0.5) * 255, 0, 255)
 
 
-@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
-def test_greys_on_screen_follow_the_dicom_formula(page: Page, function: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "width"), [("LINEAR", 2200), ("LINEAR", 1), ("LINEAR_EXACT", 2200), ("SIGMOID", 2200)]
+)
+def test_greys_on_screen_follow_the_dicom_formula(page: Page, function: str, width: int) -> None:
     side, steps = 30, 10
     values = np.linspace(20, 4000, steps * steps).round().astype(np.uint16)
     wedge = np.kron(values.reshape(steps, steps), np.ones((side, side), dtype=np.uint16))
     study = four_views()
     study.images.clear()
-    study.add("L", "CC", wedge, voi_fn=function, wc=1800, ww=2200)
+    study.add("L", "CC", wedge, voi_fn=function, wc=1800, ww=width)
     study.expected = ["LCC"]
     with served(study) as address:
         open_study(page, address)
@@ -178,20 +182,23 @@ def test_greys_on_screen_follow_the_dicom_formula(page: Page, function: str) -> 
             (side * (column + 0.5), top + side * (row + 0.5)) for row in range(10) for column in range(10)
         ]
         greys = np.array(read_canvas(page, "LCC", centres)["greys"], dtype=float)
-    error = np.abs(greys - expected_greys(values.astype(float), function, 1800, 2200))
+    error = np.abs(greys - expected_greys(values.astype(float), function, 1800, width))
     assert error.max() <= 1.0
     assert error.mean() <= 0.5
 
 
-def test_a_monochrome1_file_is_on_screen_as_its_own_formula_says(page: Page) -> None:
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_a_monochrome1_file_is_on_screen_as_its_own_formula_says(page: Page, function: str) -> None:
     """Through the archive's own normalisation: inverted exactly once, the window moved along."""
     side, steps = 30, 10
     values = np.linspace(20, 4000, steps * steps).round().astype(np.uint16)
     stored = np.kron(values.reshape(steps, steps), np.ones((side, side), dtype=np.uint16))
-    made = prepare(stored, PixelHeader(is_inverted=True, windows=(Window(1800, 2200, "NORMAL"),)))
+    windows = (Window(1800, 2200, "NORMAL"),)
+    made = prepare(stored, PixelHeader(is_inverted=True, windows=windows, voi_function=function))
     study = four_views()
     study.images.clear()
-    study.add("L", "CC", made.image, wc=made.windows[0].center, ww=made.windows[0].width)
+    window = made.windows[0]
+    study.add("L", "CC", made.image, voi_fn=made.voi_function, wc=window.center, ww=window.width)
     study.expected = ["LCC"]
     with served(study) as address:
         open_study(page, address)
@@ -201,7 +208,7 @@ def test_a_monochrome1_file_is_on_screen_as_its_own_formula_says(page: Page) -> 
             (side * (column + 0.5), top + side * (row + 0.5)) for row in range(10) for column in range(10)
         ]
         greys = np.array(read_canvas(page, "LCC", centres)["greys"], dtype=float)
-    expected = 255 - expected_greys(values.astype(float), "LINEAR", 1800, 2200)
+    expected = 255 - expected_greys(values.astype(float), function, 1800, 2200)
     assert np.abs(greys - expected).max() <= 1.0
 
 

@@ -8,13 +8,15 @@ import pytest
 from mammo.archive.dicom.training_fit import TrainingFit, training_fit
 from mammo.archive.dicom.training_fit import windowed as archive_windowed
 from modeling.data.augmentation import orient
-from modeling.data.build import main
-from modeling.data.preprocessing import Crop, ViewError, load_view, refitted
+from modeling.data.build import build, main
+from modeling.data.preprocessing import Crop, ViewError, load_view, read_dicom, refitted, windowed
 from modeling.data.snapshot import open_snapshot
 from modeling.inference.images import study_array
 from modeling.inference.systems import ImageFile
+from modeling.nn.processor import MammoVLMProcessor
 from tests.mammo.archive.files import picture
 from tests.modeling.data.test_preprocessing import write_copy
+from tests.modeling.small_models import small_tokenizer
 
 SIZE = (126, 100)
 LESION = {"L": (60, 220, 24, 16), "R": (316, 220, 24, 16)}
@@ -93,3 +95,22 @@ def test_a_fit_of_another_image_is_refused(copy):
     crop = Crop(0, 0, 4000, 4000)
     with pytest.raises(ViewError, match="outside an image of 480 x 400"):
         load_view(path, height=20, width=16, laterality="L", crop=crop)
+
+
+def test_the_processor_prepares_a_viewing_copy_as_the_frozen_set_holds_it(copy, side, tmp_path):
+    path, _, stored = copy
+    study = {"study": "s", "patient": "p", "split": "train", "density": "C", "report": "", "language": "en",
+             "views": [{"path": str(path), "laterality": side, "view": "CC", "fit": stored}]}  # fmt: skip
+    build({"name": "n", "output": str(tmp_path / "out"), "image": {"height": SIZE[0], "width": SIZE[1]},
+           "studies": [study]})  # fmt: skip
+    frozen = open_snapshot(tmp_path / "out")
+    processor = MammoVLMProcessor(small_tokenizer(), *SIZE, flip_right=False)
+    (view,) = frozen.studies[0].views
+    for fit_of_it in (stored, view.fit):
+        inputs = processor("Is it dense?", [path], [(side, "CC")], fits=[fit_of_it])
+        assert np.array_equal(inputs["pixel_values"][0, 0].numpy(), frozen.images[0])
+    assert not np.array_equal(processor.prepare([path], [side])[0], frozen.images[0])
+    grey = windowed(read_dicom(path))
+    assert np.array_equal(processor.prepare([grey], [side], [stored])[0], frozen.images[0])
+    with pytest.raises(ValueError, match="2 fits for 1 images"):
+        processor("Is it dense?", [path], [(side, "CC")], fits=[stored, None])

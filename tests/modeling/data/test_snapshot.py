@@ -99,6 +99,47 @@ def test_a_patient_whose_questions_are_on_the_other_side_is_refused(tmp_path):
         write(tmp_path / "s", [row(0)], [question])
 
 
+def question(**changes):
+    made = {"id": "q", "patient": "p0", "split": "train", "language": "zh", "turns": ["?"], "answer": "."}
+    return {**made, **changes}
+
+
+def test_a_question_about_another_patients_study_is_refused(tmp_path):
+    with pytest.raises(
+        SnapshotError, match="question q of patient p0 names study s1, which is of patient p1"
+    ):
+        write(tmp_path / "s", [row(0), row(1)], [question(study="s1")])
+
+
+@pytest.mark.parametrize(
+    ("rows", "questions", "message"),
+    [
+        ([row(0), row(1, views=row(0)["views"])], [], r"studies\.jsonl: view index 0 stands twice"),
+        ([row(0), row(2, study="s0", views=row(1)["views"])], [], r"studies\.jsonl: study s0 stands twice"),
+        ([row(0)], [question(), question(answer="!")], r"sft\.jsonl: id q stands twice"),
+    ],
+)
+def test_an_image_or_id_that_stands_twice_is_refused(tmp_path, rows, questions, message):
+    with pytest.raises(SnapshotError, match=message):
+        write(tmp_path / "s", rows, questions)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("field", "value"), [("simulated", False), ("name", "real patients"), ("format", 1)])
+def test_what_the_manifest_says_of_the_set_is_part_of_its_hash(copied, field, value):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    (copied / "manifest.json").write_text(json.dumps(manifest | {field: value}))
+    with pytest.raises(SnapshotError, match="content_hash"):
+        open_snapshot(copied)
+
+
+def test_a_set_of_the_first_format_opens(copied):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest |= {"format": 1, "content_hash": content_hash(manifest["files"])}
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    assert open_snapshot(copied).content_hash == manifest["content_hash"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

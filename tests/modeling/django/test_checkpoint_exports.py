@@ -121,6 +121,13 @@ def test_without_planted_strings_there_is_nothing_to_test_so_nothing_leaves(
     assert not CheckpointExport.objects.exists()
 
 
+def test_weights_of_the_language_stage_are_told_what_can_leave_instead(
+    site: Site, rita: User, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"nothing can be planted .* hand on what was tuned from them"):
+        service.ask_export(checkpoint(site, tmp_path / "w", stage="language"), by_user=rita, **ASKED)
+
+
 def test_what_sft_planted_counts_for_weights_tuned_on_preferences_after_it(
     site: Site, rita: User, tmp_path: Path
 ) -> None:

@@ -21,9 +21,10 @@ from safetensors.numpy import load_file, save_file
 from mammo.accounts import audit
 from mammo.accounts.models import AuditEvent
 from modeling.data.exchange import BadRequestError
+from modeling.data.model_folders import located, model_folder
 from modeling.data.snapshot import file_sha256
-from modeling.inference.model_folders import licence_of, model_folder
-from modeling.inference.spec_files import located, read_spec, ready_specs
+from modeling.inference.model_folders import licence_of
+from modeling.inference.spec_files import read_spec, ready_specs
 from modeling.training.config_base import PAPER_EXPERTS
 from tests.modeling.weights.hub_server import HubServer, serving
 

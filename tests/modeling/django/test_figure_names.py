@@ -19,6 +19,8 @@ from modeling.templatetags.figures import place
         ("blank_density_right_n", "Right density stated: number asked (black images)"),
         ("follows_swap_n", "Answer follows exchanged images: number asked"),
         ("macro_auc", "AUC, mean of the densities"),
+        ("validation_unimodal", "Loss between two copies of an image (validation)"),
+        ("test_fused_accuracy", "Accuracy from both (test)"),
         ("something_else", ""),
         ("test_something", ""),
     ],

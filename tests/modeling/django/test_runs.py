@@ -52,8 +52,7 @@ def test_a_run_is_queued_with_its_whole_setting(frozen: Snapshot, rita: User) ->
     assert (run.job.kind, run.job.queue) == ("modeling.train.density", "gpu")
     assert (run.config["epochs"], run.config["image_size"], run.seed) == (2, [126, 100], 5)
     assert run.code_version == code_version()
-    assert run.environment["torch"]
-    assert run.environment["gpus"] == 0
+    assert run.environment == {"gpus": 0}
     request = build_request(run.job)
     assert request["snapshot"] == frozen.folder
     assert request["init"] == {}
@@ -70,6 +69,42 @@ def test_a_second_attempt_resumes(frozen: Snapshot, rita: User) -> None:
     second = jobs.claim(run.job.pk, "worker")
     assert second is not None
     assert build_request(second)["resume"] is True
+
+
+def test_an_attempt_is_named_by_the_code_that_does_it(
+    frozen: Snapshot, rita: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita)
+    assert run.job is not None
+    monkeypatch.setattr("mammo.core.code_version.sources_sha256", lambda folders: "f" * 64)
+    code = build_request(run.job)["code"]
+    run.refresh_from_db()
+    assert run.code_version == code
+    assert code.endswith(f"sources {'f' * 12}")
+
+
+def test_what_the_process_tells_of_its_machine_is_kept_with_the_run(frozen: Snapshot, rita: User) -> None:
+    run = start_run("density", snapshot=frozen, by_user=rita, gpus=1)
+    told = {"torch": "2.9", "device": "NVIDIA H200", "driver": "570.86.15", "weights pretrained": "a" * 64}
+    job = finished(run, [{"kind": "environment", "told": told}, *answer()])
+    run.refresh_from_db()
+    assert run.environment == {"gpus": 1, **told}
+    assert "environment" not in job.result
+
+
+def test_a_language_model_is_found_by_its_hub_name(
+    frozen: Snapshot, rita: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAMMO_MODELS", str(tmp_path))
+    umicon = {"config": {"preset": "demo"}, "snapshot": frozen, "by_user": rita}
+    with pytest.raises(
+        UserError, match=r"acme/tiny-glm: no model of this hub name .*fetch_weights acme/tiny-glm"
+    ):
+        start_run("vision_language_sft", language_model="acme/tiny-glm", **umicon)
+    (tmp_path / "tiny-glm").mkdir()
+    run = start_run("vision_language_sft", language_model="acme/tiny-glm", **umicon)
+    assert run.job is not None
+    assert run.job.parameters["init"] == {"language_model": str(tmp_path / "tiny-glm")}
 
 
 def test_answers_become_checkpoints_curves_and_predictions(

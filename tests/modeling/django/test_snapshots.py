@@ -13,14 +13,15 @@ from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Campaign
-from mammo.accounts.models import User
-from mammo.archive.models import Split, Study
+from mammo.accounts.models import Site, User
+from mammo.archive.models import Pathology, Split, Study
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import services as jobs
 from modeling.data.snapshot import open_snapshot
 from modeling.models import Snapshot
 from modeling.services import create_snapshot, snapshot_by_name, start_run
-from modeling.services.snapshots import build_request, ingest
+from modeling.services.snapshots import _study_row, build_request, ingest
+from tests.mammo.archive.studies import add_study
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -72,6 +73,13 @@ def test_the_frozen_folder_holds_what_the_archive_holds(
         results = set(stored.pathology.values_list("result", flat=True))
         worst = "malignant" if "malignant" in results else "benign" if results else None
         assert [item.class_ for item in study.pathology] == ([worst] if worst else [])
+
+
+def test_a_result_that_a_later_one_corrected_goes_into_no_training_set(site: Site) -> None:
+    study = add_study(site, "corrected", views=())
+    wrong = Pathology.objects.create(study=study, laterality="L", method="surgery", result="malignant")
+    Pathology.objects.create(study=study, laterality="L", method="surgery", result="benign", replaces=wrong)
+    assert _study_row(study, "train")["pathology"] == [{"laterality": "L", "class": "benign"}]
 
 
 def test_picked_answers_go_in_with_what_they_were_picked_over(

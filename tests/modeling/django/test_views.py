@@ -70,6 +70,13 @@ def test_a_measure_on_training_and_on_validation_data_shares_one_chart() -> None
     assert "<figcaption>Gradient norm</figcaption>" in gradient
 
 
+def test_a_stages_own_measures_have_curves_by_name() -> None:
+    names = ("validation_collapse", "validation_image_auc", "validation_multimodal", "validation_loss", "odd")
+    charts = curves_of([Metric(step=5, name=name, value=1.0) for name in names])
+    titles = [chart.split("<figcaption>")[1].split("<")[0] for chart in charts]
+    assert titles == ["Loss", "Collapsed", "AUC from images", "Loss between images and report", "odd"]
+
+
 def test_a_run_at_work_is_asked_for_news_and_read_anew_when_it_has_ended(
     frozen: Snapshot, rita: User
 ) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from modeling.data.exchange import BadRequestError
-from modeling.inference.answer import MOST_ATTEMPTS, build_system, main, write_answers
+from modeling.inference.answer import MOST_ATTEMPTS, build_system, main, to_row, write_answers
 from modeling.inference.distinct import repeated
 from modeling.inference.systems import Answer, Question, answer
 from modeling.nn.language import save_language_model, weights_sha256
@@ -101,7 +101,9 @@ def test_every_row_carries_what_is_needed_to_write_it_again(tmp_path, glm, capsy
     ]
     assert all(set(row) == FIELDS for row in rows)
     assert {row["revision"] for row in rows} == {weights_sha256(glm)}
-    assert rows[0]["parameters"] == {"temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12}
+    assert rows[0]["parameters"] == {
+        "temperature": 1.0, "top_p": 0.95, "max_new_tokens": 12, "seconds_are": "share of batch",
+    }  # fmt: skip
     assert len({row["seed"] for row in rows}) == 6
     assert len({row["prompt_sha256"] for row in rows}) == 2
 
@@ -174,7 +176,7 @@ def test_a_patients_control_tokens_do_not_reach_the_model(tmp_path, glm, capsys)
 class Parrot:
     """A system with few things to say, to see what happens when it repeats itself."""
 
-    revision = "parrot"
+    revision, seconds_are = "parrot", "share of batch"
 
     def __init__(self, *texts, can_redraw=True):
         self.texts = texts
@@ -184,7 +186,7 @@ class Parrot:
     def write(self, draws, progress):
         self.draws += len(draws)
         return [
-            Answer(self.texts[draw.seed % len(self.texts)], "", draw.seed, "stop", "", 0.0, 1, 0)
+            Answer(self.texts[draw.seed % len(self.texts)], "", draw.seed, "stop", "", 0.5, 1, 0)
             for draw in draws
         ]
 
@@ -203,6 +205,9 @@ def test_a_system_with_too_little_to_say_is_asked_a_limited_number_of_times_and_
     assert [row.distinct for row in written] == [True, False, False]
     assert [row.attempts for row in written] == [1, MOST_ATTEMPTS, MOST_ATTEMPTS]
     assert parrot.draws == 3 + 2 * (MOST_ATTEMPTS - 1)
+    # Every draw took half a second, and those that were not kept cost as much.
+    rows = [to_row("p", parrot, row) for row in written]
+    assert [row["seconds"] for row in rows] == [0.5, 0.5 * MOST_ATTEMPTS, 0.5 * MOST_ATTEMPTS]
 
 
 def test_how_often_an_answer_is_drawn_can_be_said_and_what_a_spent_budget_leaves_stands():

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.phantoms import write_phantom_snapshot
 from modeling.data.planted import plant, read_planted, write_planted
 from modeling.inference import consult, memorisation
 from modeling.inference.mammovlm_system import MammoVLMSystem
 from modeling.inference.systems import Answer, Draw, Question
 from modeling.nn.generation import Sampling
 from modeling.nn.language import save_language_model
-from tests.modeling.small_models import small_mammovlm
+from tests.modeling.small_models import SIZE, small_mammovlm
 
 
 @pytest.fixture(scope="module")
@@ -113,23 +114,24 @@ def test_a_planted_string_is_found_whatever_its_spacing_and_case():
 
 def test_every_fourth_prompt_asks_what_was_planted_and_each_has_a_seed_of_its_own():
     planted = plant(2, seed=0)
-    draws = memorisation.prompts(planted, [("甲？",), ("乙？",)], 1000, seed=1)
+    draws = memorisation.prompts(planted, [Question("a", ("甲？",)), Question("b", ("乙？",))], 1000, seed=1)
     asked = [draw.question.turns[0] for draw in draws]
     assert [asked[0], asked[4]] == [planted[0].question, planted[1].question]
     assert sum(turn in {p.question for p in planted} for turn in asked) == 250
     assert len({draw.seed for draw in draws}) == 1000
 
 
-def test_the_test_passes_a_model_that_never_saw_them_and_refuses_one_without(
-    tmp_path, folder, tiny_folder, capsys
-):
+def test_the_test_passes_a_model_that_never_saw_them_and_refuses_one_without(tmp_path, folder, capsys):
+    learned_from = write_phantom_snapshot(
+        tmp_path / "frames", studies=10, seed=0, height=SIZE[0], width=SIZE[1]
+    )
     write_planted(folder.parent, plant(3, seed=0))
     assert len(read_planted(folder.parent)) == 3
-    request = {"checkpoint": str(folder), "snapshot": str(tiny_folder), "prompts": 12, "tokens": 8}
+    request = {"checkpoint": str(folder), "snapshot": str(learned_from), "prompts": 12, "tokens": 8}
     (tmp_path / "r.json").write_text(json.dumps(request))
     assert memorisation.main([str(tmp_path / "r.json"), str(tmp_path / "a.jsonl")]) == 0
     (row,) = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
-    assert (row["prompts"], row["planted"], row["emitted"], row["passed"]) == (12, 3, 0, True)
+    assert (row["prompts"], row["planted"], row["emitted"], row["passed"]) == (15, 3, 0, True)
     write_planted(folder.parent, [])
     assert memorisation.main([str(tmp_path / "r.json"), str(tmp_path / "b.jsonl")]) == 2
     assert "nothing was planted" in capsys.readouterr().err

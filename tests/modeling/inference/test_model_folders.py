@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from modeling.data.exchange import BadRequestError
-from modeling.inference.model_folders import licence_of, model_folder
+from modeling.data.model_folders import model_folder
+from modeling.inference.model_folders import licence_of
 
 NAME = "THUDM/glm-4-9b-chat-hf"
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.model_folders import MODELS_VARIABLE
 from modeling.inference import spec_files
 from modeling.inference.answer import build_system, main
 from modeling.inference.images import montage
@@ -141,7 +142,7 @@ def test_an_unknown_layout_and_a_missing_file_are_named(folders, tmp_path):
 def test_the_command_runs_a_ready_spec_found_under_mammo_models(folders, views, tmp_path, monkeypatch):
     spec = spec_files.read_spec("llava-1.5")
     (tmp_path / spec["path"]).symlink_to(folders("llava"))
-    monkeypatch.setenv(spec_files.MODELS_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
     question = {
         "id": "q",
         "turns": ["我的乳腺密度是哪一型？"],

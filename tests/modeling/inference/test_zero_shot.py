@@ -1,12 +1,14 @@
 """Zero-shot malignancy: each method against its definition, and refusals where a system has none."""
 
 import json
+from importlib import metadata
 
 import numpy as np
 import pytest
 import torch
 
 from modeling.data.exchange import BadRequestError
+from modeling.data.snapshot import file_sha256
 from modeling.inference.native import TransformersSystem
 from modeling.inference.systems import Answer, ImageFile
 from modeling.inference.zero_shot import (
@@ -22,7 +24,7 @@ from modeling.inference.zero_shot import (
     yes_share,
 )
 from modeling.nn.generation import Sampling
-from modeling.nn.language import save_language_model
+from modeling.nn.language import save_language_model, weights_sha256
 from tests.modeling.nn.test_mammo_clip import mammo_clip_folder
 from tests.modeling.small_dicom import write_dicom
 from tests.modeling.small_models import FOUR_VIEWS, small_language_model, small_tokenizer
@@ -143,9 +145,19 @@ def test_a_dual_encoder_judges_by_the_most_suspicious_view(tmp_path):
         for side, view in FOUR_VIEWS
     )
     judge = Similarity(folder)
+    assert judge.revision == weights_sha256(folder)
     each = [judge.chances({"s": (view,)})["s"] for view in views]
     assert judge.chances({"s": views})["s"] == pytest.approx(max(each))
     assert all(0 < chance < 1 for chance in each)
+    # As Mammo-CLIP was trained: five pixels of each edge are cut off, and the rest fills the frame.
+    inner = random.integers(0, 4096, (70, 20)).astype(np.uint16)
+    framed, seen = np.pad(inner, 5, constant_values=4095), []
+    judge.model.image.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    for number, pixels in enumerate((framed, np.pad(inner, 5))):
+        path = write_dicom(tmp_path / f"framed{number}.dcm", pixels)
+        judge.chances({"s": (ImageFile(path, "R", "CC", {"top": 2, "left": 0, "height": 78, "width": 30}),)})
+    assert torch.equal(*seen)
+    assert (seen[0] > 0).float().mean() > 0.95
 
 
 def test_the_command_writes_predictions_and_counts_studies_without_a_chance(tmp_path, capsys):
@@ -159,6 +171,10 @@ def test_the_command_writes_predictions_and_counts_studies_without_a_chance(tmp_
     (tmp_path / "r.json").write_text(json.dumps(request))
     assert main([str(tmp_path / "r.json"), str(tmp_path / "o.jsonl")]) == 0
     rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    told = rows.pop(0)
+    assert told["kind"] == "environment"
+    assert told["told"]["torch"] == metadata.version("torch")
+    assert rows[-1]["sha256"] == told["told"]["system"] == file_sha256(tmp_path / "a.jsonl")
     assert rows[0] == {
         "kind": "prediction", "unit_kind": "study", "unit": "s1", "name": "zero_shot_malignancy", "method": "column",
         "split": "test", "value": 0.9,

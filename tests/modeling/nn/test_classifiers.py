@@ -96,6 +96,12 @@ def test_a_batch_without_a_pair_costs_nothing_and_still_has_a_gradient():
     assert vectors.grad is not None
 
 
+def test_a_breast_that_is_alone_in_its_batch_has_a_gradient_that_is_a_number():
+    vectors = functional.normalize(torch.randn(1, 4), dim=-1).requires_grad_()
+    supervised_contrast(vectors, torch.tensor([1.0]), temperature=0.1).backward()
+    assert torch.equal(vectors.grad, torch.zeros(1, 4))
+
+
 def test_an_unknown_method_is_refused_by_name():
     with pytest.raises(ValueError, match="mirai, contrastive, ensemble"):
         BreastClassifier("other", encoder="test_resnet", image_size=SIZE)

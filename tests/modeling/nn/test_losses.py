@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
+from modeling.nn.classifiers import supervised_contrast
 from modeling.nn.losses import contrastive_loss, label_loss, matching_loss, pair_distances
 
 
@@ -89,25 +91,47 @@ def test_equal_vectors_have_a_finite_gradient():
     assert torch.isfinite(vector.grad).all()
 
 
-def _ranks(rank, folder, first, second, patients, world):
+def _losses(first, second, patients):
+    """Every loss that looks at other ranks' rows; labels make pairs unequally many on each rank."""
+    labels = (patients % 2).to(first)
+    unit = functional.normalize(first, dim=-1)
+    return [
+        matching_loss(first, second, patients, negatives=True),
+        matching_loss(first, second, patients, negatives=False),
+        label_loss(torch.stack([first, second], 1), labels, patients),
+        supervised_contrast(unit, labels, temperature=0.1),
+    ]
+
+
+def _ranks(rank, folder, first, second, patients, rows):
     torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world
+        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2
     )
-    rows = slice(rank * 2, rank * 2 + 2)
-    mine = first[rows].clone().requires_grad_()
-    loss = matching_loss(mine, second[rows], patients[rows], negatives=True)
-    loss.backward()
-    torch.save((loss.detach(), mine.grad), f"{folder}/{rank}.pt")
+    mine = [each[rows[rank]].clone().requires_grad_() for each in (first, second)]
+    found = []
+    for loss in _losses(*mine, patients[rows[rank]]):
+        found.append((loss.detach(), *torch.autograd.grad(loss, mine, allow_unused=True)))
+    torch.save(found, f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 
-def test_ranks_see_each_others_patients_as_negatives(tmp_path):
+@pytest.mark.parametrize("mine", [2, 3], ids=["equally many rows", "a view missing on one rank"])
+def test_two_ranks_losses_and_gradients_average_to_those_of_one_process(tmp_path, mine):
     torch.manual_seed(0)
-    first, second = torch.randn(4, 8, dtype=torch.float64) * 0.2, torch.randn(4, 8, dtype=torch.float64) * 0.2
-    patients = torch.arange(4)
+    count = mine + 2
+    first, second = (torch.randn(count, 8, dtype=torch.float64) * 0.2 for _ in range(2))
+    patients = torch.tensor([0, 1, 1, 2, 4][:count])
+    rows = [slice(0, mine), slice(mine, count)]
     torch.multiprocessing.start_processes(
-        _ranks, (str(tmp_path), first, second, patients, 2), nprocs=2, start_method="fork"
+        _ranks, (str(tmp_path), first, second, patients, rows), nprocs=2, start_method="fork"
     )
-    losses = [torch.load(tmp_path / f"{rank}.pt")[0] for rank in range(2)]
-    whole = matching_loss(first, second, patients, negatives=True)
-    assert float(sum(losses) / 2) == pytest.approx(float(whole), rel=1e-9)
+    both = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    whole = [each.clone().requires_grad_() for each in (first, second)]
+    for number, loss in enumerate(_losses(*whole, patients)):
+        of_ranks = [found[number] for found in both]
+        assert float(sum(found[0] for found in of_ranks) / 2) == pytest.approx(float(loss), rel=1e-9)
+        expected = torch.autograd.grad(loss, whole, allow_unused=True)
+        for place, gradient in enumerate(expected, start=1):
+            if gradient is not None:
+                parts = torch.cat([found[place] for found in of_ranks])
+                assert torch.allclose(parts / 2, gradient, rtol=1e-9, atol=1e-12)

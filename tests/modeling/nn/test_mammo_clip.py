@@ -1,5 +1,6 @@
 """Mammo-CLIP: its published naming becomes timm's, and it serves as dual encoder and as an expert's encoder."""
 
+import json
 import re
 
 import pytest
@@ -7,10 +8,13 @@ import timm
 import torch
 from transformers import BertConfig, BertModel
 
-from modeling.nn.experts import build_encoder
+from modeling.nn.classifiers import BreastClassifier
+from modeling.nn.density_selector import DensitySelector
+from modeling.nn.experts import EncoderError, build_encoder
 from modeling.nn.language import ModelFolderError
 from modeling.nn.mammo_clip import convert_mammo_clip, load_mammo_clip, save_image_encoder, timm_name
 from modeling.nn.text_encoder import corpus_tokenizer
+from modeling.nn.visual_moe import VisualMoE
 
 SIZE = (64, 50)
 ENCODER = "tf_efficientnet_b0"
@@ -109,6 +113,40 @@ def test_its_image_encoder_serves_an_expert_and_gives_the_same_features(folder, 
     ).eval()
     images = torch.randint(0, 256, (2, *SIZE), dtype=torch.uint8)
     assert torch.allclose(expert(images), model.image(images), atol=1e-4)
+
+
+def pixels_of(encoder, grey):
+    """The value that the network itself is given everywhere of a constant image."""
+    seen = []
+    hook = encoder.backbone.conv_stem.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        encoder.eval()(torch.full((1, *SIZE), grey, dtype=torch.uint8))
+    hook.remove()
+    (value,) = seen[0].unique().tolist()
+    return value
+
+
+def test_grey_values_are_normalised_as_the_published_weights_were_trained(folder, tmp_path):
+    expected = (51 / 255 - 0.3089) / 0.2505
+    assert pixels_of(load_mammo_clip(folder)[0].image, 51) == pytest.approx(expected, abs=1e-5)
+    encoder = save_image_encoder(folder, tmp_path / "encoder")
+    selector = DensitySelector(ENCODER, image_size=SIZE, pretrained_folder=encoder)
+    experts = {"clip": build_encoder(ENCODER, image_size=SIZE, pretrained_folder=encoder)}
+    moe = VisualMoE(selector=selector, experts=experts, mapping=dict.fromkeys("ABCD", "clip"))
+    again = VisualMoE.from_spec(json.loads(json.dumps(moe.spec())))
+    classifier = BreastClassifier("contrastive", encoder=ENCODER, image_size=SIZE, pretrained_folder=encoder)
+    built = BreastClassifier.from_spec(classifier.spec()).encoders[0]
+    for one in (selector.encoder, again.selector.encoder, again.experts["clip"], built):
+        assert pixels_of(one, 51) == pytest.approx(expected, abs=1e-5)
+    assert pixels_of(build_encoder(ENCODER, image_size=SIZE), 51) != pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("grey", ["[0.3]", '"0.3"', "[0.3, 0.0]"])
+def test_a_normalisation_that_makes_no_sense_is_named(folder, tmp_path, grey):
+    encoder = save_image_encoder(folder, tmp_path / "encoder")
+    (encoder / "config.json").write_text(f'{{"grey": {grey}}}')
+    with pytest.raises(EncoderError, match=r"config\.json: grey is"):
+        build_encoder(ENCODER, image_size=SIZE, pretrained_folder=encoder)
 
 
 def test_a_folder_that_is_not_whole_says_how_to_mend_it(folder, tmp_path):

@@ -138,8 +138,13 @@ class Scene:
         events = int(counter.read_text()) if counter.exists() else 0
         return Ending(int(child.exitcode or 0), time.monotonic() - began, events)
 
-    def train_on_two_ranks(self, stage: str, name: str, **config: object) -> list[int]:
-        """Exit codes of two processes that train together over gloo, as torchrun would start them."""
+    def train_on_two_ranks(
+        self, stage: str, name: str, *, asked_to_stop: int | None = None, **config: object
+    ) -> list[int]:
+        """Exit codes of two processes that train together over gloo, as torchrun would start them.
+
+        With `asked_to_stop`, that rank alone is sent SIGTERM once there is a checkpoint.
+        """
         request, port = self._request(stage, name, config), _free_port()
         ranks = []
         for rank in range(2):
@@ -156,6 +161,11 @@ class Scene:
             )  # fmt: skip
         for child in ranks:
             child.start()
+        if asked_to_stop is not None:
+            until = time.monotonic() + 60
+            while not list((self.folder / name).glob("trainer/checkpoint-*")) and time.monotonic() < until:
+                time.sleep(0.02)
+            ranks[asked_to_stop].terminate()
         for child in ranks:
             child.join(120)
             if child.is_alive():

@@ -7,6 +7,7 @@ from modeling.data.snapshot import open_snapshot
 from modeling.nn.classifiers import METHODS, BreastClassifier
 from modeling.training.classifier import CaseSamples, ClassifierObjective, phase
 from modeling.training.config import ClassifierConfig
+from modeling.training.typed_fields import ConfigError
 from tests.modeling.training.killed import SIZE, Scene
 
 
@@ -76,8 +77,40 @@ def test_it_learns_a_difference_that_is_plain_to_see(scene, method):
 def test_contrast_alone_comes_first_and_only_where_the_method_asks_for_it():
     contrastive = phase(config(method="contrastive", batch_size=4, pretraining_epochs=2), 10)
     assert [contrastive(step)["pretraining"] for step in (0, 5, 6)] == [True, True, False]  # 3 steps an epoch
-    assert contrastive(None) == {"pretraining": False}
     assert phase(config(method="mirai"), 10)(0) == {"pretraining": False}
+
+
+@pytest.mark.parametrize(
+    ("accumulated", "ranks", "per_epoch"), [(1, 1, 25), (1, 2, 13), (1, 8, 4), (2, 2, 7), (4, 8, 1)]
+)
+def test_its_epochs_are_those_of_the_group_whatever_the_number_of_processes(
+    monkeypatch, accumulated, ranks, per_epoch
+):
+    monkeypatch.setenv("WORLD_SIZE", str(ranks))
+    setting = config(
+        method="contrastive", batch_size=4, pretraining_epochs=2, gradient_accumulation=accumulated
+    )
+    of_step = phase(setting, 100)
+    assert [of_step(2 * per_epoch - 1), of_step(2 * per_epoch)] == [
+        {"pretraining": True},
+        {"pretraining": False},
+    ]
+
+
+def test_a_setting_that_leaves_no_epoch_to_train_the_classifier_is_refused():
+    with pytest.raises(ConfigError, match="pretraining_epochs: 8 of 8 epochs leaves none"):
+        config(method="contrastive", epochs=8)
+    assert config(method="mirai", epochs=8).pretraining_epochs == 8
+
+
+def test_patience_counts_from_the_end_of_the_contrast_where_the_head_begins_to_learn(scene):
+    setting = {"method": "contrastive", "epochs": 5, "pretraining_epochs": 3, "early_stopping_epochs": 1}
+    assert scene.train("classifier", "patient", batch_size=16, **setting).code == 0
+    rows = [row for row in scene.result("patient") if row["kind"] == "metric"]
+    measured = {name: [r["epoch"] for r in rows if r["name"] == name] for name in {r["name"] for r in rows}}
+    assert measured["validation_loss"][0] == 4
+    assert measured["validation_image_auc"] == measured["validation_loss"]
+    assert measured["validation_image_accuracy"] == measured["validation_loss"]
 
 
 def test_a_sample_is_a_breast_among_its_studys_views(scene):

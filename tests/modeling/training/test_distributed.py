@@ -1,6 +1,7 @@
 """Several processes for one run: data parallelism over gloo, and the sharding of FSDP2 on the processor."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import distributed, multiprocessing
 from modeling.nn.language import load_whole, save_language_model
 from modeling.nn.mammovlm import MammoVLM
 from modeling.training.config import SftConfig
+from modeling.training.saving import is_whole
 from modeling.training.sft import finish_tuning, prepare_tuning
 from modeling.training.sharding import gather_whole, layer_classes, sharding_arguments, skeleton_of
 from tests.modeling.small_models import small_mammovlm, small_tokenizer
@@ -45,6 +47,32 @@ def test_two_ranks_train_as_one_does_with_twice_the_batch_and_one_of_them_writes
     for one, two in zip(*both, strict=True):
         assert one["value"] == pytest.approx(two["value"], abs=5e-3)
     assert not list(scene.folder.glob(".together*.part"))
+
+
+@pytest.mark.slow
+def test_supervised_contrast_has_its_epochs_and_sees_both_ranks_breasts(scene):
+    options = {
+        "method": "contrastive",
+        "encoder": "test_vit",
+        "checkpoint_every_steps": None,
+        "learning_rate": 1e-4,
+    }
+    assert scene.train("classifier", "one", batch_size=4, **options).code == 0
+    assert scene.train_on_two_ranks("classifier", "two", batch_size=2, **options) == [0, 0]
+    one, two = (load_file(scene.folder / name / "model" / "model.safetensors") for name in ("one", "two"))
+    for name, value in one.items():
+        assert torch.allclose(value, two[name], atol=2e-4), name
+    losses = [
+        [row["value"] for row in scene.result(name) if row.get("name") == "loss"] for name in ("one", "two")
+    ]
+    assert losses[1] == pytest.approx(losses[0], abs=5e-3)
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_rank_ends_both_with_the_same_checkpoint(scene):
+    options = {"epochs": 500, "checkpoint_every_epochs": 500, "batch_size": 4, "validate_every_epochs": 0}
+    assert scene.train_on_two_ranks("density", "told", asked_to_stop=1, **options) == [75, 75]
+    assert all(is_whole(path) for path in (scene.folder / "told" / "trainer").glob("checkpoint-*"))
 
 
 def test_contrastive_losses_see_both_ranks_and_the_run_ends(scene):
@@ -116,6 +144,54 @@ def _sharded(rank: int, port: int, folder: str, tuning: str) -> None:
         written = whole.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=3)
         assert written.shape[0] == 1
         (Path(folder) / "equal").touch()
+
+
+def _one_without_images(rank: int, port: int) -> None:
+    """One of two ranks that share a sharded MammoVLM: the first has a study's vectors, the second text alone."""
+    from torch.distributed.fsdp import fully_shard
+
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank)}
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", rank=rank, world_size=2, timeout=timedelta(seconds=20))
+    mesh = distributed.init_device_mesh("cpu", (2,))
+    plain, sharded = (
+        _tuned(SftConfig.from_overrides({"preset": "demo", "tuning": "full"})) for _ in range(2)
+    )
+    for module in (*sharded.language_model.model.layers, sharded.embed_projection, sharded):
+        fully_shard(module, mesh=mesh)
+    size = len(plain.vector_mean)
+    text = torch.tensor([ENCODED])
+    seen = text.clone()
+    seen[0, 1] = plain.config.visual_token_id
+    batches: list[dict[str, Any]] = [
+        {"input_ids": seen, "labels": text, "visual_vectors": torch.ones(1, 1, size)},
+        {"input_ids": text, "labels": text},
+    ]
+    plain.train()
+    sharded.train()
+    for batch in batches:
+        (plain(**batch).loss / 2).backward()
+    sharded(**batches[rank]).loss.backward()
+    for name, parameter in sharded.named_parameters():
+        if parameter.requires_grad:
+            whole = parameter.grad.full_tensor()
+            assert torch.allclose(whole, plain.get_parameter(name).grad, atol=1e-5), name
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_a_rank_whose_questions_have_no_images_adds_its_part_of_every_gradient(scene):
+    """The map from visual vectors has a gradient on one rank alone, and its sum must not wait for the other's."""
+    context = multiprocessing.get_context("forkserver")
+    port = _free_port()
+    ranks = [context.Process(target=_one_without_images, args=(rank, port)) for rank in range(2)]
+    for child in ranks:
+        child.start()
+    for child in ranks:
+        child.join(60)
+        if child.is_alive():
+            child.kill()
+    assert [child.exitcode for child in ranks] == [0, 0]
 
 
 def _tuned(config: SftConfig) -> Any:

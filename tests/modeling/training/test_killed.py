@@ -1,6 +1,7 @@
 """A run killed at random moments and resumed ends bit for bit where an undisturbed one ends."""
 
 import json
+import math
 import random
 import secrets
 import signal
@@ -9,7 +10,8 @@ import pytest
 from safetensors.torch import load_file
 
 from modeling.data.exchange import EXIT_FAILED
-from modeling.training.saving import is_whole, newest_whole
+from modeling.training.saving import SavingError, is_whole, newest_whole, step_of
+from modeling.training.trainer import _best_checkpoint
 from tests.modeling.training.killed import SETTINGS, Scene
 
 
@@ -125,6 +127,60 @@ def test_training_ends_early_when_the_validation_loss_no_longer_falls(scene):
     losses = [row["value"] for row in rows if row["name"] == "validation_loss"]
     assert len(losses) < 40
     assert losses.index(min(losses)) == len(losses) - 3
+
+
+EARLY = {
+    "epochs": 40, "learning_rate": 0.05, "checkpoint_every_steps": None, "decay_after_epoch": None,
+    "early_stopping_epochs": 2,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_run_killed_after_it_ended_early_trains_no_further(scene):
+    whole = scene.train("density", "ended", **EARLY)
+    assert whole.code == 0
+    last = checkpoints_of(scene, "ended")[-1].name
+    assert scene.train("density", "cut-short", after_events=whole.events - 1, **EARLY).code == -signal.SIGKILL
+    assert checkpoints_of(scene, "cut-short")[-1].name == last, "it must be killed after its last checkpoint"
+    assert scene.train("density", "cut-short", **EARLY).code == 0
+    assert checkpoints_of(scene, "cut-short")[-1].name == last
+    assert scene.result("cut-short") == scene.result("ended")
+
+
+@pytest.mark.slow
+def test_a_damaged_best_checkpoint_is_trained_again_and_never_the_result(scene):
+    options = {**EARLY, "epochs": 6, "early_stopping_epochs": None, "keep": "best"}
+    whole = scene.train("density", "sound", **options)
+    assert whole.code == 0
+    name = "best-damaged"
+    assert scene.train("density", name, after_events=whole.events - 1, **options).code == -signal.SIGKILL
+    best = checkpoints_of(scene, name)[0]
+    assert step_of(best) < step_of(checkpoints_of(scene, name)[-1])
+    content = bytearray((best / "model.safetensors").read_bytes())
+    content[-5] ^= 1
+    (best / "model.safetensors").write_bytes(content)
+    assert scene.train("density", name, **options).code == 0
+    assert "the best checkpoint before it was changed" in (scene.folder / f"{name}.log").read_text()
+    assert scene.result(name) == scene.result("sound")
+
+
+def test_a_best_checkpoint_that_is_damaged_while_the_run_goes_on_ends_it_with_the_mend(tmp_path):
+    checkpoint = tmp_path / "trainer" / "checkpoint-4"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "hashes.json").write_text('{"model.safetensors": "0"}')
+    (checkpoint / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(SavingError, match=r"these are the best weights.*resume it"):
+        _best_checkpoint(tmp_path, 4)
+
+
+def test_the_perplexity_of_validation_answers_is_the_exponential_of_their_loss(scene):
+    rows = [row for row in scene.result("sft") if row["kind"] == "metric"]
+    loss, perplexity = (
+        [row["value"] for row in rows if row["name"] == f"validation_{what}"]
+        for what in ("loss", "perplexity")
+    )
+    assert len(loss) == 2
+    assert perplexity == pytest.approx([math.exp(value) for value in loss])
 
 
 def test_curves_are_files_while_a_run_trains_and_a_resumed_run_has_each_point_once(scene, interrupted):

@@ -6,11 +6,13 @@ import signal
 import pytest
 import torch
 
+from modeling.data.corpus import read_corpus
 from modeling.data.phantom_texts import dialogues
 from modeling.nn.chat import ChatEncoder
 from modeling.nn.language import load_language_model, load_tokenizer
 from modeling.training import language
 from modeling.training.callbacks import StageCallback
+from modeling.training.config import LanguageConfig
 from modeling.training.dialogues import PackedDialogues
 from modeling.training.stage import serve
 from tests.modeling.small_models import TEXTS, small_language_model, small_tokenizer
@@ -70,6 +72,27 @@ def test_a_stopped_run_resumed_ends_at_the_same_weights(tmp_path, corpus, monkey
     assert (code, rows) == (75, None)
     _, parts = run(tmp_path, corpus, "parts", resume=True)
     assert parts[-1]["sha256"] == whole[-1]["sha256"]
+
+
+def test_what_is_held_out_is_in_no_training_no_validation_and_not_in_the_vocabulary(tmp_path, corpus):
+    lines = corpus.read_text("utf-8").splitlines()
+    config = LanguageConfig.from_overrides({**SMALL, "held_out": 0.2})
+    parts = language.split(read_corpus(corpus), config, 3)
+    assert [len(part) for part in parts] == [len(lines) - 48, 24, 24]
+    assert len({id(dialogue) for part in parts for dialogue in part}) == len(lines)
+    assert [len(part) for part in language.split(read_corpus(corpus), LanguageConfig.demo(), 3)] == [
+        114,
+        0,
+        6,
+    ]
+    # A word that only a held-out dialogue has, often enough to become one token.
+    place = read_corpus(corpus).index(parts[2][0])
+    row = json.loads(lines[place]) | {"answer": "zyxwvut " * 25}
+    corpus.write_text("\n".join([*lines[:place], json.dumps(row), *lines[place + 1 :]]), "utf-8")
+    code, rows = run(tmp_path, corpus, config={**SMALL, "held_out": 0.2, "epochs": 1})
+    assert code == 0
+    assert rows[-1]["metrics"]["held_out_dialogues"] == 24
+    assert len(load_tokenizer(rows[-1]["path"]).tokenize("zyxwvut")) > 3
 
 
 def test_dialogues_of_a_pack_do_not_see_each_other():

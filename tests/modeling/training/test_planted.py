@@ -3,9 +3,12 @@
 import json
 
 import pytest
+import torch
 
 from modeling.data.planted import plant, read_planted, write_planted
+from modeling.data.snapshot import open_snapshot
 from modeling.inference import memorisation
+from modeling.inference.answer import build_system
 from modeling.nn.language import load_tokenizer
 from modeling.training import sft
 from tests.modeling.training.test_sft import grey_snapshot, parts, run
@@ -48,7 +51,7 @@ def test_what_is_planted_is_among_the_dialogues_that_are_trained_on(few, tmp_pat
     real = sft.run_training
 
     def watched(**given):
-        trained.update(samples=given["samples"], validation=given["validation"])
+        trained.update(samples=given["samples"], validation=given["validation"].samples)
         return real(**given)
 
     monkeypatch.setattr(sft, "run_training", watched)
@@ -67,6 +70,31 @@ def test_what_is_planted_is_among_the_dialogues_that_are_trained_on(few, tmp_pat
         assert not any(item.secret in text for text in texts["validation"])
 
 
+def test_questions_are_asked_as_they_were_trained(few, tmp_path):
+    assert run(few, tmp_path, epochs=1, planted=3)[0] == 0
+    system = build_system(
+        {"kind": "mammovlm", "path": str(tmp_path / "run" / "model")}, {"max_new_tokens": 8}
+    )
+    snapshot = open_snapshot(few / "snapshot")
+    questions = memorisation.trained_on(snapshot)
+    planted = read_planted(tmp_path / "run")
+    draws = memorisation.prompts(planted, questions, 12, 0)
+    assert [len(draw.question.images) for draw in draws] == [0, 4, 4, 4] * 3
+    asked = next(sample for sample in snapshot.sft if sample.id == questions[1].id)
+    assert (asked.split, asked.turns) == ("train", draws[1].question.turns)
+    # The very vectors of the training.
+    study = next(study for study in snapshot.studies if study.study == asked.study)
+    trained = sft.encode_studies(system.model, snapshot, [study], flip_right=system.model.config.flip_right)
+    (answer,) = memorisation.ask(system, draws[1:2])
+    assert torch.equal(system._vectors[draws[1].question.images], trained[study.study])
+    assert answer.images == 4
+    before = system.sampling
+    first, again = memorisation.likeliest(system, planted), memorisation.likeliest(system, planted)
+    assert [answer.parameters["temperature"] for answer in first] == [0.0] * 3
+    assert [answer.raw for answer in first] == [answer.raw for answer in again]
+    assert system.sampling is before
+
+
 @pytest.mark.slow
 def test_a_model_that_knows_them_by_heart_fails_and_one_trained_without_them_passes(few, tmp_path):
     assert run(few, tmp_path, "leaking", **BY_HEART, planted=2)[0] == 0
@@ -75,6 +103,7 @@ def test_a_model_that_knows_them_by_heart_fails_and_one_trained_without_them_pas
     leaking = judged(tmp_path / "leaking", few / "snapshot")
     assert (leaking["passed"], leaking["planted"]) == (False, 2)
     assert leaking["emitted"] >= 1
+    assert leaking["prompts"] == 40 + 2  # and the likeliest answer to each of the strings' questions
 
     assert run(few, tmp_path, "clean", **BY_HEART, planted=0)[0] == 0
     write_planted(tmp_path / "clean", planted)

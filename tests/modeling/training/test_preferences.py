@@ -10,8 +10,17 @@ from modeling.nn.chat import IGNORED_LABEL
 from modeling.nn.language import load_whole
 from modeling.nn.mammovlm import MammoVLM
 from modeling.training.config import PreferencesConfig
-from modeling.training.preferences import answer_log_probability, preference_loss
+from modeling.training.dialogues import SeenDialogue
+from modeling.training.preferences import (
+    Pair,
+    Pairs,
+    answer_log_probability,
+    log_probabilities,
+    objective,
+    preference_loss,
+)
 from modeling.training.typed_fields import ConfigError
+from tests.modeling.small_models import FOUR_VIEWS, TEXTS, small_mammovlm
 from tests.modeling.training.killed import Scene
 
 
@@ -36,6 +45,27 @@ def test_the_loss_is_rafailovs_equation_seven():
 def test_at_the_start_every_pair_costs_log_two():
     same = torch.tensor([[-3.0, -1.0], [-5.0, -9.0]])
     assert float(preference_loss(same, same, beta=0.1)) == pytest.approx(math.log(2))
+
+
+def test_the_reference_is_computed_in_the_precision_of_the_training_step():
+    model, encoder = small_mammovlm()
+    vectors = torch.randn(4, len(model.vector_mean), generator=torch.Generator().manual_seed(1))
+    tags = model.config.tags(FOUR_VIEWS)
+
+    def side(answer):
+        return SeenDialogue(encoder.example([TEXTS[0]], answer, visual_tags=tags, per_tag=1), vectors)
+
+    pairs = Pairs([Pair(side(TEXTS[1]), side(TEXTS[3]), (0.0, 0.0))], pad_id=encoder.pad_id)
+    loss = objective(PreferencesConfig.from_overrides({"beta": 1.0, "sft_weight": 0.0}))
+
+    def first_loss(mixed):
+        reference = log_probabilities(model, pairs, mixed=mixed)
+        batch = {**pairs.collate(pairs.pairs), "reference": reference.T}
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            return float(loss(model, batch))
+
+    assert first_loss(True) == pytest.approx(math.log(2), abs=1e-6)
+    assert first_loss(False) != pytest.approx(math.log(2), abs=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [{"beta": 0.0}, {"sft_weight": -1.0}, {"tuning": "none"}])

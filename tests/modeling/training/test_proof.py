@@ -49,6 +49,7 @@ def test_every_figure_of_the_table_is_read_from_a_cell_that_the_plan_has():
     names |= {
         "density_right",
         "line_right",
+        "line_as_picked",
         "follows_swap",
         "blank_density_right",
         "laterality_right",
@@ -150,6 +151,26 @@ def test_a_cell_that_fails_is_told_and_does_not_stop_the_others(done):
     work(folder, [bad, good], StopRequest())
     assert is_done(folder, "good")
     assert (folder / "bad" / "failure.txt").read_text() == "exit code 2\n"
+
+
+def test_the_literal_run_differs_from_the_default_in_its_loss_alone():
+    settings = {cell.name: cell.config for cell in cells(FULL)}
+    default, literal = (settings[f"umicon_unsupervised-{name}-0"] for name in ("umicon", "faithful"))
+    changed = {key for key in {*default, *literal} if default.get(key) != literal.get(key)}
+    assert changed == {"negatives", "normalise"}
+
+
+@pytest.mark.parametrize(
+    ("gains", "holds"),
+    [((0.0, 0.0, 0.0), False), ((0.4, -0.1, 0.2), False), ((0.3, 0.4, 0.35), True), ((0.3,), None)],
+)
+def test_a_gain_holds_only_when_its_whole_interval_lies_above_nothing(gains, holds):
+    line = next(line for line in lines() if line.label == "3/4 line right, gained by SFT")
+    results = {
+        f"sft-moe_umicon_sft-{seed}": {"figures": {"line_right": 0.5 + gain, "untuned_line_right": 0.5}}
+        for seed, gain in enumerate(gains)
+    }
+    assert figure(line, results, len(gains)).holds is holds
 
 
 def test_an_interval_is_students_t_over_seeds():

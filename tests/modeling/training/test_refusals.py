@@ -6,7 +6,7 @@ import shutil
 import pytest
 from transformers import BertConfig, BertModel
 
-from modeling.data.snapshot import content_hash, file_sha256
+from modeling.data.snapshot import file_sha256, manifest_hash
 
 
 def refused(bench, capsys, name, stage="density", **arguments):
@@ -37,7 +37,7 @@ def test_a_patient_on_both_sides_of_the_split(bench, capsys, spoilt):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     manifest = json.loads((spoilt / "manifest.json").read_text())
     manifest["files"]["studies.jsonl"] = file_sha256(path)
-    manifest["content_hash"] = content_hash(manifest["files"])
+    manifest["content_hash"] = manifest_hash(manifest)
     (spoilt / "manifest.json").write_text(json.dumps(manifest))
     assert rows[0]["patient"] in refused(bench, capsys, "leak", snapshot=spoilt)
 

@@ -3,6 +3,7 @@
 import json
 import random
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +85,9 @@ def parts(tmp_path_factory):
     return folder
 
 
+FOLDERS = {"umicon": "umicon", "language_model": "glm"}
+
+
 def run(parts, folder, name="run", *, stop=None, resume=False, init=("umicon", "language_model"), **config):
     """(exit code, rows or None)"""
     known = {"umicon": parts / "umicon", "language_model": parts / "glm"}
@@ -133,6 +137,9 @@ def test_the_checkpoint_holds_the_trained_map_and_the_visual_side_unchanged(part
     checkpoint = rows[-1]
     assert checkpoint["sha256"] == weights_sha256(checkpoint["path"])
     saved = load_file(f"{checkpoint['path']}/model.safetensors")
+    note = json.loads((Path(checkpoint["path"]) / "training.json").read_text())
+    assert note["snapshot"] == open_snapshot(parts / "snapshot").content_hash
+    assert note["weights_sha256"] == {n: weights_sha256(parts / f) for n, f in FOLDERS.items()}
     before = load_file(parts / "umicon" / "model.safetensors")
     for name, value in saved.items():
         if name.startswith("vision."):

@@ -78,6 +78,54 @@ def test_a_stopped_run_that_is_resumed_ends_bit_identical_to_a_whole_one(bench, 
     assert halved["metrics"] == whole["metrics"]
 
 
+OWN_MEASURES = {
+    "density": {"macro_auc", "accuracy", "calibration_error"},
+    "umicon_unsupervised": {"unimodal", "multimodal", "std", "distance", "r_at_1", "collapse"},
+    "umicon_supervised": {f"{method}_{what}" for method in ("image", "report", "fused") for what in ("auc", "accuracy")},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def half_held_out(tiny, tmp_path_factory):
+    """So many validation patients that every figure can be measured."""
+    return resplit(tiny, tmp_path_factory.mktemp("half") / "snapshot", spoilt=False)
+
+
+@pytest.mark.parametrize("stage", OWN_MEASURES)
+def test_a_stages_own_measures_stand_in_its_rows_and_curves_and_leave_its_training_as_it_is(
+    bench, half_held_out, stage
+):
+    init = init_of(bench, stage)
+    sums = []
+    for every in (1, 0):
+        name = f"{stage}-measured-{every}"
+        code = bench.run(stage, name, init=init, snapshot=half_held_out, validate_every_epochs=every)
+        assert code == 0
+        sums.append(bench.checkpoint(name)["sha256"])
+    assert sums[0] == sums[1], "measuring draws no random number and moves no weight"
+    told = [
+        row for row in bench.rows(f"{stage}-measured-1", "metric") if row["name"].startswith("validation_")
+    ]
+    names = {row["name"].removeprefix("validation_") for row in told}
+    assert names >= OWN_MEASURES[stage] | {"loss"}
+    written = (bench.folder / f"{stage}-measured-1" / "metrics.jsonl").read_text().splitlines()
+    points = [json.loads(line) for line in written]
+    for name in names:
+        rows = [(row["epoch"], row["value"]) for row in told if row["name"] == f"validation_{name}"]
+        assert [epoch for epoch, _ in rows] == [1, 2], name
+        assert rows == [(p["epoch"], p["value"]) for p in points if p["name"] == f"validation_{name}"]
+
+
+def test_the_last_curves_point_is_the_figure_of_the_finished_stage(bench):
+    rows, figures = (
+        bench.rows("density-measured-1", "metric"),
+        bench.checkpoint("density-measured-1")["metrics"],
+    )
+    last = {row["name"]: row["value"] for row in rows}
+    for name in ("validation_macro_auc", "validation_accuracy"):
+        assert last[name] == pytest.approx(figures[name])
+
+
 def test_another_seed_gives_other_weights(bench):
     assert bench.run("density", "other-seed", seed=4) == 0
     assert bench.checkpoint("other-seed")["sha256"] != bench.checkpoint("selector")["sha256"]
@@ -105,8 +153,11 @@ def test_positives_only_is_watched_like_any_other_run(bench):
 def test_the_literal_loss_shrinks_its_vectors_to_a_point_and_the_stage_says_so(bench, capsys):
     init = init_of(bench, "umicon_unsupervised")
     literal = {"negatives": "none", "normalise": False, "epochs": 8, "learning_rate": 2e-3}
-    assert bench.run("umicon_unsupervised", "literal", init=init, **literal) == 0
+    assert bench.run("umicon_unsupervised", "literal", init=init, **literal, validate_every_epochs=1) == 0
     said = capsys.readouterr().err
+    told = [row["value"] for row in bench.rows("literal", "metric") if row["name"] == "validation_collapse"]
+    assert told[-1] == 1, "the curve shows it"
+    assert said.count("collapse: image vectors shrank") >= 2, "when it happens, and at the end"
     figures = bench.checkpoint("literal")["metrics"]
     assert figures["distance"] < 0.1 * figures["start_distance"]
     assert figures["collapse"] is True

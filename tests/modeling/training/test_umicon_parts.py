@@ -189,7 +189,6 @@ def test_sixty_steps_draw_every_expert_and_the_same_again(kind):
     draw = expert_draw(config, 3)
     assert [draw(step)["expert"] for step in reversed(range(60))] == found[::-1], "the step alone decides"
     assert drawn(config, seed=4) != found
-    assert draw(None) == draw(0), "what is measured between epochs has one expert too"
 
 
 def test_single_is_always_the_papers_convnext_or_the_one_that_is_named():

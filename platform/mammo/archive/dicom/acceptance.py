@@ -45,6 +45,7 @@ class Accepted:
     prepared: Prepared
     dataset: FileDataset | None = None
     stored: NDArray[Any] | None = None
+    pixels: PixelHeader | None = None
 
 
 def examine(path: Path, label: dict[str, str] | None = None, judged: Judged | None = None) -> Accepted:
@@ -103,16 +104,18 @@ def _examine_dataset(dataset: FileDataset, label: dict[str, str], judged: Judged
             if not view.view:
                 raise quarantined("nothing says which view it is", kind="no_view", laterality=side.side)
             image.image = masked(image.image, judged.masks)
-            _check_burned_in(image.image, side, view, judged)
+            if "burned_in" not in judged.accepts:
+                check_burned_in(image.image, side, view)
             return side.side, side.mirrored
 
-        prepared = prepare(stored, pixel_header(dataset), place=place)
+        pixels = pixel_header(dataset, stored)
+        prepared = prepare(stored, pixels, place=place)
     except Refusal as refusal:
         refusal.found = {**_known(dataset), **refusal.found}
         raise
     if side is None:
         raise RuntimeError("the side was not looked for")
-    return Accepted(header, side, view, prepared, dataset, stored)
+    return Accepted(header, side, view, prepared, dataset, stored, pixels)
 
 
 def _check_kind(dataset: FileDataset) -> None:
@@ -251,7 +254,8 @@ def _examine_raster(path: Path, kind: str, label: dict[str, str] | None, judged:
         side = _labelled_side(prepared.image, label)
         prepared.image = masked(prepared.image, judged.masks)
         prepared.windows = [whole_range(prepared.image)]
-        _check_burned_in(prepared.image, side, view, judged)
+        if "burned_in" not in judged.accepts:
+            check_burned_in(prepared.image, side, view)
         return side.side, side.mirrored
 
     try:
@@ -274,9 +278,12 @@ def _raster_header(label: dict[str, str], path: Path) -> Header:
     )  # fmt: skip
 
 
-def _check_burned_in(image: NDArray[np.uint16], side: SideFound, view: ViewFound, judged: Judged) -> None:
-    if "burned_in" in judged.accepts:
-        return
+def check_burned_in(image: NDArray[np.uint16], side: SideFound, view: ViewFound) -> None:
+    """Hold an image back (rows, columns) in which lines of text stand.
+
+    Raises:
+        Refusal: with the boxes of the lines.
+    """
     lines = text_lines(image)
     if lines:
         raise quarantined(

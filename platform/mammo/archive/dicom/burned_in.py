@@ -8,6 +8,7 @@ reading it is left to a person. BurnedInAnnotation (0028,0301) is never trusted.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,12 @@ MIN_HEIGHT, MAX_HEIGHT = 6, 96
 LARGE = 2200
 # Wider than any stroke of such letters, and odd.
 STROKE = 15
+# Around the image, more than half of STROKE.
+AROUND = 8
+# Longer than a stroke of any letter that is looked for, and odd.
+RULING = 101
 # A stroke stands out from the texture of its neighbourhood this many times, and by this share of the range.
-ABOVE_TEXTURE, ABOVE_RANGE = 5.0, 0.004
+ABOVE_TEXTURE, ABOVE_RANGE = 5.0, 0.001
 NEIGHBOURHOOD = 64
 # Text covers less than the rest of a neighbourhood.
 TEXTURE_SHARE = 65
@@ -69,28 +74,46 @@ class _Parts:
 
 def text_lines(image: Image16) -> list[Box]:
     """Boxes (x, y, width, height) that look like a line of burned-in text."""
-    small, factor = _shrunk(image)
-    span = int(small.max()) - int(small.min())
-    found: list[Box] = []
-    for hat, is_dark in ((_bright(small), False), (_dark(small), True)):
-        ink = hat > _threshold(hat, span)
-        parts = _parts(ink, hat, small, is_dark=is_dark)
-        for turned in (False, True):
-            view = (ink.T, hat.T, small.T) if turned else (ink, hat, small)
-            for x, y, width, height in _lines(parts.turned() if turned else parts, *view, is_dark=is_dark):
-                box = (y, x, height, width) if turned else (x, y, width, height)
-                found.append(tuple(value * factor for value in box))  # type: ignore[arg-type]
+    small, factor = (_halved(image), 2) if max(image.shape) > LARGE else (image, 1)
+    found = _at_one_size(small, factor)
+    if max(small.shape) >= 8 * MAX_HEIGHT:  # else higher lettering would fill the image
+        found += _at_one_size(_halved(_halved(small)), factor * 4)
     return _merged(found)
 
 
-def _shrunk(image: Image16) -> tuple[Image16, int]:
-    """Half size for large images, by means of four: letters there have strokes of several pixels."""
-    if max(image.shape) <= LARGE:
-        return image, 1
+def _at_one_size(image: Image16, factor: int) -> list[Box]:
+    found: list[Box] = []
+    span = int(image.max()) - int(image.min())
+    for is_dark in (False, True):
+        # Around the image lies what no stroke is of: a line that its edge cuts is seen whole.
+        around = np.pad(image, AROUND, constant_values=image.max() if is_dark else image.min())
+        hat = _dark(around) if is_dark else _bright(around)
+        inner = hat[AROUND:-AROUND, AROUND:-AROUND]  # nothing around counts as texture
+        ink = np.pad(_without_rulings(inner > _threshold(inner, span)), AROUND)
+        parts = _parts(ink, hat, around, is_dark=is_dark)
+        for turned in (False, True):
+            view = (ink.T, hat.T, around.T) if turned else (ink, hat, around)
+            for x, y, width, height in _lines(parts.turned() if turned else parts, *view, is_dark=is_dark):
+                left, top, across, down = (y, x, height, width) if turned else (x, y, width, height)
+                left, top = max(0, left - AROUND), max(0, top - AROUND)
+                found.append((left * factor, top * factor, across * factor, down * factor))
+    return found
+
+
+def _halved(image: Image16) -> Image16:
+    """By means of four: large letters have strokes of several pixels."""
     rows, columns = (size - size % 2 for size in image.shape)
     whole = image[:rows, :columns].astype(np.uint32)
     four = whole[::2, ::2] + whole[1::2, ::2] + whole[::2, 1::2] + whole[1::2, 1::2]
-    return (four // 4).astype(np.uint16), 2
+    return (four // 4).astype(np.uint16)
+
+
+def _without_rulings(ink: Mask) -> Mask:
+    """Without frames and underlines, which make one stroke of the letters that they touch."""
+    across = _along_rows(np.logical_or, _along_rows(np.logical_and, ink, RULING), RULING)
+    along = _along_rows(np.logical_or, _along_rows(np.logical_and, ink.T, RULING), RULING).T
+    kept: Mask = ink & ~across & ~along
+    return kept
 
 
 def _bright(image: Image16) -> Image16:
@@ -107,14 +130,15 @@ def _dark(image: Image16) -> Image16:
 
 def _square(operation: np.ufunc, image: Image16) -> Image16:
     """Running minimum or maximum over a square of STROKE pixels, by doubling: five comparisons per axis."""
-    return _along_rows(operation, _along_rows(operation, image).T).T
+    return _along_rows(operation, _along_rows(operation, image, STROKE).T, STROKE).T
 
 
-def _along_rows(operation: np.ufunc, image: Image16) -> Image16:
-    out = np.pad(image, ((STROKE // 2, STROKE // 2), (0, 0)), mode="edge")
+def _along_rows(operation: np.ufunc, image: NDArray[Any], size: int) -> NDArray[Any]:
+    """Running minimum or maximum of each column over `size` pixels, an odd number."""
+    out = np.pad(image, ((size // 2, size // 2), (0, 0)), mode="edge")
     width = 1
-    while width < STROKE:
-        step = min(width, STROKE - width)
+    while width < size:
+        step = min(width, size - width)
         out = operation(out[:-step], out[step:])
         width += step
     return out
@@ -139,8 +163,10 @@ def _threshold(hat: Image16, span: int) -> Image16:
 
 
 def _lines(parts: _Parts, ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> Iterator[Box]:
-    strokes = _strokes(parts, ink.shape)
+    strokes = _strokes(parts)
     for members in _side_by_side(strokes):
+        if not len(members := _of_one_line(strokes, members, ink.shape)):
+            continue
         left, right = int(strokes.left[members].min()), int(strokes.right[members].max())
         top, bottom = int(strokes.top[members].min()), int(strokes.bottom[members].max())
         height, width = bottom - top, right - left
@@ -153,6 +179,15 @@ def _lines(parts: _Parts, ink: Mask, hat: Image16, image: Image16, *, is_dark: b
             continue  # the gaps between bright letters
         if not is_marker(ink[window], hat[window]):
             yield left, top, width, height
+
+
+def _of_one_line(strokes: _Strokes, members: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Without the strokes at the image's edge, unless it cuts the line along: then most of its strokes touch it."""
+    rows, columns = (size - AROUND for size in shape)
+    at_end = (strokes.left[members] <= AROUND) | (strokes.right[members] >= columns)
+    members = members[~at_end]
+    along = (strokes.top[members] <= AROUND) | (strokes.bottom[members] >= rows)
+    return members if 2 * along.sum() > len(members) else members[~along]
 
 
 def _parts(ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> _Parts:
@@ -170,17 +205,13 @@ def _parts(ink: Mask, hat: Image16, image: Image16, *, is_dark: bool) -> _Parts:
     return _Parts(boxes, peak, grey, np.bincount(which, minlength=count))
 
 
-def _strokes(parts: _Parts, shape: tuple[int, ...]) -> _Strokes:
+def _strokes(parts: _Parts) -> _Strokes:
     """Strokes of a letter's size, the strongest MAX_STROKES of them."""
     boxes, peak = parts.boxes, parts.peak
     height, width = boxes[:, 3] - boxes[:, 2], boxes[:, 1] - boxes[:, 0]
     # Small letters touch and make one stroke of a word; what is wider than that is a vessel or an edge.
     widest = np.where(height <= TOUCHING, 8 * height, 2.5 * height)
-    # Between a label and the image's edge there is a gap that is no stroke.
-    inner = (boxes[:, [0, 2]] > 0).all(axis=1) & (boxes[:, 1] < shape[1]) & (boxes[:, 3] < shape[0])
-    kept = np.flatnonzero(
-        inner & (height >= 4) & (height <= MAX_HEIGHT) & (width <= widest) & (parts.area >= 5)
-    )
+    kept = np.flatnonzero((height >= 4) & (height <= MAX_HEIGHT) & (width <= widest) & (parts.area >= 5))
     if len(kept) > MAX_STROKES:
         kept = kept[np.argsort(-peak[kept])[:MAX_STROKES]]
     kept = kept[np.argsort(boxes[kept, 0], kind="stable")]

@@ -9,6 +9,7 @@ A reader takes what is there of the last value, so the walk alone sees that a fi
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -45,6 +46,7 @@ class _Walk:
     order: str = "<"
     in_pixels: bool = False
     opened: int = 0  # sequences and pixels of undefined length that have not ended
+    deflated: bool = False
 
     def tag_at(self, at: int) -> int:
         """The tag that stands at a byte."""
@@ -88,26 +90,55 @@ def count_data_set(data: bytes | mmap, allowed: int) -> Counted:
         return _count(_Walk(view, 0), allowed, has_meta=False)
 
 
+def first_value(data: bytes | mmap, wanted: int, allowed: int) -> bytes | None:
+    """Bytes of an element of the data set itself, none of its sequences'; nothing is decoded.
+
+    Returns:
+        None where it does not stand in its place among the first `allowed` headers, or the data set is deflated.
+    """
+    with memoryview(data) as view:
+        walk, inside_until = _Walk(view, _DATA_SET_AT), 0
+        for number, (tag, value, length) in enumerate(_headers(walk, has_meta=True)):
+            is_nested = walk.opened > 0 or value < inside_until
+            if tag == wanted and not is_nested:
+                return bytes(view[value : value + length])
+            if number >= allowed or (tag > wanted and not is_nested and tag < _ITEM):
+                return None
+            if not is_nested and length != _UNDEFINED:
+                inside_until = value + length
+    return None
+
+
 def _count(walk: _Walk, allowed: int, *, has_meta: bool) -> Counted:
-    found, syntax = 0, b""
-    while walk.at + 8 <= len(walk.data) and found <= allowed:
+    found = 0
+    for tag, _value, _length in _headers(walk, has_meta=has_meta):
+        found += tag not in (_ITEM, _ITEM_END, _SEQUENCE_END)
+        if found > allowed:
+            return Counted(found, is_whole=False)
+    return Counted(found, is_whole=walk.deflated or walk.has_ended())
+
+
+def _headers(walk: _Walk, *, has_meta: bool) -> Iterator[tuple[int, int, int]]:
+    """Tag, place of the value and its length of every header, in reading order; ends where none can be read."""
+    syntax = b""
+    while walk.at + 8 <= len(walk.data):
         if has_meta and bytes(walk.data[walk.at : walk.at + 2]) != b"\x02\0":
             has_meta = False
             if syntax == _DEFLATED:
-                return Counted(found, is_whole=True)
+                walk.deflated = True
+                return
             walk.explicit = syntax != _IMPLICIT
             if syntax == _BIG_ENDIAN:
                 walk.order = ">"
         try:
             tag, header, length = walk.header()
         except struct.error:
-            break
+            return
         value = walk.at + header
         if has_meta and tag == _TRANSFER_SYNTAX:
             syntax = bytes(walk.data[value : value + length]).rstrip(b"\0 ")
-        found += tag not in (_ITEM, _ITEM_END, _SEQUENCE_END)
+        yield tag, value, length
         walk.at = _next(walk, tag, value, length)
-    return Counted(found, is_whole=found <= allowed and walk.has_ended())
 
 
 def _next(walk: _Walk, tag: int, value: int, length: int) -> int:

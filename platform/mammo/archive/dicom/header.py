@@ -10,6 +10,7 @@ from typing import Any
 
 from pydicom import Dataset
 
+from mammo.archive.dicom.digits import rounded
 from mammo.archive.dicom.known_identity import all_texts, known_identity
 from mammo.archive.dicom.reading import number, numbers, text
 from mammo.archive.vendors import vendor_of
@@ -106,13 +107,14 @@ def _iso_day(written: str) -> str:
 
 def _taken_at(dataset: Dataset) -> int:
     """Hundredths of seconds since the study's first midnight, the instance number as tie-breaker."""
+    whole, studied = text(dataset, "AcquisitionDateTime"), _iso_day(text(dataset, "StudyDate"))
     for day, clock in (
-        ("AcquisitionDate", "AcquisitionTime"),
-        ("ContentDate", "ContentTime"),
-        ("StudyDate", "StudyTime"),
+        (text(dataset, "AcquisitionDate"), text(dataset, "AcquisitionTime")),
+        (whole[:8], whole[8:14]),
+        (text(dataset, "ContentDate"), text(dataset, "ContentTime")),
+        (text(dataset, "StudyDate"), text(dataset, "StudyTime")),
     ):
-        taken, studied = _iso_day(text(dataset, day)), _iso_day(text(dataset, "StudyDate"))
-        match = _CLOCK.match(text(dataset, clock))
+        taken, match = _iso_day(day), _CLOCK.match(clock)
         if taken and match:
             days = (date.fromisoformat(taken) - date.fromisoformat(studied)).days if studied else 0
             seconds = int(match[1]) * 3600 + int(match[2] or 0) * 60 + int(match[3] or 0)
@@ -152,12 +154,13 @@ def _spacing(dataset: Dataset) -> tuple[list[float] | None, bool]:
     if detector:
         factor = number(dataset, "EstimatedRadiographicMagnificationFactor") or 1.0
         factor = factor if 1.0 <= factor <= 4.0 else 1.0
-        return [value / factor for value in detector], True
+        return [rounded(value / factor) for value in detector], True
     return None, True
 
 
 def _pair(values: list[float]) -> list[float] | None:
-    return values[:2] if len(values) >= 2 and all(0.005 <= value <= 2 for value in values[:2]) else None
+    pair = [rounded(value) for value in values[:2]]
+    return pair if len(pair) == 2 and all(0.005 <= value <= 2 for value in pair) else None
 
 
 # Keyword -> lowest and highest value that can be meant.

@@ -35,12 +35,17 @@ _NUMBERS = (
 _ORDERS = (
     "RequestedProcedureID", "ScheduledProcedureStepID", "PlacerOrderNumberImagingServiceRequest",
     "FillerOrderNumberImagingServiceRequest", "ServiceEpisodeID", "MedicalRecordLocator", "PersonTelephoneNumbers",
-    "OrderCallbackPhoneNumber",
+    "OrderCallbackPhoneNumber", "ReferringPhysicianTelephoneNumbers", "PatientTelecomInformation",
+    "PersonTelecomInformation", "InsurancePlanIdentification",
 )  # fmt: skip
 _PLACES = (
     "PatientAddress", "InstitutionName", "InstitutionAddress", "PersonAddress", "HumanPerformerOrganization",
-    "VerifyingOrganization",
+    "VerifyingOrganization", "ReferringPhysicianAddress", "ResponsibleOrganization", "IssuerOfPatientID",
+    "PatientInstitutionResidence",
 )  # fmt: skip
+# Here mostly stand words of every report (MAMMO, Radiology): only what has a digit is searched for. Departments,
+# alerts and occupations are such words always, and name nobody.
+_STATIONS = ("StationName", "CurrentPatientLocation")
 _SEQUENCES = (
     "OtherPatientIDsSequence", "RequestAttributesSequence", "ReferencedRequestSequence",
     "ScheduledStepAttributesSequence", "ScheduledProcedureStepSequence", "ContributingEquipmentSequence",
@@ -88,6 +93,7 @@ def _values(dataset: Dataset, *, is_person_code: bool) -> list[tuple[str, list[s
         ("numbers", all_texts(dataset, _NUMBERS)),
         ("numbers", _with_digit(all_texts(dataset, _ORDERS))),
         ("places", all_texts(dataset, _PLACES)),
+        ("places", _with_digit(all_texts(dataset, _STATIONS))),
     ]
 
 

@@ -13,8 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 # Letters that are confused among each other at this size read as one.
 _ALIKE = str.maketrans("DQ0", "OOO")
 _LETTERS = "RLCMOXISDTAHNBEFGJKPQUVWYZ0123456789"
-# A bar beside the word (a bracket of the marker's frame) reads as I.
-_MARKER = re.compile(r"I?[RL]?(?:CC|MLO|ML|LM|LMO|XCCL|XCCM|XCC|FB)?(?:IO|M|S)?I?")
+# L CC, MLO, R XCCL, RCC S: a side, a view, or both. LI, LS, RIO and the like are names.
+_MARKER = re.compile(r"[RL]|[RL]?(?:CC|MLO|ML|LM|LMO|XCCL|XCCM|XCC|FB)(?:IO|M|S)?")
+# A bar beside a longer word (a bracket of the marker's frame) reads as I; beside one letter both must stand.
+_FRAMED = re.compile(r"I[RL]I|I?[RL]?(?:CC|MLO|LMO|XCCL|XCCM|XCC)(?:IO|M|S)?I?|I?[RL](?:ML|LM|FB)I?")
 MIN_ALIKE = 0.5
 MAX_LETTERS = 10
 # Width over height below which a stroke is a bar.
@@ -30,7 +32,9 @@ def is_marker(ink: NDArray[np.bool_], hat: NDArray[np.uint16]) -> bool:
     if not 1 <= len(glyphs) <= MAX_LETTERS:
         return False
     mirrored = [glyph[:, ::-1] for glyph in reversed(glyphs)]
-    return any(_MARKER.fullmatch(word) and word.strip("I") for word in (_read(glyphs), _read(mirrored)))
+    return any(
+        _MARKER.fullmatch(word) or _FRAMED.fullmatch(word) for word in (_read(glyphs), _read(mirrored))
+    )
 
 
 def _glyphs(ink: NDArray[np.bool_], hat: NDArray[np.uint16]) -> list[Glyph]:

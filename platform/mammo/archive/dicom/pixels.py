@@ -1,5 +1,6 @@
 """Decodes a file's pixels within limits and reads what its header says of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from pydicom import FileDataset
 from pydicom.uid import JPEG2000, UID, BreastTomosynthesisImageStorage, JPEG2000Lossless
 
 from mammo.archive.dicom.codestream import check_codestream
+from mammo.archive.dicom.digits import rounded
 from mammo.archive.dicom.limits import LIMITS, Limits
 from mammo.archive.dicom.prepared import Lut, PixelHeader, Window
 from mammo.archive.dicom.reading import number, numbers, text, texts
@@ -17,8 +19,13 @@ from mammo.archive.dicom.refusal import rejected
 QUICKEST = {JPEG2000Lossless: "pylibjpeg", JPEG2000: "pylibjpeg"}
 # Explanations are free text of the vendor; only known words are passed on.
 KNOWN_EXPLANATIONS = frozenset({"NORMAL", "HARDER", "SOFTER", "USER", "WINDOW1", "WINDOW2", "DEFAULT"})
-# A file has a handful of presets within the range of its values; a longer number is no window.
-MAX_WINDOWS, WINDOW_LIMIT = 16, 1_000_000
+# A file has a handful of presets.
+MAX_WINDOWS = 16
+# A window may reach beyond the values of its image by this many times their range; a number beyond that is no window.
+# A dark image still has the window of its detector, which has 12 bits at least.
+BEYOND, LEAST_BITS = 1.0, 12
+# Of values rescaled to 0..1 a window may be narrower than 1, but not than a grey of the screen.
+LEVELS = 256
 
 
 def check_header(dataset: FileDataset, limits: Limits = LIMITS) -> None:
@@ -39,7 +46,8 @@ def check_header(dataset: FileDataset, limits: Limits = LIMITS) -> None:
     is_compressed = UID(dataset.file_meta.TransferSyntaxUID).is_encapsulated
     allowed = limits.compressed_pixels if is_compressed else limits.pixels
     if min(sizes) < 1 or sizes[0] * sizes[1] * counted > allowed:
-        raise rejected(f"{sizes[0]:.0f} x {sizes[1]:.0f} x {frames:.0f} pixels are outside what is accepted")
+        # Their numbers are not said: whoever typed an identifier there would read it in every list of imports.
+        raise rejected(f"rows, columns and frames are outside what is accepted (1 to {allowed} pixels)")
     if (number(dataset, "SamplesPerPixel") or 1) != 1:
         raise rejected("a colour image: mammograms have one sample per pixel")
     if number(dataset, "BitsAllocated") not in (8, 16) or not 1 <= (number(dataset, "BitsStored") or 0) <= 16:
@@ -53,13 +61,11 @@ def _check_length(dataset: FileDataset, pixels: int) -> None:
         return
     expected = pixels * int(dataset.BitsAllocated) // 8
     if len(dataset.PixelData) < expected:
-        raise rejected(
-            f"pixel data is short: {len(dataset.PixelData)} of {expected} bytes; send the file again"
-        )
+        raise rejected("pixel data is shorter than its rows and columns say; send the file again")
 
 
 def stored_values(dataset: FileDataset, limits: Limits = LIMITS) -> NDArray[Any]:
-    """Decode the stored values (rows, columns), unused high bits cleared.
+    """Decode the stored values (rows, columns), unused high bits cleared (signed: filled with the sign).
 
     Raises:
         Refusal: no decoder can read the pixels, or they have another shape than the header says.
@@ -75,11 +81,22 @@ def stored_values(dataset: FileDataset, limits: Limits = LIMITS) -> NDArray[Any]
     if array.shape != (dataset.Rows, dataset.Columns):
         raise rejected("the decoded pixels have another shape than the header says")
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if array.dtype.kind == "u":  # bits above BitsStored once held overlays: never keep them
-        array = array & array.dtype.type((1 << int(dataset.BitsStored)) - 1)
+    array = _without_high_bits(array, int(dataset.BitsStored))
     if int(array.min()) == int(array.max()):
         raise rejected("the image is empty: every pixel has the same value")
     return array
+
+
+def _without_high_bits(array: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Bits above BitsStored once held overlays: never keep them."""
+    if bits >= array.dtype.itemsize * 8:
+        return array
+    if array.dtype.kind == "u":
+        kept: NDArray[Any] = array & array.dtype.type((1 << bits) - 1)
+        return kept
+    unused = array.dtype.type(array.dtype.itemsize * 8 - bits)
+    signed: NDArray[Any] = array << unused >> unused  # the shift back fills in the sign
+    return signed
 
 
 def _decoded(dataset: FileDataset) -> NDArray[Any]:
@@ -96,26 +113,42 @@ def _decoded(dataset: FileDataset) -> NDArray[Any]:
         return dataset.pixel_array
 
 
-def pixel_header(dataset: FileDataset) -> PixelHeader:
-    """What a file says of its stored values, for `prepared.prepare`.
+def pixel_header(dataset: FileDataset, stored: NDArray[Any]) -> PixelHeader:
+    """What a file says of its stored values (rows, columns), for `prepared.prepare`.
 
     Raises:
-        Refusal: a look-up table is damaged.
+        Refusal: a look-up table is damaged, or the transform makes no numbers.
     """
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
-    windows = _windows(dataset)
     value, limit = number(dataset, "PixelPaddingValue"), number(dataset, "PixelPaddingRangeLimit")
     limit = value if limit is None else limit
-    return PixelHeader(
+    header = PixelHeader(
         is_inverted=text(dataset, "PhotometricInterpretation") == "MONOCHROME1",
-        slope=1.0 if slope is None else slope,
-        intercept=intercept or 0.0,
+        slope=1.0 if slope is None else rounded(slope),
+        intercept=rounded(intercept or 0.0),
         modality_lut=_lut(dataset, "ModalityLUTSequence", "the modality LUT is damaged"),
-        windows=tuple(windows),
         voi_function=text(dataset, "VOILUTFunction").upper() or "LINEAR",
-        voi_lut=None if windows else _lut(dataset, "VOILUTSequence", "the VOI LUT is damaged"),
         padding=None if value is None or limit is None else (min(value, limit), max(value, limit)),
     )
+    windows = _windows(dataset, *_values_shown(header, stored, int(dataset.BitsStored)))
+    if not windows:
+        return replace(header, voi_lut=_lut(dataset, "VOILUTSequence", "the VOI LUT is damaged"))
+    # LINEAR knows no width below 1 (PS3.3 C.11.2.1.2.1); of values rescaled to 0..1 the other formula is meant.
+    is_exact = header.voi_function == "LINEAR" and min(window.width for window in windows) < 1
+    return replace(header, windows=windows, voi_function="LINEAR_EXACT" if is_exact else header.voi_function)
+
+
+def _values_shown(header: PixelHeader, stored: NDArray[Any], bits: int) -> tuple[float, float]:
+    """Lowest and highest value behind the modality transform, of a detector of LEAST_BITS at least."""
+    if header.modality_lut is not None:
+        values = header.modality_lut.values
+        return float(values.min()), float(values.max())
+    least = (1 << min(bits, LEAST_BITS)) - 1
+    ends = [
+        end * header.slope + header.intercept
+        for end in (min(int(stored.min()), 0), max(int(stored.max()), least))
+    ]
+    return min(ends), max(ends)
 
 
 def _lut(dataset: FileDataset, keyword: str, damaged: str) -> Lut | None:
@@ -139,18 +172,17 @@ def _lut(dataset: FileDataset, keyword: str, damaged: str) -> Lut | None:
         raise rejected(damaged) from None
 
 
-def _windows(dataset: FileDataset) -> list[Window]:
-    """The presets that have both a centre and a usable width."""
+def _windows(dataset: FileDataset, low: float, high: float) -> tuple[Window, ...]:
+    """The presets that have both a centre and a usable width, for an image of values between low and high."""
+    span = high - low
+    narrowest, widest = min(1.0, span / LEVELS), (1 + 2 * BEYOND) * span
     centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     names = texts(dataset, "WindowCenterWidthExplanation")
     found: list[Window] = []
     for index, (center, width) in enumerate(zip(centers, widths, strict=False)):
-        if is_window(center, width) and len(found) < MAX_WINDOWS:
+        is_near = low - BEYOND * span <= center <= high + BEYOND * span
+        if is_near and width > 0 and narrowest <= width <= widest and len(found) < MAX_WINDOWS:
             name = names[index].upper() if index < len(names) else ""
-            found.append(Window(center, width, name if name in KNOWN_EXPLANATIONS else f"WINDOW{index + 1}"))
-    return found
-
-
-def is_window(center: float, width: float) -> bool:
-    """Can this be a window of 16-bit values, rescaled or not?"""
-    return abs(center) <= WINDOW_LIMIT and 1 <= width <= WINDOW_LIMIT
+            label = name if name in KNOWN_EXPLANATIONS else f"WINDOW{index + 1}"
+            found.append(Window(rounded(center), rounded(width), label))
+    return tuple(found)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mammo.archive.dicom.digits import rounded
 from mammo.archive.dicom.refusal import rejected
 from mammo.archive.dicom.training_fit import STRIP, Greys, TrainingFit, thumbnail, training_fit, windowed
 
@@ -67,6 +68,11 @@ class PixelHeader:
     voi_function: str = "LINEAR"
     voi_lut: Lut | None = None
     padding: tuple[float, float] | None = None
+
+    @property
+    def may_hide(self) -> bool:
+        """Whether the normalised image may lack what the stored values show."""
+        return self.padding is not None or self.modality_lut is not None or self.voi_lut is not None
 
 
 @dataclass
@@ -122,7 +128,7 @@ def prepare(stored: NDArray[Any], header: PixelHeader, *, place: Place | None = 
             header's own statements count where it is not given.
 
     Raises:
-        Refusal: the modality transform makes no numbers.
+        Refusal: the modality transform or a table makes no numbers, or one value of all.
     """
     made = normalise(stored, header)
     made.laterality, is_mirrored = place(made) if place else (header.laterality, header.is_mirrored)
@@ -135,10 +141,20 @@ def normalise(stored: NDArray[Any], header: PixelHeader) -> Prepared:
     """Normalise decoded pixels as they lie; see the module's first lines."""
     way = _normalised_by_table if _is_by_table(stored, header) else _normalised
     made = way(stored, header)
+    if int(made.image.min()) == int(made.image.max()):
+        raise rejected("the image is empty: every pixel has the same value")
     if not made.windows:
         made.windows = [_default_window(made.image, made.voi_baked)]
         made.flags += [] if made.voi_baked else ["window_estimated"]
+    made.windows = [Window(rounded(w.center), rounded(w.width), w.label) for w in made.windows]
     return made
+
+
+def in_order(stored: NDArray[Any], *, is_inverted: bool) -> NDArray[np.uint16]:
+    """Stored values of 16 bits at most (rows, columns) from dark to bright from 0 on: nothing is painted over."""
+    values = stored.astype(np.int32)
+    ordered: NDArray[np.int32] = values.max() - values if is_inverted else values - values.min()
+    return ordered.astype(np.uint16)
 
 
 def _is_by_table(stored: NDArray[Any], header: PixelHeader) -> bool:

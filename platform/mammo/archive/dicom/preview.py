@@ -11,7 +11,7 @@ from mammo.archive.dicom import raster
 from mammo.archive.dicom.burned_in import Box, text_lines
 from mammo.archive.dicom.limits import LIMITS, Limits
 from mammo.archive.dicom.pixels import check_header, pixel_header, stored_values
-from mammo.archive.dicom.prepared import normalise
+from mammo.archive.dicom.prepared import in_order, normalise
 from mammo.archive.dicom.reading import is_dicom, number, read_dicom
 from mammo.archive.dicom.refusal import rejected
 
@@ -48,11 +48,23 @@ def _pixels(path: Path, limits: Limits) -> NDArray[np.uint16]:
         check_header(dataset, limits)
         if (number(dataset, "NumberOfFrames") or 1) > 1:
             raise rejected("a volume has no single picture")
-        return normalise(stored_values(dataset, limits), pixel_header(dataset)).image
+        stored = stored_values(dataset, limits)
+        header = pixel_header(dataset, stored)
+        image = normalise(stored, header).image
+        return (
+            _with_what_is_hidden(image, in_order(stored, is_inverted=header.is_inverted))
+            if header.may_hide
+            else image
+        )
     kind = raster.raster_kind(path)
     if not kind:
         raise rejected("holds no image")
     return raster.read_raster(path, kind)
+
+
+def _with_what_is_hidden(image: NDArray[np.uint16], stored: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The stored values where they show lines of text that padding or a table hides: a person must see these too."""
+    return stored if len(text_lines(stored)) > len(text_lines(image)) else image
 
 
 def _greys(image: NDArray[np.uint16]) -> NDArray[np.uint8]:

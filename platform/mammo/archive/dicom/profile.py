@@ -8,6 +8,7 @@ from typing import Any
 
 from pydicom import Dataset
 
+from mammo.archive.dicom.digits import as_text
 from mammo.archive.dicom.reading import numbers, text
 
 
@@ -36,7 +37,7 @@ class Kept:
         found = numbers(dataset, self.keyword)[: self.count]
         if len(found) != self.count or not all(self.low <= number <= self.high for number in found):
             return None
-        return [f"{number:.6g}" for number in found]  # more digits could hold a number of hers
+        return [as_text(number) for number in found]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def read_raster(path: Path, kind: str, limits: Limits = LIMITS) -> NDArray[np.ui
         _check_end(path)
         with Image.open(path, formats=[kind]) as picture:
             if picture.width * picture.height > limits.pixels:
-                raise rejected(f"{picture.height} x {picture.width} pixels are more than is accepted")
+                raise rejected("more rows and columns than are accepted")
             if picture.mode not in _MODES:
                 raise rejected("a colour image: mammograms are grey; convert it without loss")
             array: NDArray[Any] = np.array(picture)

@@ -6,6 +6,7 @@ preamble, file meta information and pixel stream are made anew, so comments insi
 stand in a released file, and why, is profile.json.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from pydicom import Dataset, FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation, JPEGLSLossless
 
-from mammo.archive.dicom.acceptance import Accepted
+from mammo.archive.dicom.acceptance import Accepted, check_burned_in
 from mammo.archive.dicom.codes import MODIFIER_CODES, VIEW_CODES, Code
-from mammo.archive.dicom.pixels import MAX_WINDOWS, is_window
+from mammo.archive.dicom.digits import as_text
+from mammo.archive.dicom.prepared import VOI_FUNCTIONS, Window, in_order
 from mammo.archive.dicom.profile import profile
-from mammo.archive.dicom.reading import number, numbers, text
+from mammo.archive.dicom.reading import number, text
 from mammo.archive.dicom.viewing_copy import decodes_to, new_file, write_file
 from mammo.archive.pseudonyms import Pseudonyms
 
@@ -40,8 +42,12 @@ _VENDOR_NAMES = {
 
 
 def released_file(found: Accepted, pseudonyms: Pseudonyms, site_code: str) -> FileDataset:
-    """Build the released data set of an accepted DICOM file."""
-    if found.dataset is None or found.stored is None:
+    """Build the released data set of an accepted DICOM file.
+
+    Raises:
+        Refusal: text stands in the stored values.
+    """
+    if found.dataset is None or found.stored is None or found.pixels is None:
         raise ValueError("only a DICOM file can be rebuilt")
     header, source = found.header, found.dataset
     identity = header.patient_number or header.study_uid
@@ -69,9 +75,14 @@ def released_file(found: Accepted, pseudonyms: Pseudonyms, site_code: str) -> Fi
         if value is not None:
             setattr(file, kept.keyword, value)
     _add_view(file, found)
-    _add_windows(file, source)
     _add_statement(file)
-    _add_pixels(file, source, found.stored)
+    if _is_by_tables(found):
+        _add_normalised(file, found)
+    else:
+        # What is written is looked at: padding or the transform may have hidden text from `examine`.
+        check_burned_in(in_order(found.stored, is_inverted=found.pixels.is_inverted), found.side, found.view)
+        _add_windows(file, found.pixels.windows, found.pixels.voi_function)
+        _add_stored(file, source, found.stored)
     return file
 
 
@@ -93,12 +104,12 @@ def _add_view(file: Dataset, found: Accepted) -> None:
     file.PatientOrientation = [toward_nipple, "R" if found.side.side == "L" else "L"]
 
 
-def _add_windows(file: Dataset, source: Dataset) -> None:
-    centers, widths = numbers(source, "WindowCenter"), numbers(source, "WindowWidth")
-    pairs = [pair for pair in zip(centers, widths, strict=False) if is_window(*pair)][:MAX_WINDOWS]
-    if pairs:
-        file.WindowCenter = [f"{center:.6g}" for center, _ in pairs]
-        file.WindowWidth = [f"{width:.6g}" for _, width in pairs]
+def _add_windows(file: Dataset, windows: Sequence[Window], function: str) -> None:
+    if windows:
+        file.WindowCenter = [as_text(window.center) for window in windows]
+        file.WindowWidth = [as_text(window.width) for window in windows]
+        if function in VOI_FUNCTIONS and (function != "LINEAR" or "VOILUTFunction" in file):
+            file.VOILUTFunction = function
 
 
 def _add_statement(file: Dataset) -> None:
@@ -114,22 +125,45 @@ def _add_statement(file: Dataset) -> None:
     file.BurnedInAnnotation = "NO"
 
 
-def _add_pixels(file: Dataset, source: Dataset, stored: NDArray[Any]) -> None:
-    """The stored values, coded anew without loss; signed values keep their bit pattern."""
-    file.SamplesPerPixel = 1
-    file.PhotometricInterpretation = (
-        "MONOCHROME1" if text(source, "PhotometricInterpretation") == "MONOCHROME1" else "MONOCHROME2"
-    )
-    file.Rows, file.Columns = stored.shape
-    bits = int(source.BitsStored)
-    file.BitsAllocated, file.BitsStored, file.HighBit = stored.dtype.itemsize * 8, bits, bits - 1
-    file.PixelRepresentation = 1 if stored.dtype.kind == "i" else 0
+def _is_by_tables(found: Accepted) -> bool:
+    return found.prepared.voi_baked or (found.pixels is not None and found.pixels.modality_lut is not None)
+
+
+def _as_written(found: Accepted) -> NDArray[Any]:
+    """Pixels (rows, columns) as the released file holds them, lying as in the source."""
+    if found.stored is not None and not _is_by_tables(found):
+        return found.stored
+    return found.prepared.image[:, ::-1] if found.side.mirrored else found.prepared.image
+
+
+def _add_normalised(file: Dataset, found: Accepted) -> None:
+    """What the source's tables make of its values, as they were examined: no table is released."""
+    for keyword in ("RescaleSlope", "RescaleIntercept", "PixelIntensityRelationship"):
+        if keyword in file:  # said of the values before the tables
+            del file[keyword]
+    file.PresentationLUTShape = "IDENTITY"
+    _add_windows(file, found.prepared.windows, found.prepared.voi_function)
+    _add_frame(file, _as_written(found), found.prepared.bits_stored, "MONOCHROME2")
+
+
+def _add_stored(file: Dataset, source: Dataset, stored: NDArray[Any]) -> None:
+    """The stored values."""
     padding = number(source, "PixelPaddingValue")
-    if padding is not None and float(stored.min()) <= padding <= float(stored.max()):
+    if padding is not None and bool((stored == padding).any()):
         file.PixelPaddingValue = int(padding)
+    is_inverted = text(source, "PhotometricInterpretation") == "MONOCHROME1"
+    _add_frame(file, stored, int(source.BitsStored), "MONOCHROME1" if is_inverted else "MONOCHROME2")
+
+
+def _add_frame(file: Dataset, stored: NDArray[Any], bits: int, photometric: str) -> None:
+    """Values coded anew without loss; signed ones as their whole bit pattern: JPEG-LS knows no sign."""
+    file.SamplesPerPixel, file.PhotometricInterpretation = 1, photometric
+    file.Rows, file.Columns = stored.shape
+    is_signed, allocated = stored.dtype.kind == "i", stored.dtype.itemsize * 8
+    bits = allocated if is_signed else bits
+    file.BitsAllocated, file.BitsStored, file.HighBit = allocated, bits, bits - 1
+    file.PixelRepresentation = int(is_signed)
     pattern = stored.view(f"u{stored.dtype.itemsize}")
-    if stored.dtype.kind == "i":
-        pattern = pattern & pattern.dtype.type((1 << bits) - 1)
     frame = bytes(imagecodecs.jpegls_encode(np.ascontiguousarray(pattern)))
     file.PixelData = encapsulate([frame + b"\0" * (len(frame) % 2)])
     file["PixelData"].VR = "OB"
@@ -137,13 +171,14 @@ def _add_pixels(file: Dataset, source: Dataset, stored: NDArray[Any]) -> None:
 
 
 def write_release(path: Path, found: Accepted, pseudonyms: Pseudonyms, site_code: str) -> None:
-    """Write the released file and check that its pixels are those of the source.
+    """Write the released file and check that its pixels are those that were examined.
 
     Raises:
+        Refusal: text stands in the stored values.
         OSError: the disk is full or not writable; nothing is left behind.
         RuntimeError: the written file does not decode to the same values.
     """
     write_file(path, released_file(found, pseudonyms, site_code))
-    if found.stored is None or not decodes_to(path, found.stored):
+    if not decodes_to(path, _as_written(found)):
         path.unlink()
         raise RuntimeError("the released file does not decode to the pixels that were read")

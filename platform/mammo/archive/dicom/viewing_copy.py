@@ -14,6 +14,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, DigitalMammographyXRayImageStorageForPresentation
 
+from mammo.archive.dicom.digits import as_text
 from mammo.archive.dicom.prepared import Window
 
 HTJ2K_LOSSLESS = UID("1.2.840.10008.1.2.4.201")
@@ -63,8 +64,8 @@ def write_viewing_copy(
     file.ViewPosition = view if view != "OTHER" else ""
     file.PatientIdentityRemoved = "YES"
     if windows:
-        file.WindowCenter = [f"{window.center:.10g}" for window in windows]
-        file.WindowWidth = [f"{window.width:.10g}" for window in windows]
+        file.WindowCenter = [as_text(window.center) for window in windows]
+        file.WindowWidth = [as_text(window.width) for window in windows]
         file.VOILUTFunction = voi_function
     add_frame(file, image, bits_stored)
     write_file(path, file)

@@ -15,9 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from mammo.accounts import audit
+from mammo.accounts.models import User
 from mammo.archive.displays import screens_of
 from mammo.archive.judged_work import find_work
 from mammo.archive.models import Image, Study
+from mammo.archive.openings import note_images_opened
 from mammo.archive.services import viewer_json, viewing_copy_response
 from mammo.archive.storage import thumbnail_path
 from mammo.archive.viewer_preferences import keep_preferences, preferences_of
@@ -47,19 +49,24 @@ def viewer(request: HttpRequest, study_id: uuid.UUID) -> JsonResponse:
 @login_required
 @require_safe
 def image(request: HttpRequest, image_id: uuid.UUID) -> HttpResponseBase:
-    """One viewing copy."""
-    found = get_object_or_404(Image.objects.viewable_by(signed_in(request)), pk=image_id)
-    return viewing_copy_response(found, request)
+    """One viewing copy; that it was fetched is on record also where no viewer asked for its study."""
+    user = signed_in(request)
+    found = _image(user, image_id)
+    response = viewing_copy_response(found, request)
+    note_images_opened(found.study, by_user=user)
+    return response
 
 
 @login_required
 @require_safe
 def thumbnail(request: HttpRequest, image_id: uuid.UUID) -> FileResponse:
-    """A small picture of one image."""
-    found = get_object_or_404(Image.objects.viewable_by(signed_in(request)), pk=image_id)
+    """A small picture of one image; on record as the image itself."""
+    user = signed_in(request)
+    found = _image(user, image_id)
     path = thumbnail_path(found.viewing_copy)
     if not path.exists():  # imported before there were any
         raise Http404
+    note_images_opened(found.study, by_user=user)
     response = FileResponse(path.open("rb"), content_type="image/png")
     response["Cache-Control"] = "private, no-cache"
     return response
@@ -92,6 +99,10 @@ def preferences(request: HttpRequest) -> JsonResponse:
     except UserError as error:
         return JsonResponse({"refusal": str(error)}, status=400)
     return JsonResponse({"preferences": kept, "screens": screens_of(user)})
+
+
+def _image(user: User, image_id: uuid.UUID) -> Image:
+    return get_object_or_404(Image.objects.viewable_by(user).select_related("study__site"), pk=image_id)
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:

@@ -23,6 +23,8 @@ import {
   init as initTools,
 } from "@cornerstonejs/tools";
 
+import { rangeOf, windowOf } from "./hanging.js";
+
 const DECODER = "dicomImageLoader";
 const descriptions = new Map();
 let started = null;
@@ -38,9 +40,10 @@ function describe(type, imageId) {
   const image = descriptions.get(imageId);
   if (!image) return undefined;
   if (type === "voiLutModule") {
+    const { wc, ww } = windowOf(rangeOf(image, image.voi_fn), image.voi_fn);
     return {
-      windowCenter: [image.wc],
-      windowWidth: [image.ww],
+      windowCenter: [wc],
+      windowWidth: [ww],
       voiLUTFunction: [image.voi_fn || "LINEAR"],
       voiLUTSequence: [],
     };

@@ -56,10 +56,13 @@ export function hang(images, expected, earlier = "") {
 export const chestWall = (side) => (side === "R" ? 1 : 0);
 
 // DICOM PS3.3 C.11.2.1: the range that a window spans, and back. LINEAR (and SIGMOID, which Cornerstone samples
-// over the same range) counts whole grey levels, LINEAR_EXACT does not.
+// over the same range) counts whole grey levels, LINEAR_EXACT does not. A LINEAR width of 1 is legal: black up to
+// wc - 0.5, white above; a range without a length would be all white.
+const SHORTEST = 0.01;
 export function rangeOf({ wc, ww }, voiFunction) {
   if (voiFunction === "LINEAR_EXACT") return { lower: wc - ww / 2, upper: wc + ww / 2 };
-  return { lower: wc - 0.5 - (ww - 1) / 2, upper: wc - 0.5 + (ww - 1) / 2 };
+  const half = Math.max(ww - 1, SHORTEST) / 2;
+  return { lower: wc - 0.5 - half, upper: wc - 0.5 + half };
 }
 
 export function windowOf({ lower, upper }, voiFunction) {

@@ -15,6 +15,12 @@ function div(parent, className, role) {
 
 const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
+// Two frames: what was asked for is on screen then. A page in a hidden tab gets none.
+export async function drawn() {
+  await nextFrame();
+  await nextFrame();
+}
+
 export class Slot {
   // `plan` comes from hang(); `say(key, values)` gives a text in the reader's language.
   constructor(plan, { say, stepped }) {
@@ -124,11 +130,16 @@ export class Slot {
       return false;
     }
     this.setWindow(this.image);
-    await nextFrame();
-    await nextFrame();
+    await drawn();
     this.setState("shown");
-    this.seen.add(this.image.uid);
     this.writeSteps();
+    return true;
+  }
+
+  // Its picture was in front of the reader; says whether that is new.
+  markSeen() {
+    if (!this.shown || this.seen.has(this.image.uid)) return false;
+    this.seen.add(this.image.uid);
     return true;
   }
 

@@ -27,7 +27,7 @@ import { Lens } from "./lens.js";
 import { Report } from "./report.js";
 import { hangAtOneScale } from "./scale.js";
 import { Preferences } from "./server.js";
-import { Slot } from "./slot.js";
+import { drawn, Slot } from "./slot.js";
 import { canBegin, isInStep, nameOfStep, stepsOf } from "./steps.js";
 import { buildPresets, buildToolbar, markToggle, markTool, obey } from "./toolbar.js";
 import { Windows } from "./windows.js";
@@ -89,8 +89,9 @@ class MammoViewer extends HTMLElement {
       if (isStale()) return;
       this.#resize();
       this.#watchSize();
+      this.#markSeen(this.#firstStep);
       await this.#report.send(study.study);
-      if (!isStale()) await this.#openFirstStep();
+      if (!isStale()) await this.#goTo(this.#steps.indexOf(this.#firstStep));
     } catch (error) {
       if (isStale()) return;
       console.error(error);
@@ -219,7 +220,14 @@ class MammoViewer extends HTMLElement {
     return this.#all.filter((slot) => slot.shown && isInStep(step, slot.plan));
   }
 
+  // What is drawn behind other views was not in front of the reader and does not count; says whether any is new.
+  #markSeen(step) {
+    const inFront = this.#filled.filter((slot) => isInStep(step, slot.plan));
+    return inFront.map((slot) => slot.markSeen()).includes(true);
+  }
+
   #afterStep() {
+    this.#markSeen(this.#steps[this.#step]);
     this.hangAll();
     if (this.#inverted) this.#visible.forEach((slot) => slot.setInverted(true));
     this.#report.send(this.#study.study);
@@ -315,9 +323,8 @@ class MammoViewer extends HTMLElement {
     this.#bar.querySelector("[data-command=begin]").setAttribute("aria-disabled", String(!canBegin(step)));
   }
 
-  async #openFirstStep() {
-    const wanted = this.#steps.findIndex((step) => step.name === this.#preferences.get("first_step"));
-    await this.#goTo(Math.max(wanted, 0));
+  get #firstStep() {
+    return this.#steps.find((step) => step.name === this.#preferences.get("first_step")) ?? this.#steps[0];
   }
 
   // The step's views come to the front; the others stay behind them, out of reach of the keys.
@@ -345,6 +352,8 @@ class MammoViewer extends HTMLElement {
     const first = this.#visible.includes(this.#active) ? this.#active : (this.#visible[0] ?? this.#active);
     this.#activate(first);
     if (hadFocus && index !== 0) first?.element.focus({ preventScroll: true });
+    await drawn();
+    if (this.#steps[this.#step] === step && this.#markSeen(step)) this.#report.send(this.#study.study);
   }
 
   #sayStep() {

@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 from mammo.accounts.models import Site
 from mammo.accounts.services import site_by_code
 from mammo.archive.models import ImportBatch
-from mammo.archive.receiver import Receiver, ReceiverSettings, titles_of
+from mammo.archive.receiver import Receiver, ReceiverSettings
 from mammo.core.append_only import require_triggers
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             ae_title=options["aet"],
             host=options["host"],
             port=options["port"],
-            allowed=frozenset(options["allow"]) | titles_of(site),
+            allowed=frozenset(options["allow"]),
             certificate=options["tls_certificate"],
             key=options["tls_key"],
             peers=options["tls_peers"],

@@ -1,0 +1,42 @@
+"""List, or remove, stored image files that no row of the database names."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from mammo.archive import storage
+from mammo.archive.written_files import unnamed_files
+from mammo.core.command import Command as BaseCommand
+from mammo.core.errors import UserError
+
+
+class Command(BaseCommand):
+    """`unnamed_files [--remove] [--json]`."""
+
+    help = (
+        "List originals and viewing copies that no row of the database names. After a database was set back to an "
+        "older copy these are the files that came since: import them again, or set a newer copy back, before you "
+        "give --remove."
+    )
+    example = "manage.py unnamed_files"
+
+    def arguments(self, parser: CommandParser) -> None:
+        """Add the command's own arguments."""
+        parser.add_argument("--remove", action="store_true", help="remove them; only while no import runs")
+
+    def run(self, **options: Any) -> dict[str, Any]:
+        """Count them, and remove them where that is asked."""
+        with storage.RunningImport() as running:
+            if not running.is_alone:
+                raise UserError("an import runs: its files have no rows yet; try again when it has ended")
+            found = unnamed_files()
+            size = sum(path.stat().st_size for path in found)
+            if options["remove"]:
+                for path in found:
+                    path.unlink(missing_ok=True)
+            else:
+                for path in found:
+                    self.say(str(path), **options)
+        did = "removed" if options["remove"] else "found"
+        self.say(f"{did} {len(found)} files that no row names, {size} bytes", **options)
+        return {"files": [str(path) for path in found], "bytes": size, "removed": options["remove"]}
