@@ -184,7 +184,9 @@ def _forget_items(patient: Patient, marks: Marks, by_user: User) -> list[str]:
     at_site = ImportItem.objects.filter(batch__site=patient.site).select_related("batch__site")
     hers = {item.pk: item for item in (*_naming(patient), *at_site.filter(image__study__patient=patient))}
     others = at_site.filter(batch__kind=ImportBatch.Kind.STUDIES, image=None).exclude(pk__in=hers)
-    known = roster_patterns({kind: patient.roster.get(kind, []) for kind in ("names", "numbers")})
+    # Confirmed again after one that broke off: her key is gone, and her names with it.
+    roster = patient.roster if isinstance(patient.roster, dict) else {}
+    known = roster_patterns({kind: roster.get(kind, []) for kind in ("names", "numbers")})
     for item in others.iterator():
         has_number = marks.stand_in(_pieces(item.source))
         if has_number and not (item.details or {}).get("patient"):

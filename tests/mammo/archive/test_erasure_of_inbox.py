@@ -12,6 +12,7 @@ from mammo.accounts.services import create_account
 from mammo.archive import inbox
 from mammo.archive.models import Erasure, Patient
 from mammo.archive.services import erase_patient, import_studies, request_erasure
+from mammo.core.keys import key_store
 
 from .files import mammogram, zipped
 
@@ -77,3 +78,10 @@ def test_an_archive_is_taken_apart_so_that_other_patients_members_stay(
     inbox.unpack(site, kept, tmp_path / "kept.dcm")
     assert (tmp_path / "kept.dcm").read_bytes() == (both / "other.dcm").read_bytes()
     assert erasure.destroyed["received"] == 1
+
+
+def test_a_withdrawal_that_broke_off_behind_the_key_is_confirmed_again(hers: Patient, dana: User) -> None:
+    ada = create_account("ada", password="correct horse battery", roles={"admin": [hers.site]}, by_user=None)
+    asked = request_erasure(hers, reason="withdrew", by_user=dana)
+    key_store().destroy(hers.key_id)
+    assert erase_patient(Erasure.objects.get(pk=asked.pk), by_user=ada).confirmed_at is not None
