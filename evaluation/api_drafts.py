@@ -1,6 +1,5 @@
 """What of a trial's draft the pages change beside its main steps, by program; and what stands beside its scores."""
 
-import tempfile
 import uuid
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +25,7 @@ from evaluation.services.access import DESIGNERS
 from mammo.api.once import rows_made_once
 from mammo.api.schema import posted
 from mammo.api.viewsets import RoomViewSet
+from mammo.core import raw_files
 from mammo.core.errors import UserError
 
 # Actions that change something: what a token needs for them is the trial's viewset's to say.
@@ -260,8 +260,8 @@ def _question_rows(name: str, content: bytes) -> list[Any]:
         raise UserError(
             _("%(field)s: files end in %(known)s") % {"field": "name", "known": ", ".join(SUFFIXES)}
         )
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"table{suffix}"
+    with raw_files.laid_out() as folder:
+        path = folder / f"table{suffix}"
         path.write_bytes(content)
         try:
             return list(read_question_table(path, dialogues=True))

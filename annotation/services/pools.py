@@ -1,6 +1,5 @@
 """Pools: groups of a campaign's people that share questions of their own; one question's pool, or many at once."""
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from annotation.services.access import require_researcher
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive.tables import Columns, read_table
+from mammo.core import raw_files
 from mammo.core.digits import number_in
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.versions import save_versioned
@@ -181,8 +181,8 @@ def read_pools(file: "UploadedFile[bytes]") -> dict[int, str]:
     if (file.size or 0) > LARGEST_TABLE:
         raise UserError(_("%(name)s: larger than 5 MB; divide the table") % {"name": name})
     pools: dict[int, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"table{suffix}"
+    with raw_files.laid_out() as folder:
+        path = folder / f"table{suffix}"
         path.write_bytes(file.read())
         try:
             rows = read_table(path, COLUMNS, "pools")

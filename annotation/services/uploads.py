@@ -1,6 +1,5 @@
 """A table of questions brought in on a page: read, shown, and taken in only when a person confirms it."""
 
-import tempfile
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from annotation.services.access import require_table_keeper
 from annotation.services.questions import ImportResult, import_questions
 from mammo.accounts import audit
 from mammo.accounts.models import User
+from mammo.core import raw_files
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
 # A table that nobody confirmed holds patients' words before cleaning: it goes by itself.
@@ -41,8 +41,8 @@ def read_upload(campaign: Campaign, file: "UploadedFile[bytes]", *, by_user: Use
         )
     if (file.size or 0) > LARGEST_TABLE:
         raise UserError(_("%(name)s: larger than 20 MB; divide the table") % {"name": name})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"table{suffix}"
+    with raw_files.laid_out() as folder:
+        path = folder / f"table{suffix}"
         with path.open("wb") as target:
             for chunk in file.chunks():
                 target.write(chunk)

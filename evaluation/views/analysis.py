@@ -1,7 +1,5 @@
 """A researcher's own CSV file: dropped on a page, analysed, forgotten."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -13,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 from evaluation.analysis_form import AnalysisForm
 from evaluation.services.access import ANALYSTS
 from evaluation.views.trials import user_of
+from mammo.core import raw_files
 from mammo.core.errors import UserError
 
 LARGEST_FILE = 5_000_000
@@ -44,8 +43,8 @@ def _analysed(data: dict[str, Any]) -> Any:
     if file.size > LARGEST_FILE:
         raise UserError(_("%(name)s: larger than 5 MB; use the command line") % {"name": file.name})
     options = {name: value for name, value in data.items() if name not in ("file", "kind")}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file.csv"
+    with raw_files.laid_out() as folder:
+        path = folder / "file.csv"
         path.write_bytes(file.read())
         try:
             return analyse_own(data["kind"], path, options)

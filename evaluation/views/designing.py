@@ -2,7 +2,6 @@
 
 import csv
 import io
-import tempfile
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -38,6 +37,7 @@ from evaluation.services.trials import add_questions, create_trial, eligible_que
 from evaluation.views.power_of_designs import power_in_words, questions_per_patient
 from evaluation.views.trials import user_of, visible_trial
 from mammo.accounts.models import Membership, Role, User
+from mammo.core import raw_files
 from mammo.core.conflicts import both_texts, form_as_text
 from mammo.core.digits import number_in
 from mammo.core.errors import StaleVersionError, UserError
@@ -208,7 +208,7 @@ def _sample(request: HttpRequest, trial: Trial) -> str:
     }
 
 
-def _uploaded(request: HttpRequest, field: str, suffixes: tuple[str, ...], folder: str) -> Path:
+def _uploaded(request: HttpRequest, field: str, suffixes: tuple[str, ...], folder: Path) -> Path:
     """The uploaded file in a folder, under a name of ours."""
     file = request.FILES.get(field)
     if file is None:
@@ -220,13 +220,13 @@ def _uploaded(request: HttpRequest, field: str, suffixes: tuple[str, ...], folde
         )
     if (file.size or 0) > LARGEST_TABLE:
         raise UserError(_("%(field)s: larger than 20 MB; divide it") % {"field": field})
-    path = Path(folder) / f"{field}{suffix}"
+    path = folder / f"{field}{suffix}"
     path.write_bytes(file.read())
     return path
 
 
 def _upload(request: HttpRequest, trial: Trial) -> list[str]:
-    with tempfile.TemporaryDirectory() as folder:
+    with raw_files.laid_out() as folder:
         path = _uploaded(request, "table", SUFFIXES, folder)
         try:
             rows = read_question_table(path, dialogues=True)
@@ -265,7 +265,7 @@ def _checkpoint(request: HttpRequest, trial: Trial) -> Checkpoint:
 
 
 def _add_written(request: HttpRequest, trial: Trial) -> str:
-    with tempfile.TemporaryDirectory() as folder:
+    with raw_files.laid_out() as folder:
         path = _uploaded(request, "answers", (".jsonl", ".csv"), folder)
         rows = _answer_rows(path)
     file = request.FILES.get("answers")

@@ -135,6 +135,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "mammo.core.middleware.NoNulMiddleware",  # before anything that asks the database for what was sent
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -179,7 +180,9 @@ SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=27103364; "
-        "PRAGMA mmap_size=134217728; PRAGMA cache_size=2000; PRAGMA recursive_triggers=ON;"
+        "PRAGMA mmap_size=134217728; PRAGMA cache_size=2000; PRAGMA recursive_triggers=ON; "
+        # What is emptied or deleted is overwritten; many builds of SQLite leave it in the file.
+        "PRAGMA secure_delete=ON;"
     ),
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")
@@ -309,6 +312,11 @@ if MAMMO_NEWS_EMAIL:
     DEFAULT_FROM_EMAIL = env.str("MAMMO_NEWS_FROM", default="mammo@localhost")
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
+# Below MAMMO_HOME, which is looked up when a file comes: Django's own setting names a folder that must stand before.
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "mammo.core.raw_files.RawFileUploadHandler",
+]
 
 # GPUs that each job sees which answers with weights of this machine and is started from a page or the API.
 MAMMO_ANSWERING_GPUS = env.int("MAMMO_ANSWERING_GPUS", default=0)

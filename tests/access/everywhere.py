@@ -1,5 +1,6 @@
 """A patient with a row in every room that keeps texts, each encrypted column of it filled with words of her own."""
 
+import uuid
 from typing import Any
 
 from django.apps import apps
@@ -37,6 +38,7 @@ from evaluation.services.reader_studies import add_cases, lock_readings
 from evaluation.services.readings import Assessment, next_reading, record_reading
 from evaluation.services.scoring import lock_trial
 from mammo.accounts.models import Site, User
+from mammo.archive import inbox
 from mammo.archive.models import (
     ImportBatch,
     ImportItem,
@@ -50,12 +52,14 @@ from mammo.archive.models import (
     TableUpload,
 )
 from mammo.archive.table_uploads import keep_table
+from mammo.core import raw_files
 from mammo.core.encryption import EncryptedJSONField, EncryptedTextField
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.models import Job
 from modeling.models import Consultation, ConsultationProtocol, ConsultationTurn, Prediction, TurnRemark
 from tests.annotation import scene as annotation_scene
 from tests.evaluation import reading_scene, scene
+from tests.mammo.archive.files import mammogram
 
 # Stands in every text of hers and of nobody else.
 WORD = "患者原话"
@@ -113,6 +117,7 @@ def in_every_room(site: Site, people: dict[str, User]) -> Patient:
     _archived(patient, sena)
     _consulted(study, sena)
     _waiting(further, people["dana"], rita)
+    _received(site, people["dana"])
     _quoted_in_a_log(site, rita)
     return patient
 
@@ -219,6 +224,18 @@ def _waiting(campaign: Campaign, dana: User, rita: User) -> None:
     keep_table(table, kind="reports", site=campaign.site, by_user=dana)
     questions = f"patient,text,source\n{NUMBER},{WORD}？,ward\nP999,别人的问题？,ward\n"
     read_upload(campaign, SimpleUploadedFile("q.csv", questions.encode()), by_user=rita)
+
+
+def _received(site: Site, dana: User) -> None:
+    """A file of hers from a PACS, one that an import took and did not finish, and an upload that broke off."""
+    with raw_files.laid_out() as folder:
+        sent = mammogram(folder / "hers.dcm", PatientID=NUMBER, PatientComments=WORD).read_bytes()
+    origin = ImportBatch.Origin.C_STORE
+    inbox.put(site, sent, batch_id=uuid.uuid4(), origin=origin, name=f"PACS/{WORD}.dcm")
+    inbox.claim(site, "receiver", 1)
+    inbox.put(site, sent, batch_id=uuid.uuid4(), origin=origin, name=f"PACS/{WORD}.dcm")
+    upload = inbox.Upload(site, uuid.uuid4(), by=str(dana.pk))
+    upload.append(sent[: len(sent) // 2], offset=0, name=f"{WORD}.dcm", origin=ImportBatch.Origin.UPLOAD)
 
 
 def _quoted_in_a_log(site: Site, rita: User) -> None:

@@ -29,7 +29,7 @@ from evaluation.reports.study.archives import export_archive
 from evaluation.services.exports import ask_export, decide_export
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
-from mammo.archive import storage
+from mammo.archive import inbox, storage
 from mammo.archive.models import Erasure, Image, Patient, Report
 from mammo.archive.services import erase_patient, request_erasure
 from mammo.core.encryption import EncryptedTextField, ErasedText
@@ -298,7 +298,8 @@ def test_each_room_that_keeps_texts_has_some_of_hers_and_none_reads_afterwards(
         assert WORD not in str(value), f"{label} {row.pk}"
     assert stored.places_of(WORD) == {}
     assert erasure.destroyed == {
-        "table_rows": 1, "tables": 0, "refused_rows": 0, "question_rows": 1, "job_logs": erasure.destroyed["job_logs"],
+        "table_rows": 1, "tables": 0, "refused_rows": 0, "question_rows": 1, "received": 3,
+        "job_logs": erasure.destroyed["job_logs"],
     }  # fmt: skip
     assert erasure.destroyed["job_logs"] >= 1
     assert opened_files(everywhere.site, WORD) == []
@@ -319,6 +320,8 @@ def opened_files(site: Site, word: str) -> list[Path]:
         for purpose in ("archive.table", "archive.unmatched", attempt):
             with contextlib.suppress(UserError, InvalidTag, ValueError):
                 texts.append(key_store().decrypt(site.key_id, texts[0], purpose))
+        if "inbox" in path.parts:
+            texts += list(inbox.frames(site, path))
         if any(form in text for text in texts for form in stored.forms_of(word)):
             found.append(path)
     return found
@@ -329,7 +332,7 @@ def test_the_search_of_files_opens_what_the_site_can_open(everywhere: Patient) -
         path.name if path.suffix == ".sealed" else path.parent.name
         for path in opened_files(everywhere.site, WORD)
     }
-    assert found == {"log.sealed", "tables"}
+    assert found == {"log.sealed", "tables", everywhere.site.pk.hex, "taken-receiver", "uploads"}
 
 
 def test_no_export_made_later_holds_a_text_or_a_score_of_hers(

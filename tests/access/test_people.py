@@ -113,6 +113,63 @@ def test_a_new_password_ends_sessions_and_a_closed_account_its_tokens(browser: C
     assert Client().get("/api/v1/questions/", headers=bearer).status_code == 401
     post(browser, f"/accounts/people/{lin.pk}/active/", active="yes")
     assert signs_in(Client(), renewed)
+    assert Client().get("/api/v1/questions/", headers=bearer).status_code == 401, "closed for good"
+
+
+def token_of(user: User) -> dict[str, str]:
+    """A token that reads questions, as a program shows it."""
+    _token, secret = create_token(user, "script", scopes=["read:annotation"], days=5, by_user=user)
+    return {"Authorization": f"Bearer {secret}"}
+
+
+def opens(headers: dict[str, str]) -> bool:
+    return Client().get("/api/v1/questions/", headers=headers).status_code == 200
+
+
+def test_tokens_stand_on_the_page_and_end_with_the_password(browser: Client, site: Site) -> None:
+    lin, _password = make_lin(browser, site)
+    User.objects.filter(pk=lin.pk).update(must_change_password=False)
+    bearer = token_of(lin)
+    assert opens(bearer)
+    page = browser.get(f"/accounts/people/{lin.pk}/").content.decode()
+    assert "script" in page
+    assert "read:annotation" in page
+    post(browser, f"/accounts/people/{lin.pk}/password/")
+    User.objects.filter(pk=lin.pk).update(must_change_password=False)
+    assert not opens(bearer)
+    assert "read:annotation" not in browser.get(f"/accounts/people/{lin.pk}/").content.decode()
+    assert AuditEvent.objects.get(action="api.token_revoked").details["because"] == "accounts.password_given"
+
+
+def test_who_lost_a_phone_is_signed_out_everywhere_and_keeps_no_token(
+    browser: Client, site: Site, june: User
+) -> None:
+    lin, _password = make_lin(browser, site)
+    User.objects.filter(pk=lin.pk).update(must_change_password=False)
+    bearer, thief, other = token_of(lin), Client(), Client()
+    thief.force_login(lin)  # with the factor that is taken away now
+    other.force_login(june)
+    post(browser, f"/accounts/people/{lin.pk}/second-factors/", reason="came to my desk")
+    assert thief.get("/accounts/session/").status_code == 401
+    assert not opens(bearer)
+    assert other.get("/accounts/session/").status_code == 200
+    assert browser.get("/accounts/people/").status_code == 200
+
+
+def test_the_first_role_that_demands_a_second_factor_ends_tokens_made_without_one(
+    browser: Client, site: Site, other_site: Site
+) -> None:
+    lin, _password = make_lin(browser, site)
+    User.objects.filter(pk=lin.pk).update(must_change_password=False)
+    bearer = token_of(lin)
+    post(browser, f"/accounts/people/{lin.pk}/role/", role="senior", site=site.pk)
+    assert opens(bearer)
+    post(browser, f"/accounts/people/{lin.pk}/role/", role="researcher", site=site.pk)
+    assert not opens(bearer)
+    assert "The tokens of the account ended" in browser.get(f"/accounts/people/{lin.pk}/").content.decode()
+    later = token_of(lin)  # now behind the second factor
+    grant_role(lin, Role.DATA_MANAGER, other_site, by_user=None)
+    assert opens(later)
 
 
 def test_second_factors_are_removed_for_a_reason(browser: Client, site: Site) -> None:

@@ -95,5 +95,6 @@ def test_it_ends_and_names_the_trigger_and_the_mend(broken: Path, start: str) ->
 def test_the_web_process_starts_over_a_whole_database(whole: Path) -> None:
     """So the refusals above are about the trigger."""
     assert LOST in {f"append_only_{table}_delete" for table in append_only.append_only_tables()}
-    ended = run(whole, STARTS["web"])
+    ended = run(whole, ["-c", "import mammo.asgi, tempfile; print(tempfile.gettempdir())"])
     assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == str(whole / "temporary"), "where bodies of requests wait while they come"

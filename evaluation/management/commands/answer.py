@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from evaluation.services.answers import DEFAULT_PARAMETERS, MODULE, queue_answer
 from evaluation.services.arms import add_system_arm
 from evaluation.services.trials import trial_by_name
 from mammo.accounts.models import User
+from mammo.core import raw_files
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import read_jsonlines, write_atomically
@@ -206,8 +206,8 @@ def _rounds(path: Path, number: int, given: Any) -> tuple[list[str], list[str]]:
 
 def _run_child(request: dict[str, Any]) -> bytes:
     """Run the answering module in a process of its own; its files are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mammo-answer-") as folder:
-        asked, answered = Path(folder) / "request.json", Path(folder) / "answer.jsonl"
+    with raw_files.laid_out() as folder:
+        asked, answered = folder / "request.json", folder / "answer.jsonl"
         asked.touch(mode=0o600)
         asked.write_text(json.dumps(request, ensure_ascii=False), encoding="utf-8")
         ended = subprocess.run(

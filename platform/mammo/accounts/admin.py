@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from mammo.accounts import audit
+from mammo.accounts.keys_of_accounts import end_keys, end_sign_ins
 from mammo.accounts.models import AuditEvent, AuditHead, Membership, Site, User
-from mammo.accounts.services import remove_second_factors, revoke_role
+from mammo.accounts.services import grant_role, remove_second_factors, revoke_role
 from mammo.core.admin_site import ReadOnlyAdmin, register_read_only
 
 if TYPE_CHECKING:
@@ -43,11 +44,17 @@ class AccountAdmin(_UserAdmin):
         super().save_model(request, obj, form, change)
         action = "accounts.changed" if change else "accounts.created"
         audit.record(action, by_user=_by(request), on=obj, fields=sorted(form.changed_data))
+        if not obj.is_active:
+            end_sign_ins(obj)
+        if not obj.is_active or (obj.is_superuser and "is_superuser" in form.changed_data):
+            end_keys(obj, by_user=_by(request), reason=action)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
         answer = super().user_change_password(request, id, form_url)
         if request.method == "POST" and answer.status_code == 302:
-            audit.record("accounts.password_given", by_user=_by(request), on=User.objects.get(pk=id))
+            user = User.objects.get(pk=id)
+            audit.record("accounts.password_given", by_user=_by(request), on=user)
+            end_keys(user, by_user=_by(request), reason="accounts.password_given")
         return answer
 
 
@@ -67,8 +74,7 @@ class MembershipAdmin(ReadOnlyAdmin):
         return self.has_view_permission(request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        audit.record("accounts.role_granted", by_user=_by(request), on=obj.user, site=obj.site, role=obj.role)
+        obj.pk = grant_role(obj.user, obj.role, obj.site, by_user=_by(request)).pk
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         revoke_role(obj, by_user=_by(request))

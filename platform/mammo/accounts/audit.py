@@ -90,18 +90,43 @@ def verify() -> Verification:
 
     A tail cut together with the head is found by the anchors kept outside the database (`audit_anchors`).
     """
-    problems: list[str] = []
-    previous, expected, count = "0" * 64, 1, 0
-    for event in AuditEvent.objects.order_by("sequence").iterator(chunk_size=2000):
-        count += 1
-        if event.sequence != expected:
-            problems.append(f"events {expected} to {event.sequence - 1} are missing")
-        if event.previous_sha256 != previous:
-            problems.append(f"event {event.sequence}: does not follow the event before it")
-        if event_hash(event) != event.sha256:
-            problems.append(f"event {event.sequence}: was edited")
-        previous, expected = event.sha256, event.sequence + 1
     head = AuditHead.objects.filter(pk=1).first() or AuditHead()
-    if head.sequence != expected - 1 or head.sha256 != previous:
-        problems.append(f"the tail was cut: head says event {head.sequence}, the last one is {expected - 1}")
-    return Verification(count, head.sequence, head.sha256, problems)
+    events = AuditEvent.objects.order_by("sequence")
+    walked = _Walk()
+    for event in events.filter(sequence__lte=head.sequence).iterator(chunk_size=2000):
+        walked.take(event)
+    count = walked.count
+    if (head.sequence, head.sha256) != (walked.last, walked.sha256):
+        walked.problems.append(_cut(head, walked))
+    # Others go on recording meanwhile: what they add continues the chain, and the head went on with it.
+    for event in events.filter(sequence__gt=head.sequence).iterator(chunk_size=2000):
+        walked.take(event)
+    now = AuditHead.objects.filter(pk=1).first() or AuditHead()
+    if now.sequence < walked.last:
+        walked.problems.append(_cut(now, walked))
+    return Verification(count, head.sequence, head.sha256, walked.problems)
+
+
+@dataclass
+class _Walk:
+    """Where a walk over the chain stands."""
+
+    sha256: str = "0" * 64
+    last: int = 0
+    count: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def take(self, event: AuditEvent) -> None:
+        """Go on to the next event."""
+        self.count += 1
+        if event.sequence != self.last + 1:
+            self.problems.append(f"events {self.last + 1} to {event.sequence - 1} are missing")
+        if event.previous_sha256 != self.sha256:
+            self.problems.append(f"event {event.sequence}: does not follow the event before it")
+        if event_hash(event) != event.sha256:
+            self.problems.append(f"event {event.sequence}: was edited")
+        self.sha256, self.last = event.sha256, event.sequence
+
+
+def _cut(head: AuditHead, walked: _Walk) -> str:
+    return f"the tail was cut: head says event {head.sequence}, the last one is {walked.last}"

@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
+from mammo.accounts.keys_of_accounts import end_keys, end_sign_ins
 from mammo.accounts.lockout import as_counted
 from mammo.accounts.models import Membership, Role, Site, User
 from mammo.accounts.services import create_account, grant_role, remove_second_factors, revoke_role
@@ -101,7 +102,7 @@ def take_role(membership: Membership, *, by_user: User) -> None:
 
 
 def renew_password(user: User, *, by_user: User) -> str:
-    """Give a password that its owner changes at the next sign-in; ends all sessions and a lockout.
+    """Give a password that its owner changes at the next sign-in; ends all sessions, keys and a lockout.
 
     Raises:
         NotAllowedError: the account is not in this administrator's hand.
@@ -114,6 +115,7 @@ def renew_password(user: User, *, by_user: User) -> str:
         user.save(update_fields=["password", "must_change_password"])
         forget_failed_sign_ins(username=as_counted(user.username))
         audit.record("accounts.password_given", by_user=by_user, on=user)
+        end_keys(user, by_user=by_user, reason="accounts.password_given")
     return password
 
 
@@ -131,7 +133,7 @@ def remove_factors(user: User, *, reason: str, by_user: User) -> int:
 
 
 def set_active(user: User, active: bool, *, by_user: User) -> None:
-    """Open or close the account; closing ends its sessions and tokens at once, its rows stay.
+    """Open or close the account; closing ends its sessions and keys for good, its rows stay.
 
     Raises:
         NotAllowedError: the account is not in this administrator's hand.
@@ -141,6 +143,9 @@ def set_active(user: User, active: bool, *, by_user: User) -> None:
         user.is_active = active
         user.save(update_fields=["is_active"])
         audit.record("accounts.opened" if active else "accounts.closed", by_user=by_user, on=user)
+        if not active:
+            end_sign_ins(user)
+            end_keys(user, by_user=by_user, reason="accounts.closed")
 
 
 def _new_password() -> str:

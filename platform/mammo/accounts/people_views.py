@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from mammo.accounts import people
 from mammo.accounts.forms import NewPersonForm, NewRoleForm
+from mammo.accounts.keys_of_accounts import standing_keys
 from mammo.accounts.models import Membership, Role, User
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once
@@ -76,6 +77,7 @@ def person(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
         "person": found,
         "held": [each for each in found.memberships.all() if each.site_id in sites],
         "is_own": found.pk == admin.pk,
+        "keys": standing_keys(found),
         "in_hand": people.is_in_hand_of(admin, found),
         "form": NewRoleForm(admin=admin),
     }
@@ -92,8 +94,11 @@ def give_role(request: HttpRequest, user_id: uuid.UUID) -> HttpResponse:
     form = NewRoleForm(request.POST, admin=admin)
     if not form.is_valid():
         raise UserError(_("Choose a role and one of your sites."))
+    had_keys = bool(standing_keys(found))
     people.give_role(found, form.cleaned_data["role"], form.cleaned_data["site"], by_user=admin)
     messages.success(request, _("The role is given."))
+    if had_keys and not standing_keys(found):
+        messages.info(request, _("The tokens of the account ended: this role demands a second factor."))
     return redirect("accounts:person", found.pk)
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
+from mammo.accounts.keys_of_accounts import end_keys, end_sign_ins
 from mammo.accounts.models import Membership, Role, Site, User
 from mammo.core.demo_accounts import signins_path
 from mammo.core.errors import UserError
@@ -103,11 +104,18 @@ def create_account(
 
 
 def grant_role(user: User, role: str, site: Site, *, by_user: User | None) -> Membership:
-    """Give an account a role at a site (nothing happens when it holds it already)."""
+    """Give an account a role at a site (nothing happens when it holds it already).
+
+    The first role that demands a second factor ends the account's keys: they were made with a password alone.
+    """
+    demanding = set(settings.MAMMO_SECOND_FACTOR_ROLES)
     with transaction.atomic():
+        is_first = role in demanding and not user.is_superuser and not user.roles & demanding
         membership, made = Membership.objects.get_or_create(user=user, site=site, role=role)
         if made:
             audit.record("accounts.role_granted", by_user=by_user, on=user, site=site, role=role)
+            if is_first:
+                end_keys(user, by_user=by_user, reason="accounts.role_granted")
     return membership
 
 
@@ -122,11 +130,14 @@ def revoke_role(membership: Membership, *, by_user: User | None) -> None:
 def remove_second_factors(user: User, *, by_user: User | None, reason: str = "") -> int:
     """Remove all second factors of an account (phone or key lost); returns how many.
 
-    Where the role demands one, the next sign-in leads to setting it up anew.
+    Its sign-ins and keys end, in whoever's hand they are; where the role demands a factor, the next sign-in leads to
+    setting it up anew.
     """
     with transaction.atomic():
         removed: int = Authenticator.objects.filter(user_id=user.pk).delete()[0]
         audit.record(
             "accounts.second_factors_removed", by_user=by_user, on=user, reason=reason, removed=removed
         )
+        end_sign_ins(user)
+        end_keys(user, by_user=by_user, reason="accounts.second_factors_removed")
     return removed

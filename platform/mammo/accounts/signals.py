@@ -17,7 +17,7 @@ from django.http import HttpRequest
 
 from mammo.accounts import audit, second_factor, session_limits
 from mammo.accounts.models import User
-from mammo.accounts.single_use import is_used_up
+from mammo.accounts.single_use import WRONG, is_used_up
 
 
 @receiver(user_logged_in)
@@ -59,7 +59,7 @@ def _factor_shown(sender: Any, request: HttpRequest, user: User, authenticator: 
 
 @receiver(authentication_failed)
 def _factor_wrong(sender: Any, user: User, authenticator: Any, **kwargs: Any) -> None:
-    audit.record("accounts.second_factor_failed", by_user=user, on=user, kind=authenticator.type)
+    audit.record(WRONG, by_user=user, on=user, kind=authenticator.type)
 
 
 @receiver(authenticator_added)

@@ -4,22 +4,31 @@ allauth remembers a used code for one half minute, in the cache; with MFA_TOTP_T
 them, and the cache is by default one process's own. So the count of half minutes of the newest code used stands in
 the authenticator's own row: a code of that count, or of an earlier one, is refused for good.
 
+Wrong codes are counted in the audit trail, in which each of them stands: allauth's own count is in the cache too, so
+that each web process would allow as many again.
+
 The forms are named by MFA_FORMS: the one place which allauth offers between a typed code and a sign-in. Its adapter
 has none, and its class of the authenticator can only be replaced behind its back.
 """
 
+from datetime import timedelta
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from allauth.core.internal.cryptokit import compare_user_code
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 
 NEWEST_USED = "newest_used_count"
+WRONG = "accounts.second_factor_failed"
+MOST_WRONG, WITHIN = 10, timedelta(minutes=5)
 
 
 def is_used_up(user: User, code: str) -> bool:
@@ -51,6 +60,12 @@ def _count_of(app: Authenticator, code: str) -> int | None:
     return max(counts, default=None)
 
 
+def is_guessed(user: User) -> bool:
+    """Whether so many wrong codes were given for the account of late that no code opens it for a while."""
+    wrong = AuditEvent.objects.filter(actor=user, action=WRONG, at__gt=timezone.now() - WITHIN)
+    return wrong.exclude(details__kind=Authenticator.Type.WEBAUTHN).count() >= MOST_WRONG
+
+
 class _SingleUse:
     """Turns a used code into a wrong one before allauth looks at it: counted, said and put on record as such."""
 
@@ -59,9 +74,18 @@ class _SingleUse:
 
     def clean_code(self) -> str:
         """The code, if it opens."""
-        if is_used_up(self.user, self.cleaned_data["code"]):
-            self.cleaned_data["code"] = ""
-        return str(super().clean_code())  # type: ignore[misc]  # of the form beside it
+        with transaction.atomic():
+            # Codes that are tried at once wait for each other, or all would be looked at before the first counts.
+            User.objects.select_for_update().get(pk=self.user.pk)
+            if is_guessed(self.user):
+                raise get_adapter().validation_error("too_many_login_attempts")
+            if is_used_up(self.user, self.cleaned_data["code"]):
+                self.cleaned_data["code"] = ""
+            try:
+                return str(super().clean_code())  # type: ignore[misc]  # of the form beside it
+            except ValidationError as error:
+                wrong = error
+        raise wrong  # outside: what was put on record stands
 
 
 class SingleUseAuthenticateForm(_SingleUse, AuthenticateForm):  # type: ignore[misc]  # allauth has no types

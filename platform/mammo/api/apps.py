@@ -8,3 +8,9 @@ class ApiConfig(AppConfig):
 
     name = "mammo.api"
     label = "api"
+
+    def ready(self) -> None:
+        from mammo.accounts.keys_of_accounts import Keys, register_keys
+        from mammo.api.tokens import revoke_all, standing
+
+        register_keys(Keys(standing=standing, end=revoke_all))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from mammo.accounts import audit
+from mammo.accounts.keys_of_accounts import StandingKey
 from mammo.accounts.models import User
 from mammo.api.models import ApiToken
 from mammo.api.scopes import Scope
@@ -102,6 +103,28 @@ def revoke_token(token: ApiToken, *, by_user: User | None) -> ApiToken:
         audit.record("api.token_revoked", by_user=by_user, on=token, account=str(token.user_id))
     token.refresh_from_db()
     return token
+
+
+def standing(user: User) -> list[StandingKey]:
+    """The account's tokens that can be used, as its administrators see them."""
+    return [
+        StandingKey(f"{token.name} …{token.ending}", token.scopes, token.expires_at, token.last_used_at)
+        for token in ApiToken.objects.of(user)
+        if token.state == "usable"
+    ]
+
+
+def revoke_all(user: User, by_user: User | None, reason: str) -> int:
+    """End all tokens of an account, whoever does it; returns how many. Whether `by_user` may is their caller's matter."""
+    with transaction.atomic():
+        tokens = list(ApiToken.objects.select_for_update().of(user).filter(revoked_at__isnull=True))
+        for token in tokens:
+            token.revoked_at = timezone.now()
+            token.save(update_fields=["revoked_at"])
+            audit.record(
+                "api.token_revoked", by_user=by_user, on=token, account=str(token.user_id), because=reason
+            )
+    return len(tokens)
 
 
 def usable_token(secret: str) -> ApiToken | None:

@@ -13,6 +13,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
+from mammo.archive.inbox_erasure import received_of
 from mammo.archive.marks import Marks, marks_of
 from mammo.archive.models import (
     Erasure,
@@ -32,6 +33,7 @@ from mammo.archive.table_withdrawals import forget_in_tables
 from mammo.archive.unmatched import forget_rows_of
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.core.keys import key_store
+from mammo.core.private_database import forget_old_pages
 from mammo.jobs.logs import erase_logs
 
 # Each names where her data lives on: {"kind": "snapshot", "name": ...}. Later rooms register theirs.
@@ -102,6 +104,7 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
     _require_role(erasure.patient, by_user)
     if erasure.requested_by_id == by_user.pk:
         raise WrongStateError(_("a second person must confirm: you asked for this erasure yourself"))
+    received = received_of(erasure.patient)
     with transaction.atomic():
         erasure = Erasure.objects.select_for_update().select_related("patient__site").get(pk=erasure.pk)
         if erasure.confirmed_at is not None:
@@ -120,7 +123,8 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
         key_store().destroy(patient.key_id)
         # Behind the key: no job that begins now is given a text of hers.
         destroyed["job_logs"] = erase_logs(patient.site, since=patient.created_at)
-        erasure.destroyed, erasure.still_held_in = dict(destroyed), held_in(patient)
+        destroyed["received"] = len(received.hers)
+        erasure.destroyed, erasure.still_held_in = dict(destroyed), [*held_in(patient), *received.unread]
         erasure.save()
         audit.record(
             "archive.patient_erased",
@@ -135,6 +139,8 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
             storage.remove(storage.viewing_copies_root(), image.viewing_copy)
         for name in waiting:
             storage.remove(storage.originals_root(), name)
+        received.destroy()
+        transaction.on_commit(forget_old_pages)
     return erasure
 
 
@@ -178,7 +184,9 @@ def _forget_items(patient: Patient, marks: Marks, by_user: User) -> list[str]:
     at_site = ImportItem.objects.filter(batch__site=patient.site).select_related("batch__site")
     hers = {item.pk: item for item in (*_naming(patient), *at_site.filter(image__study__patient=patient))}
     others = at_site.filter(batch__kind=ImportBatch.Kind.STUDIES, image=None).exclude(pk__in=hers)
-    known = roster_patterns({kind: patient.roster.get(kind, []) for kind in ("names", "numbers")})
+    # Confirmed again after one that broke off: her key is gone, and her names with it.
+    roster = patient.roster if isinstance(patient.roster, dict) else {}
+    known = roster_patterns({kind: roster.get(kind, []) for kind in ("names", "numbers")})
     for item in others.iterator():
         has_number = marks.stand_in(_pieces(item.source))
         if has_number and not (item.details or {}).get("patient"):

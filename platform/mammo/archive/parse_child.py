@@ -3,8 +3,8 @@
 It has limited memory and CPU, knows no Django and no database, and may be killed at any moment: whatever a
 hostile or damaged file does to a decoder ends here. First line in: `{"secret": hex}`, answered by `{"ready": true}`;
 then requests
-`{"task": "import"|"release"|"preview", "path", "target", "site", "label", "judged"}`; one answer line for each. With
-`is_viewing_copy` a preview is of this platform's own copy, which may be larger than a compressed file that comes.
+`{"task": "import"|"release"|"preview"|"identify", "path", "target", "site", "label", "judged"}`; one answer line each.
+With `is_viewing_copy` a preview is of this platform's own copy, which may be larger than a compressed file that comes.
 """
 
 import json
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mammo.archive.dicom.acceptance import Accepted, examine
+from mammo.archive.dicom.file_identity import patient_and_study
 from mammo.archive.dicom.judged import Judged
 from mammo.archive.dicom.limits import LIMITS, VIEWING_COPY_LIMITS
 from mammo.archive.dicom.preview import write_preview
@@ -24,7 +25,7 @@ from mammo.archive.dicom.profile import profile
 from mammo.archive.dicom.refusal import REJECTED, Refusal
 from mammo.archive.dicom.release import write_release
 from mammo.archive.dicom.viewing_copy import write_viewing_copy
-from mammo.archive.pseudonyms import Pseudonyms
+from mammo.archive.pseudonyms import Pseudonyms, identity
 
 
 def main() -> None:
@@ -76,6 +77,11 @@ def answer_request(request: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str,
             limits = VIEWING_COPY_LIMITS if request.get("is_viewing_copy") else LIMITS
             shown = write_preview(Path(request["path"]), Path(request["target"]), limits)
             return {"outcome": "previewed", **shown}
+        if request["task"] == "identify":
+            number, study = patient_and_study(Path(request["path"]))
+            named = identity(number, study)
+            patient = pseudonyms.number_hash(request["site"], named)
+            return {"outcome": "identified", "patient": patient, "study": pseudonyms.uid_hash(study)}
         judged = Judged.from_json(request.get("judged"))
         found = examine(Path(request["path"]), request.get("label"), judged)
         if request["task"] == "release":

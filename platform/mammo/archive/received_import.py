@@ -78,11 +78,11 @@ def claim_files(site: Site, taken_as: str, limit: int) -> list[Entry]:
         if not archives:
             return entries
         for entry in archives:
-            _take_apart(site, entry)
+            take_apart(site, entry)
     return []
 
 
-def _take_apart(site: Site, entry: Entry) -> None:
+def take_apart(site: Site, entry: Entry) -> None:
     """Put every member of an archive into the inbox as an entry of its own; all of them, or a refusal alone."""
     header = inbox.header_of(site, entry)
     put = partial(

@@ -7,6 +7,7 @@ SQLite drops triggers silently when a migration rebuilds a table, and INSERT OR 
 pragma is set on every connection (docs/decisions/0004-append-only.md).
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
-from django.db.utils import OperationalError
+from django.db.utils import InterfaceError, OperationalError
 
 FUNCTION = "mammo_refuse_change"
 LEDGER = "core_guardedtable"
 # What the function of PostgreSQL's triggers does, as the database keeps it.
 BODY = " BEGIN RAISE EXCEPTION '% on % refused: its rows are append-only', TG_OP, TG_TABLE_NAME; END "
+# How long a process that starts waits for a database that is away.
+PATIENCE_SECONDS, PAUSE_SECONDS = 60.0, 2.0
 VERBS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TRUNCATE")}
 
 
@@ -259,31 +262,54 @@ def check_triggers(app_configs: Any = None, databases: Any = None, **kwargs: Any
     problems: list[CheckMessage] = []
     for alias in databases or []:
         try:
-            dropped, to_come = missing_triggers(connections[alias])
+            problems += problems_of(alias)
         except OperationalError:
             continue  # no database yet: migrate makes it
-        for kind, names, number in ((Error, dropped, "E001"), (Warning, to_come, "W001")):
-            if names:
-                problems.append(
-                    kind(
-                        f"Append-only triggers are missing or changed in database {alias!r}: {', '.join(names)}",
-                        hint="Find out who dropped or changed them, then run `python manage.py migrate "
-                        "--skip-checks`, which installs them."
-                        if kind is Error
-                        else "Run `python manage.py migrate`, which installs them.",
-                        id=f"mammo.{number}",
-                    )
+    return problems
+
+
+def problems_of(alias: str) -> list[CheckMessage]:
+    """What is wrong with the triggers of this database.
+
+    Raises:
+        OperationalError: it can't be asked.
+    """
+    dropped, to_come = missing_triggers(connections[alias])
+    problems: list[CheckMessage] = []
+    for kind, names, number in ((Error, dropped, "E001"), (Warning, to_come, "W001")):
+        if names:
+            problems.append(
+                kind(
+                    f"Append-only triggers are missing or changed in database {alias!r}: {', '.join(names)}",
+                    hint="Find out who dropped or changed them, then run `python manage.py migrate "
+                    "--skip-checks`, which installs them."
+                    if kind is Error
+                    else "Run `python manage.py migrate`, which installs them.",
+                    id=f"mammo.{number}",
                 )
+            )
     return problems
 
 
 def require_triggers(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Let a process of the platform start only with the triggers in place.
+    """Let a process of the platform start only with the triggers in place; a database that is away is waited for.
 
     Raises:
-        SystemExit: some are missing or changed; names them and the mend.
+        SystemExit: some are missing or changed, or the database can't be asked; names them and the mend.
     """
-    problems = check_triggers(databases=[using])
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            problems = problems_of(using)
+            break
+        except (OperationalError, InterfaceError) as error:
+            connections[using].close_if_unusable_or_obsolete()
+            if time.monotonic() >= until:
+                raise SystemExit(
+                    f"The database {using!r} can't be asked for its append-only triggers "
+                    f"({' '.join(str(error).split())}): start it, or mend DATABASE_URL, then start this again."
+                ) from None
+            time.sleep(PAUSE_SECONDS)
     if problems:
         raise SystemExit(f"{problems[0].msg} {problems[0].hint}")
 

@@ -12,12 +12,14 @@ stand: a second request waits for the first one, then is answered as the first w
 error or a 4xx answer nothing stands, and the same form can be sent again.
 """
 
+import hashlib
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -137,6 +139,15 @@ def _fingerprint(request: HttpRequest) -> str:
     """Keyed hash of address and contents (a plain hash of a short text could be guessed)."""
     left_out = {"csrfmiddlewaretoken", FIELD, *PAGE_COUNTERS}
     fields = sorted((name, tuple(values)) for name, values in request.POST.lists() if name not in left_out)
-    files = sorted((name, file.name, file.size) for name, many in request.FILES.lists() for file in many)
+    files = sorted((name, file.name, _digest(file)) for name, many in request.FILES.lists() for file in many)
     contents = repr((request.get_full_path(), fields, files))
     return salted_hmac("mammo.core.idempotency", contents, algorithm="sha256").hexdigest()
+
+
+def _digest(file: "UploadedFile[bytes]") -> str:
+    """SHA-256 of an upload's bytes: a corrected file may have the name and the size of the one before."""
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

@@ -1,10 +1,11 @@
 """Responses: user errors in plain words, nothing of a patient cached, headers on static files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -13,6 +14,34 @@ from mammo.core.conflicts import both_texts, posted_as_text
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class NoNulMiddleware:
+    """Answers 400 to a NUL in address, cookies or form: no text of ours has one, and PostgreSQL stores none."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        cookies = [(name, [value]) for name, value in request.COOKIES.items()]
+        if "\0" in request.path or _has_nul(request.GET.lists()) or _has_nul(cookies):
+            raise BadRequest("a NUL in the address or in a cookie")
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """Look at a form, which the guard against forged ones has read already; any other body is left to its view."""
+        is_left = getattr(view, "csrf_exempt", False)  # the interface and pushes read their bodies themselves
+        if request.method == "POST" and request.content_type in FORMS and not is_left:
+            names = [(name, [file.name or "" for file in many]) for name, many in request.FILES.lists()]
+            if _has_nul(request.POST.lists()) or _has_nul(names):
+                raise BadRequest("a NUL in a field of a form")
+
+
+def _has_nul(fields: Iterable[tuple[str, list[str]]]) -> bool:
+    return any("\0" in name or any("\0" in value for value in values) for name, values in fields)
 
 
 class UserErrorMiddleware:

@@ -1,14 +1,17 @@
 """The embedded default's database is for the platform's own account alone, also in a folder that others may enter."""
 
 import contextlib
+import logging
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 OTHERS = 0o077
+log = logging.getLogger(__name__)
 
 
 def connect_signals() -> None:
@@ -25,3 +28,26 @@ def _keep_private(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -
         mode = path.stat().st_mode
         if mode & OTHERS:
             path.chmod(mode & ~OTHERS & 0o7777)
+
+
+def forget_old_pages(using: str = DEFAULT_DB_ALIAS) -> bool:
+    """Take what was emptied out of SQLite's log of pages too (the file beside the database); PostgreSQL's is its own.
+
+    Returns:
+        whether the log is empty now; False where somebody reads just now: the chore tries again.
+    """
+    connection = connections[using]
+    if connection.vendor != "sqlite":
+        return True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return bool(cursor.fetchone()[0] == 0)
+    except OperationalError as error:
+        log.warning("the log of pages could not be emptied (%s); it is tried again", error)
+        return False
+
+
+def keep_log_empty() -> int:
+    """`forget_old_pages` as a chore."""
+    return int(forget_old_pages())

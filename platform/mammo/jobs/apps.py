@@ -11,6 +11,7 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
+        from mammo.core import private_database, raw_files
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, register_entry
         from mammo.core.panels import register_panel
@@ -19,6 +20,7 @@ class JobsConfig(AppConfig):
         from mammo.jobs.logs import destroy_old_logs
         from mammo.jobs.models import JOB_ROLES
         from mammo.jobs.panel import notices, running_jobs
+        from mammo.jobs.trigger_watch import watch_triggers
 
         register_entry(
             Entry(
@@ -35,3 +37,6 @@ class JobsConfig(AppConfig):
         register_panel("jobs", running_jobs)
         register_notices("jobs", notices)
         register_chore("jobs.logs", destroy_old_logs)
+        register_chore("core.log_of_pages", private_database.keep_log_empty)
+        register_chore("core.raw_files", raw_files.remove_stale)
+        register_chore("jobs.triggers", watch_triggers)

@@ -48,11 +48,12 @@ class JobQuerySet(models.QuerySet["Job"]):
     """Queries named as the domain says them."""
 
     def visible_to(self, user: User) -> "JobQuerySet":
-        """One's own jobs, and those of the sites where the account is researcher, data manager or admin.
+        """Those of sites where the account is researcher, data manager or admin; one's own where one has a role still.
 
         Jobs of no site are seen by who submitted them and by administrators.
         """
-        seen = Q(site__in=user.sites_as(*JOB_ROLES)) | Q(by_user=user)
+        seen = Q(site__in=user.sites_as(*JOB_ROLES))
+        seen |= Q(by_user=user, site__in=user.sites_as()) | Q(by_user=user, site__isnull=True)
         if user.has_role(Role.ADMIN):
             seen |= Q(site__isnull=True)
         return self.filter(seen)

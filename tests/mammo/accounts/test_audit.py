@@ -2,12 +2,13 @@
 
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from mammo.accounts import audit
 from mammo.accounts.models import AuditEvent, AuditHead
@@ -138,3 +139,33 @@ def test_an_event_stands_or_falls_with_its_act() -> None:
         transaction.set_rollback(True)
     assert AuditHead.objects.get().sequence == before
     assert audit.verify().ok
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_trail_on_which_others_record_meanwhile_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread records one event while the walk has begun, and another behind each event that is walked."""
+    hashed = audit.event_hash
+
+    def another() -> None:
+        audit.record("tests.meanwhile", by_user=None)
+        connections.close_all()
+
+    def hashed_while_others_record(event: AuditEvent) -> str:
+        if threading.current_thread() is threading.main_thread() and event.action == "tests.done":
+            beside = threading.Thread(target=another)
+            beside.start()
+            beside.join()
+        return hashed(event)
+
+    monkeypatch.setattr(audit, "event_hash", hashed_while_others_record)
+    found = audit.verify()
+    assert found.problems == []
+    assert found.events == found.head_sequence
+    assert AuditEvent.objects.count() > found.events
+
+
+def test_a_head_that_was_set_back_is_found() -> None:
+    earlier = AuditEvent.objects.get(sequence=AuditHead.objects.get().sequence - 2)
+    AuditHead.objects.update(sequence=earlier.sequence, sha256=earlier.sha256)
+    (problem,) = audit.verify().problems
+    assert "the tail was cut: head says event" in problem

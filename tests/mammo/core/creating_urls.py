@@ -20,6 +20,9 @@ def create(request: HttpRequest) -> HttpResponse:
     site = Site.objects.create(
         code=f"made-{uuid.uuid4().hex[:20]}", name=request.POST.get("name", ""), key_id=uuid.uuid4()
     )
+    if "table" in request.FILES:
+        site.name = request.FILES["table"].read().decode()
+        site.save()
     if request.POST.get("how") == "error":
         raise UserError("name: not allowed here; choose another")
     if request.POST.get("how") == "invalid":

@@ -14,6 +14,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import AuditEvent
 from mammo.core import append_only
 from mammo.core.models import GuardedTable
+from mammo.jobs import chores
 
 pytestmark = pytest.mark.django_db
 TABLE = AuditEvent._meta.db_table
@@ -272,3 +273,13 @@ def test_migrate_refuses_where_a_trigger_was_dropped_until_told_otherwise() -> N
         call_command("migrate", verbosity=0, interactive=False, skip_checks=False)
     call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
     append_only.require_triggers()
+
+
+def test_triggers_that_are_dropped_while_the_platform_runs_are_told_within_the_hour(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert chores.do_chores()["jobs.triggers"] == 0
+    drop(f"append_only_{TABLE}_update")
+    assert chores.do_chores()["jobs.triggers"] == 1
+    assert f"append_only_{TABLE}_update" in caplog.text
+    assert AuditEvent.objects.filter(action="jobs.triggers_missing").count() == 1

@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -82,6 +83,18 @@ def test_a_key_that_comes_back_with_other_contents_is_refused_not_swallowed(
     client.post("/create", {"idempotency_key": key, "name": "A"})
     assert client.post(address, {"idempotency_key": key, "name": name}).status_code == 409
     assert made() == 1
+
+
+def test_a_corrected_file_of_the_same_name_and_size_is_other_contents(june: User) -> None:
+    """Its bytes are looked at, and the view reads them from the beginning all the same."""
+    client, key = signed_in(june), str(uuid.uuid4())
+
+    def sent(text: bytes) -> int:
+        file = SimpleUploadedFile("q.csv", text)
+        return client.post("/create", {"idempotency_key": key, "table": file}).status_code
+
+    assert [sent(b"BI-RADS 3"), sent(b"BI-RADS 4"), sent(b"BI-RADS 3")] == [302, 409, 302]
+    assert Site.objects.get(code__startswith="made-").name == "BI-RADS 3"
 
 
 def test_a_new_csrf_token_is_not_other_contents(june: User) -> None:

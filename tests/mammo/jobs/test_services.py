@@ -11,7 +11,8 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
-from mammo.accounts.models import AuditEvent, Site, User
+from mammo.accounts.models import AuditEvent, Membership, Role, Site, User
+from mammo.accounts.services import grant_role, revoke_role
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import doorbell, reaper, runner, services, tasks
 from mammo.jobs.models import ENDED, TRANSITIONS, Beat, Job, JobState
@@ -370,3 +371,17 @@ def test_the_database_itself_refuses_impossible_rows(state: str, lease: bool, fi
         Job.objects.filter(pk=job.pk).update(
             state=state, lease_until=now if lease else None, finished_at=now if finished else None
         )
+
+
+def test_who_lost_every_role_at_a_site_steers_no_job_there(rita: User, site: Site, other_site: Site) -> None:
+    """Also their own; a role of whatever kind is enough, and a job of no site stays its submitter's."""
+    job, siteless = queued(rita, site=site), queued(rita)
+    held = Membership.objects.get(user=rita)
+    grant_role(rita, Role.AUTHOR, site, by_user=None)
+    grant_role(rita, Role.JUNIOR, other_site, by_user=None)
+    revoke_role(held, by_user=None)
+    assert set(Job.objects.visible_to(rita)) == {job, siteless}
+    revoke_role(Membership.objects.get(user=rita, site=site), by_user=None)
+    assert set(Job.objects.visible_to(rita)) == {siteless}
+    with pytest.raises(NotAllowedError):
+        services.cancel(job, by_user=rita)

@@ -10,6 +10,7 @@ def destroyed_by(counts: dict[str, int]) -> list[tuple[str, int]]:
         "tables": _("Tables that waited to be imported, whole, because her rows could not be told in them"),
         "refused_rows": _("Rows of tables that were not taken"),
         "question_rows": _("Rows of questions that waited to be confirmed"),
+        "received": _("Received files that waited to be imported"),
         "job_logs": _("Logs of jobs"),
     }
     return [(label, counts[kind]) for kind, label in kinds.items() if counts.get(kind)]
@@ -24,5 +25,6 @@ def named(held: dict[str, str]) -> dict[str, str]:
         "trial": _("Trial"),
         "reader study": _("Reader study"),
         "backup": _("Backup"),
+        "received file": _("Received file that does not say whose it is"),
     }
     return {**held, "label": kinds.get(held["kind"], held["kind"])}

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, JsonResponse
+from django.http.request import RawPostDataException
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -107,7 +108,7 @@ def _image(user: User, image_id: uuid.UUID) -> Image:
 def _body(request: HttpRequest) -> dict[str, Any]:
     try:
         given = json.loads(request.body) if len(request.body) <= LONGEST_BODY else None
-    except ValueError:
+    except (ValueError, RawPostDataException):  # a form with files was read as one before it came here
         given = None
     if not isinstance(given, dict):
         raise UserError(_("send one JSON object"))
