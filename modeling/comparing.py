@@ -40,11 +40,7 @@ def _settings(runs: Sequence[Run]) -> list[tuple[str, list[Any]]]:
             _("Training set"): run.snapshot.content_hash[:16] if run.snapshot else "",
             _("Code version"): run.code_version,
             _("GPUs"): run.environment.get(GPUS, "–"),
-            **{
-                f"{name} ({_('version')})": version
-                for name, version in run.environment.items()
-                if name != GPUS
-            },
+            **{name: told for name, told in run.environment.items() if name not in (GPUS, "code")},
         }
         for run in runs
     ]

@@ -156,12 +156,13 @@ def _samples(campaign: Campaign, split: Split, sides: dict[UUID, str]) -> Iterat
         # Her key may be destroyed before the row says so.
         if isinstance(question.turns, ErasedText):
             continue
-        pick = deciding_pick(question)
-        if not _names_somebody(question, pick):
-            yield _sample(question, pick, split, sides)
+        picks = standing_picks_of(question)
+        if not _names_somebody(question, _deciding(picks)):
+            yield _sample(question, picks, split, sides)
 
 
-def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]) -> TrainingSample:
+def _sample(question: Question, picks: list[Pick], split: Split, sides: dict[UUID, str]) -> TrainingSample:
+    pick = _deciding(picks)
     others = tuple(
         row
         for row in Correction.objects.candidates(question)
@@ -170,7 +171,6 @@ def _sample(question: Question, pick: Pick, split: Split, sides: dict[UUID, str]
         if row.pk != pick.correction_id and WarningKind.IDENTITY not in row.warnings
     )
     answer = str(pick.text)
-    picks = standing_picks_of(question)
     if question.patient_id is None:
         side = side_of_question(split, question.pk)
     elif question.patient_id in sides:
@@ -213,7 +213,10 @@ def deciding_pick(question: Question) -> Pick:
 
     An answer that a senior wrote stands alone: it shares its votes with no other one.
     """
-    picks = standing_picks_of(question)
+    return _deciding(standing_picks_of(question))
+
+
+def _deciding(picks: list[Pick]) -> Pick:
     if len(picks) == 1:
         return picks[0]
     votes = Counter(map(choice_of, picks))

@@ -21,6 +21,7 @@ TEMPLATES = (
     gettext_noop("the scores do not vary: no interval beyond the value and no test"),
     gettext_noop("one rater: questions random, the rater fixed"),
     gettext_noop("one question: raters random, the question fixed"),
+    gettext_noop("one rater and one patient: no interval"),
     gettext_noop(
         "{missing} of {cells} scores are missing: means are over the cells present, contrasts over the cells that hold "
         "both systems"

@@ -7,6 +7,7 @@ q = |R_i - R_j| / sqrt(k (k+1) / (12 n)) against the studentised range with infi
 
 from dataclasses import dataclass
 from itertools import combinations
+from math import factorial
 
 import numpy as np
 from scipy import stats
@@ -14,6 +15,7 @@ from scipy import stats
 from evaluation.statistics.score_cube import FloatArray
 
 CONCORDANT = "every block has the same ranks: Iman and Davenport's F is infinite"
+BY_CHANCE = f"{CONCORDANT}; its p is the chance that all blocks agree, 1 / k! ^ (n - 1)"
 SCOPE = "blocks random, raters fixed: holds for these raters only"
 
 
@@ -33,7 +35,8 @@ class Friedman:
     """Attributes:
     mean_ranks: by system; 1 is the lowest score.
     chi2, df, p: Friedman's test, corrected for ties; None where all systems are equal in every block.
-    f, df1, df2, p_f: Iman and Davenport's; f is infinite where every block has the same ranks.
+    f, df1, df2, p_f: Iman and Davenport's; f is infinite where every block has the same ranks, p_f then the chance
+        of that (Conover 1999), None with ties.
     kendall_w: chi2 / (n (k-1)), concordance of the blocks.
     critical_difference: of mean ranks at .05 by Nemenyi.
     """
@@ -76,7 +79,10 @@ def friedman(table: FloatArray, systems: tuple[str, ...]) -> Friedman:
     f = p_f = None
     concordant = chi2 is not None and n * (k - 1) <= chi2 + 1e-9
     if concordant:
-        f, p_f = float("inf"), 0.0
+        # All blocks agree, so F is beyond its distribution. Without ties, (n - 1) blocks agree with the first by
+        # chance in one of k! ^ (n - 1) cases.
+        is_tied = any(len(set(row)) < k for row in ranks.tolist())
+        f, p_f = float("inf"), None if is_tied else float(factorial(k)) ** -(n - 1)
     elif chi2 is not None:
         f = (n - 1) * chi2 / (n * (k - 1) - chi2)
         p_f = float(stats.f.sf(f, k - 1, (k - 1) * (n - 1)))
@@ -98,7 +104,7 @@ def friedman(table: FloatArray, systems: tuple[str, ...]) -> Friedman:
             _pair(systems[i], systems[j], float(means[i] - means[j]), unit, k)
             for i, j in combinations(range(k), 2)
         ],
-        (SCOPE, CONCORDANT) if concordant else (SCOPE,),
+        (SCOPE, *([] if not concordant else [CONCORDANT if p_f is None else BY_CHANCE])),
     )
 
 

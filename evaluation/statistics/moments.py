@@ -11,25 +11,28 @@ MINQUE(0), 1971), G their expectations: of levels j and k, with n_jk cells in co
 
     G_jk = sum (n_jk - n_j n_k / N)^2.
 
-They are means over all layers, as the mean squares of `crossed` are: of complete scores, equally many in each cluster,
-its results come out (those with `rater_by_question` for contrasts; means with a little fewer degrees of freedom).
+They are means over all layers, as the mean squares of `crossed` are (of differences with as many degrees of freedom as
+are independent): of complete scores, equally many in each cluster, its results come out (those with
+`rater_by_question` for contrasts; means with a little fewer degrees of freedom).
 Degrees of freedom by Satterthwaite's method from the parts that are mean squares over N in complete layouts; unequal n
 count as (sum n^2)^2 / sum n^4.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from evaluation.statistics.cluster_bootstrap import cluster_of_question
-from evaluation.statistics.crossed import Combination, combine, estimate, t_test
+from evaluation.statistics.crossed import ONE_QUESTION, ONE_RATER, Combination, combine, estimate, t_test
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
 
 METHOD = "moments of raters and {clusters} over the cells present, Satterthwaite t"
 NO_SCORES = "no scores"
 ONE_SCORE = "one score: no interval"
+ONE_UNIT = "one rater and one patient: no interval"
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,14 @@ class Layer:
 def moment_means(cube: ScoreCube, *, level: float = 0.95) -> list[Estimate]:
     """Mean of each system over the cells present, with its interval."""
     layers = [_layer(cube, cube.values[:, :, place]) for place in range(len(cube.systems))]
-    return _estimates(layers, 1, _method(cube), level)
+    return _estimates(layers, _method(cube), level)
 
 
 def moment_contrasts(cube: ScoreCube, *, level: float = 0.95) -> list[Contrast]:
     """All pairwise differences over the (rater, question) cells that hold both systems; p values are not adjusted."""
     pairs = list(combinations(range(len(cube.systems)), 2))
     layers = [_layer(cube, cube.values[:, :, i] - cube.values[:, :, j]) for i, j in pairs]
-    found = _estimates(layers, len(cube.systems) - 1, _method(cube), level)
+    found = _estimates(layers, _method(cube), level, pairs)
     return [
         Contrast(cube.systems[i], cube.systems[j], one, *t_test(one))
         for (i, j), one in zip(pairs, found, strict=True)
@@ -109,22 +112,41 @@ def _effective(counts: FloatArray) -> float:
     return float((counts**2).sum() ** 2 / (counts**4).sum())
 
 
-def _estimates(layers: list[Layer], times: int, method: str, level: float) -> list[Estimate]:
+def _estimates(
+    layers: list[Layer], method: str, level: float, pairs: Sequence[tuple[int, int]] | None = None
+) -> list[Estimate]:
     """Args:
-    times: independent contrasts behind the mean of the components over the layers.
+    pairs: the systems that each layer is the difference of; None where layers are systems.
     """
-    whole = [layer for layer in layers if min(layer.df[:2]) > 1e-9]
-    used = whole or [layer for layer in layers if layer.n > 1]
+    used = [place for place, layer in enumerate(layers) if min(layer.df[:2]) > 1e-9]
+    used = used or [place for place, layer in enumerate(layers) if layer.n > 1]
     if not used:
         return [_without_error(layer, method, level) for layer in layers]
-    components = np.mean([layer.components for layer in used], axis=0)
-    df = times * np.mean([layer.df for layer in used], axis=0)
-    return [
-        estimate(layer.value, _variance(layer, components, df), level, layer.n, method=method)
-        if layer.n
-        else _without_error(layer, method, level)
-        for layer in layers
-    ]
+    components = np.mean([layers[place].components for place in used], axis=0)
+    times = 1 if pairs is None else _independent([pairs[place] for place in used])
+    df = times * np.mean([layers[place].df for place in used], axis=0)
+    if max(df[:2]) <= 1e-9:
+        return [_without_error(layer, method, level, ONE_UNIT) for layer in layers]
+    notes: tuple[str, ...] = ()
+    if min(df[:2]) <= 1e-9:
+        notes = (ONE_RATER if df[0] <= 1e-9 else ONE_QUESTION,)
+    found = []
+    for layer in layers:
+        if not layer.n:
+            found.append(_without_error(layer, method, level))
+            continue
+        one = estimate(layer.value, _variance(layer, components, df), level, layer.n, method=method)
+        found.append(replace(one, notes=(*notes, *one.notes)))
+    return found
+
+
+def _independent(pairs: Iterable[tuple[int, int]]) -> int:
+    """How many of the differences of these pairs are independent: their systems less the groups that they connect."""
+    groups: list[set[int]] = []
+    for pair in pairs:
+        met = [group for group in groups if group & set(pair)]
+        groups = [group for group in groups if group not in met] + [set(pair).union(*met)]
+    return sum(len(group) - 1 for group in groups)
 
 
 def _variance(layer: Layer, components: FloatArray, df: FloatArray) -> Combination:
@@ -137,6 +159,5 @@ def _variance(layer: Layer, components: FloatArray, df: FloatArray) -> Combinati
     return combine(terms, floor=max(*parts, 0.0))
 
 
-def _without_error(layer: Layer, method: str, level: float) -> Estimate:
-    note = ONE_SCORE if layer.n else NO_SCORES
-    return Estimate(layer.value, None, method, level, layer.n, None, None, (note,))
+def _without_error(layer: Layer, method: str, level: float, why: str = ONE_SCORE) -> Estimate:
+    return Estimate(layer.value, None, method, level, layer.n, None, None, (why if layer.n else NO_SCORES,))

@@ -60,6 +60,11 @@ class ImageEncoder(nn.Module):
         self.grey: tuple[float, float] | None = None
         self.normalise_by(None if pretrained_folder is None else _grey_of(weights_folder(pretrained_folder)))
 
+    def start_from(self, other: ImageEncoder) -> None:
+        """Take another encoder's weights, and the grey values that they were trained with."""
+        self.load_state_dict(other.state_dict())
+        self.grey, self.mean, self.std = other.grey, other.mean, other.std
+
     def normalise_by(self, grey: Sequence[float] | None) -> None:
         """Take another mean and deviation of grey values (of 0..1) than timm's; None changes nothing."""
         if grey is not None:

@@ -125,7 +125,9 @@ def build(request: StageRequest[SftConfig]) -> tuple[MammoVLM, ChatEncoder]:
             raise BadRequestError(f"init.{name}: missing; name the folder of {what}")
     vision, _ = load_umicon(init["umicon"])
     if "density" in init:
-        vision.visual.selector.load_state_dict(load_selector(init["density"]).state_dict())
+        selector = load_selector(init["density"])
+        vision.visual.selector.load_state_dict(selector.state_dict())
+        vision.visual.selector.encoder.start_from(selector.encoder)
     if vision.visual.image_size != request.snapshot.image_size:
         raise BadRequestError(f"init.umicon: trained on images of {vision.visual.image_size}")
     vision.visual.routing = config.route_by

@@ -53,7 +53,7 @@ def build_model(request: StageRequest[UmiconConfig]) -> tuple[UMiConWithExperts,
     if config.start_from_selector:
         for expert in experts.values():
             if expert.name == selector.encoder.name:
-                expert.load_state_dict(selector.encoder.state_dict())
+                expert.start_from(selector.encoder)
     visual = VisualMoE(selector=selector, experts=experts, mapping=config.routing, routing=config.route_by)
     text, tokenizer = _build_text(request)
     umicon = UMiCon(

@@ -91,13 +91,25 @@ def part(x, cluster):
             np.linalg.pinv(expected, rcond=1e-10, hermitian=True) @ sums, np.array([*free, left]))
 
 
-def moments(layers, cluster, times):
+def independent(pairs):
+    """How many differences of these pairs are independent: their arms less the groups that they connect."""
+    groups = []
+    for pair in pairs:
+        met = [group for group in groups if group & set(pair)]
+        groups = [group for group in groups if group not in met] + [set(pair).union(*met)]
+    return sum(len(group) - 1 for group in groups)
+
+
+def moments(layers, cluster, pairs=None):
     """Means of the cells present with limits; components of the variance are means over all layers."""
     parts = [part(x, cluster) for x in layers]
-    used = [p for p in parts if min(p[4][:2]) > 1e-9] or [p for p in parts if p[1] > 1]
+    used = [k for k, p in enumerate(parts) if min(p[4][:2]) > 1e-9] or [k for k, p in enumerate(parts) if p[1] > 1]
     if not used:
         return [(p[0], None) for p in parts]
-    components, df = np.mean([p[3] for p in used], axis=0), times * np.mean([p[4] for p in used], axis=0)
+    times = 1 if pairs is None else independent([pairs[k] for k in used])
+    components, df = np.mean([parts[k][3] for k in used], axis=0), times * np.mean([parts[k][4] for k in used], axis=0)
+    if max(df[:2]) <= 1e-9:  # one rater and one patient
+        return [(p[0], None) for p in parts]
     found = []
     for value, n, weights, _, _ in parts:
         v = weights * components
@@ -115,8 +127,9 @@ def analysed(y, cluster):
     per_cluster, S = np.bincount(cluster), y.shape[2]
     if not np.isnan(y).any() and len(set(per_cluster)) == 1:
         return closed_form(np.stack([y[:, cluster == c].mean(1) for c in range(len(per_cluster))], axis=1))
-    pairs = [y[:, :, i] - y[:, :, j] for i, j in combinations(range(S), 2)]
-    return moments([y[:, :, i] for i in range(S)], cluster, 1) + moments(pairs, cluster, S - 1)
+    pairs = list(combinations(range(S), 2))
+    differences = [y[:, :, i] - y[:, :, j] for i, j in pairs]
+    return moments([y[:, :, i] for i in range(S)], cluster) + moments(differences, cluster, pairs)
 
 
 def line(aspect, name, value, limits):
@@ -236,13 +249,26 @@ part <- function(x, cluster) {
 }
 
 # Means of the cells present with limits; components of the variance are means over all layers.
-moments <- function(layers, cluster, times) {
+# How many differences of these pairs are independent: their arms less the groups that they connect.
+independent <- function(pairs) {
+  groups <- list()
+  for (pair in pairs) {
+    met <- vapply(groups, function(group) any(pair %in% group), logical(1))
+    groups <- c(groups[!met], list(unique(c(pair, unlist(groups[met])))))
+  }
+  sum(lengths(groups) - 1)
+}
+
+moments <- function(layers, cluster, pairs = NULL) {
   parts <- lapply(layers, part, cluster)
-  used <- Filter(function(p) min(p$df[1:2]) > 1e-9, parts)
-  if (length(used) == 0) used <- Filter(function(p) p$n > 1, parts)
-  if (length(used) == 0) return(lapply(parts, function(p) c(p$value, NA, NA)))
-  over <- function(name) Reduce(`+`, lapply(used, function(p) p[[name]])) / length(used)
+  none <- function() lapply(parts, function(p) c(p$value, NA, NA))
+  used <- which(vapply(parts, function(p) min(p$df[1:2]) > 1e-9, logical(1)))
+  if (length(used) == 0) used <- which(vapply(parts, function(p) p$n > 1, logical(1)))
+  if (length(used) == 0) return(none())
+  times <- if (is.null(pairs)) 1 else independent(pairs[used])
+  over <- function(name) Reduce(`+`, lapply(parts[used], function(p) p[[name]])) / length(used)
   components <- over("components"); df <- times * over("df")
+  if (max(df[1:2]) <= 1e-9) return(none()) # one rater and one patient
   lapply(parts, function(p) {
     if (p$n == 0) return(c(NaN, NA, NA))
     v <- p$weights * components
@@ -260,7 +286,8 @@ analysed <- function(y, cluster) {
   R <- dim(y)[1]; C <- length(per_cluster); S <- dim(y)[3]
   if (anyNA(y) || length(unique(per_cluster)) > 1) {
     layers <- layers_of(y)
-    return(c(moments(layers[seq_len(S)], cluster, 1), moments(layers[-seq_len(S)], cluster, S - 1)))
+    pairs <- if (S > 1) combn(S, 2, simplify = FALSE) else list()
+    return(c(moments(layers[seq_len(S)], cluster), moments(layers[-seq_len(S)], cluster, pairs)))
   }
   by_patient <- array(0, c(R, C, S))
   for (k in seq_len(C)) by_patient[, k, ] <- apply(y[, cluster == k, , drop = FALSE], c(1, 3), mean)

@@ -43,11 +43,11 @@ class AccountAdmin(_UserAdmin):
         obj.is_staff = obj.is_superuser
         super().save_model(request, obj, form, change)
         action = "accounts.changed" if change else "accounts.created"
-        audit.record(action, by_user=_by(request), on=obj, fields=sorted(form.changed_data))
         if not obj.is_active:
             end_sign_ins(obj)
         if not obj.is_active or (obj.is_superuser and "is_superuser" in form.changed_data):
             end_keys(obj, by_user=_by(request), reason=action)
+        audit.record(action, by_user=_by(request), on=obj, fields=sorted(form.changed_data))
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
         answer = super().user_change_password(request, id, form_url)

@@ -114,8 +114,8 @@ def renew_password(user: User, *, by_user: User) -> str:
         user.must_change_password = True
         user.save(update_fields=["password", "must_change_password"])
         forget_failed_sign_ins(username=as_counted(user.username))
-        audit.record("accounts.password_given", by_user=by_user, on=user)
         end_keys(user, by_user=by_user, reason="accounts.password_given")
+        audit.record("accounts.password_given", by_user=by_user, on=user)
     return password
 
 
@@ -142,10 +142,10 @@ def set_active(user: User, active: bool, *, by_user: User) -> None:
     with transaction.atomic():
         user.is_active = active
         user.save(update_fields=["is_active"])
-        audit.record("accounts.opened" if active else "accounts.closed", by_user=by_user, on=user)
         if not active:
             end_sign_ins(user)
             end_keys(user, by_user=by_user, reason="accounts.closed")
+        audit.record("accounts.opened" if active else "accounts.closed", by_user=by_user, on=user)
 
 
 def _new_password() -> str:

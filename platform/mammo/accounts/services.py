@@ -113,9 +113,9 @@ def grant_role(user: User, role: str, site: Site, *, by_user: User | None) -> Me
         is_first = role in demanding and not user.is_superuser and not user.roles & demanding
         membership, made = Membership.objects.get_or_create(user=user, site=site, role=role)
         if made:
-            audit.record("accounts.role_granted", by_user=by_user, on=user, site=site, role=role)
             if is_first:
                 end_keys(user, by_user=by_user, reason="accounts.role_granted")
+            audit.record("accounts.role_granted", by_user=by_user, on=user, site=site, role=role)
     return membership
 
 
@@ -135,9 +135,9 @@ def remove_second_factors(user: User, *, by_user: User | None, reason: str = "")
     """
     with transaction.atomic():
         removed: int = Authenticator.objects.filter(user_id=user.pk).delete()[0]
+        end_sign_ins(user)
+        end_keys(user, by_user=by_user, reason="accounts.second_factors_removed")
         audit.record(
             "accounts.second_factors_removed", by_user=by_user, on=user, reason=reason, removed=removed
         )
-        end_sign_ins(user)
-        end_keys(user, by_user=by_user, reason="accounts.second_factors_removed")
     return removed

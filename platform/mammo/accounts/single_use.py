@@ -76,7 +76,8 @@ class _SingleUse:
         """The code, if it opens."""
         with transaction.atomic():
             # Codes that are tried at once wait for each other, or all would be looked at before the first counts.
-            User.objects.select_for_update().get(pk=self.user.pk)
+            # No key of the row changes: what refers to the account goes on meanwhile.
+            User.objects.select_for_update(no_key=True).get(pk=self.user.pk)
             if is_guessed(self.user):
                 raise get_adapter().validation_error("too_many_login_attempts")
             if is_used_up(self.user, self.cleaned_data["code"]):

@@ -121,6 +121,7 @@ def revoke_all(user: User, by_user: User | None, reason: str) -> int:
         for token in tokens:
             token.revoked_at = timezone.now()
             token.save(update_fields=["revoked_at"])
+        for token in tokens:  # after all rows: the trail's head is locked from the first event on
             audit.record(
                 "api.token_revoked", by_user=by_user, on=token, account=str(token.user_id), because=reason
             )

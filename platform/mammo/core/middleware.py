@@ -32,7 +32,7 @@ class NoNulMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        """Look at a form, which the guard against forged ones has read already; any other body is left to its view."""
+        """Look at a form, which the guard against forged ones reads as well; any other body is left to its view."""
         is_left = getattr(view, "csrf_exempt", False)  # the interface and pushes read their bodies themselves
         if request.method == "POST" and request.content_type in FORMS and not is_left:
             names = [(name, [file.name or "" for file in many]) for name, many in request.FILES.lists()]

@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 OTHERS = 0o077
+CHECKPOINT_MILLISECONDS = 500
 log = logging.getLogger(__name__)
 
 
@@ -41,8 +42,15 @@ def forget_old_pages(using: str = DEFAULT_DB_ALIAS) -> bool:
         return True
     try:
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return bool(cursor.fetchone()[0] == 0)
+            cursor.execute("PRAGMA busy_timeout")
+            (usual,) = cursor.fetchone()
+            # It waits for readers with the lock of writers in its hand.
+            cursor.execute(f"PRAGMA busy_timeout={CHECKPOINT_MILLISECONDS}")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                return bool(cursor.fetchone()[0] == 0)
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={int(usual)}")
     except OperationalError as error:
         log.warning("the log of pages could not be emptied (%s); it is tried again", error)
         return False

@@ -4,6 +4,8 @@ The system's folder for temporary files is another disk than the one that is enc
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 import tempfile
 import time
@@ -27,9 +29,23 @@ def folder() -> Path:
 
 @contextlib.contextmanager
 def laid_out() -> Iterator[Path]:
-    """A folder for what was sent, for whoever reads it by its path; gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder()) as name:
+    """A folder for what was sent, for whoever reads it by its path; gone afterwards.
+
+    It is locked as long as it is used, however long that is: no chore takes it.
+    """
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder()) as name, _locked(Path(name)):
         yield Path(name)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the folder's lock; it ends with the process too. Raises BlockingIOError where another one holds it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class RawUploadedFile(TemporaryUploadedFile):
@@ -71,8 +87,13 @@ def remove_stale(older_than_seconds: float = 3600.0) -> int:
     """Remove what a killed process left; a chore. Returns how many files and folders."""
     removed, limit = 0, time.time() - older_than_seconds
     for path in folder().glob(f"{PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < limit:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-                removed += 1
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            if path.stat().st_mtime >= limit:
+                continue
+            if path.is_dir():
+                with _locked(path):
+                    shutil.rmtree(path)
+            else:
+                path.unlink()
+            removed += 1
     return removed

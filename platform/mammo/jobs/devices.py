@@ -22,8 +22,8 @@ from mammo.jobs.models import Beat, GpuHold, Job
 
 log = logging.getLogger(__name__)
 JOB_VARIABLE = "MAMMO_JOB"
-# A host that told of its GPUs is waited for so long after it told last.
-HOST_BEAT, HOST_REMEMBERED = "gpus of ", timedelta(days=7)
+# A host that told of its GPUs is waited for so long after it told last; its worker tells again and again.
+HOST_BEAT, HOST_REMEMBERED, TOLD_EVERY = "gpus of ", timedelta(hours=1), 600.0
 # Kinds of answering system that need no weights here: another machine answers, or a file does.
 ANSWERED_ELSEWHERE = frozenset({"openai", "file"})
 
@@ -76,7 +76,10 @@ def hold(job: Job, visible: list[str]) -> bool:
     starts (`devices_for`).
     """
     if len(visible) < job.gpus:
-        return not _are_elsewhere(job.gpus)
+        is_left = _are_elsewhere(job.gpus)
+        if is_left:
+            log.info("job %s asks for %d GPUs: left to another host, which has so many", job.pk, job.gpus)
+        return not is_left
     host, left = socket.gethostname(), job.gpus
     taken = set(GpuHold.objects.filter(host=host).values_list("device", flat=True))
     for device in visible:

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import threading
 from typing import Any
 
 import psutil
@@ -46,6 +47,25 @@ def _pool_process_starts(**kwargs: Any) -> None:
     die_with_parent()
 
 
+@signals.worker_ready.connect
+def _tell_of_gpus(sender: Any, **kwargs: object) -> None:
+    """A worker of the queue `gpu` tells now and then how many GPUs its host offers."""
+    if "gpu" in sender.app.amqp.queues.consume_from:
+        threading.Thread(target=_tell_again_and_again, name="gpus", daemon=True).start()
+
+
+def _tell_again_and_again() -> None:
+    pause = threading.Event()
+    while True:
+        try:
+            devices.tell(devices.visible_gpus())
+        except DatabaseError as error:
+            log.warning("this host's GPUs could not be told (%s)", type(error).__name__)
+        finally:
+            connection.close()
+        pause.wait(devices.TOLD_EVERY)
+
+
 class RingWhenConnected(bootsteps.StartStopStep):
     """Each time a worker has reached the broker (again): what waits may have lost its messages meanwhile."""
 
@@ -53,11 +73,8 @@ class RingWhenConnected(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Ring for what waits in the queues of this worker."""
-        queues = set(parent.app.amqp.queues.consume_from)
         try:
-            if "gpu" in queues:
-                devices.tell(devices.visible_gpus())
-            doorbell.ring_for_all(queues)
+            doorbell.ring_for_all(set(parent.app.amqp.queues.consume_from))
         except DatabaseError as error:
             log.warning("a worker that starts could not look for jobs (%s)", type(error).__name__)
         finally:

@@ -180,6 +180,34 @@ def test_what_cannot_be_estimated_from_incomplete_scores_is_said() -> None:
     assert moment_means(single)[0].notes == ("one score: no interval",)
 
 
+def test_differences_that_hold_no_cell_add_no_degrees_of_freedom() -> None:
+    """An arm without scores, or scored by other raters, says nothing of the others' difference."""
+    cube = simulated(np.random.default_rng(8), raters=4, questions=12, systems=2)
+    cube.values[0, 0, 0] = np.nan
+    (alone,) = moment_contrasts(cube)
+    empty = np.full((4, 12, 1), np.nan)
+    three = ScoreCube(
+        np.concatenate([cube.values, empty], axis=2), cube.raters, cube.questions, (*cube.systems, "none")
+    )
+    beside, *_ = moment_contrasts(three)
+    assert beside.estimate.df == pytest.approx(alone.estimate.df)
+    assert beside.estimate.interval == pytest.approx(alone.estimate.interval)
+
+
+def test_one_rater_or_one_question_with_a_gap_is_fixed_and_said_to_be() -> None:
+    values = np.random.default_rng(9).normal(70, 10, (1, 6, 2))
+    values[0, 0, 0] = np.nan
+    one = ScoreCube(values, ("r",), tuple("abcdef"), ("x", "y"))
+    assert "the rater fixed" in moment_means(one)[0].notes[0]
+    turned = ScoreCube(values.reshape(6, 1, 2), tuple("abcdef"), ("q",), ("x", "y"))
+    assert "the question fixed" in moment_contrasts(turned)[0].estimate.notes[0]
+    patients = ("p",) * 6
+    both = ScoreCube(values, ("r",), tuple("abcdef"), ("x", "y"), patients)
+    assert [(mean.interval, mean.notes) for mean in moment_means(both)] == [
+        (None, ("one rater and one patient: no interval",))
+    ] * 2
+
+
 def test_type_one_error_of_the_contrast_is_near_its_level() -> None:
     rng = np.random.default_rng(11)
     rejected = sum(crossed_contrasts(simulated(rng, systems=2))[0].p < 0.05 for _ in range(1500))

@@ -130,8 +130,11 @@ def test_friedman_refuses_gaps_and_defines_all_ties() -> None:
     assert flat.chi2 is None
     assert all(pair.p == pytest.approx(1) for pair in flat.pairs)
     same_order = friedman(np.tile([1.0, 2.0, 3.0], (5, 1)), ("a", "b", "c"))
-    assert (same_order.f, same_order.p_f) == (float("inf"), 0.0)
+    assert (same_order.f, same_order.p_f) == (float("inf"), pytest.approx(6.0**-4))
     assert "F is infinite" in same_order.notes[-1]
+    assert friedman(np.tile([1.0, 2.0, 3.0], (2, 1)), ("a", "b", "c")).p_f == pytest.approx(1 / 6)
+    tied = friedman(np.tile([1.0, 1.0, 3.0], (5, 1)), ("a", "b", "c"))
+    assert (tied.f, tied.p_f) == (float("inf"), None)
     assert same_order.kendall_w == pytest.approx(1)
     with pytest.raises(ValueError, match="three systems"):
         friedman(np.ones((4, 2)), ("a", "b"))

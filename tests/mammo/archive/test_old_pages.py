@@ -1,5 +1,7 @@
 """What an erasure empties stands in no old page of the database either: neither in the file nor in the log beside it."""
 
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -51,4 +53,24 @@ def test_the_log_is_emptied_by_a_chore_where_a_reader_was_in_the_way(site: Site)
     assert (Path(f"{connection.settings_dict['NAME']}-wal")).stat().st_size > 0
     assert do_chores()["core.log_of_pages"] == 1
     assert (Path(f"{connection.settings_dict['NAME']}-wal")).stat().st_size == 0
+    assert forget_old_pages()
+
+
+def test_a_long_reader_is_not_waited_for_with_the_writers_lock_in_hand(site: Site) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        usual = cursor.fetchone()
+    reader = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    try:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM accounts_site").fetchone()
+        create_account("late", password="correct horse battery", roles={}, by_user=None)
+        began = time.monotonic()
+        assert not forget_old_pages()
+        assert time.monotonic() - began < usual[0] / 1000 / 2
+    finally:
+        reader.close()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        assert cursor.fetchone() == usual
     assert forget_old_pages()

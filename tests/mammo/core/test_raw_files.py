@@ -56,3 +56,12 @@ def test_what_a_killed_process_left_is_swept(db: None) -> None:
         os.utime(path, (time.time() - 7200,) * 2)
     assert do_chores()["core.raw_files"] == 1
     assert (old.exists(), young.exists(), other.exists()) == (False, True, True)
+
+
+def test_a_folder_that_is_in_use_for_hours_is_not_swept() -> None:
+    with raw_files.laid_out() as folder:
+        (folder / "answers.part").write_text("an hour's work")
+        os.utime(folder, (0, 0))
+        assert raw_files.remove_stale() == 0
+        assert (folder / "answers.part").read_text() == "an hour's work"
+    assert not folder.exists()

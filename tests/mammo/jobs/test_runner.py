@@ -238,7 +238,7 @@ def test_a_job_waits_for_the_host_that_has_enough_gpus(monkeypatch: pytest.Monke
 
 def test_a_host_that_is_gone_for_long_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    Beat.objects.create(name="gpus of big", at=timezone.now() - timedelta(days=8), details={"gpus": 4})
+    Beat.objects.create(name="gpus of big", at=timezone.now() - timedelta(hours=2), details={"gpus": 4})
     assert runner.run_here(submitted(gpus=4)).state == "failed"
 
 
