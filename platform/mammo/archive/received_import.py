@@ -84,7 +84,8 @@ def claim_files(site: Site, taken_as: str, limit: int) -> list[Entry]:
     A withdrawal may destroy an entry, or take it apart, meanwhile: it is passed over.
     """
     while entries := inbox.claim(site, taken_as, limit):
-        files, archives = [], []
+        files: list[Entry] = []
+        archives: list[Entry] = []
         for entry in entries:
             with _unless_gone(entry):
                 (archives if inbox.is_archive(site, entry) else files).append(entry)
