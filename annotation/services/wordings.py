@@ -37,7 +37,7 @@ def suspect_wordings(patient: Patient, added: Roster) -> None:
             continue
         if question.stage == Question.Stage.NEW and question.cleaned_by_id is not None:
             save_versioned(question, expected_version=question.version, changes={"cleaned_by": None})
-        audit.record(
+        audit.record_late(
             "annotation.wording_may_name", by_user=None, on=question, site=question.campaign.site,
             stage=question.stage,
         )  # fmt: skip

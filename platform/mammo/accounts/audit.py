@@ -2,14 +2,21 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
 
 from mammo.accounts.models import AuditEvent, AuditHead, Site, User
+
+# What `at_the_end` keeps for the end of its block; None outside one.
+_kept: ContextVar[list[Callable[[], AuditEvent]] | None] = ContextVar("_kept", default=None)
 
 
 def event_hash(event: AuditEvent) -> str:
@@ -68,6 +75,44 @@ def record(
         event.save(force_insert=True)
         AuditHead.objects.filter(pk=1).update(sequence=event.sequence, sha256=event.sha256)
     return event
+
+
+def record_late(
+    action: str,
+    *,
+    by_user: User | None,
+    on: models.Model | None = None,
+    site: Site | None = None,
+    reason: str = "",
+    **details: Any,
+) -> None:
+    """As `record`, when the block of `at_the_end` ends; at once where there is none."""
+    write = partial(record, action, by_user=by_user, on=on, site=site, reason=reason, **details)
+    kept = _kept.get()
+    if kept is None:
+        write()
+    else:
+        kept.append(write)
+
+
+@contextmanager
+def at_the_end() -> Iterator[None]:
+    """Write what `record_late` is told in this block when it ends: a transaction of many acts locks the head last.
+
+    Stands inside the transaction of the acts. A block within another hands its events over to that one; after an
+    error it has none, as its acts don't stand.
+    """
+    outer, kept = _kept.get(), list[Callable[[], AuditEvent]]()
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+    if outer is not None:
+        outer.extend(kept)
+        return
+    for write in kept:
+        write()
 
 
 @dataclass(frozen=True)

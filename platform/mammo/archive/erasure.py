@@ -1,11 +1,14 @@
 """Withdrawal of a patient: one person asks, another confirms; her key is destroyed and a tombstone stays."""
 
 import re
+import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -13,7 +16,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive import storage
 from mammo.archive.cleaning import clean_text
-from mammo.archive.inbox_erasure import received_of
+from mammo.archive.inbox_erasure import Received, received_of
 from mammo.archive.marks import Marks, marks_of
 from mammo.archive.models import (
     Erasure,
@@ -46,6 +49,26 @@ _erasers: list[Eraser] = []
 ROLES = ("data_manager", "admin")
 # Stands where the reason would that a file of hers was given.
 FORGOTTEN = "this patient withdrew: her data was erased"
+ITEMS_AT_ONCE = 500
+
+
+@dataclass
+class Sought:
+    """What was found of a patient before the transaction that erases her, in which all others would wait for it.
+
+    Attributes:
+        received: files of hers that wait in the inbox.
+        hers: items of imports that are hers.
+        renamed: items of others, or of nobody known, whose file's name says who she is.
+        looked_at: all items that were looked at; those that came since are looked at in the transaction.
+        known_by: the numbers and the roster by which they were looked at.
+    """
+
+    received: Received
+    hers: set[uuid.UUID] = field(default_factory=set)
+    renamed: set[uuid.UUID] = field(default_factory=set)
+    looked_at: set[uuid.UUID] = field(default_factory=set)
+    known_by: Any = None
 
 
 def register_holder(holder: Holder) -> None:
@@ -89,22 +112,41 @@ def request_erasure(patient: Patient, *, reason: str, by_user: User) -> Erasure:
     return erasure
 
 
-def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
+def look_for(erasure: Erasure, *, by_user: User) -> Sought:
+    """Look for a patient in all that came to her site; takes minutes where much did, so call it in no transaction.
+
+    Raises:
+        NotAllowedError: the account is neither data manager nor administrator of her site.
+        WrongStateError: the same person asked for it, or it is done.
+    """
+    patient = erasure.patient
+    _require_role(patient, by_user)
+    if erasure.requested_by_id == by_user.pk:
+        raise WrongStateError(_("a second person must confirm: you asked for this erasure yourself"))
+    if erasure.confirmed_at is not None:
+        raise WrongStateError(_("this patient is erased already"))
+    sought = Sought(received_of(patient))
+    _look_at_items(patient, marks_of(patient), sought)
+    return sought
+
+
+def erase_patient(erasure: Erasure, *, by_user: User, sought: Sought | None = None) -> Erasure:
     """Confirm an erasure and carry it out: key, originals, viewing copies and the training sets that hold her are
     destroyed, rows are emptied; so are rows of tables that wait and logs of jobs, which stand under the site's key.
 
     The key goes before the transaction ends: should that fail, her data is unreadable and the erasure can be
     confirmed again; it is never called done while something is readable.
 
+    Args:
+        sought: what `look_for` found, for a caller that is in a transaction now; looked for here when not given.
+
     Raises:
         NotAllowedError: the account is neither data manager nor administrator of her site.
         WrongStateError: the same person asked for it, or it is done.
         UserError: a training set's folder can't be removed; then nothing is called done.
     """
-    _require_role(erasure.patient, by_user)
-    if erasure.requested_by_id == by_user.pk:
-        raise WrongStateError(_("a second person must confirm: you asked for this erasure yourself"))
-    received = received_of(erasure.patient)
+    sought = sought or look_for(erasure, by_user=by_user)
+    received = sought.received
     with transaction.atomic():
         erasure = Erasure.objects.select_for_update().select_related("patient__site").get(pk=erasure.pk)
         if erasure.confirmed_at is not None:
@@ -118,7 +160,7 @@ def erase_patient(erasure: Erasure, *, by_user: User) -> Erasure:
             destroyed.update(eraser(patient) or {})
         _empty_rows(patient)
         _forget_fetches(patient, marks)
-        waiting = _forget_items(patient, marks, by_user)
+        waiting = _forget_items(patient, marks, sought, by_user)
         images = list(Image.objects.filter(study__patient=patient))
         key_store().destroy(patient.key_id)
         # Behind the key: no job that begins now is given a text of hers.
@@ -177,26 +219,52 @@ def _naming(patient: Patient) -> list[ImportItem]:
     ]
 
 
-def _forget_items(patient: Patient, marks: Marks, by_user: User) -> list[str]:
+def _look_at_items(patient: Patient, marks: Marks, sought: Sought) -> None:
+    """Sort what became of files at her site by whether it names her; what was looked at by the same marks stays."""
+    # Confirmed again after one that broke off: her key is gone, and her names with it.
+    roster = patient.roster if isinstance(patient.roster, dict) else {}
+    names = {kind: list(roster.get(kind, [])) for kind in ("names", "numbers")}
+    if sought.known_by != (marks.hashes, names):
+        sought.known_by = (marks.hashes, names)
+        sought.looked_at.clear()
+    known = roster_patterns(names)
+    without_picture = Q(batch__kind=ImportBatch.Kind.STUDIES, image=None)
+    rows = ImportItem.objects.filter(Q(details__isnull=False) | without_picture, batch__site=patient.site)
+    new = set(rows.values_list("pk", flat=True)) - sought.looked_at
+    for item in _items(new):
+        named = (item.details or {}).get("patient")
+        if named == patient.number_hash:
+            sought.hers.add(item.pk)
+        elif item.batch.kind == ImportBatch.Kind.STUDIES and item.image_id is None:
+            has_number = marks.stand_in(_pieces(item.source))
+            if has_number and not named:
+                sought.hers.add(item.pk)
+            elif has_number or (not item.quarantine_file and _names_her(item.source, known)):
+                sought.renamed.add(item.pk)
+    sought.looked_at |= new
+
+
+def _items(keys: Iterable[uuid.UUID]) -> Iterator[ImportItem]:
+    """These items, not all at once in memory."""
+    listed = list(keys)
+    for start in range(0, len(listed), ITEMS_AT_ONCE):
+        chunk = listed[start : start + ITEMS_AT_ONCE]
+        yield from ImportItem.objects.filter(pk__in=chunk).select_related("batch__site")
+
+
+def _forget_items(patient: Patient, marks: Marks, sought: Sought, by_user: User) -> list[str]:
     """Empty what became of her files, which stands under the site's key, also where the same bytes came again and
     no image is behind the row; settle those in quarantine and return the names of their files, for removal.
     """
+    _look_at_items(patient, marks, sought)
     at_site = ImportItem.objects.filter(batch__site=patient.site).select_related("batch__site")
-    hers = {item.pk: item for item in (*_naming(patient), *at_site.filter(image__study__patient=patient))}
-    others = at_site.filter(batch__kind=ImportBatch.Kind.STUDIES, image=None).exclude(pk__in=hers)
-    # Confirmed again after one that broke off: her key is gone, and her names with it.
-    roster = patient.roster if isinstance(patient.roster, dict) else {}
-    known = roster_patterns({kind: roster.get(kind, []) for kind in ("names", "numbers")})
-    for item in others.iterator():
-        has_number = marks.stand_in(_pieces(item.source))
-        if has_number and not (item.details or {}).get("patient"):
-            hers[item.pk] = item
-        elif has_number or (not item.quarantine_file and _names_her(item.source, known)):
-            # Another's in her folder, or a namesake's: what was found in the file is told on, what it was called is not.
-            item.source = ERASED
-            item.save(update_fields=["source"])
+    hers = {item.pk: item for item in (*_items(sought.hers), *at_site.filter(image__study__patient=patient))}
     bytes_of_hers = {item.sha256 for item in hers.values() if item.sha256}
     hers |= {item.pk: item for item in at_site.filter(sha256__in=bytes_of_hers)}
+    for item in _items(sought.renamed - set(hers)):
+        # Another's in her folder, or a namesake's: what was found in the file is told on, what it was called is not.
+        item.source = ERASED
+        item.save(update_fields=["source"])
     names = []
     for item in hers.values():
         if item.outcome == ImportItem.Outcome.QUARANTINED:

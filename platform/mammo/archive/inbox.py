@@ -175,7 +175,10 @@ def unpack(site: Site, entry: Entry, target: Path) -> dict[str, str]:
 
 def entries(held: Path) -> list[Entry]:
     """Entries of one folder, deliveries together, the one that came first in front."""
-    found = [(path.stat().st_mtime_ns, path) for path in held.glob("*.enc")]
+    found = []
+    for path in held.glob("*.enc"):
+        with contextlib.suppress(FileNotFoundError):  # imported, or destroyed by a withdrawal, meanwhile
+            found.append((path.stat().st_mtime_ns, path))
     first: dict[str, int] = {}
     for at, path in found:
         batch = path.name.split(".", 1)[0]
@@ -195,13 +198,22 @@ def header_of(site: Site, entry: Entry) -> dict[str, str]:
 
 
 def is_archive(site: Site, entry: Entry) -> bool:
-    """Whether an entry is a zip archive."""
+    """Whether an entry is a zip archive.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
     pieces = frames(site, entry.path)
     try:
         next(pieces, b"")
-        return next(pieces, b"")[:4] in (b"PK\x03\x04", b"PK\x05\x06")
+        return begins_archive(next(pieces, b""))
     except UserError:
         return False
+
+
+def begins_archive(beginning: bytes) -> bool:
+    """Whether a file that begins so is a zip archive."""
+    return beginning[:4] in (b"PK\x03\x04", b"PK\x05\x06")
 
 
 def waiting_count(sites: Iterable[Site]) -> int:
@@ -212,8 +224,11 @@ def waiting_count(sites: Iterable[Site]) -> int:
 def waits_longer_than(site: Site, seconds: float) -> bool:
     """Whether a file that no process of a receiver has taken is here for longer than this."""
     limit = time.time() - seconds
-    waiting = [*folder(site).glob("*.enc"), *folder(site).glob("taken-job-*/*.enc")]
-    return any(path.stat().st_mtime < limit for path in waiting)
+    for path in [*folder(site).glob("*.enc"), *folder(site).glob("taken-job-*/*.enc")]:
+        with contextlib.suppress(FileNotFoundError):  # taken or imported by now
+            if path.stat().st_mtime < limit:
+                return True
+    return False
 
 
 def count_of(site: Site, batch_id: uuid.UUID) -> int:
@@ -257,7 +272,8 @@ def give_back(site: Site, name: str) -> None:
     if not taken.is_dir():
         return
     for path in taken.glob("*.enc"):
-        path.rename(folder(site) / path.name)
+        with contextlib.suppress(FileNotFoundError):  # destroyed by a withdrawal
+            path.rename(folder(site) / path.name)
     shutil.rmtree(taken, ignore_errors=True)
 
 

@@ -42,18 +42,15 @@ class Received:
 
 
 def received_of(patient: Patient) -> Received:
-    """Look through the inbox of her site; archives are taken apart first, so that other patients' members stay."""
+    """Look through the inbox of her site; archives are taken apart, so that other patients' members stay.
+
+    It reads all that waits there, and may wait for an import: never within a transaction.
+    """
     site, marks, found = patient.site, marks_of(patient).hashes, Received()
-    for entry in [*inbox.entries(inbox.folder(site)), *_taken(site)]:
-        if inbox.is_archive(site, entry):
-            with contextlib.suppress(UserError, FileNotFoundError):
-                take_apart(site, entry)
-    waiting = [entry.path for entry in [*inbox.entries(inbox.folder(site)), *_taken(site)]]
-    waiting += sorted((inbox.folder(site) / "uploads").glob("*.part"))
-    if not waiting:
+    if not _waiting(site):
         return found
     with raw_files.laid_out() as folder, ParsingPool[Path](installation(), children=1) as pool:
-        for path, answer in pool.answers(_requests(site, waiting, folder)):
+        for path, answer in pool.answers(_requests(site, folder)):
             (folder / path.name).unlink(missing_ok=True)
             if not path.exists():
                 continue  # imported meanwhile
@@ -64,19 +61,52 @@ def received_of(patient: Patient) -> Received:
     return found
 
 
-def _taken(site: Site) -> list[inbox.Entry]:
-    """What imports took and did not finish."""
-    return [entry for held in inbox.folder(site).glob("taken-*") for entry in inbox.entries(held)]
+def _waiting(site: Site) -> dict[Path, inbox.Entry | None]:
+    """What waits, what imports took and did not finish, and pieces of uploads, which are no entries yet."""
+    held = inbox.folder(site)
+    found: dict[Path, inbox.Entry | None] = {}
+    for folder in (held, *held.glob("taken-*")):
+        with contextlib.suppress(FileNotFoundError):  # its import has ended
+            found |= {entry.path: entry for entry in inbox.entries(folder)}
+    return found | dict.fromkeys(sorted((held / "uploads").glob("*.part")))
 
 
-def _requests(site: Site, waiting: list[Path], folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The beginning of each file, in clear: an upload that broke off may have no more."""
-    for path in waiting:
-        target = folder / path.name
-        with contextlib.suppress(FileNotFoundError, UserError):
-            pieces = inbox.frames(site, path)
-            next(pieces, b"")  # its own header
+def _requests(site: Site, folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The beginning of each file, in clear: an upload that broke off may have no more.
+
+    Each is read once, by its name; members of an archive follow, and what an import took or gave back meanwhile.
+    """
+    read: set[str] = set()
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        for path, entry in _waiting(site).items():
+            if path.name in read:
+                continue
+            beginning = _beginning(site, path)
+            if beginning is None:
+                is_settled = False
+                continue
+            read.add(path.name)
+            if entry is not None and inbox.begins_archive(beginning):
+                with contextlib.suppress(UserError, FileNotFoundError):
+                    take_apart(site, entry)
+                if not path.exists():
+                    is_settled = False
+                    continue
+            target = folder / path.name
             target.touch(mode=0o600)
-            target.write_bytes(next(pieces, b"")[:BEGINNING_BYTES])
-        if path.exists():
+            target.write_bytes(beginning)
             yield path, {"task": "identify", "path": str(target), "site": site.code}
+
+
+def _beginning(site: Site, path: Path) -> bytes | None:
+    """The first bytes of a file, none of one that was changed; None where it is gone."""
+    try:
+        pieces = inbox.frames(site, path)
+        next(pieces, b"")  # its own header
+        return next(pieces, b"")[:BEGINNING_BYTES]
+    except FileNotFoundError:
+        return b"" if path.exists() else None
+    except UserError:
+        return b""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from django.core.cache import cache
@@ -49,11 +48,22 @@ def events_about(patient: Patient) -> list[AuditEvent]:
 def note_images_opened(study: Study, *, by_user: User) -> None:
     """Put on record that an account was sent pictures of a study, unless the trail says so within the hour.
 
-    The trail is asked once an hour in each process, not for each picture; the study's site is needed.
+    The trail is asked once an hour in each process, not for each picture, and by the first of several at once; the
+    study's site is needed.
     """
     known = f"{IMAGES_OPENED}.{by_user.pk}.{study.pk}"
-    if cache.get(known):
+    if not cache.add(known, True, ONE_OPENING.total_seconds()):
         return
+    try:
+        left = _left_of_opening(study, by_user)
+    except BaseException:
+        cache.delete(known)  # nothing is on record: whoever comes next tries again
+        raise
+    cache.touch(known, left)
+
+
+def _left_of_opening(study: Study, by_user: User) -> float:
+    """Seconds until another opening counts anew; one is recorded where the trail has none."""
     now = timezone.now()
     of_late = AuditEvent.objects.filter(
         actor=by_user, action=IMAGES_OPENED, object_id=str(study.pk), at__gt=now - ONE_OPENING
@@ -62,8 +72,7 @@ def note_images_opened(study: Study, *, by_user: User) -> None:
     with transaction.atomic():
         if at is None:
             at = audit.record(IMAGES_OPENED, by_user=by_user, on=study, site=study.site).at
-        left = (at + ONE_OPENING - now).total_seconds()
-        transaction.on_commit(partial(cache.set, known, True, left))
+    return float((at + ONE_OPENING - now).total_seconds())
 
 
 def is_opening(event: AuditEvent) -> bool:

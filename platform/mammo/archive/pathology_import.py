@@ -121,7 +121,7 @@ def import_pathology_rows(
     pseudonyms = installation()
     is_simulated = is_simulated or site.is_simulated
     refused: list[tuple[Row, str]] = []
-    with transaction.atomic():
+    with transaction.atomic(), audit.at_the_end():
         batch = batch or ImportBatch.objects.create(
             site=site, by_user=by_user, kind="pathology", is_simulated=is_simulated
         )
@@ -147,7 +147,7 @@ def import_pathology_rows(
         batch.save(update_fields=["counts", "finished_at"])
         if refused:
             write_unmatched(refused, batch)
-        audit.record(
+        audit.record_late(
             "archive.imported", by_user=by_user, on=batch, site=site, kind="pathology", counts=counts
         )
     return batch
@@ -187,7 +187,7 @@ def _take(stated: _Stated, batch: ImportBatch, by_user: User | None, is_simulate
     )
     if standing is None:
         return Outcome.IMPORTED, ""
-    audit.record(
+    audit.record_late(
         "archive.pathology_corrected", by_user=by_user, on=made, site=batch.site,
         study=str(made.study_id), before=standing.result, after=made.result,
     )  # fmt: skip

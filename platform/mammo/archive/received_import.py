@@ -1,5 +1,6 @@
 """Imports what waits in the inbox, a few files at a time: within a process that receives, or as a job."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from functools import partial
@@ -29,13 +30,19 @@ class InboxFiles:
     def files(self, unpack_into: Path) -> Iterator[Source]:
         """Each entry decrypted into a file that is removed after it."""
         for number, entry in enumerate(self.entries):
-            yield unpacked(self.site, entry, unpack_into / f"received-{number}")
+            source = unpacked(self.site, entry, unpack_into / f"received-{number}")
+            if source is not None:
+                yield source
 
 
-def unpacked(site: Site, entry: Entry, target: Path) -> Source:
-    """One entry as a file of an import."""
+def unpacked(site: Site, entry: Entry, target: Path) -> Source | None:
+    """One entry as a file of an import; None where a withdrawal has destroyed it."""
     try:
         header = inbox.unpack(site, entry, target)
+    except FileNotFoundError:
+        if entry.path.exists():
+            raise
+        return None
     except UserError:
         return Source(entry.path.name, None, problem="damaged in the inbox: send it again", spent=entry.path)
     if header["problem"]:
@@ -66,20 +73,38 @@ def delivery(site: Site, entry: Entry) -> tuple[str, User | None]:
     """How an entry's delivery came, and which account sent it."""
     try:
         header = inbox.header_of(site, entry)
-    except UserError:
+    except (UserError, FileNotFoundError):
         return ImportBatch.Origin.UPLOAD, None
     return header["origin"], User.objects.filter(pk=header["by"]).first() if header["by"] else None
 
 
 def claim_files(site: Site, taken_as: str, limit: int) -> list[Entry]:
-    """Take entries that are single files; archives among them are first taken apart into entries."""
+    """Take entries that are single files; archives among them are first taken apart into entries.
+
+    A withdrawal may destroy an entry, or take it apart, meanwhile: it is passed over.
+    """
     while entries := inbox.claim(site, taken_as, limit):
-        archives = [entry for entry in entries if inbox.is_archive(site, entry)]
-        if not archives:
-            return entries
+        files: list[Entry] = []
+        archives: list[Entry] = []
+        for entry in entries:
+            with _unless_gone(entry):
+                (archives if inbox.is_archive(site, entry) else files).append(entry)
+        if files and not archives:
+            return files
         for entry in archives:
-            take_apart(site, entry)
+            with _unless_gone(entry):
+                take_apart(site, entry)
     return []
+
+
+@contextlib.contextmanager
+def _unless_gone(entry: Entry) -> Iterator[None]:
+    """Go on where an entry is there no more; any other file that is missing is an error."""
+    try:
+        yield
+    except FileNotFoundError:
+        if entry.path.exists():
+            raise
 
 
 def take_apart(site: Site, entry: Entry) -> None:

@@ -63,7 +63,11 @@ def build_request(job: Job) -> dict[str, Any]:
         SECRETS: {"pseudonyms": installation().secret.hex()},
         "site": site.code,
         "folder": str(folder),
-        "files": [_file(site, entry, folder / f"received-{n}") for n, entry in enumerate(entries)],
+        "files": [
+            file
+            for number, entry in enumerate(entries)
+            if (file := _file(site, entry, folder / f"received-{number}")) is not None
+        ],
     }
 
 
@@ -73,8 +77,10 @@ def _batch(site: Site, entry: Entry, job: Job) -> ImportBatch:
     return open_batch(site, origin, by_user=by_user, is_simulated=job.is_simulated, batch_id=entry.batch_id)
 
 
-def _file(site: Site, entry: Entry, target: Path) -> dict[str, Any]:
+def _file(site: Site, entry: Entry, target: Path) -> dict[str, Any] | None:
     source = unpacked(site, entry, target)
+    if source is None:
+        return None
     sha256 = digest(source.path) if source.path else ""
     return {
         "entry": str(entry.path),

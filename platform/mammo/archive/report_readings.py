@@ -26,7 +26,7 @@ def suspect_reports(patient: Patient, added: Roster) -> None:
         report.reading = {**report.reading, "may_hold_a_name": True, FOUND_LATER: True}
         report.read_at = report.read_by = None
         report.save(update_fields=["reading", "read_at", "read_by"])
-        audit.record("archive.report_kept_back", by_user=None, on=report, site=patient.site)
+        audit.record_late("archive.report_kept_back", by_user=None, on=report, site=patient.site)
 
 
 def is_doubtful(report: Report) -> bool:

@@ -57,7 +57,7 @@ def import_reports(
     counts: dict[str, int] = {**dict.fromkeys(Outcome.values, 0), **batch.counts}
     refused: list[tuple[Row, str]] = []
     for start in range(0, len(rows), 50):
-        with transaction.atomic():
+        with transaction.atomic(), audit.at_the_end():
             for row in rows[start : start + 50]:
                 outcome, reason = _take(row, site, pseudonyms, is_simulated)
                 counts[outcome] += 1
@@ -70,7 +70,9 @@ def import_reports(
     with transaction.atomic():
         batch.counts, batch.finished_at = counts, timezone.now()
         batch.save(update_fields=["counts", "finished_at"])
-        audit.record("archive.imported", by_user=by_user, on=batch, site=site, kind="reports", counts=counts)
+        audit.record_late(
+            "archive.imported", by_user=by_user, on=batch, site=site, kind="reports", counts=counts
+        )
     return batch
 
 

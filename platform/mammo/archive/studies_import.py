@@ -286,7 +286,7 @@ class StudyImport:
         for found in waiting:
             self._write_files(found, keys)
         self.rows.written.sync()
-        with transaction.atomic():
+        with transaction.atomic(), audit.at_the_end():
             unused = [name for found in waiting for name in self.rows.write(found, keys)]
             self._count(waiting)
         return unused

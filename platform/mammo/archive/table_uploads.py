@@ -203,7 +203,8 @@ def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     part = [Row(int(row["number"]), row["cells"]) for row in answered if "cells" in row]
     batch = _batch(upload, job)
     if part:
-        _take(upload, part, batch)
+        with audit.at_the_end():
+            _take(upload, part, batch)
     upload.taken += len(part)
     if upload.taken >= int(whole["rows"]):
         upload.finished_at = timezone.now()

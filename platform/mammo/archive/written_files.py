@@ -92,8 +92,12 @@ def remove_unnamed(older_than_seconds: float = SURELY_ENDED_SECONDS) -> int:
 def unnamed_files() -> list[Path]:
     """Files of the two stores that no row names; a running import's too.
 
-    After a database was set back these are what came since its copy was taken: for a person to decide about.
+    After a database was set back these are what came since its copy was taken: for a person to decide about. Files
+    are listed before names are asked for, so that one which is stored meanwhile is not among them.
     """
+    stored = {
+        root: sorted(root.glob("??/*")) for root in (storage.originals_root(), storage.viewing_copies_root())
+    }
     originals = set(Image.objects.values_list("original", flat=True))
     originals |= set(ImportItem.objects.values_list("quarantine_file", flat=True))
     copies = set(Image.objects.values_list("viewing_copy", flat=True))
@@ -101,7 +105,7 @@ def unnamed_files() -> list[Path]:
     return [
         path
         for root, named in ((storage.originals_root(), originals), (storage.viewing_copies_root(), copies))
-        for path in sorted(root.glob("??/*"))
+        for path in stored[root]
         if f"{path.parent.name}/{path.name}" not in named
     ]
 

@@ -1,5 +1,6 @@
 """The audit trail finds what somebody with all rights on the database did to it."""
 
+import contextlib
 import io
 import json
 import threading
@@ -169,3 +170,18 @@ def test_a_head_that_was_set_back_is_found() -> None:
     AuditHead.objects.update(sequence=earlier.sequence, sha256=earlier.sha256)
     (problem,) = audit.verify().problems
     assert "the tail was cut: head says event" in problem
+
+
+def test_what_is_recorded_late_stands_behind_the_acts_of_its_block_unless_that_fails() -> None:
+    with transaction.atomic(), audit.at_the_end():
+        audit.record_late("tests.outer", by_user=None)
+        with transaction.atomic(), audit.at_the_end():
+            audit.record_late("tests.inner", by_user=None)
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic(), audit.at_the_end():
+            audit.record_late("tests.undone", by_user=None)
+            raise ZeroDivisionError
+        audit.record("tests.at_once", by_user=None)
+    audit.record_late("tests.outside", by_user=None)
+    actions = list(AuditEvent.objects.order_by("sequence").values_list("action", flat=True))
+    assert actions[EVENTS:] == ["tests.at_once", "tests.outer", "tests.inner", "tests.outside"]
+    assert audit.verify().problems == []

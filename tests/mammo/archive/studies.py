@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from mammo.accounts.models import Role, Site, User
 from mammo.accounts.services import create_account
@@ -67,3 +68,11 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def is_locked_last(queries: CaptureQueriesContext) -> bool:
+    """Whether an import touched the trail, which others wait for, only when all its items were written."""
+    asked = [query["sql"] for query in queries]
+    items = [at for at, sql in enumerate(asked) if sql.startswith('INSERT INTO "archive_importitem"')]
+    heads = [at for at, sql in enumerate(asked) if "accounts_audithead" in sql]
+    return len(items) > 1 and heads[0] > items[-1]

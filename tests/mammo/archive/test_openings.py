@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from mammo.accounts import audit
 from mammo.accounts.models import AuditEvent, Site, User
 from mammo.archive.models import Image, Study
 from mammo.archive.openings import events_about, is_opening, note_images_opened
@@ -105,3 +106,25 @@ def test_another_account_and_another_hour_are_events_of_their_own_and_the_trail_
     monkeypatch.setattr("mammo.archive.openings.timezone.now", lambda: later)
     note(rita)
     assert len(_openings()) == 3
+
+
+def test_several_pictures_asked_for_at_once_are_one_opening_and_one_that_failed_is_tried_again(
+    images: list[Image], rita: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hers: Study = images[0].study
+    record = audit.record
+
+    def meanwhile(*given: object, **more: object) -> AuditEvent:
+        note_images_opened(hers, by_user=rita)  # another request, before the first one's event is written
+        return record(*given, **more)  # type: ignore[arg-type]
+
+    def failing(*given: object, **more: object) -> AuditEvent:
+        raise OSError("the disk is full")
+
+    cache.clear()
+    monkeypatch.setattr(audit, "record", failing)
+    with pytest.raises(OSError, match="full"):
+        note_images_opened(hers, by_user=rita)
+    monkeypatch.setattr(audit, "record", meanwhile)
+    note_images_opened(hers, by_user=rita)
+    assert len(_openings()) == 1

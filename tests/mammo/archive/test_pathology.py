@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from openpyxl import Workbook
 
 from mammo.accounts.models import AuditEvent, Site, User
@@ -20,6 +22,8 @@ from mammo.archive.tables import PATHOLOGY, read_table
 from mammo.archive.unmatched import unmatched_csv, unmatched_path
 from mammo.core.errors import UserError
 from mammo.core.keys import key_store
+
+from .studies import is_locked_last
 
 
 def made_study(site: Site, number: str, accession: str, day: date) -> Study:
@@ -131,6 +135,18 @@ def test_a_later_table_corrects_a_result_and_the_label_follows(tmp_path: Path, s
     again = import_pathology(wrong, site=site, by_user=None)
     assert again.items.get().reason == "this result was imported earlier, and a later table corrected it"
     assert derived_label(study, "L").label == "benign"
+
+
+def test_the_trail_is_locked_when_all_rows_of_a_table_are_written(tmp_path: Path, site: Site) -> None:
+    made_study(site, "H1", "A1", date(2019, 3, 1))
+    row = "H1,A1,2019-03-15,{},1,surgery,{},"
+    import_pathology(table(tmp_path / "p.csv", row.format("L", "malignant")), site=site, by_user=None)
+    later = table(tmp_path / "q.csv", row.format("L", "benign"), row.format("R", "benign"))
+    with CaptureQueriesContext(connection) as queries:
+        import_pathology(later, site=site, by_user=None)
+    assert is_locked_last(queries)
+    actions = AuditEvent.objects.order_by("sequence").values_list("action", flat=True)
+    assert list(actions)[-2:] == ["archive.pathology_corrected", "archive.imported"]
 
 
 def test_another_lesion_method_or_date_corrects_nothing(tmp_path: Path, site: Site) -> None:

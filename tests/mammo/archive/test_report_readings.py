@@ -5,6 +5,8 @@ import uuid
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from mammo.accounts.models import AuditEvent, Site, User
@@ -12,12 +14,13 @@ from mammo.archive.label_corrections import correct_labels
 from mammo.archive.models import Report, Study
 from mammo.archive.report_reading import read_report
 from mammo.archive.report_readings import record_no_name, waits_for_a_person
-from mammo.archive.services import import_studies
+from mammo.archive.services import import_reports, import_studies
+from mammo.archive.tables import Row
 from mammo.core.errors import NotAllowedError, WrongStateError
 from mammo.demo import hospital
 
-from .files import mammogram
-from .studies import add_report, add_study, signed_in
+from .files import mammogram, picture
+from .studies import add_report, add_study, is_locked_last, signed_in
 
 
 def suspected(site: Site) -> Report:
@@ -95,6 +98,27 @@ def test_what_becomes_known_of_her_later_keeps_back_the_reports_in_which_it_stan
     assert AuditEvent.objects.filter(action="archive.report_kept_back").count() == 1
     record_no_name(report, by_user=dana)
     assert not waits(report)
+
+
+def test_the_trail_is_locked_when_all_files_and_rows_of_a_transaction_are_written(
+    site: Site, tmp_path: Path
+) -> None:
+    table, second = tmp_path / "r.csv", tmp_path / "s.csv"
+    table.write_text("study_uid,text\n1.2.3.4,与顾莉莉及吴小明核对。双乳BI-RADS 2类。\n", encoding="utf-8")
+    import_studies([mammogram(tmp_path / "a.dcm")], site=site, reports=table, by_user=None)
+    named = mammogram(tmp_path / "b.dcm", OtherPatientNames="顾^莉莉", SOPInstanceUID="1.2.3.9.1")
+    other = mammogram(tmp_path / "c.dcm", PatientID="Z9", StudyInstanceUID="1.9", image=picture(seed=2))
+    with CaptureQueriesContext(connection) as queries:
+        import_studies([named, other], site=site, by_user=None)
+    assert is_locked_last(queries)
+    rows = [
+        Row(number, {"study_uid": "1.2.3.4", "text": text, "doctor": "吴小明"})
+        for number, text in enumerate(("双乳BI-RADS 1类。", "双乳BI-RADS 3类。"), start=1)
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        import_reports(rows, second, site=site, by_user=None, is_simulated=False)
+    assert is_locked_last(queries)
+    assert AuditEvent.objects.filter(action="archive.report_kept_back").count() >= 2
 
 
 def test_only_a_data_manager_says_so_and_only_where_a_name_is_suspected(

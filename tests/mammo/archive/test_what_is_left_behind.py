@@ -1,5 +1,6 @@
 """What killed imports leave goes, beside imports that run; what an older database does not name stays."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -13,11 +14,12 @@ from django.core.management import CommandError, call_command
 
 from mammo.accounts.models import Site
 from mammo.archive import inbox, storage
+from mammo.archive.management.commands import unnamed_files as command
 from mammo.archive.models import Image, ImportBatch, ImportItem, Patient, Study
 from mammo.archive.received_import import import_received
 from mammo.archive.services import import_studies
 from mammo.archive.sources import NO_ROOM
-from mammo.archive.written_files import WrittenFiles, remove_unnamed
+from mammo.archive.written_files import WrittenFiles, remove_unnamed, unnamed_files
 from mammo.jobs.chores import do_chores
 
 from .conftest import ROOT
@@ -125,6 +127,26 @@ def test_an_older_database_with_a_broken_off_import_costs_no_newer_file(
     call_command("unnamed_files", "--remove")
     assert [path.exists() for path in files] == [False] * 3
     assert (storage.originals_root() / Image.objects.get().original).exists()
+
+
+def test_files_are_listed_beside_imports_also_where_one_is_gone_by_then(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = storage.originals_root() / "ab"
+    folder.mkdir(parents=True)
+    (folder / "left.enc").write_bytes(b"12345")
+    (folder / "gone.enc").symlink_to("nowhere")
+
+    def beside_an_import() -> list[Path]:
+        with (Path(storage._locks()) / "running.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return unnamed_files()
+
+    monkeypatch.setattr(command, "unnamed_files", beside_an_import)
+    call_command("unnamed_files")
+    said = capsys.readouterr().out
+    assert "found 2 files that no row names, 5 bytes" in said
+    assert "a snapshot" in said
 
 
 def test_a_noted_file_that_was_half_written_goes_too(site: Site) -> None:

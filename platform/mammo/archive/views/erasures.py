@@ -21,7 +21,7 @@ from mammo.archive.models import Backup, Erasure, Patient
 from mammo.archive.openings import events_about, is_opening
 from mammo.archive.views.holders import destroyed_by, named
 from mammo.core.errors import UserError
-from mammo.core.idempotency import once
+from mammo.core.idempotency import once, posted_key
 
 # Events of each kind on one page; the audit trail's own page shows all.
 SHOWN = 200
@@ -146,12 +146,20 @@ def request_erasure(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-@once
 def confirm_erasure(request: HttpRequest, erasure_id: uuid.UUID) -> HttpResponse:
     """Confirm: her key, originals and viewing copies are destroyed now."""
     user = _user(request)
+    posted_key(request)  # a form that is refused starts no search
     rows = Erasure.objects.filter(patient__site__in=user.sites_as(*service.ROLES))
-    service.erase_patient(get_object_or_404(rows, pk=erasure_id), by_user=user)
+    row = get_object_or_404(rows.select_related("patient__site"), pk=erasure_id)
+    # Before the transaction of `once`: nobody else could write as long as the inbox is read.
+    sought = service.look_for(row, by_user=user) if row.confirmed_at is None else None
+    return _erased(request, row, user, sought)
+
+
+@once
+def _erased(request: HttpRequest, row: Erasure, user: User, sought: service.Sought | None) -> HttpResponse:
+    service.erase_patient(row, by_user=user, sought=sought)
     messages.success(request, _("Erased. What still holds her is listed below: it is for you to remove."))
     return redirect("archive:erasures")
 

@@ -1,5 +1,6 @@
 """List, or remove, stored image files that no row of the database names."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -29,8 +30,10 @@ class Command(BaseCommand):
         with storage.RunningImport() as running:
             if not running.is_alone:
                 raise UserError("an import runs: its files have no rows yet; try again when it has ended")
+            if not options["remove"]:
+                running.admit_others()  # imports go on while their files are looked through
             found = unnamed_files()
-            size = sum(path.stat().st_size for path in found)
+            size = sum(map(_size, found))
             if options["remove"]:
                 for path in found:
                     path.unlink(missing_ok=True)
@@ -39,4 +42,14 @@ class Command(BaseCommand):
                     self.say(str(path), **options)
         did = "removed" if options["remove"] else "found"
         self.say(f"{did} {len(found)} files that no row names, {size} bytes", **options)
+        if not options["remove"]:
+            self.say("a snapshot: files of an import that began meanwhile may be listed", **options)
         return {"files": [str(path) for path in found], "bytes": size, "removed": options["remove"]}
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; none of one that is gone by now."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
