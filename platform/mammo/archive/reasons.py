@@ -20,6 +20,8 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("its StudyInstanceUID belongs to another patient"),
     # What the file is.
     gettext_noop("neither DICOM (no DICM mark) nor PNG nor PGM; send it again, or leave it out"),
+    gettext_noop("not DICOM (no DICM mark): it does not say whose it is"),
+    gettext_noop("neither PatientID nor StudyInstanceUID: it does not say whose it is"),
     gettext_noop("nothing says which view it is"),
     gettext_noop("a tomosynthesis volume: only two-dimensional views are read here"),
     gettext_noop("a stereotactic image of a biopsy, not an examination view"),
