@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mammo.core import append_only
+from tests import migrated
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
@@ -53,8 +54,9 @@ def run(home: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose database was migrated."""
     home = tmp_path_factory.mktemp("whole")
-    migrated = run(home, ["manage.py", "migrate", "--verbosity", "0"])
-    assert migrated.returncode == 0, migrated.stderr
+    migrated.put_into(home)
+    done = run(home, ["manage.py", "migrate", "--verbosity", "0"])
+    assert done.returncode == 0, done.stderr
     return home
 
 

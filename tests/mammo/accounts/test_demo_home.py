@@ -13,6 +13,7 @@ from mammo.accounts.models import Site
 from mammo.accounts.services import create_site
 from mammo.core.demo_accounts import DemoAccount, show_accounts
 from mammo.core.errors import UserError
+from tests import migrated
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,6 +46,7 @@ def test_no_demo_begins_where_a_hospital_is(tmp_path: Path) -> None:
             [sys.executable, "manage.py", *words], cwd=ROOT, env=environment, capture_output=True, text=True
         )
 
+    migrated.put_into(home)
     assert manage("migrate", "--verbosity", "0").returncode == 0
     assert manage("create_site", "north", "North Hospital").returncode == 0
     refused = manage("demo", "--serve", "0", "--quick")

@@ -24,6 +24,7 @@ from mammo.demo import people, picture_list
 from mammo.demo.management.commands import screenshots
 from mammo.demo.pages import DEMO_PAGES, NOT_SHOWN
 from mammo.demo.progress import STEPS, Progress
+from tests import migrated
 from tests.annotation import scene
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -162,6 +163,7 @@ def test_one_command_serves_the_demo_takes_its_pictures_and_ends_what_it_started
             text=True, check=False,
         )  # fmt: skip
 
+    migrated.put_into(home)
     assert run("manage.py", "migrate", "-v0").returncode == 0
     made = run("-c", MAKE_PEOPLE)
     assert made.returncode == 0, made.stderr
