@@ -73,8 +73,7 @@ def submit_corrections(
 ) -> list[Correction]:
     """Store a junior's corrections of all proposals; with enough juniors the question goes on to the seniors.
 
-    A second submission by the same junior is a new revision that points at the first one; it is refused once
-    a senior has seen the texts, or holds the question and may be opening it at this moment.
+    A second one by the same junior is a new revision that points at the first; refused once a senior may see the texts.
 
     Args:
         active_seconds: time at work on the question; shared out evenly over the rows.
@@ -88,8 +87,7 @@ def submit_corrections(
         WrongStateError: the question is not to be corrected now, or the seats are taken by others.
         StaleVersionError: another page of the same account saved or sent something newer, the question was sent back
             since, or another person did the work or sits at it; carries what stands now.
-        UserError: not all proposals are settled, an item contradicts itself (names the proposal), or the campaign
-            never had these instructions or this guideline.
+        UserError: a proposal is not settled or contradicts itself (named), or no such instructions or guideline.
     """
     require_member(question.campaign, by_user, Purpose.CORRECT)
     given = {item.proposal: item for item in items}

@@ -63,8 +63,7 @@ def pick(
     Raises:
         NotAllowedError: the account does not pick in this campaign, or corrected answers to this question.
         WrongStateError: the question is not to be picked now, or this senior has picked already.
-        UserError: not a candidate of this question, the edit is not small, the ranking is not whole, or the
-            campaign never had these instructions.
+        UserError: no candidate of this question, no small edit, no whole ranking, or no such instructions.
     """
     require_member(question.campaign, by_user, Purpose.PICK)
     with transaction.atomic():

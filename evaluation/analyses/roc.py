@@ -75,8 +75,8 @@ def analyse_roc(
         multiclass: the truth names several classes: their mean AUC over pairs, and nothing else.
 
     Returns:
-        data with keys `auc`, `se`, `ci`, `n_positive`, `n_negative`, `method`, `best_points`, `notes`; by option
-        `compare` (difference = score - compare), `operating_point`, `at_sensitivity`, `partial`, `bootstrap`.
+        data: `auc`, `se`, `ci`, `n_positive`, `n_negative`, `method`, `best_points`, `notes`; by option `compare`
+        (difference = score - compare), `operating_point`, `at_sensitivity`, `partial`, `bootstrap`.
 
     Raises:
         UserError: a column is missing, a cell is not a number, or a class has fewer than two cases.

@@ -92,20 +92,24 @@ def start_zero_shot(
             by_user=by_user,
             is_simulated=snapshot.is_simulated,
         )
-        run.job = jobs.submit(
-            JOB_KIND,
-            by_user=by_user,
-            site=snapshot.site,
-            about=run,
-            title=gettext_lazy("Zero-shot malignancy: %(name)s"),
-            title_values={"name": name},
-            parameters={"run": str(run.pk)},
-            gpus=seen,
-            is_simulated=run.is_simulated,
-        )
-        run.save(update_fields=["job"])
+        _queue(run, name, seen)
         audit.record("modeling.zero_shot_started", by_user=by_user, on=run, site=run.site, method=method)
     return run
+
+
+def _queue(run: Run, name: str, gpus: int) -> None:
+    run.job = jobs.submit(
+        JOB_KIND,
+        by_user=run.by_user,
+        site=run.site,
+        about=run,
+        title=gettext_lazy("Zero-shot malignancy: %(name)s"),
+        title_values={"name": name},
+        parameters={"run": str(run.pk)},
+        gpus=gpus,
+        is_simulated=run.is_simulated,
+    )
+    run.save(update_fields=["job"])
 
 
 def build_request(job: Job) -> dict[str, Any]:
