@@ -15,6 +15,7 @@ from django.utils import translation
 
 from mammo.demo.browser import NONE_INSTALLED, installed
 from tests import migrated
+from tests.restored import RESTORED
 
 FLUSH_PATIENCE = 20.0
 
@@ -153,6 +154,7 @@ def _flushes_may_empty_append_only_tables() -> Iterator[None]:
             try:
                 with append_only.lifted(str(options["database"])):
                     real(self, **options)
+                RESTORED.flushed = True
                 return
             except (DatabaseError, CommandError) as error:
                 if "locked" not in f"{error} {error.__cause__}" or time.monotonic() > deadline:
