@@ -27,6 +27,7 @@ from modeling.services.results import store_results
 from modeling.services.stages import StageSpec, stage_spec
 from modeling.services.withdrawals import checkpoints_under, refuse_to_train_on
 from modeling.services.zero_shot import start_zero_shot
+from modeling.training.config_base import DEMO_IMAGE_SIZE
 from modeling.training.typed_fields import ConfigError
 
 
@@ -63,13 +64,14 @@ def start_run(
         NotAllowedError: not a researcher of the site.
         WrongStateError: the snapshot is not frozen yet, or a patient of it, or of what the starting weights learned
             from, has withdrawn.
-        UserError: unknown stage or field, or something that the stage needs is missing.
+        UserError: unknown stage or field, something that the stage needs is missing, or images of another size.
     """
     spec = stage_spec(stage)
     site = _site_of(spec, site, snapshot, corpus)
     require_researcher(site, by_user)
     _check_inputs(spec, snapshot, corpus)
     checked = _checked_config(spec, config or {})
+    _check_image_size(checked, snapshot)
     init = _init(spec, starts_from, language_model)
     refuse_to_train_on(snapshot, _all_named(starts_from, init))
     learned_from = [row for row in (snapshot, *starts_from) if row is not None]
@@ -188,6 +190,22 @@ def _checked_config(spec: StageSpec, overrides: Mapping[str, Any]) -> dict[str, 
         return spec.settings.from_overrides(overrides).to_dict()
     except (ConfigError, ValueError, TypeError) as error:
         raise UserError(_("config: %(error)s") % {"error": error}) from None
+
+
+def _check_image_size(config: Mapping[str, Any], snapshot: Snapshot | None) -> None:
+    """A frozen set tells the size of its images: a run for others would only fail once it has begun."""
+    image = snapshot.manifest.get("image") if snapshot is not None else None
+    asked = config.get("image_size")
+    if image is None or asked is None or tuple(asked) == (image["height"], image["width"]):
+        return
+    raise UserError(
+        _(
+            "config.image_size: %(height)s x %(width)s, but the snapshot holds %(rows)s x %(columns)s "
+            "images; make them the same"
+        )
+        % {"height": asked[0], "width": asked[1], "rows": image["height"], "columns": image["width"]}
+        + (_(" (the preset demo does)") if (image["height"], image["width"]) == DEMO_IMAGE_SIZE else "")
+    )
 
 
 def _init(

@@ -8,7 +8,7 @@ from typing import Any
 
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import installation
-from mammo.core.errors import UserError
+from mammo.core.errors import EndedEarlyError, UserError
 
 # Released files are no archive rows: their pseudonyms and shifts are of this scope, not of a site.
 SCOPE = "release"
@@ -29,7 +29,7 @@ def deidentify(source: Path, destination: Path) -> list[Released]:
 
     Raises:
         UserError: the source is missing, or the destination is no place to write to.
-        OSError: the disk is full; every released file is whole.
+        EndedEarlyError: the disk is full; every released file is whole.
     """
     source, destination = Path(source), Path(destination)
     if not source.exists():
@@ -41,7 +41,10 @@ def deidentify(source: Path, destination: Path) -> list[Released]:
     answers: list[Released] = []
     with ParsingPool[Path](installation()) as pool:
         for relative, answer in pool.answers(_requests(source, destination)):
-            answers.append(_released(relative, answer, destination))
+            try:
+                answers.append(_released(relative, answer, destination))
+            except OSError as error:
+                raise EndedEarlyError(error, "files released before it are whole and stay") from error
     return sorted(answers, key=lambda released: released.source)
 
 

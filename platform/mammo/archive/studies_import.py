@@ -31,7 +31,7 @@ from mammo.archive.sources import LocalFiles, Sources, check_paths
 from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows, Unused
 from mammo.archive.tables import LABELS, REPORTS, read_table
 from mammo.archive.written_files import WrittenFiles, remove_unnamed
-from mammo.core.errors import UserError
+from mammo.core.errors import EndedEarlyError, UserError
 from mammo.core.keys import KeyDestroyedError, key_store
 
 Outcome = ImportItem.Outcome
@@ -63,7 +63,7 @@ def import_studies(
 
     Raises:
         UserError: a path, a table or a column is wrong; nothing was changed.
-        OSError: the disk is full; what was stored before stays whole.
+        EndedEarlyError: the disk is full; what was stored before stays whole.
     """
     paths = [Path(path) for path in paths]
     check_paths(paths)
@@ -75,15 +75,20 @@ def import_studies(
             _("%(known)s: no file to import; name a folder, file or zip with some")
             % {"known": ", ".join(map(str, paths))}
         )
-    batch = run_import(
-        files,
-        site=site,
-        labels=label_rows,
-        by_user=by_user,
-        is_simulated=is_simulated,
-        progress=progress,
-        given_names=given_names,
-    )
+    try:
+        batch = run_import(
+            files,
+            site=site,
+            labels=label_rows,
+            by_user=by_user,
+            is_simulated=is_simulated,
+            progress=progress,
+            given_names=given_names,
+        )
+    except EndedEarlyError as error:
+        if reports:
+            error.done = _("%(done)s, no report was read") % {"done": error.done}
+        raise
     if reports:
         import_reports(report_rows, reports, site=site, by_user=by_user, is_simulated=batch.is_simulated)
     return batch
@@ -110,7 +115,8 @@ def run_import(
         given_names: as for `import_studies`.
 
     Raises:
-        OSError: the disk is full; what was stored before stays whole.
+        EndedEarlyError: the disk is full; what was stored before stays whole, and the batch is closed as interrupted.
+        OSError: the same with a `batch_id`; the batch stays open.
     """
     with storage.RunningImport() as running:
         if running.is_alone:
@@ -118,10 +124,19 @@ def run_import(
         running.admit_others()
         batch = open_batch(site, origin, by_user=by_user, is_simulated=is_simulated, batch_id=batch_id)
         run = StudyImport(batch, labels or Labels([], None), progress)
-        with _full_disk_is_an_os_error(), storage.incoming() as folder:
-            with contextlib.nullcontext(pool) if pool else ParsingPool[Found](run.pseudonyms) as children:
-                run.take_all(sources, folder, children)
-            finish_batch(batch)
+        try:
+            with _full_disk_is_an_os_error(), storage.incoming() as folder:
+                with contextlib.nullcontext(pool) if pool else ParsingPool[Found](run.pseudonyms) as children:
+                    run.take_all(sources, folder, children)
+                finish_batch(batch)
+        except Exception as error:
+            if batch_id is not None:
+                raise  # a delivery's files wait in the inbox and go on with the same batch
+            _close_as_interrupted(batch)
+            if not isinstance(error, OSError):
+                raise
+            done = _("%(done)s of %(total)s files are taken and stay")
+            raise EndedEarlyError(error, done % {"done": batch.items.count(), "total": run.total}) from error
         if given_names is not None:
             given_names.update(run.given_names)
     return batch
@@ -177,6 +192,12 @@ def finish_batch(batch: ImportBatch, *, interrupted: bool = False) -> None:
             kind=batch.kind,
             counts=counts,
         )
+
+
+def _close_as_interrupted(batch: ImportBatch) -> None:
+    """Where the database takes no more, the next import closes it."""
+    with contextlib.suppress(OSError, DatabaseError):
+        finish_batch(batch, interrupted=True)
 
 
 class _full_disk_is_an_os_error:  # noqa: N801 (reads as a statement)

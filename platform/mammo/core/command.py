@@ -8,19 +8,20 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError
 
-from mammo.core.errors import UserError
+from mammo.core.errors import EndedEarlyError, UserError
 
+WHOLE = " (nothing is half-written)"
 # What mends an error of the file system, by its number.
 MENDS = {
-    errno.ENOSPC: "free space and run again (nothing is half-written)",
-    errno.EDQUOT: "free space or raise the quota and run again (nothing is half-written)",
+    errno.ENOSPC: f"free space and run again{WHOLE}",
+    errno.EDQUOT: f"free space or raise the quota and run again{WHOLE}",
     errno.ENOENT: "give the path of one that exists",
     errno.EACCES: "run as an account that may, or change the permissions",
     errno.EROFS: "give a place that can be written to",
     errno.EISDIR: "give a file",
     errno.ENOTDIR: "give a folder",
     errno.EEXIST: "give another name",
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run again (nothing is half-written)",
+    errno.EFBIG: f"raise the limit on the size of files (ulimit -f) and run again{WHOLE}",
 }
 
 
@@ -30,6 +31,8 @@ def said_of(error: OSError) -> str:
     where = error.filename or (settings.MAMMO_HOME if is_full else "")
     what = "disk full" if error.errno == errno.ENOSPC else error.strerror or str(error)
     mend = MENDS.get(error.errno or 0, "")
+    if isinstance(error, EndedEarlyError):
+        mend = f"{mend.removesuffix(WHOLE) or 'mend that and run again'} ({error.done})"
     return (f"{where}: " if where else "") + what + (f"; {mend}" if mend else "")
 
 

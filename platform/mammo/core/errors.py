@@ -20,3 +20,16 @@ class StaleVersionError(UserError):
         super().__init__(message)
         self.current = current
         self.current_version = current_version
+
+
+class EndedEarlyError(OSError):
+    """The system ended work that keeps what it has done so far (a full disk, say); the same command goes on with it."""
+
+    def __init__(self, error: OSError, done: str) -> None:
+        """
+        Args:
+            error: what the system said; its number, words and path stay.
+            done: one clause that tells what stays.
+        """
+        super().__init__(error.errno, error.strerror, error.filename)
+        self.done = done

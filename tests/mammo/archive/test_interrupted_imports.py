@@ -137,8 +137,31 @@ def test_a_full_disk_ends_the_import_in_one_line_and_leaves_nothing_half(
         (count,) = _rows(home, "SELECT count(*) FROM archive_image")[0]
         assert 0 < count < FILES
         assert count == len(list(disk.rglob("*.enc")))
+        assert f"{count} of {FILES} files are taken and stay" in done.stderr
+        assert "half-written" not in done.stderr
+        ((counts, finished),) = _rows(home, "SELECT counts, finished_at FROM archive_importbatch")
+        assert finished, "no page says that it is running"
+        assert json.loads(counts)["interrupted"] is True
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_releasing_on_a_limited_disk_says_what_stays(home: Home, tmp_path: Path) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    mammogram(source / "a.dcm", image=picture(seed=1))
+    mammogram(source / "b.dcm", image=picture("L", 1400, 1400, seed=2), StudyInstanceUID="1.2.9")
+
+    home.run("deidentify", str(source), str(tmp_path / "whole"))
+    sizes = [(tmp_path / "whole" / name).stat().st_size for name in ("a.dcm", "b.dcm")]
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (sum(sizes) // 2, sum(sizes) // 2))
+
+    done = home.run("deidentify", str(source), str(target), preexec_fn=limit)
+    assert done.returncode == 1
+    assert "files released before it are whole and stay" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert [path.name for path in target.rglob("*") if path.is_file()] == ["a.dcm"]
 
 
 def _manage() -> list[str]:

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from mammo.accounts.models import Site
 from mammo.archive.models import ImportBatch
 from mammo.core.command import Command, said_of
+from mammo.core.errors import EndedEarlyError
 
 OURS = ("mammo", "annotation", "modeling", "evaluation")
 COMMANDS = sorted(
@@ -137,6 +138,10 @@ def test_a_disk_without_room_for_the_database_is_told_in_one_line(tmp_path: Path
         (
             FileNotFoundError(errno.ENOENT, "No such file or directory", "/a"),
             "/a: No such file or directory; give",
+        ),
+        (
+            EndedEarlyError(OSError(errno.ENOSPC, "No space left on device", "/a/b"), "2 of 9 files stay"),
+            "/a/b: disk full; free space and run again (2 of 9 files stay)",
         ),
         (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
     ],

@@ -275,3 +275,17 @@ def test_nothing_starts_from_a_probed_encoder(frozen: Snapshot, rita: User) -> N
             by_user=rita,
             starts_from=[checkpoint_of_stage("encoder_probe", frozen)],
         )
+
+
+def test_images_of_another_size_are_refused_before_a_job_stands(frozen: Snapshot, rita: User) -> None:
+    """Also by command; the preset that fits is named, where one does."""
+    frozen.manifest = {"image": {"height": 126, "width": 100}}
+    frozen.save()
+    said = "config.image_size: 1008 x 800, but the snapshot holds 126 x 100 images; make them the same"
+    with pytest.raises(UserError, match=said):
+        start_run("density", snapshot=frozen, by_user=rita)
+    with pytest.raises(CommandError, match="the preset demo does"):
+        call_command("train", "density", snapshot=frozen.name)
+    assert not Run.objects.exists()
+    assert not Job.objects.exists()
+    assert start_run("density", snapshot=frozen, by_user=rita, config={"preset": "demo"}).job

@@ -60,7 +60,9 @@ class Command(BaseCommand):
             for item in batch.items.select_related("batch__site", "image")
         ]
         refused = bool(items) and all(item["outcome"] == "rejected" for item in items)
-        for item in items[refused:]:  # the first of nothing but refusals stands on standard error
+        for item in (
+            items if len(items) > 1 or not refused else ()
+        ):  # a single refusal stands on standard error
             if item["outcome"] in ("quarantined", "rejected"):
                 self.say(f"{item['outcome']}: {item['source']}: {item['reason']}", **options)
         self.say(", ".join(f"{count} {name}" for name, count in batch.counts.items()), **options)
@@ -69,7 +71,10 @@ class Command(BaseCommand):
             result["reports"] = self._reports(batch, options)
         if refused:
             self.exit_code = 1
-            self.stderr.write(f"nothing was imported: {items[0]['source']}: {items[0]['reason']}")
+            why = f"all {len(items)} files were rejected, each for the reason above"
+            if len(items) == 1:
+                why = f"{items[0]['source']}: {items[0]['reason']}"
+            self.stderr.write(f"nothing was imported: {why}")
         return result
 
     def _reports(self, batch: ImportBatch, options: dict[str, Any]) -> dict[str, Any]:
