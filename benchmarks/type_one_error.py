@@ -6,7 +6,7 @@ docs/benchmarks.md and no difference between systems; eight systems, the first p
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -15,17 +15,22 @@ from evaluation.statistics.crossed import crossed_contrasts
 from evaluation.statistics.moments import moment_contrasts
 from evaluation.statistics.proportions import wilson
 from evaluation.statistics.results import Contrast
-from evaluation.statistics.score_cube import ScoreCube
+from evaluation.statistics.score_cube import FloatArray, ScoreCube
+from evaluation.statistics.unequal_spread import contrasts_of_pairs
 
 DESIGNS = ((12, 48), (8, 38))
 # Few raters who differ much: standard deviations of rater:system and question:system.
 FEW = {(4, 48): {"rs": 3.0, "qs": 3.0}, (3, 48): {"rs": 3.0, "qs": 2.0}}
 SYSTEMS, RUNS, SEED = 8, 2000, 20250210
+# Questions part further on the first two systems than on the others: standard deviations of question:system.
+UNEQUAL = np.array([15.0, 15.0, 4.0, 4.0, 4.0, 4.0, 4.0, 4.0])
 # Standard deviations: rater, question, rater:system, question:system, residual.
 SPREAD = {"r": 4.8, "q": 2.9, "rs": 1.5, "qs": 3.0, "e": 6.7}
 
 
-def draw(rng: np.random.Generator, raters: int, questions: int, spread: dict[str, float]) -> ScoreCube:
+def draw(
+    rng: np.random.Generator, raters: int, questions: int, spread: Mapping[str, float | FloatArray]
+) -> ScoreCube:
     """Scores without a difference between systems."""
     R, Q, S = raters, questions, SYSTEMS
     values = (
@@ -64,14 +69,15 @@ def rejected(
     questions: int,
     runs: int,
     *,
-    spread: dict[str, float] | None = None,
+    spread: Mapping[str, float | FloatArray] | None = None,
+    pair: int = 0,
     is_clipped: bool = False,
 ) -> float:
-    """Share of runs whose first contrast has p < .05."""
+    """Share of runs whose contrast at this place has p < .05."""
     rng, hits = np.random.default_rng(SEED), 0
     for _ in range(runs):
-        cube = draw(rng, raters, questions, SPREAD | (spread or {}))
-        p = contrast(clipped(cube) if is_clipped else cube)[0].p
+        cube = draw(rng, raters, questions, {**SPREAD, **(spread or {})})
+        p = contrast(clipped(cube) if is_clipped else cube)[pair].p
         hits += p is not None and p < 0.05
     return hits / runs
 
@@ -102,6 +108,12 @@ def measure(runs: int = RUNS // 10) -> dict[str, float]:
         found[f"{raters} x {questions}, spread raters, complete"] = rejected(
             crossed_contrasts, raters, questions, runs, spread=spread
         )
+    for raters, questions in DESIGNS:
+        for said, pair in (("two wide", 0), ("two narrow", -1)):  # the first contrast, and the last
+            for how, contrast in (("default", crossed_contrasts), ("of the pair alone", contrasts_of_pairs)):
+                found[f"{raters} x {questions}, unequal spread, {said}, {how}"] = rejected(
+                    contrast, raters, questions, runs, spread={"qs": UNEQUAL}, pair=pair
+                )
     return found
 
 
@@ -110,4 +122,4 @@ if __name__ == "__main__":
     for row, value in measure(total).items():
         count = total // 5 if "bootstrap" in row else total
         low, high = wilson(round(value * count), count).interval or (0.0, 1.0)
-        print(f"{row:45s} {value:.4f} [{low:.4f}, {high:.4f}], {count} runs")
+        print(f"{row:60s} {value:.4f} [{low:.4f}, {high:.4f}], {count} runs")

@@ -26,6 +26,7 @@ from evaluation.statistics.score_sensitivity import (
     standardised,
 )
 from evaluation.statistics.tukey import tukey_pairs
+from evaluation.statistics.unequal_spread import contrasts_of_pairs
 from mammo.core.errors import UserError
 
 COLUMNS = ("rater", "question", "system", "aspect", "score")
@@ -126,7 +127,7 @@ def analyse_scores(
 
     Returns:
         data with keys `means`, `contrasts`, `agreement`, `within_systems`, `ceiling`, `sensitivity` (contrasts on
-        ranks and on z-scores within raters), `mixed_model` (with `mixed`), `overall`, `notes`.
+        ranks, on z-scores within raters and of two systems alone), `mixed_model` (with `mixed`), `overall`, `notes`.
 
     Raises:
         UserError: names file, line and column of what is wrong.
@@ -136,7 +137,11 @@ def analyse_scores(
     table = read_csv(path)
     by_aspect, authors = read_scores(table), read_authors(table)
     data: dict[str, Any] = {"means": [], "contrasts": [], "agreement": {}, "overall": None, "notes": []}
-    data |= {"within_systems": {}, "ceiling": {}, "sensitivity": {"ranks": [], "z_scores": []}}
+    data |= {
+        "within_systems": {},
+        "ceiling": {},
+        "sensitivity": {"ranks": [], "z_scores": [], "pairs_alone": []},
+    }
     data |= {"mixed_model": {}} if mixed else {}
     lines: list[str] = []
     top = max(float(np.nanmax(cube.values, initial=-np.inf)) for cube in by_aspect.values())
@@ -210,7 +215,7 @@ def _means(found: AspectAnalysis, aspect: str) -> list[dict[str, Any]]:
 def _beside(
     data: dict[str, Any], aspect: str, cube: ScoreCube, *, level: float, seed: int, maximum: float
 ) -> None:
-    """Agreement within systems, share at the maximum, and contrasts on ranks and z-scores."""
+    """Agreement within systems, share at the maximum; contrasts on ranks, z-scores and of two systems alone."""
     data["within_systems"][aspect] = {
         arm.system: {
             "icc_a1": number(arm.icc_a1.value) if arm.icc_a1 else None,
@@ -230,6 +235,9 @@ def _beside(
     for name, changed in (("ranks", ranked(cube)), ("z_scores", standardised(cube))):
         found = contrasts_on(changed, level=level)
         data["sensitivity"][name] += [_contrast(contrast, aspect) for contrast in found]
+    data["sensitivity"]["pairs_alone"] += [
+        _contrast(contrast, aspect) for contrast in contrasts_of_pairs(cube, level=level)
+    ]
 
 
 def _mixed(path: Path, aspect: str, cube: ScoreCube, level: float, profile: bool) -> dict[str, Any]:

@@ -41,6 +41,10 @@ TEMPLATES = (
     gettext_noop(
         "patients have several cases: the variance is over patients ({patients} patients, {cases} cases)"
     ),
+    gettext_noop(
+        "systems differ in how far questions part on them (Brown-Forsythe test, p {p}): differences share one error, "
+        "which is {low} to {high} times that of their own two systems alone; read the differences of pairs beside them"
+    ),
     gettext_noop("{system}: {authors} authors, taken as random"),
     gettext_noop("{system}: {authors} authors, taken as fixed since raters lack scores of one of them"),
     gettext_noop("{system}: {kept} of {raters} raters, who scored every author"),

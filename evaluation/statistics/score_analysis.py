@@ -8,6 +8,7 @@ import numpy as np
 from evaluation.statistics import cluster_bootstrap, crossed, intraclass, krippendorff, moments
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
+from evaluation.statistics.unequal_spread import spread_note
 
 INCOMPLETE = (
     "{missing} of {cells} scores are missing: means are over the cells present, "
@@ -83,12 +84,22 @@ def analyse_aspect(
     else:
         means = moments.moment_means(cube, level=level)
         contrasts = crossed.with_adjusted(moments.moment_contrasts(cube, level=level), adjustment)
+    unequal = spread_note(cube, contrasts)
     check = cluster_bootstrap.bootstrap_means(cube, b=b, seed=seed, level=level) if cross_check else []
     if scale is not None:
         means, check = ([within_scale(mean, *scale) for mean in of] for of in (means, check))
     agreed = cube if agreement_on is None else cube.of_systems(agreement_on)
     icc_a1, icc_ak, alpha, more = _agreement(agreed, level, seed)
-    return AspectAnalysis(cube.systems, means, contrasts, check, icc_a1, icc_ak, alpha, (*notes, *more))
+    return AspectAnalysis(
+        cube.systems,
+        means,
+        contrasts,
+        check,
+        icc_a1,
+        icc_ak,
+        alpha,
+        (*notes, *filter(None, [unequal]), *more),
+    )
 
 
 def within_scale(mean: Estimate, low: float, high: float) -> Estimate:

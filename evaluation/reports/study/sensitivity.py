@@ -15,6 +15,7 @@ from evaluation.reports.trained_raters import BothWays, both_ways
 from evaluation.statistics.score_analysis import AspectAnalysis
 from evaluation.statistics.score_cube import ScoreCube
 from evaluation.statistics.score_sensitivity import ceiling_shares, contrasts_on, ranked, standardised
+from evaluation.statistics.unequal_spread import contrasts_of_pairs
 
 
 def adjusted_p(plan: AnalysisPlan) -> str:
@@ -23,7 +24,7 @@ def adjusted_p(plan: AnalysisPlan) -> str:
 
 
 def sensitivity_analyses(data: StudyData, plan: AnalysisPlan, cubes: dict[str, ScoreCube]) -> Section:
-    """Share at the maximum, and whether ranks and z-scores tell the same."""
+    """Share at the maximum, and whether ranks, z-scores and the two arms of a difference alone tell the same."""
     top = float(data.facts["scale"][1])
     grids, warnings = [], []
     for key, cube in cubes.items():
@@ -31,14 +32,23 @@ def sensitivity_analyses(data: StudyData, plan: AnalysisPlan, cubes: dict[str, S
         warnings += [f"{data.aspect_name(key)}: {note}." for share in shares for note in share.notes]
         by_rank = contrasts_on(ranked(cube), adjustment=plan.adjustment)
         by_z = contrasts_on(standardised(cube), adjustment=plan.adjustment)
+        alone = contrasts_of_pairs(cube, level=plan.level, adjustment=plan.adjustment)
         rows = [
-            [f"{a.first} − {a.second}", p_text(a.p_adjusted), p_text(b.p_adjusted)]
-            for a, b in zip(by_rank, by_z, strict=True)
+            [
+                f"{a.first} − {a.second}",
+                p_text(a.p_adjusted),
+                p_text(b.p_adjusted),
+                shown(c.estimate, 2),
+                p_text(c.p_adjusted),
+            ]
+            for a, b, c in zip(by_rank, by_z, alone, strict=True)
         ]
         header = [
             _("Difference"),
             _("%(p)s, ranks within raters") % {"p": adjusted_p(plan)},
             _("%(p)s, z-scores within raters") % {"p": adjusted_p(plan)},
+            _("Estimate from the two arms alone [%(level)s CI]") % {"level": plan.level_name},
+            _("%(p)s, from the two arms alone") % {"p": adjusted_p(plan)},
         ]
         if rows:
             grids.append(Grid(data.aspect_name(key), header, rows))
