@@ -22,6 +22,7 @@ from evaluation.statistics import (
     mrmc,
     mrmc_clusters,
     score_analysis,
+    unequal_spread,
 )
 from mammo.accounts.models import User
 from tests.evaluation import scene
@@ -38,6 +39,7 @@ MODULES: tuple[ModuleType, ...] = (
         mrmc_clusters,
         moments,
         score_analysis,
+        unequal_spread,
     ),
 )
 
