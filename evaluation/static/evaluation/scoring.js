@@ -7,6 +7,7 @@ const hasLines = form !== null && "lines" in form.dataset;
 
 function pairs() {
   return [...form.querySelectorAll("[data-aspect]")].map((row) => ({
+    name: row.querySelector("label").textContent,
     range: row.querySelector("input[type=range]"),
     number: row.querySelector("input[type=number]"),
   }));
@@ -95,11 +96,25 @@ function enterGoesOn(all) {
   });
 }
 
+// In words at the foot, once sending was refused: which lines lack a mark, and which hold what is none.
+function sayWhatLacks(all) {
+  const place = form.querySelector("[data-lacks]");
+  const list = new Intl.ListFormat(document.documentElement.lang);
+  const told = (text, lines) => (lines.length ? text.replace("{lines}", list.format(lines.map(({ name }) => name))) : "");
+  const wrong = all.filter((pair) => !isWhole(pair));
+  const empty = wrong.filter(({ number }) => number.value === "");
+  const filled = wrong.filter(({ number }) => number.value !== "");
+  const said = [told(place.dataset.textEmpty, empty), told(place.dataset.textWrong, filled)].filter(Boolean).join(" · ");
+  if (place.textContent !== said) place.textContent = said;
+}
+
 function send(all) {
   const missing = all.find((pair) => !isWhole(pair));
   if (missing) {
     missing.number.setAttribute("data-wrong", "");
     control(missing).focus();
+    form.dataset.refused = "";
+    sayWhatLacks(all);
     return;
   }
   const button = form.querySelector(".scoring-foot button");
@@ -180,6 +195,9 @@ if (form) {
     followNumber(pair);
   }
   enterGoesOn(all);
+  form.addEventListener("input", () => {
+    if ("refused" in form.dataset) sayWhatLacks(all);
+  });
   form.querySelector("[data-type-values]")?.addEventListener("click", () => letType(all));
   if (hasLines && isTyping()) letType(all);
   form.addEventListener("submit", (event) => {

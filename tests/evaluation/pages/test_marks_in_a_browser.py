@@ -51,8 +51,13 @@ def test_a_click_on_an_empty_line_sets_the_mark_and_then_the_number_shows(
     page.get_by_role("button", name="Save and next").click()
     expect(numbers.nth(2)).to_have_attribute("data-wrong", "")
     assert not Score.objects.exists()
+    names = page.locator("[data-aspect] > label").all_text_contents()
+    lacks = page.get_by_role("status").and_(page.locator("[data-lacks]"))
+    expect(lacks).to_have_text(f"Still to score: {names[2]}, {names[3]}, and {names[4]}")
     for place, share in ((2, 0.5), (3, 0.75), (4, 0.98)):
         click_at(page, marks.nth(place), share)
+        expect(lacks).not_to_contain_text(names[place])
+    expect(lacks).to_have_text("")
     shown = [int(numbers.nth(i).input_value()) for i in range(5)]
     assert shown[2:] == pytest.approx([50, 75, 98], abs=4)
     first = page.url
