@@ -56,7 +56,7 @@ function followLine(pair) {
         return;
       }
       lastDigit = event.timeStamp;
-      put(pair, Math.round(low + (Number(event.key) / 10) * (high - low)));
+      put(pair, form.dataset.digits.split(" ")[Number(event.key)]);
     } else if (event.key.startsWith("Arrow") && range.hasAttribute("data-unset")) {
       // From an empty line the keys begin in the middle, not at an end.
       event.preventDefault();

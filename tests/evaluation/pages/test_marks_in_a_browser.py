@@ -69,6 +69,37 @@ def test_a_click_on_an_empty_line_sets_the_mark_and_then_the_number_shows(
     assert not FormRemark.objects.exists()
 
 
+def test_a_digit_sets_tenths_of_the_scale_as_the_hint_says(
+    page: Page, live_server, lines: Trial, sena: User
+) -> None:
+    sign_in(page, live_server.url, "sena", form_address(lines, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    expect(page.locator("[data-keys-hint]")).to_contain_text("tenths of the scale (5 is 50)")
+    numbers = page.locator("[data-aspect] input[type=number]")
+    page.locator("input[type=range]").first.focus()
+    for place, (digit, mark) in enumerate({"5": "50", "4": "40", "3": "30", "9": "90", "0": "1"}.items()):
+        page.keyboard.press(digit)
+        expect(numbers.nth(place)).to_have_value(mark)
+        if place < 4:
+            page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [
+        (1, 100, [1, 10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        (0, 100, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        (0, 10, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (10, 20, [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]),
+        (-50, 50, [-50, -40, -30, -20, -10, 0, 10, 20, 30, 40]),
+    ],
+)
+def test_digits_count_from_nought_where_the_scale_begins_at_nought_or_one(
+    low: int, high: int, marks: list[int]
+) -> None:
+    assert Trial(scale_min=low, scale_max=high).digit_marks == marks
+
+
 def test_typing_beside_the_lines_is_recorded_as_an_exception(
     page: Page, live_server, lines: Trial, sena: User
 ) -> None:
