@@ -121,6 +121,15 @@ function send(all) {
   if (!button.disabled) form.requestSubmit(button);
 }
 
+// The answer stays over the lines and the foot under them: a line that a key leads to is shown between the two. Under a
+// pointer nothing moves.
+function showFocused() {
+  form.addEventListener("focusin", ({ target }) => {
+    if (!target.matches(":focus-visible")) return;
+    target.closest("[data-aspect], .scoring-remarks > *")?.scrollIntoView({ block: "nearest", behavior: "instant" });
+  });
+}
+
 function letType(all) {
   form.elements.is_typed.value = "1";
   for (const { range, number } of all) {
@@ -195,6 +204,7 @@ if (form) {
     followNumber(pair);
   }
   enterGoesOn(all);
+  showFocused();
   form.addEventListener("input", () => {
     if ("refused" in form.dataset) sayWhatLacks(all);
   });

@@ -11,7 +11,7 @@ from evaluation.services.readings import next_reading
 from evaluation.services.scoring import next_slot
 from mammo.accounts.models import User
 from tests.evaluation import reading_scene, scene
-from tests.evaluation.pages.test_scoring_in_a_browser import sign_in
+from tests.evaluation.pages.test_scoring_in_a_browser import picture, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -98,6 +98,44 @@ def test_digits_count_from_nought_where_the_scale_begins_at_nought_or_one(
     low: int, high: int, marks: list[int]
 ) -> None:
     assert Trial(scale_min=low, scale_max=high).digit_marks == marks
+
+
+def edges(part: Locator) -> tuple[float, float]:
+    """Upper and lower edge in the window."""
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"], box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("height", [720, 800])
+def test_the_answer_stays_in_sight_while_the_last_aspects_are_scored(
+    page: Page, live_server, lines: Trial, sena: User, height: int
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": height})
+    sign_in(page, live_server.url, "sena", form_address(lines, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    answer, foot, aspects = (page.locator(f".scoring-{part}") for part in ("answer", "foot", "aspect"))
+    page.locator("input[type=range]").first.focus()
+    # Down to the last line by Enter, and up again by Shift and Tab.
+    for place, key in [*((n, "Enter") for n in range(1, 5)), *((n, "Shift+Tab") for n in (3, 2, 1, 0))]:
+        page.keyboard.press(key)
+        expect(page.locator("input[type=range]").nth(place)).to_be_focused()
+        (top, bottom), (upper, lower) = edges(answer), edges(aspects.nth(place))
+        assert 0 <= top < bottom <= upper
+        assert lower <= edges(foot)[0]
+        picture(page, f"answer_in_sight_{height}_{place}")
+
+
+def test_the_answer_goes_with_the_page_on_a_tablet_held_upright(
+    page: Page, live_server, lines: Trial, sena: User
+) -> None:
+    page.set_viewport_size({"width": 820, "height": 1180})
+    sign_in(page, live_server.url, "sena", form_address(lines, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    page.mouse.wheel(0, 5000)
+    expect(page.locator(".scoring-foot button")).to_be_in_viewport()
+    section = page.locator("section:has(> .scoring-answer)")
+    assert section.evaluate("e => getComputedStyle(e).position") == "static"
 
 
 def test_typing_beside_the_lines_is_recorded_as_an_exception(
