@@ -1,5 +1,7 @@
 """In a real browser, on a laptop: what a senior needs is in view and in reach of the keys, and counts once."""
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -114,3 +116,42 @@ def test_a_double_click_and_the_back_button_judge_once(
     assert (Pick.objects.count() - before, Return.objects.count()) == (
         (0, 1) if button == "Send back" else (1, 0)
     )
+
+
+@pytest.mark.parametrize("height", [720, 800])
+def test_a_message_covers_nothing_and_moves_no_picture(
+    narrow: Page,
+    live_server: object,
+    question: Question,
+    june: User,
+    picture: Callable[[Page, str], None],
+    height: int,
+) -> None:
+    narrow.set_viewport_size({"width": 1280, "height": height})
+    page = at_work(narrow, live_server, june, "correct", question)
+    message = page.locator("#messages .alert")
+    expect(message).to_contain_text("june")
+    picture(page, f"message_{height}")
+    boxes = {
+        name: page.locator(name).first.bounding_box()
+        for name in ("#messages .alert", "header", "mammo-viewer", "h1", ".crumb-line", ".send")
+    }
+    said = boxes.pop("#messages .alert")
+    assert said
+    for name, box in boxes.items():
+        assert box, name
+        is_apart = (
+            box["x"] >= said["x"] + said["width"]
+            or box["x"] + box["width"] <= said["x"]
+            or box["y"] >= said["y"] + said["height"]
+            or box["y"] + box["height"] <= said["y"]
+        )
+        assert is_apart, (name, box, said)
+    viewer = boxes["mammo-viewer"]
+    assert viewer
+    before = viewer["y"]
+    message.get_by_role("button").click()
+    expect(message).to_have_count(0)
+    after = page.locator("mammo-viewer").bounding_box()
+    assert after
+    assert after["y"] == before

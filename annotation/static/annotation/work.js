@@ -59,12 +59,6 @@ export function isInView(part, { endOnly = false } = {}) {
   return (endOnly ? box.bottom > top : box.top >= top - 1) && box.bottom <= end + 1;
 }
 
-// A message about the last answer lies over the page beside the pictures and goes: it must not push them down.
-const MESSAGE_MS = 6000;
-setTimeout(() => {
-  for (const message of document.querySelectorAll("#messages .alert-success")) message.remove();
-}, MESSAGE_MS);
-
 export function toViewer() {
   const viewer = document.querySelector("mammo-viewer");
   const target = viewer?.querySelector("[tabindex], button") ?? viewer;
