@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotation.models import Draft, Pick, Question, Return
+from annotation.models import Campaign, Draft, Pick, Question, Return
+from annotation.services import leases
 from mammo.accounts.models import User
+from tests.annotation import scene
 from tests.annotation.pages import at_work, fits, open_none, saved, sign_in, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -116,6 +118,32 @@ def test_a_double_click_and_the_back_button_judge_once(
     assert (Pick.objects.count() - before, Return.objects.count()) == (
         (0, 1) if button == "Send back" else (1, 0)
     )
+
+
+@pytest.mark.parametrize("width", [1280, 820])
+def test_the_lists_of_one_page_stand_in_the_same_columns(
+    narrow: Page,
+    live_server: object,
+    plain: Campaign,
+    june: User,
+    sena: User,
+    picture: Callable[[Page, str], None],
+    width: int,
+) -> None:
+    for question in scene.proposed(plain, 3):
+        scene.settle(question, june)
+    leases.next_question(by_user=sena, purpose="pick")
+    page = narrow
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, live_server.url, sena, "/annotation/pick/")  # type: ignore[attr-defined]
+    lists = page.locator("table.worklist")
+    expect(lists).to_have_count(2)
+    picture(page, f"lists_{width}")
+    begins = "list => [...list.querySelectorAll('th')].map((head) => Math.round(head.getBoundingClientRect().x))"
+    mine, waiting = lists.nth(0).evaluate(begins), lists.nth(1).evaluate(begins)
+    assert mine == waiting
+    assert len(mine) == 4
+    assert fits(page)
 
 
 @pytest.mark.parametrize("height", [720, 800])
