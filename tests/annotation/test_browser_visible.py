@@ -1,5 +1,6 @@
 """In a real browser, on a laptop: what a senior needs is in view and in reach of the keys, and counts once."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -144,6 +145,21 @@ def test_the_lists_of_one_page_stand_in_the_same_columns(
     assert mine == waiting
     assert len(mine) == 4
     assert fits(page)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Saved"), ("zh-hans", "已保存")])
+def test_when_it_was_saved_is_said_in_hours_of_a_day_of_24(
+    narrow: Page, live_server: object, waiting: Question, sena: User, language: str, word: str
+) -> None:
+    page = narrow
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])  # type: ignore[attr-defined]
+    at_work(page, live_server, sena, "pick", waiting)
+    page.clock.set_fixed_time("2020-01-02T21:33:00")
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text(f"{word} 21:33")
+    page.reload()
+    # By the browser's clock the draft is of another day.
+    expect(saved(page)).to_have_text(re.compile(rf"^{word} \d{{4}}-\d\d-\d\d \d\d:\d\d$"))
 
 
 @pytest.mark.parametrize("height", [720, 800])

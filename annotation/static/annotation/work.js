@@ -81,9 +81,10 @@ export function countActiveSeconds(form) {
 function sayWhenSaved(place) {
   if (!place) return;
   const at = new Date(place.dataset.savedAt);
-  const hour = { hour: "2-digit", minute: "2-digit" };
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
   const isToday = at.toDateString() === new Date().toDateString();
-  const told = at.toLocaleString(document.documentElement.lang, isToday ? hour : { dateStyle: "short", timeStyle: "short" });
+  const told = `${isToday ? "" : day}${two(at.getHours())}:${two(at.getMinutes())}`;
   place.textContent = `${document.body.dataset.textSaved} ${told}`;
 }
 
