@@ -140,7 +140,9 @@ def test_the_lists_of_one_page_stand_in_the_same_columns(
     lists = page.locator("table.worklist")
     expect(lists).to_have_count(2)
     picture(page, f"lists_{width}")
-    begins = "list => [...list.querySelectorAll('th')].map((head) => Math.round(head.getBoundingClientRect().x))"
+    begins = (
+        "list => [...list.querySelectorAll('th')].map((head) => Math.round(head.getBoundingClientRect().x))"
+    )
     mine, waiting = lists.nth(0).evaluate(begins), lists.nth(1).evaluate(begins)
     assert mine == waiting
     assert len(mine) == 4

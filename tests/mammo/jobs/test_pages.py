@@ -280,7 +280,9 @@ def test_the_parts_of_a_jobs_progress_are_set_apart(rita: User, site: Site) -> N
     changes: dict[str, Any] = {"state": "running", "lease_until": now + timedelta(minutes=5)}
     told = {"done": 25, "total": 100, "message": "density"}
     Job.objects.filter(pk=job.pk).update(**changes, started_at=now - timedelta(seconds=40), progress=told)
-    assert progress_cell(text(client_of(rita), reverse("jobs:list"))) == "25 % · density · about 2 minutes left"
+    assert (
+        progress_cell(text(client_of(rita), reverse("jobs:list"))) == "25 % · density · about 2 minutes left"
+    )
     ended = {"state": "failed", "finished_at": now, "error": "too large", "lease_until": None}
     Job.objects.filter(pk=job.pk).update(**ended)
     assert progress_cell(text(client_of(rita), reverse("jobs:list"))).endswith("took 40 s · too large")
