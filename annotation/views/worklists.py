@@ -38,13 +38,17 @@ def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse
     )
     # What stands in the lists above is neither shown nor counted again below.
     taken = {question.pk for question in (*mine, *returned)}
+    waiting = Question.objects.first_waiting(user, purpose, most=ROWS, without=taken)
+    drafted = set(Draft.objects.filter(user=user, purpose=purpose).values_list("question", flat=True))
+    listed = [*returned, *mine, *waiting]
     context = {
         "purpose": purpose,
         "returned": returned,
         "mine": [question for question in mine if question not in returned],
-        "waiting": Question.objects.first_waiting(user, purpose, most=ROWS, without=taken),
+        "waiting": waiting,
+        "has_states": any(question.round > 1 or question.pk in drafted for question in listed),
         "waiting_count": Question.objects.count_waiting(user, purpose, without=taken),
-        "drafted": set(Draft.objects.filter(user=user, purpose=purpose).values_list("question", flat=True)),
+        "drafted": drafted,
         "done": _shown(done.order_by("-updated_at"), DONE_ROWS),
         "done_count": done.count(),
         "skipped": list(skipped.select_related("question__campaign__site", "question__patient")[:DONE_ROWS]),

@@ -1,5 +1,6 @@
 """Blinded trials: their design, arms, questions, answers and events."""
 
+import math
 import uuid
 
 from django.db import models
@@ -108,6 +109,13 @@ class Trial(VersionedModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def digit_marks(self) -> list[int]:
+        """The marks that the digits 0 to 9 set on a line: tenths of a scale from 0 or 1, else tenths of the line."""
+        low, high = self.scale_min, self.scale_max
+        start = 0 if low in (0, 1) else low
+        return [max(low, math.floor(start + digit / 10 * (high - start) + 0.5)) for digit in range(10)]
 
 
 class Aspect(OpaqueModel):

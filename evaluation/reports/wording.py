@@ -5,11 +5,11 @@ here stays as the statistics wrote it.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext
 
 TEMPLATES = (
     gettext_noop("two-way random ANOVA (raters x questions), Satterthwaite t"),
@@ -53,8 +53,11 @@ TEMPLATES = (
     gettext_noop("drawn again the cases give the same share: the interval takes the threshold as known"),
     gettext_noop("empirical AUC, clusters by Obuchowski (1997)"),
 )
-# Words that stand inside of templates.
-WORDS = {"questions": gettext_noop("questions"), "patients": gettext_noop("patients")}
+# Words that stand inside of sentences; under a count the same words take another form.
+UNITS: dict[str, Callable[[], str]] = {
+    "questions": lambda: pgettext("units of an analysis", "questions"),
+    "patients": lambda: pgettext("units of an analysis", "patients"),
+}
 
 
 @lru_cache(maxsize=1)
@@ -69,15 +72,22 @@ def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(made)
 
 
+def unit_word(name: str) -> str:
+    """Patients or questions as a sentence names them; any other word as it stands."""
+    return UNITS[name]() if name in UNITS else name
+
+
+def listed(parts: Iterable[str]) -> str:
+    """The parts as a list within a sentence, set apart as the language does it."""
+    return pgettext("between the parts of a list", ", ").join(parts)
+
+
 def in_words(text: str) -> str:
     """A method or note of the statistics, translated where it is known."""
     for pattern, template in _patterns():
         found = pattern.fullmatch(text)
         if found is not None:
-            named = {
-                name: _(WORDS[value]) if value in WORDS else value
-                for name, value in found.groupdict().items()
-            }
+            named = {name: unit_word(value) for name, value in found.groupdict().items()}
             return _(template).format(**named)
     return text
 

@@ -197,6 +197,7 @@ def _question_context(asked: TrialQuestion | PracticeItem, trial: Trial) -> dict
         "low": trial.scale_min,
         "high": trial.scale_max,
         "has_lines": trial.input_mode == Trial.InputMode.LINE,
+        "digit_marks": trial.digit_marks,
     }
 
 

@@ -1,10 +1,15 @@
 """In a real browser, on a laptop: what a senior needs is in view and in reach of the keys, and counts once."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from annotation.models import Draft, Pick, Question, Return
+from annotation.models import Campaign, Draft, Pick, Question, Return
+from annotation.services import leases
 from mammo.accounts.models import User
+from tests.annotation import scene
 from tests.annotation.pages import at_work, fits, open_none, saved, sign_in, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -114,3 +119,85 @@ def test_a_double_click_and_the_back_button_judge_once(
     assert (Pick.objects.count() - before, Return.objects.count()) == (
         (0, 1) if button == "Send back" else (1, 0)
     )
+
+
+@pytest.mark.parametrize("width", [1280, 820])
+def test_the_lists_of_one_page_stand_in_the_same_columns(
+    narrow: Page,
+    live_server: object,
+    plain: Campaign,
+    june: User,
+    sena: User,
+    picture: Callable[[Page, str], None],
+    width: int,
+) -> None:
+    for question in scene.proposed(plain, 3):
+        scene.settle(question, june)
+    leases.next_question(by_user=sena, purpose="pick")
+    page = narrow
+    page.set_viewport_size({"width": width, "height": 800})
+    sign_in(page, live_server.url, sena, "/annotation/pick/")  # type: ignore[attr-defined]
+    lists = page.locator("table.worklist")
+    expect(lists).to_have_count(2)
+    picture(page, f"lists_{width}")
+    begins = (
+        "list => [...list.querySelectorAll('th')].map((head) => Math.round(head.getBoundingClientRect().x))"
+    )
+    mine, waiting = lists.nth(0).evaluate(begins), lists.nth(1).evaluate(begins)
+    assert mine == waiting
+    assert len(mine) == 4
+    assert fits(page)
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "Saved"), ("zh-hans", "已保存")])
+def test_when_it_was_saved_is_said_in_hours_of_a_day_of_24(
+    narrow: Page, live_server: object, waiting: Question, sena: User, language: str, word: str
+) -> None:
+    page = narrow
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])  # type: ignore[attr-defined]
+    at_work(page, live_server, sena, "pick", waiting)
+    page.clock.set_fixed_time("2020-01-02T21:33:00")
+    page.keyboard.press("1")
+    expect(saved(page)).to_have_text(f"{word} 21:33")
+    page.reload()
+    # By the browser's clock the draft is of another day.
+    expect(saved(page)).to_have_text(re.compile(rf"^{word} \d{{4}}-\d\d-\d\d \d\d:\d\d$"))
+
+
+@pytest.mark.parametrize("height", [720, 800])
+def test_a_message_covers_nothing_and_moves_no_picture(
+    narrow: Page,
+    live_server: object,
+    question: Question,
+    june: User,
+    picture: Callable[[Page, str], None],
+    height: int,
+) -> None:
+    narrow.set_viewport_size({"width": 1280, "height": height})
+    page = at_work(narrow, live_server, june, "correct", question)
+    message = page.locator("#messages .alert")
+    expect(message).to_contain_text("june")
+    picture(page, f"message_{height}")
+    boxes = {
+        name: page.locator(name).first.bounding_box()
+        for name in ("#messages .alert", "header", "mammo-viewer", "h1", ".crumb-line", ".send")
+    }
+    said = boxes.pop("#messages .alert")
+    assert said
+    for name, box in boxes.items():
+        assert box, name
+        is_apart = (
+            box["x"] >= said["x"] + said["width"]
+            or box["x"] + box["width"] <= said["x"]
+            or box["y"] >= said["y"] + said["height"]
+            or box["y"] + box["height"] <= said["y"]
+        )
+        assert is_apart, (name, box, said)
+    viewer = boxes["mammo-viewer"]
+    assert viewer
+    before = viewer["y"]
+    message.get_by_role("button").click()
+    expect(message).to_have_count(0)
+    after = page.locator("mammo-viewer").bounding_box()
+    assert after
+    assert after["y"] == before

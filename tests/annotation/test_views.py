@@ -309,6 +309,15 @@ def test_a_worklist_counts_what_it_shows(rita: User, june: User, sena: User) -> 
     assert (len(shown["mine"]), len(shown["waiting"]), shown["waiting_count"]) == (1, 2, 2)
 
 
+def test_a_worklist_has_a_column_of_states_where_a_question_has_one(corrected: Question, sena: User) -> None:
+    client, url = signed_in(sena), reverse("annotation:pick-list")
+    assert '<th scope="col">State</th>' not in client.get(url).content.decode()
+    client.post(reverse("annotation:pick-draft", args=[corrected.pk]), pick_form(corrected), **HTMX)
+    page = client.get(url).content.decode()
+    assert '<th scope="col">State</th>' in page
+    assert "Draft saved" in page
+
+
 @pytest.mark.parametrize(
     ("language", "nothing", "saved"),
     [("en", "Nothing to save yet", "Saved"), ("zh-hans", "尚无需要保存的内容", "已保存")],

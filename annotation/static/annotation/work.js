@@ -59,12 +59,6 @@ export function isInView(part, { endOnly = false } = {}) {
   return (endOnly ? box.bottom > top : box.top >= top - 1) && box.bottom <= end + 1;
 }
 
-// A message about the last answer lies over the page beside the pictures and goes: it must not push them down.
-const MESSAGE_MS = 6000;
-setTimeout(() => {
-  for (const message of document.querySelectorAll("#messages .alert-success")) message.remove();
-}, MESSAGE_MS);
-
 export function toViewer() {
   const viewer = document.querySelector("mammo-viewer");
   const target = viewer?.querySelector("[tabindex], button") ?? viewer;
@@ -87,9 +81,10 @@ export function countActiveSeconds(form) {
 function sayWhenSaved(place) {
   if (!place) return;
   const at = new Date(place.dataset.savedAt);
-  const hour = { hour: "2-digit", minute: "2-digit" };
+  const two = (number) => String(number).padStart(2, "0");
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
   const isToday = at.toDateString() === new Date().toDateString();
-  const told = at.toLocaleString(document.documentElement.lang, isToday ? hour : { dateStyle: "short", timeStyle: "short" });
+  const told = `${isToday ? "" : day}${two(at.getHours())}:${two(at.getMinutes())}`;
   place.textContent = `${document.body.dataset.textSaved} ${told}`;
 }
 

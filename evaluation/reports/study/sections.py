@@ -29,7 +29,7 @@ from evaluation.reports.study.sensitivity import (
 )
 from evaluation.reports.study.steps import STEPS
 from evaluation.reports.versions import versions
-from evaluation.reports.wording import in_words, sentences
+from evaluation.reports.wording import in_words, listed, sentences, unit_word
 from evaluation.services.dealing import spacing_note
 from evaluation.statistics.equivalence import equivalence, non_inferiority
 from evaluation.statistics.power import HYPOTHESES
@@ -114,10 +114,10 @@ def _design(data: StudyData) -> Section:
         rows.append(
             [_("Earlier study beside the present one"), _("shown to raters and to doctors who answer")]
         )
-    rows.append([_("Arms"), ", ".join(arm["label"] for arm in data.arms)])
+    rows.append([_("Arms"), listed(arm["label"] for arm in data.arms)])
     if checkpoints := data.by_arm("checkpoints"):
         rows.append([_("Checkpoints"), "; ".join(f"{arm}: {said}" for arm, said in checkpoints.items())])
-    rows.append([_("Aspects"), ", ".join(data.aspect_name(aspect["key"]) for aspect in data.aspects)])
+    rows.append([_("Aspects"), listed(data.aspect_name(aspect["key"]) for aspect in data.aspects)])
     grids = [Grid(_("Design, as frozen before the first judgement"), [_("Item"), _("Value")], rows)]
     if data.events:
         events = [
@@ -312,7 +312,7 @@ def _agreement(
         _("Intervals of alpha: %(level)s, bootstrap over %(units)s, percentiles of %(b)s replicates.")
         % {
             "level": plan.level_name,
-            "units": _("patients") if clustered else _("questions"),
+            "units": unit_word("patients" if clustered else "questions"),
             "b": ALPHA_REPLICATES,
         },
         *said,

@@ -12,6 +12,7 @@ from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Section, p_text, shown
 from evaluation.reports.study.primary import planned_contrast
 from evaluation.reports.trained_raters import BothWays, both_ways
+from evaluation.reports.wording import listed
 from evaluation.statistics.score_analysis import AspectAnalysis
 from evaluation.statistics.score_cube import ScoreCube
 from evaluation.statistics.score_sensitivity import ceiling_shares, contrasts_on, ranked, standardised
@@ -70,7 +71,7 @@ def trained_raters_section(
     title = _("With and without raters of training sets")
     text = _("%(count)s raters picked or corrected for the training set of an arm (%(raters)s).") % {
         "count": len(trained),
-        "raters": ", ".join(trained),
+        "raters": listed(trained),
     }
     return [_without(data, plan, cubes, analyses, trained, seed, title, text)]
 
@@ -93,7 +94,7 @@ def failed_raters_section(
     text = _("%(count)s of the %(tested)s raters with controls failed one or more (%(raters)s).") % {
         "count": len(failed),
         "tested": len(tested),
-        "raters": ", ".join(failed),
+        "raters": listed(failed),
     }
     return [_without(data, plan, cubes, analyses, failed, seed, title, text)]
 

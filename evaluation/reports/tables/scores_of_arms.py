@@ -24,7 +24,7 @@ from evaluation.reports.strata import labelled, of_questions
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
 from evaluation.reports.trained_raters import both_ways
 from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_labels, trial_scores
-from evaluation.reports.wording import in_words, sentences
+from evaluation.reports.wording import in_words, listed, sentences, unit_word
 from evaluation.services.dealing import shrunk_spacing, spacing_note
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_analysis import ALPHA_REPLICATES, AspectAnalysis, analyse_aspect
@@ -244,7 +244,7 @@ def _caption(number: int, scores: TrialScores, arms: list[tuple[str, str]], aspe
         named = [_("simulated rows")]
     if not scores.is_simulated:
         return caption
-    return caption + " " + _("Not a result: %(what)s.") % {"what": ", ".join(named)}
+    return caption + " " + _("Not a result: %(what)s.") % {"what": listed(named)}
 
 
 def _method(analyses: dict[str, AspectAnalysis]) -> str:
@@ -278,13 +278,26 @@ def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -
     ]
 
 
-def _notes_of_means(analyses: dict[str, AspectAnalysis]) -> list[str]:
+def _said(analyses: dict[str, AspectAnalysis], trial: Trial) -> dict[str, str]:
+    """How notes name each analysis: the aspect as the table's head names it, and the stratum where there is one."""
+    names = {aspect.key: _name(aspect) for aspect in trial.aspects.all()}
+    parts = {key: key.partition(", ") for key in analyses}
+    return {
+        key: listed([names[aspect], *filter(None, [stratum])])
+        for key, (aspect, _comma, stratum) in parts.items()
+    }
+
+
+def _notes_of_means(analyses: dict[str, AspectAnalysis], said: dict[str, str]) -> list[str]:
     """Each note of the means once, with the aspects it holds for."""
     holding: dict[str, list[str]] = {}
     for key, analysis in analyses.items():
         for note in dict.fromkeys(note for mean in analysis.means for note in mean.notes):
-            holding.setdefault(note, []).append(key)
-    return sentences(f"{in_words(note)} ({', '.join(keys)})" for note, keys in holding.items())
+            holding.setdefault(note, []).append(said[key])
+    return sentences(
+        _("%(note)s (%(aspects)s)") % {"note": in_words(note), "aspects": listed(names)}
+        for note, names in holding.items()
+    )
 
 
 def _notes(
@@ -322,19 +335,23 @@ def _notes(
     notes += author_notes(authors_of_arms(trial, dict(arm_labels(trial))))
     if analyses:  # a table without a score names nothing that wrote one
         named = checkpoints_of_arms(trial).items()
-        notes += checkpoint_notes({label: said for label, said in named if label in shown})
+        notes += checkpoint_notes({label: checkpoint for label, checkpoint in named if label in shown})
     notes += _without_trained(scores, analyses)
-    notes += _notes_of_means(analyses)
+    said = _said(analyses, trial)
+    notes += _notes_of_means(analyses, said)
     general = dict.fromkeys(note for analysis in analyses.values() for note in analysis.notes)
-    return [*notes, *_agreement(scores, analyses, arms), *sentences(general)]
+    return [*notes, *_agreement(scores, analyses, said, arms), *sentences(general)]
 
 
 def _agreement(
-    scores: TrialScores, analyses: dict[str, AspectAnalysis], arms: Sequence[tuple[str, str]]
+    scores: TrialScores,
+    analyses: dict[str, AspectAnalysis],
+    said: dict[str, str],
+    arms: Sequence[tuple[str, str]],
 ) -> list[str]:
     """How far raters agree on the answers of the arms of the table, with alpha's interval, as one sentence."""
     values = [
-        f"{key} {analysis.icc_a1.value:.2f}/{Cell(analysis.alpha, digits=2).shown}"
+        f"{said[key]} {analysis.icc_a1.value:.2f}/{Cell(analysis.alpha, digits=2).shown}"
         for key, analysis in analyses.items()
         if analysis.icc_a1 is not None and analysis.alpha is not None
     ]
@@ -348,10 +365,10 @@ def _agreement(
         )
         % {
             "count": len(arms),
-            "arms": ", ".join(label for _arm, label in arms),
+            "arms": listed(label for _arm, label in arms),
             "level": plan_of(scores.trial.protocol).level_name,
-            "units": _("patients") if clustered else _("questions"),
+            "units": unit_word("patients" if clustered else "questions"),
             "b": ALPHA_REPLICATES,
-            "values": ", ".join(values),
+            "values": listed(values),
         }
     ]

@@ -7,6 +7,7 @@ const hasLines = form !== null && "lines" in form.dataset;
 
 function pairs() {
   return [...form.querySelectorAll("[data-aspect]")].map((row) => ({
+    name: row.querySelector("label").textContent,
     range: row.querySelector("input[type=range]"),
     number: row.querySelector("input[type=number]"),
   }));
@@ -55,7 +56,7 @@ function followLine(pair) {
         return;
       }
       lastDigit = event.timeStamp;
-      put(pair, Math.round(low + (Number(event.key) / 10) * (high - low)));
+      put(pair, form.dataset.digits.split(" ")[Number(event.key)]);
     } else if (event.key.startsWith("Arrow") && range.hasAttribute("data-unset")) {
       // From an empty line the keys begin in the middle, not at an end.
       event.preventDefault();
@@ -95,15 +96,38 @@ function enterGoesOn(all) {
   });
 }
 
+// In words at the foot, once sending was refused: which lines lack a mark, and which hold what is none.
+function sayWhatLacks(all) {
+  const place = form.querySelector("[data-lacks]");
+  const list = new Intl.ListFormat(document.documentElement.lang);
+  const told = (text, lines) => (lines.length ? text.replace("{lines}", list.format(lines.map(({ name }) => name))) : "");
+  const wrong = all.filter((pair) => !isWhole(pair));
+  const empty = wrong.filter(({ number }) => number.value === "");
+  const filled = wrong.filter(({ number }) => number.value !== "");
+  const said = [told(place.dataset.textEmpty, empty), told(place.dataset.textWrong, filled)].filter(Boolean).join(" · ");
+  if (place.textContent !== said) place.textContent = said;
+}
+
 function send(all) {
   const missing = all.find((pair) => !isWhole(pair));
   if (missing) {
     missing.number.setAttribute("data-wrong", "");
     control(missing).focus();
+    form.dataset.refused = "";
+    sayWhatLacks(all);
     return;
   }
   const button = form.querySelector(".scoring-foot button");
   if (!button.disabled) form.requestSubmit(button);
+}
+
+// The answer stays over the lines and the foot under them: a line that a key leads to is shown between the two. Under a
+// pointer nothing moves.
+function showFocused() {
+  form.addEventListener("focusin", ({ target }) => {
+    if (!target.matches(":focus-visible")) return;
+    target.closest("[data-aspect], .scoring-remarks > *")?.scrollIntoView({ block: "nearest", behavior: "instant" });
+  });
 }
 
 function letType(all) {
@@ -180,6 +204,10 @@ if (form) {
     followNumber(pair);
   }
   enterGoesOn(all);
+  showFocused();
+  form.addEventListener("input", () => {
+    if ("refused" in form.dataset) sayWhatLacks(all);
+  });
   form.querySelector("[data-type-values]")?.addEventListener("click", () => letType(all));
   if (hasLines && isTyping()) letType(all);
   form.addEventListener("submit", (event) => {

@@ -400,7 +400,7 @@ NOT_SHOWN = {
     "annotation:upload": "stands only between the reading of a table and its confirmation",
     "annotation:tablet": "opens by a link that works once",
     "evaluation:guess": "the demo's trials ask for no guesses",
-    "evaluation:pause": "met only between two sittings; the demo's open trial has one",
+    "evaluation:pause": "met only between two sittings",
     "mfa_authenticate": "met only at sign-in with a second factor; the demo's accounts have none",
     "mfa_reauthenticate": "as mfa_authenticate",
     "mfa_reauthenticate_webauthn": "as mfa_authenticate",

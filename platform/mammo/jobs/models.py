@@ -172,6 +172,13 @@ class Job(TimedModel):
             return None
         return max(0, min(100, int(100 * done / total)))
 
+    @property
+    def is_starting(self) -> bool:
+        """It runs, and its child has not said a word yet."""
+        if self.state != JobState.RUNNING or self.is_stopping or self.progress.get("message"):
+            return False
+        return self.percent is None and not self.progress.get("done")
+
     def seconds_left(self, now: datetime) -> float | None:
         """What is left at the pace so far; None before a tenth of it is done."""
         percent = self.percent

@@ -11,7 +11,7 @@ from evaluation.services.readings import next_reading
 from evaluation.services.scoring import next_slot
 from mammo.accounts.models import User
 from tests.evaluation import reading_scene, scene
-from tests.evaluation.pages.test_scoring_in_a_browser import sign_in
+from tests.evaluation.pages.test_scoring_in_a_browser import picture, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -51,8 +51,13 @@ def test_a_click_on_an_empty_line_sets_the_mark_and_then_the_number_shows(
     page.get_by_role("button", name="Save and next").click()
     expect(numbers.nth(2)).to_have_attribute("data-wrong", "")
     assert not Score.objects.exists()
+    names = page.locator("[data-aspect] > label").all_text_contents()
+    lacks = page.get_by_role("status").and_(page.locator("[data-lacks]"))
+    expect(lacks).to_have_text(f"Still to score: {names[2]}, {names[3]}, and {names[4]}")
     for place, share in ((2, 0.5), (3, 0.75), (4, 0.98)):
         click_at(page, marks.nth(place), share)
+        expect(lacks).not_to_contain_text(names[place])
+    expect(lacks).to_have_text("")
     shown = [int(numbers.nth(i).input_value()) for i in range(5)]
     assert shown[2:] == pytest.approx([50, 75, 98], abs=4)
     first = page.url
@@ -62,6 +67,75 @@ def test_a_click_on_an_empty_line_sets_the_mark_and_then_the_number_shows(
     stored = {score.aspect.key: score.value for score in Score.objects.select_related("aspect")}
     assert [stored[key] for key in order] == shown
     assert not FormRemark.objects.exists()
+
+
+def test_a_digit_sets_tenths_of_the_scale_as_the_hint_says(
+    page: Page, live_server, lines: Trial, sena: User
+) -> None:
+    sign_in(page, live_server.url, "sena", form_address(lines, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    expect(page.locator("[data-keys-hint]")).to_contain_text("tenths of the scale (5 is 50)")
+    numbers = page.locator("[data-aspect] input[type=number]")
+    page.locator("input[type=range]").first.focus()
+    for place, (digit, mark) in enumerate({"5": "50", "4": "40", "3": "30", "9": "90", "0": "1"}.items()):
+        page.keyboard.press(digit)
+        expect(numbers.nth(place)).to_have_value(mark)
+        if place < 4:
+            page.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "marks"),
+    [
+        (1, 100, [1, 10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        (0, 100, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]),
+        (0, 10, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (10, 20, [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]),
+        (-50, 50, [-50, -40, -30, -20, -10, 0, 10, 20, 30, 40]),
+    ],
+)
+def test_digits_count_from_nought_where_the_scale_begins_at_nought_or_one(
+    low: int, high: int, marks: list[int]
+) -> None:
+    assert Trial(scale_min=low, scale_max=high).digit_marks == marks
+
+
+def edges(part: Locator) -> tuple[float, float]:
+    """Upper and lower edge in the window."""
+    box = part.bounding_box()
+    assert box is not None
+    return box["y"], box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("height", [720, 800])
+def test_the_answer_stays_in_sight_while_the_last_aspects_are_scored(
+    page: Page, live_server, lines: Trial, sena: User, height: int
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": height})
+    sign_in(page, live_server.url, "sena", form_address(lines, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    answer, foot, aspects = (page.locator(f".scoring-{part}") for part in ("answer", "foot", "aspect"))
+    page.locator("input[type=range]").first.focus()
+    # Down to the last line by Enter, and up again by Shift and Tab.
+    for place, key in [*((n, "Enter") for n in range(1, 5)), *((n, "Shift+Tab") for n in (3, 2, 1, 0))]:
+        page.keyboard.press(key)
+        expect(page.locator("input[type=range]").nth(place)).to_be_focused()
+        (top, bottom), (upper, lower) = edges(answer), edges(aspects.nth(place))
+        assert 0 <= top < bottom <= upper
+        assert lower <= edges(foot)[0]
+        picture(page, f"answer_in_sight_{height}_{place}")
+
+
+def test_the_answer_goes_with_the_page_on_a_tablet_held_upright(
+    page: Page, live_server, lines: Trial, sena: User
+) -> None:
+    page.set_viewport_size({"width": 820, "height": 1180})
+    sign_in(page, live_server.url, "sena", form_address(lines, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    page.mouse.wheel(0, 5000)
+    expect(page.locator(".scoring-foot button")).to_be_in_viewport()
+    section = page.locator("section:has(> .scoring-answer)")
+    assert section.evaluate("e => getComputedStyle(e).position") == "static"
 
 
 def test_typing_beside_the_lines_is_recorded_as_an_exception(

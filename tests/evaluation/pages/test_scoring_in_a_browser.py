@@ -150,6 +150,11 @@ def test_a_form_outside_the_scale_is_not_sent(page: Page, live_server, open_tria
         page.keyboard.press("Enter")
     expect(page.locator("input[data-wrong]")).to_have_count(1)
     expect(page.locator("input[data-wrong]")).to_be_focused()
+    name = page.locator("[data-aspect]:has(input[data-wrong]) label").text_content()
+    lacks = page.locator("[data-lacks]")
+    expect(lacks).to_have_text(f"Not a whole number from 1 to 100: {name}")
+    page.keyboard.type("99")
+    expect(lacks).to_have_text("")
     assert not Score.objects.exists()
 
 

@@ -249,8 +249,8 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User, stan
         assert all(arm.name in said for arm in shown)
         assert not [arm.name for arm in arms if arm not in shown and arm.name in said]
         expected, interval = agreement_of(trial, [str(arm.pk) for arm in shown])
-        assert f"correctness {expected}" in said
-        assert f"[95% CI, bootstrap over questions, B = 2000]: correctness {expected} {interval}," in said
+        assert f"Correctness {expected}" in said
+        assert f"[95% CI, bootstrap over questions, B = 2000]: Correctness {expected} {interval}," in said
     assert "no arm of trial First trial belongs to it" in refusal(3, "--trial", trial.name)
 
 
@@ -312,7 +312,7 @@ def test_no_interval_passes_the_end_of_the_scale(trial: Trial, rita: User) -> No
     assert limits == [100.0] * len(limits)
     assert any(
         note.startswith(
-            "The interval reached beyond the scale (1 to 100) and is cut off at its end (correctness, "
+            "The interval reached beyond the scale (1 to 100) and is cut off at its end (Correctness, "
         )
         for note in found["notes"]
     )

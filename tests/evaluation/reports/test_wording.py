@@ -1,6 +1,7 @@
 """Methods and notes of the statistics in Chinese: every listed template is one that the statistics still write."""
 
 import inspect
+import re
 from types import ModuleType
 
 import pytest
@@ -10,7 +11,7 @@ from evaluation.models import Trial
 from evaluation.reports.options import TableOptions
 from evaluation.reports.tables import build_table
 from evaluation.reports.wording import TEMPLATES, in_words, sentences
-from evaluation.services.scoring import lock_trial
+from evaluation.services.scoring import lock_trial, next_slot, record_scores
 from evaluation.statistics import (
     authors,
     cluster_bootstrap,
@@ -24,7 +25,7 @@ from evaluation.statistics import (
     score_analysis,
     unequal_spread,
 )
-from mammo.accounts.models import User
+from mammo.accounts.models import Site, User
 from tests.evaluation import scene
 
 MODULES: tuple[ModuleType, ...] = (
@@ -72,4 +73,48 @@ def test_table_1_in_chinese_names_its_method_and_notes_in_chinese(trial: Trial, 
     with translation.override("zh-hans"):
         built = build_table(1, TableOptions(Trial.objects.get(pk=trial.pk)))
     assert "two-way" not in built.method
-    assert "agreement is over" not in " ".join(built.notes).lower()
+    notes = " ".join(built.notes)
+    assert "agreement is over" not in notes.lower()
+    # Aspects as the heads name them, units and lists as Chinese sets them.
+    assert not [key for key in scene.ASPECTS if key in notes.lower()]
+    assert "按问题的自助法" in notes
+    arms = [row.label for row in built.rows]
+    assert f"（{'、'.join(arms)}）" in notes
+    (agreement,) = (note for note in built.notes if "ICC(A,1)" in note)
+    assert re.search(r"：正确性 0\.\d\d/0\.\d\d \[[^]]*\]、合理性 ", agreement)
+
+
+def test_the_caption_of_a_simulated_table_1_lists_in_the_readers_way(
+    rita: User, june: User, site: Site
+) -> None:
+    robots = [scene.person(site, name, is_simulated=True) for name in ("Robot", "Roberta")]
+    trial = scene.open_trial(rita, june, robots)
+    trial.arms.update(is_simulated=True)
+    scene.score_all(trial)
+    lock_trial(trial, by_user=rita)
+    said = {}
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            said[language] = build_table(1, TableOptions(Trial.objects.get(pk=trial.pk), simulated=True))
+    assert "simulated raters, random-weight models" in said["en"].caption
+    assert "模拟评分者、随机权重模型" in said["zh-hans"].caption
+
+
+def score_at_the_end(trial: Trial) -> None:
+    """Correctness lies near the scale's end and raters differ in it; all else lies in the middle."""
+    for place, rater in enumerate(trial.raters.select_related("user").order_by("pk")):
+        while (slot := next_slot(rater)) is not None:
+            given = dict.fromkeys(scene.ASPECTS, 50 + slot.position % 5) | {"correctness": 100 - 8 * place}
+            record_scores(slot, by_user=rater.user, values=given, active_seconds=20)
+
+
+def test_a_note_of_one_aspect_names_it_as_the_head_does(trial: Trial, rita: User) -> None:
+    score_at_the_end(trial)
+    lock_trial(trial, by_user=rita)
+    said = {}
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            built = build_table(1, TableOptions(Trial.objects.get(pk=trial.pk)))
+        said[language] = next(note for note in built.notes if re.search("cut off|截断", note))
+    assert said["en"].endswith("(Correctness).")
+    assert said["zh-hans"].endswith("（正确性）。")

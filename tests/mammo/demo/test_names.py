@@ -22,6 +22,14 @@ NAMES = (
 )  # fmt: skip
 
 
+def test_raters_are_told_in_both_languages_that_an_answer_may_be_in_the_other_and_of_no_arm() -> None:
+    english, chinese = trials.INSTRUCTIONS.split("\n")
+    assert "English may be answered in Chinese" in english
+    assert "英文问题可能得到中文回答" in chinese
+    told = trials.INSTRUCTIONS.lower()
+    assert not [word for word in (*trials.SYSTEMS, "model", "doctor", "模型", "医生") if word.lower() in told]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_reads_in_both_languages(name: str) -> None:
     english, chinese = name.split(" · ")

@@ -17,7 +17,7 @@ import pydicom
 import pytest
 
 from mammo.demo.story.data import CAMPAIGN
-from mammo.demo.story.trials import TRIAL, VISITOR_TRIAL
+from mammo.demo.story.trials import INSTRUCTIONS, TRIAL, VISITOR_TRIAL
 from tests.evaluation.reports.report_text import unread_or_beyond
 from tests.servers import free_port
 
@@ -284,6 +284,8 @@ def test_a_trial_is_open_for_the_visiting_senior(finished: Path) -> None:
     assert isinstance(forms, int)
     assert forms > 0
     assert scores == 0, "all of it is the visitor's"
+    ((told,),) = rows(finished, "SELECT instructions FROM evaluation_trial WHERE name = ?", VISITOR_TRIAL)
+    assert told == INSTRUCTIONS
 
 
 def test_no_wording_waits_for_a_data_manager(finished: Path) -> None:

@@ -263,6 +263,41 @@ def test_the_list_says_what_came_of_ended_jobs(rita: User, site: Site) -> None:
         if f">{title}<" in row
     }
     assert re.sub(" +", " ", cells["answered"]) == "took 3 min 20 s · Answers kept 27"
-    assert re.sub(" +", " ", cells["broken"]) == "stopped at 25 %, took 3 min 20 s no such folder"
+    assert re.sub(" +", " ", cells["broken"]) == "stopped at 25 %, took 3 min 20 s · no such folder"
     assert cells["stopped"] == "took 3 min 20 s"
     assert cells["unbegun"] == "never began"
+
+
+def progress_cell(page: str) -> str:
+    """What the list's first row says of progress, as it is read."""
+    cell = re.findall(r"<td>(.*?)</td>", page, re.S)[2]
+    return " ".join(re.sub(r"<[^>]*>", "", cell).split())
+
+
+def test_the_parts_of_a_jobs_progress_are_set_apart(rita: User, site: Site) -> None:
+    job = submitted(rita, site)
+    now = timezone.now()
+    changes: dict[str, Any] = {"state": "running", "lease_until": now + timedelta(minutes=5)}
+    told = {"done": 25, "total": 100, "message": "density"}
+    Job.objects.filter(pk=job.pk).update(**changes, started_at=now - timedelta(seconds=40), progress=told)
+    assert (
+        progress_cell(text(client_of(rita), reverse("jobs:list"))) == "25 % · density · about 2 minutes left"
+    )
+    ended = {"state": "failed", "finished_at": now, "error": "too large", "lease_until": None}
+    Job.objects.filter(pk=job.pk).update(**ended)
+    assert progress_cell(text(client_of(rita), reverse("jobs:list"))).endswith("took 40 s · too large")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "starting"), ("zh-hans", "正在启动")])
+def test_a_running_job_that_has_not_said_a_word_is_starting(
+    rita: User, site: Site, language: str, said: str
+) -> None:
+    job = submitted(rita, site)
+    assert said not in progress_cell(text(client_of(rita, language), reverse("jobs:list")))
+    lease = timezone.now() + timedelta(minutes=5)
+    Job.objects.filter(pk=job.pk).update(state="running", lease_until=lease, started_at=timezone.now())
+    for address in (reverse("jobs:list"), page_of(job)):
+        assert said in text(client_of(rita, language), address)
+    assert progress_cell(text(client_of(rita, language), reverse("jobs:list"))) == said
+    Job.objects.filter(pk=job.pk).update(progress={"done": 5, "total": 100})
+    assert progress_cell(text(client_of(rita, language), reverse("jobs:list"))) == "5 %"

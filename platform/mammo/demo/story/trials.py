@@ -41,6 +41,12 @@ ENDPOINT = {
     "second": "Untuned LLM",
     "hypothesis": "superiority",
 }
+# What answers is small and mixes languages; of who answered, raters learn nothing here.
+INSTRUCTIONS = (
+    "Score each answer against the images and what a patient needs. A question in English may be answered in Chinese: "
+    "that is how the answer was given, not a mistake of the page.\n"
+    "请对照图像并按患者的需要为每个回答评分。英文问题可能得到中文回答：回答原本如此，并非页面出错。"
+)
 ETHICS = "not needed: patients and raters are made up · 无需审批：患者与评分者均为虚构"
 RULES = {
     "missing_scores": "left out",
@@ -111,10 +117,7 @@ def _designed(
             protocol=protocol,
             by_user=researcher,
             rater_title="Answers to patients' questions · 对患者问题的回答",
-            instructions=(
-                "Score each answer against the images and what a patient needs.\n"
-                "请对照图像并按患者的需要为每个回答评分。"
-            ),
+            instructions=INSTRUCTIONS,
             seed=story.seed,
             is_simulated=True,
         )

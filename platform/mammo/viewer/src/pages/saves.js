@@ -10,7 +10,7 @@ function say(form, state) {
   form.dataset.saveState = state;
   const place = stateOf(form);
   if (!place) return;
-  const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const texts = document.body.dataset;
   const said = {
     unsaved: texts.textUnsaved,

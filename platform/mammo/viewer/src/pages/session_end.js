@@ -16,7 +16,7 @@ function hide() {
 
 function show() {
   const time = new Date(Date.now() + msLeft());
-  const said = time.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const said = time.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const place = bar().querySelector("[data-session-time]");
   if (place.textContent !== said) place.textContent = said;
   bar().hidden = false;
