@@ -1,5 +1,7 @@
 """What the figures of a checkpoint are called on a page; the key, as in files and docs/modeling.md, stands beside."""
 
+import re
+
 from django.utils.translation import gettext as _
 
 
@@ -29,6 +31,9 @@ def _names() -> dict[str, str]:
         "multimodal": _("Loss between images and report"),
         "perplexity": _("Perplexity"),
         "macro_auc": _("AUC, mean of the densities"),
+        "image_macro_auc": _("AUC, mean of the densities, image by image"),
+        "image_calibration_error": _("Calibration error, image by image"),
+        "image_confusion": _("Confusion, image by image"),
         "accuracy": _("Accuracy"),
         "calibration_error": _("Calibration error"),
         "confusion": _("Confusion"),
@@ -66,6 +71,14 @@ def figure_name(key: str) -> str:
     names, parts = _names(), _parts()
     if key in names:
         return names[key]
+    of_density = re.fullmatch("(image_)?auc_([A-D])", key)
+    if of_density:
+        text = (
+            _("AUC of density %(density)s, image by image")
+            if of_density[1]
+            else _("AUC of density %(density)s")
+        )
+        return text % {"density": of_density[2]}
     part, _dash, rest = key.partition("_")
     if part in parts and (name := figure_name(rest)):
         return _("%(figure)s (%(part)s)") % {"figure": name, "part": parts[part]}
