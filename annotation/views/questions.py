@@ -24,6 +24,7 @@ from annotation.services import pools, tablet, uploads
 from annotation.views.shared import managed_campaign, user_of
 from mammo.core.errors import UserError
 from mammo.core.idempotency import once, once_with
+from mammo.core.old_forms import answered_by
 
 PAGE_ROWS = 50
 PREVIEW_ROWS = 20
@@ -209,34 +210,54 @@ def _qr_code(address: str) -> SafeString:
     return mark_safe(svg[svg.index("<svg") :])  # noqa: S308 (drawn here from our own address)
 
 
+def _tablet_too_old(request: HttpRequest, token: str) -> HttpResponse:
+    """Her page once more, in her language and with her words: one more tap hands them in."""
+    return _on_tablet(request, token, is_too_old=True)
+
+
+@answered_by(_tablet_too_old)
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask_on_tablet(request: HttpRequest, token: str) -> HttpResponse:
     """The one page that a patient touches: the consent, her question; no sign-in, no AI text.
 
     A second tap, or a page sent again because no answer came, is thanked as the first one was.
     """
+    return _on_tablet(request, token)
+
+
+def _on_tablet(request: HttpRequest, token: str, *, is_too_old: bool = False) -> HttpResponse:
     link = tablet.link_of(token) or tablet.used_for(token, request.POST.get("text", ""))
     if link is None:
         raise Http404
     with translation.override("en" if link.language == "en" else "zh-hans"):
-        return _thanks(request, link) if link.used_at is not None else _tablet_page(request, link, token)
+        if link.used_at is not None:
+            return _thanks(request, link)
+        if is_too_old:
+            said = _(
+                "This page lay open for too long: your question is not handed in yet. "
+                "Please tick that you agree, and hand it in once more."
+            )
+            return _tablet_page(request, link, error=said, status=403)
+        return _taken_in(request, link, token) if request.method == "POST" else _tablet_page(request, link)
 
 
 def _thanks(request: HttpRequest, link: TabletLink) -> HttpResponse:
     return render(request, "annotation/tablet_thanks.html", {"link": link})
 
 
-def _tablet_page(request: HttpRequest, link: TabletLink, token: str) -> HttpResponse:
-    error = ""
-    if request.method == "POST":
-        try:
-            tablet.ask(token, text=request.POST.get("text", ""), agrees=request.POST.get("agrees") == "on")
-        except UserError as refused:
-            # Two taps at once: the first one was taken in meanwhile.
-            if tablet.used_for(token, request.POST.get("text", "")) is not None:
-                return _thanks(request, link)
-            error = str(refused)
-        else:
+def _taken_in(request: HttpRequest, link: TabletLink, token: str) -> HttpResponse:
+    try:
+        tablet.ask(token, text=request.POST.get("text", ""), agrees=request.POST.get("agrees") == "on")
+    except UserError as refused:
+        # Two taps at once: the first one was taken in meanwhile.
+        if tablet.used_for(token, request.POST.get("text", "")) is not None:
             return _thanks(request, link)
+        return _tablet_page(request, link, error=str(refused), status=400)
+    return _thanks(request, link)
+
+
+def _tablet_page(
+    request: HttpRequest, link: TabletLink, *, error: str = "", status: int = 200
+) -> HttpResponse:
     context = {"link": link, "error": error, "text": request.POST.get("text", "")}
-    return render(request, "annotation/tablet.html", context, status=400 if error else 200)
+    return render(request, "annotation/tablet.html", context, status=status)

@@ -144,7 +144,8 @@ def conflict(
         part = "annotation/_earlier_round.html"
         return both_texts(request, stored=stored, sent=sent, stored_at=stored_at, part=part)
     if not isinstance(stale, TakenError):
-        return both_texts(request, stored=stored, sent=sent, stored_at=stored_at)
+        is_own = _is_own(stale.current, user_of(request))
+        return both_texts(request, stored=stored, sent=sent, stored_at=stored_at, is_own=is_own)
     return both_texts(
         request,
         stored=stored,
@@ -154,6 +155,14 @@ def conflict(
         part="annotation/_conflict.html",
         taken=str(stale),
     )
+
+
+def _is_own(current: object, user: User) -> bool:
+    """Whether what stands now is this person's own: saved or sent in from another window."""
+    if isinstance(current, Draft):
+        return current.user_id == user.pk
+    rows = current if isinstance(current, list) else []
+    return bool(rows) and all(getattr(row, "by_user_id", None) == user.pk for row in rows)
 
 
 def _stored(current: object, letters: dict[str, str]) -> tuple[str, datetime | None]:

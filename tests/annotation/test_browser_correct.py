@@ -256,3 +256,21 @@ def test_the_live_difference_marks_the_words_that_changed_and_no_others(
     assert [(name, text) for name, text in found] == runs
     texts(page).nth(place).fill(proposed)
     expect(marked).to_be_hidden()
+
+
+def test_a_warning_is_marked_while_the_changed_text_is_checked(
+    narrow: Page, live_server: Any, question: Question, june: User
+) -> None:
+    page = narrow
+    sign_in(page, live_server.url, june, f"/annotation/correct/{question.pk}/")
+    place, text = page.locator("[data-answer] .warnings").first, page.locator("[data-answer] textarea").first
+    text.fill("不用复查，请每天吃两片他莫昔芬。")
+    expect(place.locator(".warned").first).to_be_visible()
+    expect(place).not_to_have_attribute("data-checking", re.compile("."))
+    # From the first letter until the answer to the new text, one to an older text in between included.
+    text.fill("请咨询您的医生。")
+    expect(place).to_have_attribute("data-checking", "Checking the changed text …")
+    said = "getComputedStyle(document.querySelector('.warnings'), '::after').content"
+    assert "Checking" in page.evaluate(said)
+    expect(place.locator(".warned")).to_have_count(0)
+    expect(place).not_to_have_attribute("data-checking", re.compile("."))

@@ -122,6 +122,33 @@ def test_a_patient_asks_once_on_a_tablet_and_sees_no_ai_text(campaign: Campaign,
     assert TabletLink.objects.get().question == question
 
 
+def test_her_form_is_guarded_and_its_address_told_to_no_other_site(campaign: Campaign, rita: User) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(consent_text={"en": "I agree."})
+    campaign.refresh_from_db()
+    _link, token = tablet.invite(campaign, by_user=rita, language="en")
+    address, hers = reverse("annotation:tablet", args=[token]), Client(enforce_csrf_checks=True)
+    sent = {"text": "Is it serious?", "agrees": "on"}
+    old = hers.post(address, sent, headers={"Accept-Language": "zh-CN"})
+    assert old.status_code == 403
+    told = old.content.decode()
+    assert "not handed in yet" in told
+    assert "Is it serious?</textarea>" in told
+    assert "<a" not in told
+    shown = hers.get(address)
+    assert shown.headers["Referrer-Policy"] == "same-origin"
+    assert 'name="referrer" content="same-origin"' in shown.content.decode()
+    for proof in (told, shown.content.decode()):
+        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', proof)
+        assert found is not None
+        answer = hers.post(
+            address,
+            {**sent, "csrfmiddlewaretoken": found[1]},
+            headers={"Origin": "http://testserver"},
+        )
+        assert "Thank you" in answer.content.decode()
+    assert Question.objects.filter(source="tablet").count() == 1
+
+
 def test_a_second_tap_or_a_page_sent_again_is_thanked_and_asks_nothing_more(
     campaign: Campaign, rita: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

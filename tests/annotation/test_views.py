@@ -175,6 +175,8 @@ def test_two_tabs_get_409_with_both_texts(question: Question, june: User) -> Non
     client.post(url, sent | {first: "第一个标签页"}, **HTMX)
     stale = client.post(url, sent | {first: "第二个标签页"}, **HTMX)
     assert stale.status_code == 409
+    assert "You saved this on another page" in stale.content.decode()
+    assert "Someone saved" not in stale.content.decode()
     assert "第一个标签页" in stale.content.decode()
     assert "第二个标签页" in stale.content.decode()
     assert "第一个标签页" in str(Draft.objects.get().content)
@@ -194,6 +196,7 @@ def test_a_second_tab_cant_send_over_what_was_sent(question: Question, june: Use
     assert client.post(url, sent, **HTMX).status_code == 204
     again = client.post(url, sent | {first: "别的标签页", "idempotency_key": str(uuid.uuid4())}, **HTMX)
     assert again.status_code == 409
+    assert "You saved this on another page" in again.content.decode()
     assert "别的标签页" in again.content.decode()
     assert "已核对0" in again.content.decode()
     assert Correction.objects.count() == 3
@@ -369,3 +372,13 @@ def test_safety_warnings_open_only_after_the_pick(question: Question, june: User
     assert "warned" not in before
     client.post(reverse("annotation:pick-submit", args=[question.pk]), pick_form(question), **HTMX)
     assert warning in client.get(url).content.decode()
+
+
+def test_an_empty_reason_is_named_in_words_on_a_chinese_page(corrected: Question, sena: User) -> None:
+    url = reverse("annotation:return", args=[corrected.pk])
+    chinese = {"HX-Request": "true", "Accept-Language": "zh-CN"}
+    answer = signed_in(sena).post(url, pick_form(corrected, reason="", return_reason=" "), headers=chinese)
+    assert answer.status_code == 400
+    told = answer.content.decode()
+    assert "退回理由为空" in told
+    assert "reason" not in told

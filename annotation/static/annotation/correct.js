@@ -1,5 +1,6 @@
 // The page where a junior settles the proposals: live difference, "no change needed", and a form that can be sent
 // only when every answer is settled.
+import { markWhileChecked } from "./checking.js";
 import { difference, show } from "./difference.js";
 import { applied, replacements } from "./shared_sentences.js";
 import {
@@ -122,6 +123,7 @@ for (const answer of answers) {
   });
 }
 for (const answer of answers) refresh(answer);
+markWhileChecked(form, document.querySelector("[data-check]"), answers);
 
 // Asked before htmx: an answer that is not settled keeps the form here and takes the focus.
 form.addEventListener(

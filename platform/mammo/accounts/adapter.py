@@ -4,14 +4,18 @@ import base64
 import os
 import time
 from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.account.utils import get_next_redirect_url
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from mammo.core.keys import NONCE_BYTES, derived_secret
 
@@ -42,6 +46,13 @@ class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # alla
         """Where signing in leads when the person was on no way: a room's first stop, or home."""
         stops = (find(request) for find in _FIRST_STOPS)
         return next((stop for stop in stops if stop), "") or str(super().get_login_redirect_url(request))
+
+    def post_login(self, request: HttpRequest, user: Any, **how: Any) -> HttpResponse:
+        """Lead on to where the person was on the way to; home, where every way in begins, is no way of one's own."""
+        on_the_way_to = how.get("redirect_url") or get_next_redirect_url(request)
+        if not on_the_way_to or urlsplit(on_the_way_to).path == reverse("home"):
+            how["redirect_url"] = self.get_login_redirect_url(request)
+        return cast(HttpResponse, super().post_login(request, user, **how))
 
     def is_reauthentication_required(self, *, app: str, **kwargs: object) -> bool:
         """Not for whoever typed their password (and code) a moment ago."""

@@ -5,6 +5,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from mammo.core.attention import register_notices
 from mammo.core.navigation import Entry, Start, register_entry
 
 
@@ -28,7 +29,7 @@ class ArchiveConfig(AppConfig):
             unmatched,
             written_files,
         )
-        from mammo.archive.displays import first_stop
+        from mammo.archive.displays import first_stop, notices
         from mammo.archive.erasure import register_holder
         from mammo.archive.picture_holders import register_picture_holder
         from mammo.jobs.chores import register_chore
@@ -37,6 +38,7 @@ class ArchiveConfig(AppConfig):
         register_holder(backups.backups_that_hold)
         register_picture_holder(backups.backups_that_hold_picture)
         register_first_stop(first_stop)
+        register_notices("archive", notices)
         register_chore("archive.tables", table_uploads.forget_stale)
         register_chore("archive.table_files", table_uploads.remove_unnamed)
         register_chore("archive.unmatched", unmatched.forget_unmatched)

@@ -1,6 +1,6 @@
 """Which screen a reader sits at, as measured and as stated, and whether it will do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy
 
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.archive.models import DisplayCheck, Verdict
+from mammo.archive.models import DisplayCheck, Verdict, ViewsShown
+from mammo.core.attention import Notice
 from mammo.core.errors import UserError
 
 READERS = ("junior", "senior", "author")
@@ -181,6 +182,31 @@ def hindrance(user: User) -> str:
     if not newest:
         return "undescribed"
     return "refused" if set(newest.values()) == {Verdict.NO.value} else ""
+
+
+def notices(user: User) -> Iterator[Notice]:
+    """What a reader's home page says of the display: nothing will be sent in from it before something is done."""
+    said = _said_of_display(user) if user.has_role(*READERS) else ""
+    if said:
+        way = f"{reverse('archive:display')}?next={reverse('home')}"
+        yield Notice(text=said, url=way, label=_("This display"))
+
+
+def _said_of_display(user: User) -> str:
+    found = hindrance(user)
+    if found == "refused":
+        return _("This display will not do for judging: nothing can be sent in from it.")
+    if found == "undescribed":
+        return _(
+            "This display is not described yet: nothing can be sent in before you say what you read on. "
+            "It takes two minutes."
+        )
+    last = ViewsShown.objects.filter(by_user=user).order_by("-created_at").first()
+    if last is not None and last.display_id is None and display_of(user, last.screen) is None:
+        return _(
+            "The screen on which you last opened a case is not described: nothing can be sent in from it."
+        )
+    return ""
 
 
 def first_stop(request: HttpRequest) -> str:

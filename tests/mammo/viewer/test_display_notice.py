@@ -90,3 +90,49 @@ def test_a_display_that_will_not_do_is_told_and_one_good_screen_ends_it(house: H
     other = screens.measured(screen_width=2048, screen_height=2560)
     displays.record_display(other, screens.stated(), by_user=house.june)
     assert way_of(client, path) == "", "which of the two somebody sits at, the viewer finds out"
+
+
+def home_notice(client: Client) -> str:
+    """The line of the home page that leads to the display; "" where there is none."""
+    lines = re.findall(r"<li>.*?</li>", client.get("/").content.decode(), re.DOTALL)
+    return "".join(line for line in lines if f'href="{reverse("archive:display")}?next=/"' in line)
+
+
+def test_home_tells_a_reader_until_the_display_is_described(house: House) -> None:
+    client = house.browser(house.june)
+    assert "not described yet" in home_notice(client)
+    assert client.get(f"{reverse('archive:display')}?next=/").status_code == 200
+    screens.describe(house.june)
+    assert home_notice(client) == ""
+    assert home_notice(house.browser(house.rita)) == "", "a researcher judges nothing"
+
+
+def test_home_tells_when_the_last_case_was_opened_on_another_screen(house: House) -> None:
+    question = house.asked()
+    screens.describe(house.june)
+    other = {"width": 1280, "height": 720, "pixel_ratio": 1}
+    screens.put_on_screen(house.june, "question", question.pk, question.study, screen=other)
+    client = house.browser(house.june)
+    assert "last opened a case" in home_notice(client)
+    displays.record_display(
+        screens.measured(screen_width=1280, screen_height=720), screens.stated(), by_user=house.june
+    )
+    assert home_notice(client) == ""
+
+
+@pytest.mark.parametrize("way", ["", "?next=/", "?next=%2F"])
+def test_the_usual_way_in_leads_a_reader_to_the_display(house: House, way: str) -> None:
+    sent = {"login": "june", "password": "correct horse battery"}
+    if way:
+        sent["next"] = "/"
+    entered = Client().post(f"{reverse('account_login')}{way}", sent)
+    assert entered.headers["Location"] == f"{reverse('archive:display')}?next=/"
+    screens.describe(house.june)
+    again = Client(headers={"User-Agent": "Chromium"}).post(f"{reverse('account_login')}{way}", sent)
+    assert again.headers["Location"] == "/"
+
+
+def test_a_way_of_ones_own_is_kept(house: House) -> None:
+    sent = {"login": "june", "password": "correct horse battery", "next": "/annotation/correct/"}
+    entered = Client().post(reverse("account_login"), sent)
+    assert entered.headers["Location"] == "/annotation/correct/"

@@ -11,9 +11,10 @@ from playwright.sync_api import Page, expect
 
 from annotation.models import Correction, Question
 from mammo.accounts.models import User
-from mammo.archive import storage
+from mammo.archive import displays, storage
 from mammo.archive.models import DisplayCheck, JudgedOnScreen, ViewsShown
 from tests.annotation import scene
+from tests.mammo.viewer import screens
 
 pytestmark = [pytest.mark.browser, pytest.mark.real_screens, pytest.mark.django_db(transaction=True)]
 
@@ -60,16 +61,53 @@ def describe_display(page: Page) -> None:
     page.click("#display button[type=submit]")
 
 
+@pytest.mark.parametrize("earlier", [None, {"screen_width": 1280, "screen_height": 800}])
+def test_the_reason_and_the_way_stand_beside_the_dead_button(
+    signed_in: Callable[[User], Page],
+    live_server: Any,
+    question: Question,
+    june: User,
+    earlier: dict[str, Any] | None,
+) -> None:
+    if earlier:  # the screen has another size than the one described
+        displays.record_display(screens.measured(**earlier), screens.stated(), by_user=june)
+    page = signed_in(june)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    address = reverse("annotation:correct", args=[question.pk])
+    page.goto(live_server.url + address)
+    expect(page.locator("mammo-viewer")).to_have_attribute("data-refusal", re.compile("not described"))
+    for box in page.locator("[data-no-change]").all():
+        box.check()
+    expect(page.locator("[data-answer][data-state=open]")).to_have_count(0)
+    expect(page.locator("[data-submit]")).to_be_in_viewport()
+    note = page.locator("[data-gate-note]")
+    expect(note).to_be_in_viewport()
+    expect(note).to_contain_text("not described")
+    # Full lines over the whole width of the bar, which takes no more than these and the button's.
+    bar, told = page.locator(".send").bounding_box(), note.bounding_box()
+    assert bar is not None
+    assert told is not None
+    assert told["width"] > 0.9 * bar["width"]
+    assert bar["height"] < 100
+    # Said once more after a draft was saved, in the same words.
+    page.locator("[data-note]").first.evaluate("note => { note.closest('details').open = true; }")
+    page.locator("[data-note]").first.fill("More.")
+    expect(page.locator("[data-save-state][role=status]")).to_contain_text("Saved")
+    expect(note.locator("a")).to_have_count(1)
+    note.locator("a").click()
+    page.wait_for_url(f"**{reverse('archive:display')}?next={address.replace('/', '%2F')}")
+
+
 def test_a_display_is_described_and_a_view_that_fails_is_judged_without(
     signed_in: Callable[[User], Page], live_server: Any, question: Question, june: User
 ) -> None:
     page = signed_in(june)
     page.goto(live_server.url + reverse("annotation:correct", args=[question.pk]))
-    # Said once, above the answers: not over the pictures and beside the button as well.
+    # Said above the answers and, where those scroll it away, beside the button; not over the pictures as well.
     expect(page.locator("mammo-viewer")).to_have_attribute("data-refusal", re.compile("not described"))
     expect(page.locator("[data-display-notice]")).to_have_count(1)
     expect(page.locator(".mv-refusal")).to_have_count(0)
-    expect(page.locator("[data-gate-note]")).to_be_hidden()
+    expect(page.locator("[data-gate-note] a")).to_be_visible()
     page.click("[data-display-notice] a")
     describe_display(page)
     page.wait_for_url(f"**{reverse('annotation:correct', args=[question.pk])}")

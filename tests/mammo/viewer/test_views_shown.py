@@ -119,8 +119,10 @@ def test_what_a_viewer_lacks_is_said_and_refused(
 
 def test_a_display_that_will_not_do_is_not_judged_on(question: Question, june: Any) -> None:
     screens.describe(june, dark_seen=False)
-    screens.put_on_screen(june, "question", question.pk, question.study)
-    assert "will not do" in send_in(sign_in(june), question).content.decode()
+    client = sign_in(june)
+    answer = report(client, question, **screens.report(question.study))[1]
+    assert ("will not do" in answer["refusal"], answer["display"]) == (True, False)
+    assert "will not do" in send_in(client, question).content.decode()
 
 
 def test_another_persons_views_and_other_peoples_work_count_for_nothing(

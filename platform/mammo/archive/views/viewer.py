@@ -18,7 +18,7 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive.displays import screens_of
 from mammo.archive.judged_work import find_work
-from mammo.archive.models import Image, Study
+from mammo.archive.models import Image, Study, Verdict
 from mammo.archive.openings import note_images_opened
 from mammo.archive.services import viewer_json, viewing_copy_response
 from mammo.archive.storage import thumbnail_path
@@ -75,7 +75,10 @@ def thumbnail(request: HttpRequest, image_id: uuid.UUID) -> FileResponse:
 @login_required
 @require_POST
 def views_shown(request: HttpRequest, work: str, task_id: uuid.UUID) -> JsonResponse:
-    """Keep what a viewer has on screen for a piece of work; the answer says what a judgement still lacks."""
+    """Keep what a viewer has on screen for a piece of work; the answer says what a judgement still lacks.
+
+    `display` is false where the screen is not described, or will not do.
+    """
     user = signed_in(request)
     found = find_work(work, task_id, user)
     if found is None:
@@ -84,9 +87,8 @@ def views_shown(request: HttpRequest, work: str, task_id: uuid.UUID) -> JsonResp
         views = record_views(found, work, task_id, by_user=user, report=_body(request))
     except UserError as error:
         return JsonResponse({"refusal": str(error)}, status=400)
-    return JsonResponse(
-        {"refusal": refusal(views, found.study), "display": views.display is not None}, status=201
-    )
+    will_do = views.display is not None and views.display.verdict != Verdict.NO
+    return JsonResponse({"refusal": refusal(views, found.study), "display": will_do}, status=201)
 
 
 @login_required

@@ -3,6 +3,7 @@
 import { isReduced } from "./engine.js";
 import { reportViews } from "./server.js";
 import { declareForm } from "./unavailable.js";
+import { wayToDisplay } from "./way_to_display.js";
 
 export class Report {
   #turn = 0;
@@ -25,12 +26,13 @@ export class Report {
     Object.assign(viewer.dataset, { shown: shown.join(" "), missing: missing.join(" "), failed: failed.join(" ") });
     this.#turn += 1;
     const turn = this.#turn;
-    const refusal = await this.#askServer();
+    const { refusal, isDisplay } = await this.#askServer();
     if (turn !== this.#turn) return; // a later report is under way, and this answer is no longer true
     const ready = failed.length === 0 && refusal === "";
     if (ready) viewer.dataset.ready = "1";
     else delete viewer.dataset.ready;
     viewer.dataset.refusal = refusal;
+    viewer.toggleAttribute("data-refuses-display", isDisplay);
     this.sayRefusal(refusal);
     this.#tellPage(ready, { study, shown, missing, failed, refusal });
     // A screen that is not described, or a view not shown yet, is not mended by loading again.
@@ -45,7 +47,7 @@ export class Report {
 
   async #askServer() {
     const address = this.viewer.dataset.report;
-    if (!address) return "";
+    if (!address) return { refusal: "", isDisplay: false };
     const declared = this.slots().filter((slot) => slot.unavailable);
     try {
       return await reportViews(address, {
@@ -55,7 +57,7 @@ export class Report {
       });
     } catch (error) {
       console.error(error);
-      return this.say("unrecorded");
+      return { refusal: this.say("unrecorded"), isDisplay: false };
     }
   }
 
@@ -66,18 +68,13 @@ export class Report {
 
   sayRefusal(refusal) {
     this.viewer.querySelector(".mv-refusal")?.remove();
-    // A page that says above its form that nothing can be sent in from this display says it once.
+    // A page that says above its form that nothing can be sent in, and beside its button, needs no third.
     if (!refusal || document.querySelector("[data-display-notice]")) return;
     const banner = document.createElement("p");
     banner.className = "mv-banner mv-refusal";
     banner.setAttribute("role", "alert");
     banner.textContent = `${refusal} `;
-    if (this.viewer.dataset.display) {
-      const link = document.createElement("a");
-      link.href = `${this.viewer.dataset.display}?next=${encodeURIComponent(window.location.pathname)}`;
-      link.textContent = this.say("display");
-      banner.append(link);
-    }
+    if (this.viewer.dataset.display) banner.append(wayToDisplay(this.viewer));
     this.viewer.querySelector(".mv-grid")?.before(banner);
   }
 

@@ -29,11 +29,11 @@ const screenNow = () => ({
   window_height: window.innerHeight,
 });
 
-// Tells which images are on screen; gives what a judgement still lacks ("" when nothing).
+// Tells which images are on screen; gives what a judgement still lacks ("" when nothing), and whether it is this screen.
 export async function reportViews(address, { shown, unavailable, webgl }) {
   const seconds = performance.now() / 1000;
   const answer = await post(address, { shown, unavailable, webgl, screen: screenNow(), seconds });
-  return answer.refusal;
+  return { refusal: answer.refusal, isDisplay: answer.display === false };
 }
 
 // Without an address (or when the server does not answer) the defaults hold for this page.

@@ -1,7 +1,24 @@
 // A judgement needs the pictures: a form marked data-needs-viewer="<id of a mammo-viewer>" can't be sent until
 // that viewer shows every image of the study, and its input[name=views_shown] then names the views on screen.
 
+import { wayToDisplay } from "../way_to_display.js";
+
 const gated = (viewer) => document.querySelectorAll(`form[data-needs-viewer="${viewer.id}"]`);
+
+// Beside the button, also where the top of the page says it: that has scrolled away once the answers are settled.
+function tell(note, viewer, refusal, open) {
+  note.hidden = open;
+  note.dataset.waiting ??= note.textContent;
+  const said = refusal || note.dataset.waiting;
+  const leads = Boolean(refusal) && "refusesDisplay" in viewer.dataset;
+  note.toggleAttribute("data-refused", Boolean(refusal));
+  note.classList.toggle("text-secondary", !refusal);
+  // A link that has the focus stays the same one.
+  if (note.dataset.said === said && (note.querySelector("a") !== null) === leads) return;
+  note.dataset.said = said;
+  note.textContent = said;
+  if (leads) note.append(" ", wayToDisplay(viewer));
+}
 
 function apply(viewer, detail, open) {
   for (const form of gated(viewer)) {
@@ -9,12 +26,7 @@ function apply(viewer, detail, open) {
     const input = form.querySelector("input[name=views_shown]");
     if (input) input.value = open ? detail.shown.join(" ") : "";
     const note = form.querySelector("[data-gate-note]");
-    if (note) {
-      // What the page says above the form need not stand beside the button once more.
-      note.hidden = open || document.querySelector("[data-display-notice]") !== null;
-      note.dataset.waiting ??= note.textContent;
-      note.textContent = detail.refusal || note.dataset.waiting;
-    }
+    if (note) tell(note, viewer, detail.refusal, open);
   }
 }
 
