@@ -1,6 +1,7 @@
 // The page where a junior settles the proposals: live difference, "no change needed", and a form that can be sent
 // only when every answer is settled.
 import { difference, show } from "./difference.js";
+import { toggleGuideline } from "./guideline.js";
 import { applied, replacements } from "./shared_sentences.js";
 import {
   countActiveSeconds,
@@ -156,7 +157,7 @@ form.addEventListener(
   { capture: true },
 );
 
-const keys = { KeyV: toViewer, KeyL: () => document.querySelector("[data-guideline]")?.click() };
+const keys = { KeyV: toViewer, KeyL: toggleGuideline };
 for (const [index, answer] of answers.slice(0, 9).entries()) {
   keys[`Digit${index + 1}`] = () => {
     answer.text.focus({ preventScroll: true });
