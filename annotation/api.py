@@ -183,6 +183,7 @@ class QuestionViewSet(ReadOnlyRoomViewSet[Question]):
                     shown_round=values["shown_round"],
                     instruction_version=values["instruction_version"],
                     guideline_version=values["guideline_version"],
+                    stands_because=values["stands_because"],
                 )
             ),
             _readable_corrections(self.user),

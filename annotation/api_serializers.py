@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from annotation.models import Campaign, Correction, ErrorTag, Pick, Proposal, Question, TrainingExport
 from annotation.reasons import PickReason
+from annotation.services.returned import LONGEST_REASON
 from annotation.services.wording import LONGEST_TEXT
 from mammo.accounts.models import Role, User
 from mammo.api.serializers import StrictSerializer
@@ -365,6 +366,13 @@ class NewCorrectionsSerializer(StrictSerializer):
     active_seconds = serializers.FloatField(min_value=0, max_value=LONGEST_DAY, default=0.0)
     instruction_version = instruction_field()
     guideline_version = guideline_field()
+    stands_because = serializers.CharField(
+        max_length=LONGEST_REASON,
+        default="",
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="after a return: why texts that are all as they were sent back stand; without it they are refused",
+    )
 
     def validate_items(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Each proposal once."""

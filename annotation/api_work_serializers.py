@@ -29,6 +29,7 @@ from annotation.models import (
 )
 from annotation.question_table import LONGEST_POOL
 from annotation.reasons import PickReason, ReturnReason
+from annotation.services.returned import LONGEST_REASON
 from annotation.services.wording import LONGEST_REMARK, LONGEST_TEXT
 from mammo.api.serializers import StrictSerializer
 
@@ -145,6 +146,7 @@ class NewCorrectionDraftSerializer(NewDraftSerializer):
     """An unfinished correction: all its answers, by the id of their proposal."""
 
     items = serializers.DictField(child=CorrectionDraftItemSerializer())
+    stands_because = text_field(LONGEST_REASON, default="", allow_blank=True)
 
 
 class NewPickDraftSerializer(NewDraftSerializer):

@@ -1,6 +1,5 @@
 """Forms of a campaign's pages; what they take is checked once more by the services."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -360,44 +359,3 @@ class EndpointForm(forms.Form):
         sites = self.fields["site"]
         assert isinstance(sites, forms.ModelChoiceField)
         sites.queryset = user.sites_as("researcher", "admin").order_by("code")
-
-
-class PracticeForm(forms.Form):
-    """One example of the practice set; the answers as JSON lines, which a department writes once."""
-
-    language = forms.ChoiceField(choices=Language.choices, label=_("Language"))
-    context = forms.CharField(
-        required=False, label=_("What the report says"), widget=forms.Textarea(attrs={"rows": 2})
-    )
-    question = forms.CharField(label=_("Question"), widget=forms.Textarea(attrs={"rows": 2}))
-    answers = forms.CharField(
-        label=_("Answers, one JSON object per line"),
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text=_('{"text": "…", "tags": ["wrong_side"], "reference": "…"}; tags may be empty'),
-    )
-    best = forms.IntegerField(min_value=1, initial=1, label=_("Number of the best answer"))
-    feedback = forms.CharField(required=False, label=_("Feedback"), widget=forms.Textarea(attrs={"rows": 2}))
-
-    def clean_answers(self) -> list[dict[str, Any]]:
-        """The answers as objects."""
-        found = []
-        for number, line in enumerate(self.cleaned_data["answers"].splitlines(), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                raise forms.ValidationError(
-                    _("Line %(number)s is not JSON."), params={"number": number}
-                ) from None
-            if (
-                not isinstance(row, dict)
-                or not isinstance(row.get("text"), str)
-                or set(row) - {"text", "tags", "reference"}
-            ):
-                raise forms.ValidationError(
-                    _("Line %(number)s: expected an object with text, tags and reference."),
-                    params={"number": number},
-                )
-            found.append(row)
-        return found

@@ -25,7 +25,7 @@ from annotation.models import (
 from annotation.services.campaign_settings import current_guideline
 from annotation.services.campaigns import current_instructions
 from annotation.services.corrections import CorrectionItem
-from annotation.services.drafts import EARLIER, SECONDS, PageSave, draft_of
+from annotation.services.drafts import EARLIER, SECONDS, TYPED, PageSave, draft_of
 from annotation.services.shown_orders import letter, letters_seen, order_to_show, shown_order
 from annotation.services.study_context import labels_to_show, prior_study, report_to_show, report_waits
 from annotation.services.wording import plain
@@ -336,7 +336,7 @@ def draft_as_text(draft: Draft | dict[str, Any], letters: Mapping[str, str]) -> 
             lines += [f"{letters[pk]}: {texts[pk]}", items.get(pk, {}).get("notes", "")]
     if content.get("choice") in letters:
         lines.append(_("Chosen: %(letter)s") % {"letter": letters[content["choice"]]})
-    typed = [content.get(name) for name in ("reason", "written", "written_reason", "return_reason")]
+    typed = [content.get(name) for name in TYPED]
     return "\n\n".join(str(text) for text in [*lines, *typed, *content.get(EARLIER, [])] if text)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,8 @@ COLUMNS = Columns(required=("source",), optional=(*_SHARED, "pool"))
 DIALOGUE_COLUMNS = Columns(required=COLUMNS.required, optional=(*_SHARED, "rounds"))
 WORDINGS = ("turns", "text", "rounds")
 LONGEST_QUESTION = 4000
+# Wrong rows that one refusal names; the others are counted.
+MOST_NAMED = 20
 LONGEST_POOL = 40
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 
@@ -57,6 +59,29 @@ class QuestionRow:
         )
 
 
+@dataclass(frozen=True)
+class RowProblem:
+    """What is wrong with one row: its number, and words that name the row, the field and the mend."""
+
+    row: int
+    said: str
+
+
+class WrongRowsError(UserError):
+    """Rows of a table are wrong; all of them are known, the first `MOST_NAMED` are named.
+
+    Attributes:
+        problems: one per wrong row.
+        rows: those that can be read.
+    """
+
+    def __init__(self, problems: Sequence[RowProblem], rows: Sequence[QuestionRow] = ()) -> None:
+        self.problems, self.rows = sorted(problems, key=lambda one: one.row), list(rows)
+        said = "; ".join(one.said for one in self.problems[:MOST_NAMED])
+        more = len(self.problems) - MOST_NAMED
+        super().__init__(said + (_("; and %(count)s more rows") % {"count": more} if more > 0 else ""))
+
+
 def read_question_table(path: Path, *, dialogues: bool = False) -> list[QuestionRow]:
     """Read and check a whole table.
 
@@ -68,10 +93,18 @@ def read_question_table(path: Path, *, dialogues: bool = False) -> list[Question
             JSON list of two or more texts of the patient, without answers.
 
     Raises:
-        UserError: names the file and the column or row that is wrong, and the mend.
+        UserError: names the file and the column that is wrong, and the mend.
+        WrongRowsError: names every wrong row (bounded) so.
     """
     columns = DIALOGUE_COLUMNS if dialogues else COLUMNS
-    rows = [_checked(path, number, row) for number, row in _raw_rows(path, columns)]
+    rows, problems = [], []
+    for number, row in _raw_rows(path, columns):
+        try:
+            rows.append(_checked(path, number, row))
+        except UserError as wrong:
+            problems.append(RowProblem(number, str(wrong)))
+    if problems:
+        raise WrongRowsError(problems, rows)
     if not rows:
         raise UserError(
             _("%(path)s: holds no questions; give a table with at least one row under its column names")

@@ -6,6 +6,7 @@ from django.db import models
 
 from annotation.models.questions import AboutQuestion, Proposal, Question
 from annotation.querysets import CorrectionQuerySet, PickQuerySet
+from annotation.reasons import ReturnReason
 from mammo.accounts.models import User
 from mammo.core.encryption import EncryptedTextField
 from mammo.core.models import AppendOnlyModel
@@ -126,3 +127,8 @@ class Return(AboutQuestion, AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"return of {self.question}"
+
+    @property
+    def reasons_in_words(self) -> list[str]:
+        """What its codes say, in the reader's language."""
+        return [str(ReturnReason(code).label) for code in self.reason_codes if code in ReturnReason.values]

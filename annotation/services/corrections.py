@@ -19,7 +19,7 @@ from annotation.models import (
     Purpose,
     Question,
 )
-from annotation.services import collisions, leases, stages
+from annotation.services import collisions, leases, returned, stages
 from annotation.services.access import is_simulated, require_member
 from annotation.services.campaign_settings import shown_guideline
 from annotation.services.campaigns import shown_instructions
@@ -70,6 +70,7 @@ def submit_corrections(
     shown_round: int | None = None,
     instruction_version: int | None = None,
     guideline_version: int | None = None,
+    stands_because: str = "",
 ) -> list[Correction]:
     """Store a junior's corrections of all proposals; with enough juniors the question goes on to the seniors.
 
@@ -81,13 +82,15 @@ def submit_corrections(
         draft_version: version of the draft that the page holds (0: none).
         shown_round: round of what the page showed (None: the present one).
         instruction_version, guideline_version: numbers of what was shown (None: what stands now).
+        stands_because: after a return, why texts that are all as they were sent back stand; kept as a remark.
 
     Raises:
         NotAllowedError: the account does not correct in this campaign.
         WrongStateError: the question is not to be corrected now, or the seats are taken by others.
         StaleVersionError: another page of the same account saved or sent something newer, the question was sent back
             since, or another person did the work or sits at it; carries what stands now.
-        UserError: a proposal is not settled or contradicts itself (named), or no such instructions or guideline.
+        UserError: a proposal is not settled or contradicts itself (named), no such instructions or guideline, or all
+            is as it was sent back and nothing says why.
     """
     require_member(question.campaign, by_user, Purpose.CORRECT)
     given = {item.proposal: item for item in items}
@@ -104,21 +107,28 @@ def submit_corrections(
         guideline = shown_guideline(question.campaign, guideline_version)
         settled = [_settled(proposal, given, earlier, guideline) for proposal in proposals]
         _refuse_strangers(settled, given)
+        texts = {str(one.proposal.pk): one.text for one in settled}
+        because = returned.reason_to_stand(question, texts, stands_because, by_user=by_user)
         leases.keep(leases.hold(question, by_user=by_user, purpose=Purpose.CORRECT))
         instructions = shown_instructions(question.campaign, instruction_version)
         rows = _store(question, settled, warned, by_user, active_seconds, instructions, guideline)
         Draft.objects.filter(question=question, user=by_user, purpose=Purpose.CORRECT).delete()
+        returned.keep_reason(question, because, by_user=by_user)
         _move_on(question)
-        audit.record(
-            "annotation.corrected",
-            by_user=by_user,
-            on=question,
-            site=question.campaign.site,
-            round=question.round,
-            corrections=[str(row.pk) for row in rows],
-            no_change=sum(row.no_change for row in rows),
-        )
+        _record(question, rows, by_user)
     return rows
+
+
+def _record(question: Question, rows: Sequence[Correction], by_user: User) -> None:
+    audit.record(
+        "annotation.corrected",
+        by_user=by_user,
+        on=question,
+        site=question.campaign.site,
+        round=question.round,
+        corrections=[str(row.pk) for row in rows],
+        no_change=sum(row.no_change for row in rows),
+    )
 
 
 def _earlier(question: Question, by_user: User) -> dict[uuid.UUID, Correction]:

@@ -23,6 +23,8 @@ LARGEST_DRAFT = 100_000
 SECONDS = "active_seconds"
 # The field of a senior's draft with small edits of answers that an earlier round had.
 EARLIER = "earlier"
+# The fields of forms and drafts with what a person says in their own words beside the answers.
+TYPED = ("reason", "written", "written_reason", "return_reason", "stands_because")
 
 
 class WithdrawnError(WrongStateError):

@@ -46,6 +46,32 @@ class ImportResult:
         return {outcome: found[outcome] for outcome in Outcome.values}
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What an import would make of a table now; nothing is stored.
+
+    Attributes:
+        with_study: questions that would be taken in with a study of the archive.
+    """
+
+    result: ImportResult
+    with_study: int
+
+    @property
+    def problems(self) -> list[ItemOutcome]:
+        """The rows that would be rejected, with the field and the mend."""
+        return [item for item in self.result.items if item.outcome == Outcome.REJECTED]
+
+
+def foresee(campaign: Campaign, rows: Sequence[QuestionRow]) -> Foreseen:
+    """Look through a table as `import_questions` does: studies, consent and source texts, questions held already."""
+    adding = _Adding(campaign, None)
+    seen = [adding.foresee(row) for row in rows]
+    return Foreseen(
+        ImportResult([item for item, _study in seen]), sum(has_study for _item, has_study in seen)
+    )
+
+
 def import_questions(
     campaign: Campaign,
     rows: Sequence[QuestionRow],
@@ -103,6 +129,8 @@ class _Adding:
         held = Question.objects.filter(campaign=campaign)
         self.position = int(held.aggregate(last=Max("position"))["last"] or 0)
         self.hashes = set(held.values_list("turns_hash", flat=True))
+        # What the archive knows by each pair of numbers, or why a row with them is refused.
+        self.known: dict[tuple[str, str], tuple[Patient | None, Study | None] | str] = {}
 
     def add(self, row: QuestionRow) -> ItemOutcome:
         """Add one row, or say why not."""
@@ -110,20 +138,10 @@ class _Adding:
             patient, study = self.about or matched(self.campaign.site, row.patient, row.accession)
         except UserError as error:
             return ItemOutcome(row.number, Outcome.REJECTED, str(error))
-        named = self._names_somebody(row, patient) if self.about is None else ""
-        if named:
-            return ItemOutcome(row.number, Outcome.REJECTED, named)
-        about: list[Any] = [
-            str(study.pk) if study else "",
-            str(patient.pk) if patient else "",
-            list(row.turns),
-        ]
-        if study is None and patient is None and self.hers:
-            about.append(self.hers)
-        turns_hash = self.keys.text_hash(json.dumps(about, ensure_ascii=False))
-        if turns_hash in self.hashes:
-            return ItemOutcome(row.number, Outcome.DUPLICATE, _("the campaign holds this question already"))
-        self.hashes.add(turns_hash)
+        turns_hash = self._hash_of(row, patient, study)
+        refused = self._refused(row, patient, turns_hash)
+        if refused is not None:
+            return refused
         self.position += 1
         question = Question(
             campaign=self.campaign,
@@ -142,6 +160,45 @@ class _Adding:
         question.turns = cleaned_turns(row.turns, patient=patient, numbers=(row.patient, row.accession))
         question.save(force_insert=True)
         return ItemOutcome(row.number, Outcome.IMPORTED)
+
+    def foresee(self, row: QuestionRow) -> tuple[ItemOutcome, bool]:
+        """What `add` would make of a row, and whether it would come with a study."""
+        numbers = (row.patient, row.accession)
+        if numbers not in self.known:
+            try:
+                self.known[numbers] = found(self.campaign.site, *numbers)
+            except UserError as error:
+                self.known[numbers] = str(error)
+        known = self.known[numbers]
+        if isinstance(known, str):
+            return ItemOutcome(row.number, Outcome.REJECTED, known), False
+        patient, study = known
+        # Whom the archive does not know yet is told apart by her number.
+        turns_hash = self._hash_of(row, patient, study, unknown=row.patient)
+        refused = self._refused(row, patient, turns_hash)
+        return refused or ItemOutcome(row.number, Outcome.IMPORTED), refused is None and study is not None
+
+    def _hash_of(
+        self, row: QuestionRow, patient: Patient | None, study: Study | None, unknown: str = ""
+    ) -> str:
+        about: list[Any] = [
+            str(study.pk) if study else "",
+            str(patient.pk) if patient else unknown,
+            list(row.turns),
+        ]
+        if study is None and patient is None and self.hers:
+            about.append(self.hers)
+        return self.keys.text_hash(json.dumps(about, ensure_ascii=False))
+
+    def _refused(self, row: QuestionRow, patient: Patient | None, turns_hash: str) -> ItemOutcome | None:
+        """Why a row is not taken in; else its question is held from now on."""
+        named = self._names_somebody(row, patient) if self.about is None else ""
+        if named:
+            return ItemOutcome(row.number, Outcome.REJECTED, named)
+        if turns_hash in self.hashes:
+            return ItemOutcome(row.number, Outcome.DUPLICATE, _("the campaign holds this question already"))
+        self.hashes.add(turns_hash)
+        return None
 
     @staticmethod
     def _names_somebody(row: QuestionRow, patient: Patient | None) -> str:
@@ -168,6 +225,19 @@ def matched(site: Site, patient_number: str, accession: str) -> tuple[Patient | 
     Raises:
         UserError: the archive does not know them, they withdrew, or several studies have the number.
     """
+    patient, study = found(site, patient_number, accession)
+    if patient is None and patient_number:
+        # She comes with a question alone: a study under this number may follow.
+        return patient_of_number(site, patient_number, is_simulated=site.is_simulated), None
+    return patient, study
+
+
+def found(site: Site, patient_number: str, accession: str) -> tuple[Patient | None, Study | None]:
+    """As `matched`, of whom the archive knows now: nobody is added.
+
+    Raises:
+        UserError: as `matched`.
+    """
     if not patient_number and not accession:
         return None, None
     keys, patient = installation(), None
@@ -175,25 +245,24 @@ def matched(site: Site, patient_number: str, accession: str) -> tuple[Patient | 
         number_hash = keys.number_hash(site.code, patient_number)
         patient = Patient.objects.filter(site=site, number_hash=number_hash).first()
         if patient is None and accession:
-            raise UserError(_("no patient of this number is in the archive; import her study first"))
+            raise UserError(_("patient: no patient of this number is in the archive; import her study first"))
         if patient is None:
-            # She comes with a question alone: a study under this number may follow.
-            return patient_of_number(site, patient_number, is_simulated=site.is_simulated), None
+            return None, None
         if patient.erased_at is not None:
-            raise UserError(_("this patient withdrew; her questions are not taken in"))
+            raise UserError(_("patient: this patient withdrew; her questions are not taken in"))
     if not accession:
         return patient, None
     studies = Study.objects.filter(
         site=site, accession_hash=keys.accession_hash(site.code, accession)
     ).select_related("patient")
-    found = list(studies.filter(patient=patient) if patient else studies)
-    if len(found) != 1:
+    rows = list(studies.filter(patient=patient) if patient else studies)
+    if len(rows) != 1:
         raise UserError(
-            _("no study of this accession number is in the archive; import it first")
-            if not found
-            else _("several studies have this accession number; add the patient's number")
+            _("accession: no study of this number is in the archive; import it first")
+            if not rows
+            else _("accession: several studies have this number; add the patient's number")
         )
-    return found[0].patient, found[0]
+    return rows[0].patient, rows[0]
 
 
 def _keep_outcomes(campaign: Campaign, by_user: User | None, table_name: str, result: ImportResult) -> None:

@@ -11,9 +11,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Question, QuestionUpload
-from annotation.question_table import LONGEST_POOL, SUFFIXES, QuestionRow, language_of, read_question_table
+from annotation.question_table import (
+    LONGEST_POOL,
+    SUFFIXES,
+    QuestionRow,
+    RowProblem,
+    WrongRowsError,
+    language_of,
+    read_question_table,
+)
 from annotation.services.access import require_table_keeper
-from annotation.services.questions import ImportResult, import_questions
+from annotation.services.questions import Foreseen, ImportResult, foresee, import_questions
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core import raw_files
@@ -41,20 +49,14 @@ def read_upload(campaign: Campaign, file: "UploadedFile[bytes]", *, by_user: Use
         )
     if (file.size or 0) > LARGEST_TABLE:
         raise UserError(_("%(name)s: larger than 20 MB; divide the table") % {"name": name})
-    with raw_files.laid_out() as folder:
-        path = folder / f"table{suffix}"
-        with path.open("wb") as target:
-            for chunk in file.chunks():
-                target.write(chunk)
-        try:
-            rows = read_question_table(path)
-        except UserError as error:
-            raise UserError(str(error).replace(str(path), name)) from None
-    if len(rows) > MOST_ROWS:
+    rows, wrong = _rows_of(file, name, suffix)
+    if len(rows) + len(wrong) > MOST_ROWS:
         raise UserError(
             _("%(name)s: more than %(most)s rows; divide the table") % {"name": name, "most": MOST_ROWS}
         )
-    _check_languages(campaign, rows, name)
+    wrong += _of_other_languages(campaign, rows, name)
+    if wrong:
+        raise WrongRowsError(wrong + _not_taken(campaign, rows, wrong, name))
     upload = QuestionUpload(campaign=campaign, by_user=by_user, name=name[:200])
     upload.rows = [_as_json(row) for row in rows]
     with transaction.atomic():
@@ -65,15 +67,56 @@ def read_upload(campaign: Campaign, file: "UploadedFile[bytes]", *, by_user: Use
     return upload
 
 
-def _check_languages(campaign: Campaign, rows: list[QuestionRow], name: str) -> None:
+def _rows_of(
+    file: "UploadedFile[bytes]", name: str, suffix: str
+) -> tuple[list[QuestionRow], list[RowProblem]]:
+    """The rows that can be read, and what is wrong with the others."""
+    with raw_files.laid_out() as folder:
+        path = folder / f"table{suffix}"
+        with path.open("wb") as target:
+            for chunk in file.chunks():
+                target.write(chunk)
+        try:
+            return read_question_table(path), []
+        except WrongRowsError as wrong:
+            told = [RowProblem(one.row, one.said.replace(str(path), name)) for one in wrong.problems]
+            return wrong.rows, told
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), name)) from None
+
+
+def _of_other_languages(campaign: Campaign, rows: list[QuestionRow], name: str) -> list[RowProblem]:
     allowed = set(campaign.languages)
-    for row in rows:
+    return [
+        RowProblem(
+            row.number,
+            _("%(name)s, row %(row)s: language %(language)s is not one of this campaign")
+            % {"name": name, "row": row.number, "language": row.language},
+        )
+        for row in rows
         # `mix` is a finding, not a choice: it passes wherever Chinese does.
-        if row.language not in allowed and not (row.language == "mix" and "zh" in allowed):
-            raise UserError(
-                _("%(name)s, row %(row)s: language %(language)s is not one of this campaign")
-                % {"name": name, "row": row.number, "language": row.language}
-            )
+        if row.language not in allowed and not (row.language == "mix" and "zh" in allowed)
+    ]
+
+
+def _not_taken(
+    campaign: Campaign, rows: list[QuestionRow], wrong: list[RowProblem], name: str
+) -> list[RowProblem]:
+    """What the import would refuse of a table whose other rows are wrong: one reading names them all."""
+    named = {one.row for one in wrong}
+    seen = foresee(campaign, [row for row in rows if row.number not in named])
+    return [
+        RowProblem(
+            item.row,
+            _("%(name)s, row %(row)s: %(reason)s") % {"name": name, "row": item.row, "reason": item.reason},
+        )
+        for item in seen.problems
+    ]
+
+
+def foresee_upload(upload: QuestionUpload) -> Foreseen:
+    """What taking a table in would make of its rows now."""
+    return foresee(upload.campaign, [QuestionRow.from_json(values) for values in upload.rows])
 
 
 def _as_json(row: QuestionRow) -> dict[str, Any]:
@@ -234,7 +277,9 @@ def add_typed_question(
         pool=pool.strip()[:LONGEST_POOL],
         asked_on=asked_on,
     )
-    _check_languages(campaign, [row], _("the form"))
+    wrong = _of_other_languages(campaign, [row], _("the form"))
+    if wrong:
+        raise WrongRowsError(wrong)
     result = import_questions(campaign, [row], by_user=by_user, table_name="typed")
     refused = next((item for item in result.items if item.outcome == "rejected"), None)
     if refused is not None:

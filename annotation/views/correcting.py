@@ -1,6 +1,7 @@
 """The page where a junior settles the proposals of one question."""
 
 import uuid
+from collections.abc import Sequence
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotation import opened, presentation
 from annotation.models import Campaign, Correction, FlagKind, Phrase, Proposal, Purpose, Question, SkipReason
-from annotation.services import corrections, drafts, leases
+from annotation.services import corrections, drafts, leases, returned
 from annotation.services.judged_work import KIND
 from annotation.services.study_context import facts_of
 from annotation.text_safety import warnings_in
@@ -29,6 +30,8 @@ from mammo.accounts.models import User
 from mammo.archive.services import judging
 from mammo.core.errors import StaleVersionError, WrongStateError
 from mammo.core.idempotency import once
+
+STANDS = "stands_because"
 
 
 @login_required
@@ -53,6 +56,8 @@ def correct(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
         **presentation.guidance_of(question.campaign),
         "cards": presentation.correction_cards(question, user),
         "returns": presentation.returns_of(question),
+        "sent_back": returned.texts_sent_back(question, user),
+        "stands_because": draft.content.get(STANDS, "") if draft is not None else "",
         "remarks": opened.remarks_of(question, user),
         "phrases": list(Phrase.objects.usable_by(user, question.campaign)),
         "skip_reasons": SkipReason.choices,
@@ -107,10 +112,11 @@ def submit_correction(request: HttpRequest, question_id: uuid.UUID) -> HttpRespo
             expected_revision=presentation.whole_number(request, "revision"),
             draft_version=draft_version(request, question, Purpose.CORRECT),
             shown_round=presentation.shown_round(request),
+            stands_because=request.POST.get(STANDS, ""),
         )
     except StaleVersionError as stale:
         letters = presentation.letters_on_page(question, user, Purpose.CORRECT)
-        sent = presentation.draft_as_text(presentation.correction_draft(items), letters)
+        sent = presentation.draft_as_text(_draft(request, items), letters)
         return conflict(request, stale, letters, sent)
     judged(rows)
     messages.success(request, _("Question %(number)s is sent in. Thank you.") % {"number": question.position})
@@ -129,7 +135,13 @@ def save_correction_draft(request: HttpRequest, question_id: uuid.UUID) -> HttpR
     """Keep what a junior has typed so far."""
     question = question_for(request, question_id, Purpose.CORRECT)
     items = presentation.posted_corrections(request.POST, _proposal_ids(question))
-    return save_draft(request, question, Purpose.CORRECT, presentation.correction_draft(items))
+    return save_draft(request, question, Purpose.CORRECT, _draft(request, items))
+
+
+def _draft(request: HttpRequest, items: Sequence[corrections.CorrectionItem]) -> dict[str, object]:
+    """What is kept of the page: its answers, and after a return why they stand as they are."""
+    because = request.POST.get(STANDS, "").replace("\r\n", "\n")
+    return presentation.correction_draft(items) | ({STANDS: because} if because else {})
 
 
 @login_required

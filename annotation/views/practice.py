@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from annotation import presentation
-from annotation.forms import PracticeForm
 from annotation.models import Campaign, ErrorTag, PracticeItem, PracticeResult, Purpose
+from annotation.practice_form import PracticeForm
 from annotation.services import practice
 from annotation.services.access import require_member
 from annotation.views.shared import managed_campaign, user_of

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from annotation.forms import InviteForm, PoolTableForm, TypedQuestionForm, UploadForm
 from annotation.models import Campaign, Question, QuestionUpload, TabletLink
 from annotation.querysets import KEEPERS
+from annotation.question_table import MOST_NAMED
 from annotation.services import pools, tablet, uploads
 from annotation.views.shared import managed_campaign, user_of
 from mammo.core.errors import UserError
@@ -84,12 +85,16 @@ def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST":
         return _settle_upload(request, row)
     received = uploads.open_upload(row, by_user=user_of(request))
+    foreseen = uploads.foresee_upload(row)
     context = {
         "upload": row,
         "campaign": row.campaign,
         "rows": received[:PREVIEW_ROWS],
         "count": len(received),
-        "with_study": sum(bool(values["accession"]) for values in received),
+        "foreseen": foreseen,
+        "counts": foreseen.result.counts,
+        "problems": foreseen.problems[:MOST_NAMED],
+        "more_problems": max(len(foreseen.problems) - MOST_NAMED, 0),
         "several_rounds": sum(len(values["turns"]) > 1 for values in received),
         "has_pools": any(values.get("pool") for values in received),
     }
@@ -110,8 +115,11 @@ def _settle_upload(request: HttpRequest, row: QuestionUpload) -> HttpResponse:
         _("%(imported)s questions taken in, %(duplicate)s were there already, %(rejected)s rejected.")
         % counts,
     )
-    for item in [item for item in result.items if item.outcome == "rejected"][:10]:
+    rejected = [item for item in result.items if item.outcome == "rejected"]
+    for item in rejected[:MOST_NAMED]:
         messages.warning(request, _("Row %(row)s: %(reason)s") % {"row": item.row, "reason": item.reason})
+    if len(rejected) > MOST_NAMED:
+        messages.warning(request, _("And %(count)s more rows.") % {"count": len(rejected) - MOST_NAMED})
     return redirect("annotation:question-list", campaign.pk)
 
 

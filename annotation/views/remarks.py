@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from annotation import opened
 from annotation.models import Campaign, Flag, Notification, Phrase
 from annotation.services import news, phrases, remarks
-from annotation.views.shared import user_of, visible_question
+from annotation.views.shared import chosen_reason, user_of, visible_question
 from mammo.core.idempotency import once_with
 from mammo.jobs import endings
 
@@ -48,7 +48,7 @@ def flag(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
     remarks.flag(
         visible_question(request, question_id),
         by_user=user_of(request),
-        kind=request.POST.get("kind", ""),
+        kind=chosen_reason(request, "kind"),
         note=request.POST.get("note", ""),
     )
     return _flagged(request, question_id)

@@ -16,7 +16,7 @@ from annotation.services.access import require_not_own
 from annotation.services.collisions import EarlierRoundError, TakenError
 from mammo.accounts.models import User
 from mammo.core.conflicts import both_texts
-from mammo.core.errors import StaleVersionError, WrongStateError
+from mammo.core.errors import StaleVersionError, UserError, WrongStateError
 
 
 def user_of(request: HttpRequest) -> User:
@@ -75,6 +75,18 @@ def go(request: HttpRequest, url: str) -> HttpResponse:
         response.headers["HX-Redirect"] = url
         return response
     return redirect(url)
+
+
+def chosen_reason(request: HttpRequest, name: str) -> str:
+    """The reason that a person chose of a list, which begins with none.
+
+    Raises:
+        UserError: none was chosen.
+    """
+    given = request.POST.get(name, "")
+    if not given:
+        raise UserError(_("%(name)s: choose a reason") % {"name": name})
+    return given
 
 
 def save_draft(

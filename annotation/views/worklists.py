@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from annotation.models import Campaign, Draft, Purpose, Question, Skip
 from annotation.services import leases, skips
 from annotation.services.practice import must_practise
-from annotation.views.shared import go, question_for, user_of
+from annotation.views.shared import chosen_reason, go, question_for, user_of
 from mammo.core.idempotency import once
 
 ROWS = 50
@@ -99,7 +99,7 @@ def skip(request: HttpRequest, question_id: uuid.UUID, purpose: str) -> HttpResp
         question,
         by_user=user_of(request),
         purpose=purpose,
-        code=request.POST.get("code", ""),
+        code=chosen_reason(request, "code"),
         reason=request.POST.get("skip_reason", ""),
     )
     messages.success(

@@ -185,10 +185,11 @@ def settle(question: Question, junior: User, **how: Any) -> None:
 
 
 def items_for(question: Question) -> list[CorrectionItem]:
-    """Items that settle all proposals: two changed, the last positively unchanged."""
+    """Items that settle all proposals: two changed (in each round otherwise), the last positively unchanged."""
     found = list(Proposal.objects.current(question))
+    again = f"，第{question.round}轮" if question.round > 1 else ""
     changed = [
-        CorrectionItem(proposal=p.pk, text=f"{p.text}（已核对{p.index}）", error_tags=["wrong_fact"])
+        CorrectionItem(proposal=p.pk, text=f"{p.text}（已核对{p.index}{again}）", error_tags=["wrong_fact"])
         for p in found[:-1]
     ]
     return [*changed, CorrectionItem(proposal=found[-1].pk, text=found[-1].text, no_change=True)]

@@ -256,6 +256,7 @@ def test_a_flag_whose_answer_was_lost_is_one_flag_and_is_said(
 ) -> None:
     page = at_work(narrow, live_server, june, "correct", asked)
     page.get_by_text("Something is wrong with the question", exact=True).click()
+    page.select_option("#flag-kind", "unclear")
     page.fill("#flag-note", "问题不完整")
     lose_one_answer(page, "**/flag/")
     flag = page.get_by_role("button", name="Flag the question")

@@ -1,6 +1,6 @@
 """A program that says which round it was shown writes nothing into the next one; one that does not is heard."""
 
-from annotation.models import Correction, Draft, Pick, Proposal, Question
+from annotation.models import Comment, Correction, Draft, Pick, Proposal, Question
 from annotation.services.picks import return_to_juniors
 from mammo.accounts.models import User
 from tests.annotation import scene
@@ -37,3 +37,22 @@ def test_work_on_a_round_that_was_sent_back_is_answered_with_what_stands(
     assert not Pick.objects.exists()
     assert post(senior, f"{at}/pick", {"correction": chosen, "round": 2}).status_code == 201
     assert Question.objects.get().stage == Question.Stage.PICKED
+
+
+def test_what_was_sent_back_goes_in_again_untouched_only_with_a_reason(
+    rita: User, june: User, sena: User, caller: Caller
+) -> None:
+    (question,) = scene.proposed(scene.open_campaign_of(rita, [june], [sena]), 1)
+    scene.settle(question, june)
+    return_to_juniors(question, by_user=sena, reason="再改", reason_codes=["unsafe"])
+    at, mine = f"questions/{question.pk}", caller(june)
+    task = mine.get(f"{V1}/{at}/correct/").json()
+    assert task["returns"][0]["reason_codes"] == ["unsafe"]
+    items = [{key: one[key] for key in ("proposal", "text", "no_change")} for one in task["items"]]
+    body = {"items": items, "revision": 0, "round": 2}
+    for because in ({}, {"stands_because": " "}):
+        refused = post(mine, f"{at}/correct", body | because)
+        assert (refused.status_code, "stands_because" in refused.content.decode()) == (400, True)
+    assert not Correction.objects.filter(round=2).exists()
+    assert post(mine, f"{at}/correct", body | {"stands_because": "复查时间已写明"}).status_code == 201
+    assert "复查时间已写明" in Comment.objects.get().text

@@ -2,6 +2,7 @@
 // only when every answer is settled.
 import { markWhileChecked } from "./checking.js";
 import { difference, show } from "./difference.js";
+import { toggleGuideline } from "./guideline.js";
 import { applied, replacements } from "./shared_sentences.js";
 import {
   countActiveSeconds,
@@ -29,6 +30,12 @@ const answers = [...form.querySelectorAll("[data-answer]")].map((card) => ({
 
 const plain = (text) => text.replaceAll("\r\n", "\n").trim();
 
+// After a return: this person's own texts that came back, by the id of their proposal.
+const sentBack = JSON.parse(document.getElementById("sent-back")?.textContent ?? "{}");
+const stands = form.querySelector("[data-stands]");
+const isAsSentBack = (answer) => sentBack[answer.text.name.slice("text-".length)] === plain(answer.text.value);
+const isUntouched = () => stands !== null && answers.every(isAsSentBack);
+
 function stateOf(answer) {
   if (answer.noChange.checked) return "unchanged";
   const text = plain(answer.text.value);
@@ -39,7 +46,9 @@ function refresh(answer) {
   const state = stateOf(answer);
   const isChanged = plain(answer.text.value) !== plain(answer.proposed);
   answer.card.dataset.state = state;
-  answer.settled.textContent = answer.settled.dataset[`text${state[0].toUpperCase()}${state.slice(1)}`];
+  const said = isAsSentBack(answer) ? "returned" : state;
+  answer.settled.textContent = answer.settled.dataset[`text${said[0].toUpperCase()}${said.slice(1)}`];
+  if (stands) stands.hidden = !isUntouched();
   answer.text.readOnly = answer.noChange.checked;
   answer.noChange.disabled = isChanged;
   for (const tag of answer.tags) {
@@ -131,9 +140,15 @@ form.addEventListener(
   (event) => {
     const open = answers.find((answer) => stateOf(answer) === "open");
     const isWaiting = form.querySelector("[data-submit]").disabled;
-    if (!open && !isWaiting) return;
+    const unsaid = !open && isUntouched() && !plain(stands.querySelector("input").value);
+    if (!open && !isWaiting && !unsaid) return;
     event.preventDefault();
     event.stopImmediatePropagation();
+    if (unsaid) {
+      stands.setAttribute("role", "alert");
+      stands.querySelector("input").focus({ preventScroll: true });
+      reveal(stands);
+    }
     if (!open) return;
     const note = form.querySelector("[data-still-open]");
     note.classList.replace("text-secondary", "text-warning");
@@ -144,7 +159,7 @@ form.addEventListener(
   { capture: true },
 );
 
-const keys = { KeyV: toViewer, KeyL: () => document.querySelector("[data-guideline]")?.click() };
+const keys = { KeyV: toViewer, KeyL: toggleGuideline };
 for (const [index, answer] of answers.slice(0, 9).entries()) {
   keys[`Digit${index + 1}`] = () => {
     answer.text.focus({ preventScroll: true });

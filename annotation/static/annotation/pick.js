@@ -1,4 +1,5 @@
 // The page where a senior chooses: keys for the choice and for a small edit of the chosen answer.
+import { toggleGuideline } from "./guideline.js";
 import { countActiveSeconds, guardDrafts, isInView, reveal, sendOnlyByButton, toViewer, watchKeys } from "./work.js";
 
 const form = document.getElementById("work");
@@ -65,7 +66,7 @@ form.addEventListener(
 
 form.addEventListener("change", refresh);
 refresh();
-const keys = { KeyV: toViewer, KeyE: edit, KeyL: () => document.querySelector("[data-guideline]")?.click() };
+const keys = { KeyV: toViewer, KeyE: edit, KeyL: toggleGuideline };
 for (const [index, candidate] of candidates.slice(0, 9).entries()) {
   keys[`Digit${index + 1}`] = () => choose(candidate);
 }

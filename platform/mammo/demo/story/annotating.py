@@ -78,6 +78,7 @@ def _correct(story: Story, question: Question, facts: ImageFacts) -> None:
             for p, s in zip(proposals, settled, strict=True)
         ],
         active_seconds=round(rng.uniform(25, 90), 1),
+        stands_because="the images show what it states",
     )
     question.refresh_from_db()
 
