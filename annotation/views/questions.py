@@ -92,6 +92,7 @@ def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
         "rows": received[:PREVIEW_ROWS],
         "count": len(received),
         "foreseen": foreseen,
+        "looked_through": len(foreseen.result.items),
         "counts": foreseen.result.counts,
         "problems": foreseen.problems[:MOST_NAMED],
         "more_problems": max(len(foreseen.problems) - MOST_NAMED, 0),

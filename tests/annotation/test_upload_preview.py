@@ -7,6 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from annotation.models import Campaign, Question, QuestionUpload
+from annotation.services import uploads
 from annotation.services.uploads import confirm_upload, read_upload
 from mammo.accounts.models import User
 from mammo.archive.models import Patient
@@ -77,3 +78,15 @@ def test_one_reading_names_every_wrong_row(campaign: Campaign, rita: User) -> No
     many = "".join(f"P001,A001,问{n}？,,IC\n" for n in range(25))
     with pytest.raises(UserError, match="and 5 more rows"):
         read(campaign, rita, many)
+
+
+def test_of_a_long_table_the_first_rows_are_looked_through_and_the_page_says_so(
+    campaign: Campaign, rita: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_FORESEEN", 3)
+    upload = read(campaign, rita, MIXED)
+    body = shown(upload, rita)
+    assert "The first 3 rows were looked through" in body
+    assert '<span class="figure">1</span> would be taken in' in body
+    monkeypatch.setattr(uploads, "MOST_FORESEEN", 6)
+    assert "were looked through" not in shown(upload, rita)
