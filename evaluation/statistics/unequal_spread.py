@@ -54,7 +54,7 @@ def spread_note(cube: ScoreCube, contrasts: list[Contrast]) -> str | None:
     if len(cube.systems) < 3 or means is None or len(means) < FEWEST_QUESTIONS:
         return None
     apart = means - means.mean(0) - means.mean(1, keepdims=True) + means.mean()
-    if not (apart.std(0) > 0).all():
+    if not np.all(apart.std(axis=0) > 0):
         return None
     p = float(stats.levene(*apart.T, center="median").pvalue)
     if not p < LEVEL:
@@ -75,5 +75,5 @@ def _question_means(cube: ScoreCube) -> FloatArray | None:
     used = cube.by_patient() if cube.has_clusters else cube
     if used is None:
         return None
-    present = (~np.isnan(used.values)).any(0).all(1)
+    present = np.all(np.any(~np.isnan(used.values), axis=0), axis=1)
     return np.asarray(np.nanmean(used.values[:, present, :], axis=0)) if present.any() else None
