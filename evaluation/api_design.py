@@ -183,7 +183,9 @@ class DesignActions(DraftActions):
         if kind == Arm.Kind.REFERENCE:
             raise UserError(_("answers: a reference brings its answers with it"))
         checkpoint = self._checkpoint(trial, given)
-        return arms.add_system_arm(trial, name, by_user=self.user, spec=given["spec"], checkpoint=checkpoint)
+        return arms.add_system_arm(
+            trial, name, by_user=self.user, spec=given["spec"], checkpoint=checkpoint, is_from_afar=True
+        )
 
     def _checkpoint(self, trial: Trial, given: Mapping[str, Any]) -> Checkpoint | None:
         """The checkpoint that an arm names, of the trial's site."""

@@ -255,7 +255,8 @@ def _add_system(request: HttpRequest, trial: Trial) -> str:
         spec = without_description(ready)
     else:
         spec = spec_from(posted.get("spec", ""))
-    add_system_arm(trial, name, by_user=user_of(request), spec=spec, checkpoint=checkpoint)
+    user = user_of(request)
+    add_system_arm(trial, name, by_user=user, spec=spec, checkpoint=checkpoint, is_from_afar=True)
     return _("The arm is added.")
 
 
