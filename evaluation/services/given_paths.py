@@ -26,7 +26,9 @@ def require_known_place(spec: Mapping[str, Any], trial: Trial) -> None:
         return
     path = spec["path"]
     if spec.get("kind") == "file":
-        raise UserError(_("spec: a file on the server can't be named here; upload the file of answers instead"))
+        raise UserError(
+            _("spec: a file on the server can't be named here; upload the file of answers instead")
+        )
     if not isinstance(path, str) or "\0" in path:
         raise UserError(_("spec: give the path as text"))
     folder = path.rstrip("/")

@@ -33,6 +33,7 @@ from evaluation.services.arms import (
 )
 from evaluation.services.cohorts import bound_by, excluded_of
 from evaluation.services.raters import add_rater, remove_rater, withdraw
+from evaluation.services.shared_wordings import wording_notes
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
 from evaluation.views.power_of_designs import power_in_words, questions_per_patient
 from evaluation.views.trials import user_of, visible_trial
@@ -128,6 +129,7 @@ def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
         ).order_by("position"),
         "campaigns": _campaigns(row),
         "cohort": bound_by(row),
+        "wordings": wording_notes(row),
         "arms": [
             {"arm": arm, "tables": [(number, number in arm.spec.get("tables", [])) for number in FED_TABLES]}
             for arm in row.arms.select_related("checkpoint__run").order_by("position")

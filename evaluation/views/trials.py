@@ -26,6 +26,7 @@ from evaluation.services.progress import left_pictures_of_questions, trial_progr
 from evaluation.services.protocols import freeze_protocol
 from evaluation.services.scoring import lock_trial, open_forms, open_scoring
 from evaluation.services.screening import screen_trial, settle
+from evaluation.services.shared_wordings import wording_notes
 from evaluation.services.unblinding import confirm_unblinding, pending_request, request_unblinding
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -175,6 +176,8 @@ def freeze(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     freeze_protocol(row.protocol, by_user=user_of(request))
     freeze_trial(row, by_user=user_of(request))
     messages.success(request, _("Frozen: nothing of the design changes from now on."))
+    for line in wording_notes(row):
+        messages.info(request, line)
     return redirect("evaluation:trial", trial_id=row.pk)
 
 
