@@ -19,10 +19,15 @@ from evaluation.reports.strata import require_stratum
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.services.access import DESIGNERS
-from evaluation.services.answers import queue_answers, unfinished_job
+from evaluation.services.answers import queue_answers
 from evaluation.services.dealing import missing_note, shrunk_spacing, spacing_note
 from evaluation.services.freezing import freeze_trial, obstacles
-from evaluation.services.progress import left_pictures_of_questions, trial_progress
+from evaluation.services.progress import (
+    answering_job,
+    failure_in_words,
+    left_pictures_of_questions,
+    trial_progress,
+)
 from evaluation.services.protocols import freeze_protocol
 from evaluation.services.scoring import lock_trial, open_forms, open_scoring
 from evaluation.services.screening import screen_trial, settle
@@ -84,6 +89,7 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     user = user_of(request)
     is_draft = row.state == Trial.State.DRAFT
     is_designer = user.has_role(*DESIGNERS, site=row.site)
+    job = answering_job(row)
     context = {
         "trial": row,
         "is_designer": is_designer,
@@ -102,7 +108,9 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
             *left_pictures_of_questions(row),
         ],
         "hits": screen_trial(row) if is_draft and is_designer else [],
-        "answering": unfinished_job(row) if is_draft else None,
+        "answering": job,
+        # What failed is told with the arm's name.
+        "failure": failure_in_words(job, row) if job and job.is_ended and is_designer else "",
         "pending": pending_request(row),
         "events": _events(row),
         "has_tables": row.state in TABULATED,
