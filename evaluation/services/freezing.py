@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evaluation.answers.screen import LANGUAGE, LENGTH
 from evaluation.models import Answer, Arm, PracticeItem, Slot, Trial, TrialEvent, TrialQuestion
@@ -113,7 +114,11 @@ def _unsettled(trial: Trial) -> list[str]:
     wordings = [hit.finding.matched for hit in hits if not hit.finding.is_measured]
     if wordings:
         found.append(
-            _("The screen found %(count)s wordings that no rule settles, such as “%(example)s”.")
+            ngettext(
+                "The screen found %(count)s wording that no rule settles: “%(example)s”.",
+                "The screen found %(count)s wordings that no rule settles, such as “%(example)s”.",
+                len(wordings),
+            )
             % {"count": len(wordings), "example": wordings[0] or _("an answer without text")}
         )
     outliers = {hit.finding.kind: hit.answers for hit in hits if hit.finding.is_measured}

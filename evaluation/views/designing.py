@@ -41,7 +41,7 @@ from mammo.accounts.models import Membership, Role, User
 from mammo.core import raw_files
 from mammo.core.conflicts import both_texts, form_as_text
 from mammo.core.digits import number_in
-from mammo.core.errors import StaleVersionError, UserError
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.core.idempotency import once
 from mammo.core.jsonlines import read_jsonlines
 from modeling.inference.spec_files import read_spec, ready_specs, without_description
@@ -113,16 +113,30 @@ def edit_trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
 def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """Questions, arms, raters and practice of a draft."""
     row = designed_trial(request, trial_id)
-    if request.method == "POST":
+    if request.method != "POST":
+        return _design_page(request, row)
+    try:
         return _act(request, row)
+    except UserError as error:
+        # What a state or a right forbids is no field to mend.
+        if row.state != Trial.State.DRAFT or isinstance(error, (WrongStateError, NotAllowedError)):
+            raise
+        return _design_page(request, row, refused=str(error))
+
+
+def _design_page(request: HttpRequest, row: Trial, *, refused: str = "") -> HttpResponse:
+    """The page; after a refusal with what was typed and why it was refused, as 400."""
     held = Membership.objects.filter(site=row.site)
     raters = row.raters.select_related("user").order_by("created_at")
     people = User.objects.filter(is_active=True)
     seniors = people.filter(pk__in=held.filter(role=Role.SENIOR).values("user"))
     writers = people.filter(pk__in=held.filter(role__in=("author", "junior", "senior")).values("user"))
     practice = Question.objects.filter(campaign__site=row.site).exclude(trial_uses__trial=row)
+    typed = request.POST if refused else None
     context = {
         "trial": row,
+        "refused": refused,
+        "typed": typed,
         "is_draft": row.state == Trial.State.DRAFT,
         "questions": row.trial_questions.select_related(
             "question__campaign__site", "question__patient"
@@ -146,14 +160,16 @@ def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
             :50
         ],
         "power_form": PowerForm(
-            initial={
+            initial=typed.dict()
+            if typed and typed.get("do") == "power"
+            else {
                 "raters": raters.count() or 4,
                 "questions": row.trial_questions.count() or 12,
                 "per_patient": round(questions_per_patient(row), 2),
             }
         ),
     }
-    return render(request, "evaluation/design.html", context)
+    return render(request, "evaluation/design.html", context, status=400 if refused else 200)
 
 
 def _campaigns(trial: Trial) -> QuerySet[Campaign]:

@@ -342,3 +342,13 @@ def test_a_reader_meets_neither_truth_nor_output_where_the_condition_is_alone(
         likelihood="90",
     )
     assert bad.status_code == 400
+
+
+def test_a_refused_number_of_questions_leaves_the_form_as_it_was_typed(draft: Trial, rita: User) -> None:
+    campaign = draft.trial_questions.select_related("question__campaign").first().question.campaign
+    answer = post(client_of(rita), "design", draft.pk, do="sample", campaign=campaign.pk, count="9999")
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "questions: 9999 wanted" in page
+    assert re.search(r'id="count"[^>]* value="9999"', page)
+    assert f'value="{campaign.pk}" selected' in page
