@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from evaluation.reports.analysis_words import heading
+from evaluation.reports.wording import in_words
 
 # Keyed by what the file calls its modalities: as columns they would have no end.
 NAMED_ROWS = ("modalities",)
@@ -43,7 +44,7 @@ def grids_of(data: Mapping[str, Any], before: Sequence[str] = ()) -> list[Grid]:
         elif isinstance(value, dict):
             grids += grids_of(value, name)
         elif not (key == "estimate" and any(data.get(other) == value for other in ENDPOINTS)):
-            plain.append([heading(key), heading(value) if key in TOLD else _shown(value)])
+            plain.append([heading(key), _shown(value, key)])
     if plain:
         grids.insert(0, Grid(_caption(before) or _("Result"), [_("Name"), _("Value")], plain))
     return grids
@@ -58,7 +59,7 @@ def _grids_of_rows(name: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> 
     header = [key for key in header if key != "estimate" or not same]
     grids = []
     if set(header) - {label, "aspect", "name"}:
-        texts = [[_shown(row.get(key)) for key in header] for row in plain]
+        texts = [[_shown(row.get(key), key) for key in header] for row in plain]
         grids.append(Grid(_caption(name), [heading(key) for key in header], texts))
     for place, row in enumerate(rows, start=1):
         held = {key: value for key, value in row.items() if _holds_tables(key, value)}
@@ -95,7 +96,11 @@ def _caption(names: Sequence[str]) -> str:
     return ", ".join(heading(name) for name in names)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, key: str = "") -> str:
+    if isinstance(value, str) and key in TOLD:
+        return heading(value)
+    if isinstance(value, str) and key.endswith("method"):
+        return in_words(value)
     if value is None or (isinstance(value, list) and not value):
         return "–"
     if isinstance(value, bool):

@@ -23,6 +23,7 @@ from evaluation.reports.analysis_grids import Grid, grids_of
 from evaluation.reports.figures import plots
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.methods_text import methods
+from evaluation.reports.wording import in_words
 from evaluation.statistics.results import Estimate
 from mammo.core.errors import UserError
 
@@ -62,7 +63,7 @@ def analyse_own(kind: str, path: Path, options: dict[str, Any]) -> OwnAnalysis:
             % {"kind": kind, "known": ", ".join(KINDS)}
         )
     result, pictures = ANALYSES[kind](path, given)
-    notes = [str(note) for note in result.data.get("notes", [])]
+    notes = [in_words(str(note)) for note in result.data.get("notes", [])]
     return OwnAnalysis(grids_of(result.data), pictures, methods(kind, result, given), notes, result.lines)
 
 

@@ -26,10 +26,12 @@ def locked_trial_of(request: HttpRequest, trial_id: UUID) -> tuple[Trial, bool]:
 def leak_page(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """Length against score, style, raw against shown text, guesses."""
     from evaluation.reports.leaks import leak_report  # scikit-learn, which no other page needs
+    from evaluation.reports.wording import in_words
 
     trial, simulated = locked_trial_of(request, trial_id)
     report = leak_report(trial, simulated=simulated)
     context: dict[str, Any] = {"trial": trial, "report": report, "simulated": simulated}
+    context["style_method"] = in_words(report.style.accuracy.method) if report.style else ""
     return render(request, "evaluation/leaks.html", context)
 
 

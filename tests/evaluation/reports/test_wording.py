@@ -13,10 +13,12 @@ from evaluation.reports.wording import TEMPLATES, in_words, sentences
 from evaluation.services.scoring import lock_trial
 from evaluation.statistics import (
     authors,
+    blinding,
     cluster_bootstrap,
     clustered_roc,
     clustered_shares,
     crossed,
+    delong,
     fixed_sensitivity,
     moments,
     mrmc,
@@ -29,10 +31,12 @@ from tests.evaluation import scene
 MODULES: tuple[ModuleType, ...] = (
     *(
         authors,
+        blinding,
         cluster_bootstrap,
         clustered_roc,
         clustered_shares,
         crossed,
+        delong,
         fixed_sensitivity,
         mrmc,
         mrmc_clusters,
