@@ -22,6 +22,7 @@ from evaluation.services import answers as answering
 from evaluation.services import arms, cohorts, dealing, drafts, freezing, raters, screening, trials
 from evaluation.services.progress import left_pictures_of_questions, trial_progress
 from evaluation.services.scoring import lock_trial, open_scoring
+from evaluation.services.shared_wordings import wording_notes
 from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY, posted
@@ -81,6 +82,7 @@ class DesignActions(DraftActions):
                 *dealing.spacing_note(dealing.shrunk_spacing(row)),
                 *dealing.missing_note(row),
                 *left_pictures_of_questions(row),
+                *wording_notes(row),
             ],
             "screen": [
                 {
@@ -117,7 +119,10 @@ class DesignActions(DraftActions):
     @posted("trials_questions_create", given_by.NewQuestionsSerializer, TrialSerializer)
     @action(detail=True, methods=["post"], url_path="questions")
     def add_questions(self, request: Request, pk: uuid.UUID) -> Response:
-        """Bring questions of a campaign in; a patient or wording that an arm was trained on is refused."""
+        """Bring questions of a campaign in; training patients and questions of an arm are refused.
+
+        So are text-only questions of a training wording; those about a study are counted in the notes of `design/`.
+        """
         row, given = self._designed(), checked(given_by.NewQuestionsSerializer, request)
         campaign = Campaign.objects.filter(site=row.site, pk=given["campaign"]).first()
         if campaign is None:
@@ -183,7 +188,9 @@ class DesignActions(DraftActions):
         if kind == Arm.Kind.REFERENCE:
             raise UserError(_("answers: a reference brings its answers with it"))
         checkpoint = self._checkpoint(trial, given)
-        return arms.add_system_arm(trial, name, by_user=self.user, spec=given["spec"], checkpoint=checkpoint)
+        return arms.add_system_arm(
+            trial, name, by_user=self.user, spec=given["spec"], checkpoint=checkpoint, is_from_afar=True
+        )
 
     def _checkpoint(self, trial: Trial, given: Mapping[str, Any]) -> Checkpoint | None:
         """The checkpoint that an arm names, of the trial's site."""

@@ -64,9 +64,13 @@ def _margin(value: Any, hypothesis: str) -> float | None:
         margin = float(value or 0)
     except (TypeError, ValueError):
         margin = -1.0
-    if not 0 <= margin < float("inf") or (hypothesis in NEEDS_MARGIN and margin == 0):
+    if not 0 <= margin < float("inf"):
         raise UserError(
-            _("primary_endpoint: margin %(margin)s; %(hypothesis)s needs a number above zero")
-            % {"margin": value, "hypothesis": hypothesis}
+            _("primary endpoint: margin %(margin)s is no number from zero on") % {"margin": value}
+        )
+    if hypothesis in NEEDS_MARGIN and margin == 0:
+        named = {"non_inferiority": _("Non-inferiority"), "equivalence": _("Equivalence")}[hypothesis]
+        raise UserError(
+            _("primary endpoint: %(hypothesis)s needs a margin, a number above zero") % {"hypothesis": named}
         )
     return margin or None

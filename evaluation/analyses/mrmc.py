@@ -342,7 +342,8 @@ def _test(contrast: Contrast) -> str:
         return ""
     df = contrast.estimate.df
     of = "z" if df is None or not np.isfinite(df) else f"t({df:.1f})"
-    return f", {of} = {contrast.statistic:.3f}, p = {contrast.p:.4g}"
+    adjusted = "" if contrast.p_adjusted is None else f", p (Holm) = {contrast.p_adjusted:.4g}"
+    return f", {of} = {contrast.statistic:.3f}, p = {contrast.p:.4g}{adjusted}"
 
 
 def _lines(found: MrmcAnalysis, options: MrmcOptions) -> list[str]:

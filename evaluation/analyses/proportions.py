@@ -64,15 +64,26 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
         (x1, n1), (x2, n2) = ((row["events"], row["total"]) for row in found)
         data["fisher_p"] = fisher_exact(x1, n1, x2, n2)
         lines.append(f"Fisher's exact test: p = {data['fisher_p']:.4g}")
-        lines += [f"{name}: {row['estimate']:.4f} {row['ci']}" for name, row in data["difference"].items()]
+        lines += [
+            f"{name}: {_printed(row | {'value': row['estimate']})}"
+            for name, row in data["difference"].items()
+        ]
     if pair is None:
         data["likelihood_ratios"] = _ratios(table.rows, level)
         lines += [
-            f"{row['name']} {kind}: {row[kind]['value']}"
+            f"{row['name']} {words}: {_printed(row[kind])}"
             for row in data["likelihood_ratios"]
-            for kind in ("lr_positive", "lr_negative")
+            for kind, words in (("lr_positive", "LR+"), ("lr_negative", "LR-"))
         ]
     return AnalysisResult(data, [*lines, *(f"note: {note}" for note in notes)])
+
+
+def _printed(found: dict[str, Any]) -> str:
+    """A value with its interval as printed."""
+    if found["value"] is None:
+        return "not defined"
+    low_high = f"[{found['ci'][0]:.4f}, {found['ci'][1]:.4f}]" if found["ci"] else "(no interval)"
+    return f"{found['value']:.4f} {low_high}"
 
 
 def _counts(row: CsvRow, place: int, pair: tuple[str, str] | None) -> list[tuple[str, int, int]]:

@@ -19,9 +19,11 @@ from evaluation.analyses.ranks import analyse_ranks
 from evaluation.analyses.results import AnalysisResult
 from evaluation.analyses.roc import analyse_roc, read_truth
 from evaluation.analyses.scores import analyse_scores
+from evaluation.reports.analysis_grids import Grid, grids_of
 from evaluation.reports.figures import plots
 from evaluation.reports.figures.canvas import to_bytes
 from evaluation.reports.methods_text import methods
+from evaluation.reports.wording import in_words
 from evaluation.statistics.results import Estimate
 from mammo.core.errors import UserError
 
@@ -29,15 +31,6 @@ from mammo.core.errors import UserError
 REPLICATES = 2000
 MOST_DOTS = 40
 MOST_PICTURES = 6
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table of texts."""
-
-    caption: str
-    header: list[str]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -70,8 +63,8 @@ def analyse_own(kind: str, path: Path, options: dict[str, Any]) -> OwnAnalysis:
             % {"kind": kind, "known": ", ".join(KINDS)}
         )
     result, pictures = ANALYSES[kind](path, given)
-    notes = [str(note) for note in result.data.get("notes", [])]
-    return OwnAnalysis(_grids(result.data), pictures, methods(kind, result, given), notes, result.lines)
+    notes = [in_words(str(note)) for note in result.data.get("notes", [])]
+    return OwnAnalysis(grids_of(result.data), pictures, methods(kind, result, given), notes, result.lines)
 
 
 Analysed = tuple[AnalysisResult, list[tuple[str, str]]]
@@ -214,69 +207,3 @@ def _dots_of(
     """One plot of named values with their intervals; nothing where there are none."""
     dots = [(str(row["name"]), row[value], _limits(row[interval])) for row in rows if row[value] is not None]
     return [_picture(caption, plots.dots(dots[:MOST_DOTS], axis=axis))] if dots else []
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list):
-        return f"[{', '.join(_shown(item) for item in value)}]"
-    return str(value)
-
-
-def _grids(data: dict[str, Any], before: str = "") -> list[Grid]:
-    """Lists of objects and objects of objects become tables; single numbers one table of names and values."""
-    grids: list[Grid] = []
-    plain: list[list[str]] = []
-    for key, value in data.items():
-        name = f"{before}{key}"
-        if key == "notes" or value is None or value == [] or value == {}:
-            continue
-        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
-            grids += _grids_of_rows(name, value)
-        elif isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()):
-            rows = [{name.rpartition(" ")[2]: label} | item for label, item in value.items()]
-            flat = [row for row in rows if not any(isinstance(v, dict) for v in row.values())]
-            grids += [_grid(name, flat)] if len(flat) == len(rows) else _grids(value, f"{name} ")
-        elif isinstance(value, dict):
-            grids += _grids(value, f"{name} ")
-        else:
-            plain.append([key, _shown(value)])
-    if plain:
-        grids.insert(0, Grid(before.strip() or _("Result"), [_("Name"), _("Value")], plain))
-    return grids
-
-
-def _grids_of_rows(name: str, rows: list[dict[str, Any]]) -> list[Grid]:
-    """One table of rows; rows that hold tables themselves (an analysis per aspect) become tables each."""
-    if not any(_holds_rows(value) for row in rows for value in row.values()):
-        return [_grid(name, [_flat(row) for row in rows])]
-    grids = []
-    for place, row in enumerate(rows, start=1):
-        label = row.get("aspect") or row.get("name") or (str(place) if len(rows) > 1 else "")
-        grids += _grids(row, f"{label} " if label else "")
-    return grids
-
-
-def _holds_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Objects within a row as columns of their own, `mcnemar exact`."""
-    flat: dict[str, Any] = {}
-    for key, value in row.items():
-        if isinstance(value, dict):
-            flat |= {f"{key} {name}": item for name, item in _flat(value).items()}
-        else:
-            flat[key] = value
-    return flat
-
-
-def _grid(caption: str, rows: list[dict[str, Any]]) -> Grid:
-    header = list(dict.fromkeys(key for row in rows for key in row if not isinstance(row[key], dict)))
-    return Grid(caption, header, [[_shown(row.get(name)) for name in header] for row in rows])

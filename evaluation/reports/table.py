@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
+
 if TYPE_CHECKING:
     from evaluation.statistics.results import Estimate
 
@@ -65,7 +67,7 @@ class Column:
     @property
     def heading(self) -> str:
         """The heading as printed."""
-        return f"{self.name} (paper)" if self.from_paper else self.name
+        return _("%(name)s (paper)") % {"name": self.name} if self.from_paper else self.name
 
 
 @dataclass(frozen=True)

@@ -31,27 +31,28 @@ NUMBER = 0
 
 @dataclass(frozen=True)
 class FlaggedAnswer:
-    """One answer that at least one rater flagged; until the unblinding its text and comments alone.
-
-    The text leads whoever uploaded it to its arm: beside a code, or a count that the table has by code, it would
-    give the code away.
-    """
+    """One answer that at least one rater flagged."""
 
     text: str
     comments: tuple[str, ...]
-    arm: str = ""
-    question: int | None = None
-    flags: int | None = None
-    raters: int | None = None
+    arm: str
+    question: int
+    flags: int
+    raters: int
 
 
 def flagged_answers(trial: Trial, *, simulated: bool) -> list[FlaggedAnswer]:
-    """Flagged answers, those with most flags first; until the unblinding in the order of their texts.
+    """Flagged answers with their texts, those with most flags first; none before the unblinding.
+
+    The table has rates by code. Whoever uploaded the texts knows their arms: where all flags are of one code, even a
+    text that stands beside no code would give that code away.
 
     Raises:
         WrongStateError: the trial is not locked.
     """
     require_locked(trial)
+    if not texts_are_shown(trial):
+        return []
     labels = dict(arm_labels(trial))
     rows = FormRemark.objects.filter(_of(trial, simulated), replaced_by__isnull=True, is_unsafe=True)
     rows = rows.select_related(
@@ -61,27 +62,25 @@ def flagged_answers(trial: Trial, *, simulated: bool) -> list[FlaggedAnswer]:
     for row in rows:
         by_answer.setdefault(row.slot.answer_id, []).append(row)
     raters = _raters_per_answer(trial, simulated)
-    unmasked = trial.state == Trial.State.UNBLINDED
     found = []
     for pk, remarks in by_answer.items():
         answer = remarks[0].slot.answer
-        comments = tuple(str(remark.comment) for remark in remarks if remark.comment)
-        if not unmasked:
-            found.append(FlaggedAnswer(_text(answer), comments))
-            continue
         found.append(
             FlaggedAnswer(
                 _text(answer),
-                comments,
+                tuple(str(remark.comment) for remark in remarks if remark.comment),
                 labels[str(answer.arm_id)],
                 answer.question.position,
                 len(remarks),
                 raters.get(pk, len(remarks)),
             )
         )
-    if unmasked:
-        return sorted(found, key=lambda row: (-(row.flags or 0), row.arm, row.question or 0))
-    return sorted(found, key=lambda row: row.text)
+    return sorted(found, key=lambda row: (-row.flags, row.arm, row.question))
+
+
+def texts_are_shown(trial: Trial) -> bool:
+    """Whether the texts of flagged answers may be shown: once the arms are known."""
+    return bool(trial.state == Trial.State.UNBLINDED)
 
 
 def _text(answer: Answer) -> str:

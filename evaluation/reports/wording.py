@@ -52,6 +52,12 @@ TEMPLATES = (
     gettext_noop("Wilson, patients as clusters (Rao-Scott)"),
     gettext_noop("drawn again the cases give the same share: the interval takes the threshold as known"),
     gettext_noop("empirical AUC, clusters by Obuchowski (1997)"),
+    gettext_noop("empirical AUC, DeLong"),
+    gettext_noop("character 2-4-grams, naive Bayes, {folds}-fold over questions; bootstrap of questions"),
+    gettext_noop(
+        "not every reader read every case in every modality ({missing} of {whole} readings are missing)"
+    ),
+    gettext_noop("DeLong's covariance does not fit such a design: the unbiased covariance is used"),
 )
 # Words that stand inside of sentences; under a count the same words take another form.
 UNITS: dict[str, Callable[[], str]] = {

@@ -16,6 +16,7 @@ from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answer_rows import texts_by_question
 from evaluation.services.answers import new_answer, new_dialogue, rules_of
+from evaluation.services.given_paths import require_known_place
 from evaluation.services.leakage import refuse_leaks
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -44,17 +45,24 @@ def add_system_arm(
     spec: Mapping[str, Any] | None = None,
     checkpoint: Checkpoint | None = None,
     is_simulated: bool = False,
+    is_from_afar: bool = False,
 ) -> Arm:
     """Add an arm that a system answers for: a checkpoint, or any spec of the answering module.
 
     A spec whose path is a known checkpoint's folder is taken as that checkpoint, so that its training side is
     known.
 
+    Args:
+        is_from_afar: the spec comes from a page or the interface: it may name models of the site alone.
+
     Raises:
         WrongStateError: the trial is no draft.
-        UserError: an unusable spec, a name that is taken, or a question the checkpoint was trained on.
+        UserError: an unusable spec, a path that may not be named, a name that is taken, or a question the checkpoint
+            was trained on.
     """
     given = dict(spec or {})
+    if is_from_afar:
+        require_known_place(given, trial)
     if checkpoint is None and given.get("path"):
         folder = str(given["path"]).rstrip("/")
         checkpoint = Checkpoint.objects.filter(folder=folder).select_related("run__snapshot").first()

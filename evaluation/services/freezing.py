@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evaluation.answers.screen import LANGUAGE, LENGTH
 from evaluation.models import Answer, Arm, PracticeItem, Slot, Trial, TrialEvent, TrialQuestion
@@ -15,13 +16,13 @@ from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answers import scored_arms
 from evaluation.services.cohorts import cohort_obstacles
 from evaluation.services.dealing import deal_questions, dealing_obstacles, draw_arm_orders, prepare_rater
-from evaluation.services.leakage import refuse_leaks
 from evaluation.services.planned_contrast import contrast_obstacles
 from evaluation.services.protocols import require_protocol_unchanged
 from evaluation.services.raters import wrote_an_answer
 from evaluation.services.read_reports import outdated
 from evaluation.services.screening import blocking_hits
 from evaluation.services.seen_texts import SEEN, frozen_hashes, require_seen_texts, seen_hashes
+from evaluation.services.shared_wordings import SHARED, positions_by_arm
 from evaluation.services.shown_studies import fixed_today, hold_pictures, require_all_shown
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -43,9 +44,7 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
         row = locked_trial(trial, Trial.State.DRAFT)
         arms = scored_arms(row)
         _check_ready(row, arms)
-        asked = list(row.trial_questions.select_related("question__campaign"))
-        dialogues = {q.question_id for q in asked if q.is_dialogue}
-        shared = refuse_leaks(arms, [q.question for q in asked], dialogues=dialogues)
+        shared = positions_by_arm(row, arms)
         raters = list(row.raters.select_related("user").order_by("pk"))
         dealt = deal_questions(row, raters)
         orders = draw_arm_orders(row, dealt, len(arms))
@@ -62,7 +61,7 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
             kind="frozen",
             by_user=by_user,
             sha256=digest,
-            details={SEEN: seen},
+            details={SEEN: seen, SHARED: shared},
             is_simulated=row.is_simulated,
         )
         audit.record(
@@ -72,7 +71,7 @@ def freeze_trial(trial: Trial, *, by_user: User) -> Trial:
             site=row.site,
             sha256=digest,
             protocol_sha256=row.protocol.frozen_sha256,
-            shared_wordings=shared,
+            shared_wordings=len({place for places in shared.values() for place in places}),
         )
     trial.refresh_from_db()
     return trial
@@ -115,7 +114,11 @@ def _unsettled(trial: Trial) -> list[str]:
     wordings = [hit.finding.matched for hit in hits if not hit.finding.is_measured]
     if wordings:
         found.append(
-            _("The screen found %(count)s wordings that no rule settles, such as “%(example)s”.")
+            ngettext(
+                "The screen found %(count)s wording that no rule settles: “%(example)s”.",
+                "The screen found %(count)s wordings that no rule settles, such as “%(example)s”.",
+                len(wordings),
+            )
             % {"count": len(wordings), "example": wordings[0] or _("an answer without text")}
         )
     outliers = {hit.finding.kind: hit.answers for hit in hits if hit.finding.is_measured}

@@ -93,7 +93,7 @@ def _add_snapshot(side: TrainingSide, snapshot: Snapshot) -> None:
 
 def refuse_leaks(
     arms: Iterable[Arm], questions: Iterable[Question], *, dialogues: Collection[UUID] = ()
-) -> int:
+) -> list[tuple[Arm, Question]]:
     """Refuse questions that an arm's checkpoint was trained on.
 
     By patient and by question, always; by wording where the question has no images (with images the same
@@ -104,13 +104,14 @@ def refuse_leaks(
             turn alone and with those before it.
 
     Returns:
-        how many questions with images share their wording with a training question (reported, not refused).
+        questions with images that share their wording with a training question, each with the arm that was trained on
+        it (reported, not refused).
 
     Raises:
         UserError: names the arm's place and the question's position, and why.
     """
     sides = [(arm, training_side(arm.checkpoint)) for arm in arms if arm.checkpoint is not None]
-    shared = 0
+    shared: list[tuple[Arm, Question]] = []
     for question in questions:
         for arm, side in sides:
             reason, same_words = _leak(question, side, is_dialogue=question.pk in dialogues)
@@ -124,7 +125,8 @@ def refuse_leaks(
                         "arm": arm.name,
                     }
                 )
-            shared += same_words
+            if same_words:
+                shared.append((arm, question))
     return shared
 
 

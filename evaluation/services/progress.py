@@ -6,7 +6,10 @@ from django.db.models import Count, Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from evaluation.models import Score, Slot, Trial, TrialRater
+from evaluation.services.answers import JOB_KIND
 from mammo.accounts.models import User
+from mammo.jobs.messages import shown_message
+from mammo.jobs.models import Job, JobState
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,27 @@ def left_pictures_of_questions(trial: Trial) -> list[str]:
         "passed over."
     )
     return [said % {"positions": positions}] if positions else []
+
+
+def answering_job(trial: Trial) -> Job | None:
+    """The job that answers for a draft's systems: the one that runs, else the last one where it failed and its answers
+    are still lacking."""
+    last = Job.objects.filter(kind=JOB_KIND, about_id=str(trial.pk)).order_by("-created_at").first()
+    if last is None or trial.state != Trial.State.DRAFT:
+        return None
+    if not last.is_ended:
+        return last
+    asked = trial.arms.filter(pk__in=last.parameters["arms"], left_out_reason="")
+    lacks = asked.annotate(given=Count("answers")).filter(given__lt=trial.trial_questions.count()).exists()
+    return last if last.state == JobState.FAILED and lacks else None
+
+
+def failure_in_words(job: Job, trial: Trial) -> str:
+    """Why a failed answering job failed, systems by the names of their arms; for those who design."""
+    said = shown_message(job.error)
+    for pk, name in trial.arms.values_list("pk", "name"):
+        said = said.replace(str(pk), f"“{name}”")
+    return said
 
 
 def forms_waiting(user: User) -> int:

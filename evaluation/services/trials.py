@@ -232,7 +232,7 @@ def add_questions(
             on=row,
             site=row.site,
             count=len(added),
-            shared_wordings=shared,
+            shared_wordings=len({question.pk for _arm, question in shared}),
             **counts,
         )
     return added

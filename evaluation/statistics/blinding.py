@@ -21,6 +21,8 @@ SMOOTHING = 0.1
 GRAMS = (2, 4)
 PERMUTATIONS = 99
 
+STYLE_METHOD = "character 2-4-grams, naive Bayes, {folds}-fold over questions; bootstrap of questions"
+
 
 def bang_index(right: int, wrong: int, unknown: int, *, level: float = 0.95) -> Estimate:
     """Bang's blinding index of one group of answers.
@@ -104,7 +106,7 @@ def style_classifier(
             shuffled[places] = rng.permutation(truth[places])
         as_good += held_out.right(shuffled).mean() >= right.mean()
     interval = _over_questions(right, groups, rng, level)
-    method = f"character 2-4-grams, naive Bayes, {folds}-fold over questions; bootstrap of questions"
+    method = STYLE_METHOD.format(folds=folds)
     accuracy = Estimate(float(right.mean()), interval, method, n=len(texts))
     return StyleResult(accuracy, 1 / len(labels), (1 + as_good) / (1 + permutations), folds)
 

@@ -31,7 +31,7 @@ from evaluation.statistics.score_cube import FloatArray
 FEW_READERS = 5
 FEW = "{n} readers: conclusions about other readers rest on few; five or more are advised"
 ONE = "one reader: the reader is fixed, conclusions hold for this reader only"
-PARTIAL = "not every reader read every case in every modality ({share:.0%} of the readings are there)"
+PARTIAL = "not every reader read every case in every modality ({missing} of {whole} readings are missing)"
 FALLBACK = "DeLong's covariance does not fit such a design: the unbiased covariance is used"
 CLUSTERED_FALLBACK = (
     "DeLong's covariance does not fit such a design: the jackknife covariance over patients is used"
@@ -151,7 +151,7 @@ def _cell_statistics(
         rows = np.vstack([rows, [system[case] for case in study.cases]])
     is_whole = not np.isnan(rows).any()
     if not is_whole:
-        notes.append(PARTIAL.format(share=1 - np.isnan(rows).mean()))
+        notes.append(PARTIAL.format(missing=int(np.isnan(rows).sum()), whole=rows.size))
         notes += case_notes(layout)
     is_clustered = codes_of(study.patients) is not None
     covariance = choice.covariance or ("delong" if is_whole else "unbiased")

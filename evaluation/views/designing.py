@@ -33,6 +33,7 @@ from evaluation.services.arms import (
 )
 from evaluation.services.cohorts import bound_by, excluded_of
 from evaluation.services.raters import add_rater, remove_rater, withdraw
+from evaluation.services.shared_wordings import wording_notes
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
 from evaluation.views.power_of_designs import power_in_words, questions_per_patient
 from evaluation.views.trials import user_of, visible_trial
@@ -40,7 +41,7 @@ from mammo.accounts.models import Membership, Role, User
 from mammo.core import raw_files
 from mammo.core.conflicts import both_texts, form_as_text
 from mammo.core.digits import number_in
-from mammo.core.errors import StaleVersionError, UserError
+from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 from mammo.core.idempotency import once
 from mammo.core.jsonlines import read_jsonlines
 from modeling.inference.spec_files import read_spec, ready_specs, without_description
@@ -112,22 +113,37 @@ def edit_trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
 def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """Questions, arms, raters and practice of a draft."""
     row = designed_trial(request, trial_id)
-    if request.method == "POST":
+    if request.method != "POST":
+        return _design_page(request, row)
+    try:
         return _act(request, row)
+    except UserError as error:
+        # What a state or a right forbids is no field to mend.
+        if row.state != Trial.State.DRAFT or isinstance(error, (WrongStateError, NotAllowedError)):
+            raise
+        return _design_page(request, row, refused=str(error))
+
+
+def _design_page(request: HttpRequest, row: Trial, *, refused: str = "") -> HttpResponse:
+    """The page; after a refusal with what was typed and why it was refused, as 400."""
     held = Membership.objects.filter(site=row.site)
     raters = row.raters.select_related("user").order_by("created_at")
     people = User.objects.filter(is_active=True)
     seniors = people.filter(pk__in=held.filter(role=Role.SENIOR).values("user"))
     writers = people.filter(pk__in=held.filter(role__in=("author", "junior", "senior")).values("user"))
     practice = Question.objects.filter(campaign__site=row.site).exclude(trial_uses__trial=row)
+    typed = request.POST if refused else None
     context = {
         "trial": row,
+        "refused": refused,
+        "typed": typed,
         "is_draft": row.state == Trial.State.DRAFT,
         "questions": row.trial_questions.select_related(
             "question__campaign__site", "question__patient"
         ).order_by("position"),
         "campaigns": _campaigns(row),
         "cohort": bound_by(row),
+        "wordings": wording_notes(row),
         "arms": [
             {"arm": arm, "tables": [(number, number in arm.spec.get("tables", [])) for number in FED_TABLES]}
             for arm in row.arms.select_related("checkpoint__run").order_by("position")
@@ -144,14 +160,16 @@ def design(request: HttpRequest, trial_id: UUID) -> HttpResponse:
             :50
         ],
         "power_form": PowerForm(
-            initial={
+            initial=typed.dict()
+            if typed and typed.get("do") == "power"
+            else {
                 "raters": raters.count() or 4,
                 "questions": row.trial_questions.count() or 12,
                 "per_patient": round(questions_per_patient(row), 2),
             }
         ),
     }
-    return render(request, "evaluation/design.html", context)
+    return render(request, "evaluation/design.html", context, status=400 if refused else 200)
 
 
 def _campaigns(trial: Trial) -> QuerySet[Campaign]:
@@ -255,7 +273,8 @@ def _add_system(request: HttpRequest, trial: Trial) -> str:
         spec = without_description(ready)
     else:
         spec = spec_from(posted.get("spec", ""))
-    add_system_arm(trial, name, by_user=user_of(request), spec=spec, checkpoint=checkpoint)
+    user = user_of(request)
+    add_system_arm(trial, name, by_user=user, spec=spec, checkpoint=checkpoint, is_from_afar=True)
     return _("The arm is added.")
 
 

@@ -26,18 +26,20 @@ def locked_trial_of(request: HttpRequest, trial_id: UUID) -> tuple[Trial, bool]:
 def leak_page(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     """Length against score, style, raw against shown text, guesses."""
     from evaluation.reports.leaks import leak_report  # scikit-learn, which no other page needs
+    from evaluation.reports.wording import in_words
 
     trial, simulated = locked_trial_of(request, trial_id)
     report = leak_report(trial, simulated=simulated)
     context: dict[str, Any] = {"trial": trial, "report": report, "simulated": simulated}
+    context["style_method"] = in_words(report.style.accuracy.method) if report.style else ""
     return render(request, "evaluation/leaks.html", context)
 
 
 @login_required
 @require_safe
 def unsafe_page(request: HttpRequest, trial_id: UUID) -> HttpResponse:
-    """The table of unsafe answers, and their texts."""
-    from evaluation.reports.unsafe_answers import flagged_answers, unsafe_table
+    """The table of unsafe answers; after the unblinding their texts too."""
+    from evaluation.reports.unsafe_answers import flagged_answers, texts_are_shown, unsafe_table
     from evaluation.reports.writers.html_page import html_fragment
 
     trial, simulated = locked_trial_of(request, trial_id)
@@ -48,6 +50,7 @@ def unsafe_page(request: HttpRequest, trial_id: UUID) -> HttpResponse:
         # html_fragment escapes every text it is given.
         "table_html": mark_safe(html_fragment(table)),  # noqa: S308
         "answers": flagged_answers(trial, simulated=simulated),
+        "texts_are_shown": texts_are_shown(trial),
         "simulated": simulated,
     }
     return render(request, "evaluation/unsafe.html", context)

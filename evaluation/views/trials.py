@@ -19,13 +19,19 @@ from evaluation.reports.strata import require_stratum
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
 from evaluation.services.access import DESIGNERS
-from evaluation.services.answers import queue_answers, unfinished_job
+from evaluation.services.answers import queue_answers
 from evaluation.services.dealing import missing_note, shrunk_spacing, spacing_note
 from evaluation.services.freezing import freeze_trial, obstacles
-from evaluation.services.progress import left_pictures_of_questions, trial_progress
+from evaluation.services.progress import (
+    answering_job,
+    failure_in_words,
+    left_pictures_of_questions,
+    trial_progress,
+)
 from evaluation.services.protocols import freeze_protocol
 from evaluation.services.scoring import lock_trial, open_forms, open_scoring
 from evaluation.services.screening import screen_trial, settle
+from evaluation.services.shared_wordings import wording_notes
 from evaluation.services.unblinding import confirm_unblinding, pending_request, request_unblinding
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -83,6 +89,7 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     user = user_of(request)
     is_draft = row.state == Trial.State.DRAFT
     is_designer = user.has_role(*DESIGNERS, site=row.site)
+    job = answering_job(row)
     context = {
         "trial": row,
         "is_designer": is_designer,
@@ -101,7 +108,9 @@ def trial(request: HttpRequest, trial_id: UUID) -> HttpResponse:
             *left_pictures_of_questions(row),
         ],
         "hits": screen_trial(row) if is_draft and is_designer else [],
-        "answering": unfinished_job(row) if is_draft else None,
+        "answering": job,
+        # What failed is told with the arm's name.
+        "failure": failure_in_words(job, row) if job and job.is_ended and is_designer else "",
         "pending": pending_request(row),
         "events": _events(row),
         "has_tables": row.state in TABULATED,
@@ -175,6 +184,8 @@ def freeze(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     freeze_protocol(row.protocol, by_user=user_of(request))
     freeze_trial(row, by_user=user_of(request))
     messages.success(request, _("Frozen: nothing of the design changes from now on."))
+    for line in wording_notes(row):
+        messages.info(request, line)
     return redirect("evaluation:trial", trial_id=row.pk)
 
 

@@ -250,3 +250,11 @@ def test_answers_without_text_are_settled_by_program(
     assert not [hit for hit in design["screen"] if hit["kind"] == "empty" and not hit["settled"]]
     answers = Answer.objects.filter(arm__trial=draft).select_related("question__question__patient")
     assert "（未作答）" in {answer.shown_text for answer in answers}
+
+
+def test_an_arm_from_afar_names_no_file_of_the_server(rita: User, caller: Caller) -> None:
+    draft = create_trial("Draft", protocol=scene.frozen_protocol(rita), by_user=rita)
+    for kind in ("file", "transformers"):
+        body = {"name": "x", "spec": {"kind": kind, "path": "/etc/passwd"}}
+        answer = send(caller(rita), f"trials/{draft.pk}/arms", body)
+        assert (answer.status_code, draft.arms.count()) == (400, 0)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
+from evaluation.models import DataExport
 from evaluation.services.exports import export_for_command
 from evaluation.services.trials import trial_by_name
 from mammo.accounts import audit
@@ -36,8 +37,10 @@ class Command(BaseCommand):
         """Write the files; returns them with the hash of the scores.
 
         Raises:
-            UserError: no reason, the folder holds something, or the trial is not locked.
+            UserError: no reason, the folder holds something, the trial is not locked, or all its scores are simulated
+                and left out.
         """
+        from evaluation.reports.study.archives import simulated_left_out
         from evaluation.reports.study.data import from_trial
         from evaluation.reports.study.raw_export import export_files
 
@@ -50,7 +53,11 @@ class Command(BaseCommand):
             trial = request.trial if request is not None else trial
             if trial is None:
                 raise UserError(f"--request {options['request']}: it is of a reader study; export_readings")
-            data = from_trial(trial, simulated=request.simulated if request else options["simulated"])
+            simulated = request.simulated if request else options["simulated"]
+            data = from_trial(trial, simulated=simulated)
+            left_out = simulated_left_out(trial, simulated=simulated)
+            if left_out and not data.scores:
+                raise UserError(f"{trial.name}: no score is left to export, {_marked(left_out, request)}")
             files = export_files(data)
             _write(folder, files)
             audit.record(
@@ -62,8 +69,20 @@ class Command(BaseCommand):
                 scores=len(data.scores),
                 files=sorted(files),
             )
+        if left_out:
+            print(f"note: {_marked(left_out, request)}", file=sys.stderr)
         print(f"written: {folder}", file=sys.stderr)
         return {"files": sorted(str(folder / name) for name in files), "sha256": data.sha256}
+
+
+def _marked(count: int, request: DataExport | None) -> str:
+    """How many scores are left out, and what takes them in."""
+    mend = (
+        "--simulated takes them in"
+        if request is None
+        else "ask for an export with simulated rows to take them in"
+    )
+    return f"{count} are marked as simulated and left out; {mend}"
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

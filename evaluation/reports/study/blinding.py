@@ -17,6 +17,7 @@ from evaluation.reports.unsafe_answers import (
     flag_notes,
     flags_caption,
 )
+from evaluation.reports.wording import in_words
 from evaluation.statistics.results import Estimate
 
 
@@ -110,7 +111,7 @@ def _style(report: LeakReport) -> str:
         "chance": f"{found.chance:.3f}",
         "p": f"{found.p:.2f}",
     }
-    return f"{said} ({found.accuracy.method})"
+    return f"{said} ({in_words(found.accuracy.method)})"
 
 
 def _group(kind: str, index: Estimate) -> str:

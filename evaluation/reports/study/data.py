@@ -23,6 +23,7 @@ from evaluation.reports.trial_scores import TrialScores, analysis_seed, arm_keys
 from evaluation.reports.unsafe_answers import scored_forms
 from evaluation.reports.versions import versions
 from evaluation.services.dealing import shrunk_spacing
+from evaluation.services.shared_wordings import shared_in_report
 from evaluation.statistics.score_cube import ScoreCube, ScoreRow, cubes
 from mammo.core.errors import UserError
 
@@ -229,6 +230,7 @@ def _facts(trial: Trial, found: TrialScores) -> dict[str, Any]:
     return {
         **({"dialogues": dialogues} if dialogues else {}),
         **({"spacing": spacing} if (spacing := shrunk_spacing(trial)) is not None else {}),
+        "shared_wordings": shared_in_report(trial),
         **({"earlier_shown": True} if trial.show_earlier else {}),
         **({"left_out_arms": arms} if (arms := _left_out(trial)) else {}),
         "trial": trial.name,

@@ -1,7 +1,8 @@
 """A study report as sections of plain parts; renderers make HTML and PDF of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 from django.utils import translation
@@ -79,6 +80,17 @@ def sections(data: StudyData) -> list[Section]:
     ]
 
 
+def _shared(data: StudyData, shared: Mapping[str, Any]) -> str:
+    """How many questions about a study, after the unblinding by arm."""
+    said = _("%(count)s of %(total)s, about other images") % {
+        "count": shared["questions"],
+        "total": shared["of"],
+    }
+    arms = shared.get("arms") or {}
+    named = "; ".join(f"{arm['label']}: {arms[arm['label']]}" for arm in data.arms if arm["label"] in arms)
+    return f"{said} ({named})" if named else said
+
+
 def _design(data: StudyData) -> Section:
     facts = data.facts
     names = (
@@ -114,6 +126,8 @@ def _design(data: StudyData) -> Section:
         rows.append(
             [_("Earlier study beside the present one"), _("shown to raters and to doctors who answer")]
         )
+    if shared := facts.get("shared_wordings"):
+        rows.append([_("Questions in words that an arm was trained on"), _shared(data, shared)])
     rows.append([_("Arms"), listed(arm["label"] for arm in data.arms)])
     if checkpoints := data.by_arm("checkpoints"):
         rows.append([_("Checkpoints"), "; ".join(f"{arm}: {said}" for arm, said in checkpoints.items())])

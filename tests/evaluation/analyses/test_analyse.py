@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from evaluation.analyses.proportions import analyse_proportions
 from evaluation.reports.own_analysis import analyse_own
 from mammo.core.errors import UserError
 
@@ -351,3 +352,9 @@ def test_the_mixed_model_gives_tukeys_pairs_and_asked_for_its_profile(tmp_path: 
         assert low < model["means"][0]["mean"] < high
         assert set(model["profile"]["deviations"]) == {*model["components"]}
     assert "--profile: it belongs to --mixed" in refusal("scores", score_file, "--profile")
+
+
+def test_likelihood_ratios_are_printed_with_four_digits_and_their_interval(tmp_path: Path) -> None:
+    path = write(tmp_path / "b.csv", "name,tp,fp,fn,tn\nours,90,14,10,86\n")
+    lines = analyse_proportions(path).lines
+    assert any(re.fullmatch(r"ours LR\+: 6\.4286 \[\d+\.\d{4}, \d+\.\d{4}\]", line) for line in lines)

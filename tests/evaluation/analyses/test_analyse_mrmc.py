@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 from scipy import stats
 
+from evaluation.analyses.mrmc import MrmcOptions, run_mrmc
 from tests.evaluation.analyses.test_analyse import analyse, refusal, write
 
 HEAD = "reader,modality,case,truth,rating"
@@ -108,7 +109,7 @@ def test_missing_readings_are_named_and_delong_is_refused(small: Path) -> None:
     part = write(small, "\n".join(line for line in lines if not line.startswith("ben,alone,c5")) + "\n")
     found = analyse("mrmc", part)
     assert found["covariance"] == "unbiased"
-    assert any("readings are there" in note for note in found["notes"])
+    assert any("readings are missing)" in note for note in found["notes"])
     assert any("2 readers" in note for note in found["notes"])
     assert "balanced design" in refusal("mrmc", part, "--covariance", "delong")
 
@@ -181,3 +182,22 @@ def test_a_margin_is_tested_of_a_system_alone_and_printed_and_an_unfit_one_refus
     assert all({"non_inferiority", "equivalence"} <= set(one) for one in found)
     for margin in (0, 1, -0.1):
         assert "between 0 and 1" in refusal("mrmc", vandyke, "--margin", margin)
+
+
+def test_holm_p_values_and_the_number_of_missing_readings_are_printed(tmp_path: Path) -> None:
+    rows = ["reader,modality,case,truth,rating"]
+    rows += [
+        f"r{r},{m},c{c},{c % 2},{(c * 7 + r * 3 + ord(m)) % 11 + 3 * (c % 2)}"
+        for r in range(5)
+        for m in "xyz"
+        for c in range(40)
+        if (r, m, c) != (0, "x", 0)
+    ]
+    path = tmp_path / "readings.csv"
+    path.write_text("\n".join(rows))
+    found = run_mrmc(path, MrmcOptions())
+    said = "\n".join(found.lines)
+    for row in found.data["pairwise"]:
+        assert f"p = {row['p']:.4g}, p (Holm) = {row['p_holm']:.4g}" in said
+    # 599 of 600: "100%" would say that none is missing.
+    assert "(1 of 600 readings are missing)" in said

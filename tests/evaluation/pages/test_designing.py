@@ -92,7 +92,7 @@ def test_a_trial_is_made_and_filled_on_pages(
     campaign = questions[0].campaign
     post(client, "design", trial.pk, do="sample", campaign=campaign.pk, count="2")
     assert trial.trial_questions.count() == 2
-    spec = json.dumps({"kind": "transformers", "path": "/models/glm"})
+    spec = json.dumps({"kind": "openai", "model": "glm", "base_url": "http://127.0.0.1:8000/v1"})
     post(client, "design", trial.pk, do="system", name="GLM", spec=spec)
     post(client, "design", trial.pk, do="human", name="Doctor", authors=[june.pk])
     rows = "question,text\n" + "\n".join(f"{q.position},参考" for q in trial.trial_questions.all())
@@ -342,3 +342,13 @@ def test_a_reader_meets_neither_truth_nor_output_where_the_condition_is_alone(
         likelihood="90",
     )
     assert bad.status_code == 400
+
+
+def test_a_refused_number_of_questions_leaves_the_form_as_it_was_typed(draft: Trial, rita: User) -> None:
+    campaign = draft.trial_questions.select_related("question__campaign").first().question.campaign
+    answer = post(client_of(rita), "design", draft.pk, do="sample", campaign=campaign.pk, count="9999")
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "questions: 9999 wanted" in page
+    assert re.search(r'id="count"[^>]* value="9999"', page)
+    assert f'value="{campaign.pk}" selected' in page

@@ -1,5 +1,6 @@
 """The page where a researcher drops a CSV file: every kind, every option of the command."""
 
+import html
 import re
 
 import pytest
@@ -31,12 +32,12 @@ def test_a_strangers_file_is_analysed_on_a_page(stan: User, june: User) -> None:
 @pytest.mark.parametrize(
     ("kind", "shown"),
     [
-        ("mrmc", "components"),
+        ("mrmc", "variance components"),
         ("scores", "contrasts"),
-        ("agreement", "kendall_w"),
+        ("agreement", "Kendall&#x27;s W"),
         ("proportions", "proportions"),
-        ("paired", "mcnemar exact"),
-        ("ranks", "critical_difference"),
+        ("paired", "McNemar exact"),
+        ("ranks", "critical difference"),
         ("preferences", "strengths"),
     ],
 )
@@ -116,7 +117,7 @@ ROC = {"kind": "roc", "truth": "truth", "score": "ai"}
     [
         (CASES, ROC | {"level": "0.9"}, "with 90% confidence intervals"),
         (CASES, ROC | {"at_sensitivity": "0.8"}, "Specificity is given at a sensitivity of 0.8"),
-        (CASES, ROC | {"partial": "0.7"}, "mcclish"),
+        (CASES, ROC | {"partial": "0.7"}, "McClish"),
         (CASES, ROC | {"threshold": "0"}, "sensitivity"),
         (CASES, ROC | {"truth": "density", "multiclass": "on"}, "The truth has several classes"),
         (CASES, ROC | {"bootstrap": "on", "replicates": "123", "seed": "7"}, "bootstrap of 123 draws"),
@@ -162,3 +163,24 @@ def test_what_does_not_fit_is_said_in_the_words_of_the_page(stan: User) -> None:
     page = answer.content.decode()
     assert "“Readers are” fixed “Cases are” fixed: nothing is random" in page
     assert "--readers" not in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_nested_values_are_tables_with_readable_headings(stan: User, language: str) -> None:
+    """Models hold means and differences, which are rows and no text of a program."""
+    upload = SimpleUploadedFile("data.csv", READINGS.encode())
+    client = client_of(stan)
+    client.cookies["django_language"] = language
+    page = client.post(reverse("evaluation:analyse"), {"kind": "mrmc", "file": upload}).content.decode()
+    tables = re.findall(r"<table.*?</table>", page, re.DOTALL)
+    text = html.unescape(" ".join(tables))
+    assert not re.search(r"{'|\\b[a-z0-9]+_[a-z0-9_]+\\b", text)
+    heads = [re.findall(r"<th[^>]*>(.*?)</th>", one) for one in tables]
+    assert not [head for head in heads if len(head) != len(set(head))]
+    assert not [head for head in heads if {"AUC", "estimate"} <= set(head) or {"AUC", "估计值"} <= set(head)]
+    captions = re.findall(r"<caption>(.*?)</caption>", page)
+    expected = {
+        "en": "models, fixed readers, random cases, means",
+        "zh-hans": "模型, 阅片者固定，病例随机, 均值",
+    }
+    assert expected[language] in captions

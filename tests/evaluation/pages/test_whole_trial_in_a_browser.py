@@ -41,7 +41,7 @@ def design(page: Page, trial_name: str, raters: list[User], author: User, campai
     page.get_by_label("How many, drawn by chance").fill("2")
     page.get_by_role("button", name="Add questions").click()
     page.locator("#system-name").fill("MammoVLM")
-    page.locator("#spec").fill(json.dumps({"kind": "mammovlm", "path": "/models/ours"}))
+    page.locator("#spec").fill(json.dumps({"kind": "mammovlm", "path": "lab/ours"}))
     page.get_by_role("button", name="Add the system").click()
     page.locator("#human-name").fill("Junior doctor")
     page.locator("#authors").select_option(str(author.pk))

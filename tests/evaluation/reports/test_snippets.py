@@ -16,9 +16,11 @@ import numpy as np
 import openpyxl
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
-from evaluation.models import Trial
+from evaluation.models import DataExport, Score, Trial
 from evaluation.reports.options import TableOptions
+from evaluation.reports.study.archives import export_archive
 from evaluation.reports.study.data import StudyData, scores_csv
 from evaluation.reports.study.raw_export import export_files
 from evaluation.reports.study.snippets import python_snippet, r_snippet
@@ -27,6 +29,7 @@ from evaluation.reports.tables import build_table
 from evaluation.services.scoring import lock_trial
 from evaluation.statistics.score_analysis import AspectAnalysis, analyse_aspect
 from mammo.accounts.models import User
+from mammo.core.errors import UserError
 from tests.evaluation import scene
 
 RSCRIPT = shutil.which("Rscript")
@@ -175,6 +178,42 @@ def locked(trial: Trial, rita: User) -> Trial:
     """Every form scored, locked, not unblinded."""
     scene.score_all(trial)
     return lock_trial(trial, by_user=rita)
+
+
+def scored_by_simulated(trial: Trial, by_user: User, *, raters: int) -> Trial:
+    """The trial scored and locked; so many of its raters are simulated."""
+    trial.raters.filter(
+        pk__in=list(trial.raters.order_by("pk").values_list("pk", flat=True))[:raters]
+    ).update(is_simulated=True)
+    Trial.objects.filter(pk=trial.pk).update(is_simulated=True)
+    trial = Trial.objects.get(pk=trial.pk)
+    scene.score_all(trial)
+    return lock_trial(trial, by_user=by_user)
+
+
+def test_an_export_without_a_score_is_refused_and_says_what_takes_them_in(
+    trial: Trial, tmp_path: Path, rita: User
+) -> None:
+    locked = scored_by_simulated(trial, rita, raters=trial.raters.count())
+    count = Score.objects.standing().count()
+    said = f"no score is left to export, {count} are marked as simulated and left out; --simulated takes"
+    with pytest.raises(CommandError, match=said):
+        call_command("export_scores", "--trial", locked.name, "--reason", "check", str(tmp_path / "x"))
+    assert not (tmp_path / "x").exists()
+    row = DataExport(trial=locked, site=locked.site, asked_by=rita, simulated=False)
+    with pytest.raises(UserError, match=f"{count} are marked as simulated; ask for an export with"):
+        export_archive(row)
+
+
+def test_an_export_notes_how_many_simulated_scores_it_leaves_out(
+    trial: Trial, tmp_path: Path, rita: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked = scored_by_simulated(trial, rita, raters=1)
+    count = Score.objects.standing().filter(is_simulated=True).count()
+    assert count
+    call_command("export_scores", "--trial", locked.name, "--reason", "check", str(tmp_path / "x"))
+    said = capsys.readouterr().err
+    assert f"note: {count} are marked as simulated and left out; --simulated takes them in" in said
 
 
 def test_an_exports_programs_print_table_1(locked: Trial, tmp_path: Path) -> None:

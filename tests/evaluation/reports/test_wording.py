@@ -14,10 +14,12 @@ from evaluation.reports.wording import TEMPLATES, in_words, sentences
 from evaluation.services.scoring import lock_trial, next_slot, record_scores
 from evaluation.statistics import (
     authors,
+    blinding,
     cluster_bootstrap,
     clustered_roc,
     clustered_shares,
     crossed,
+    delong,
     fixed_sensitivity,
     moments,
     mrmc,
@@ -31,10 +33,12 @@ from tests.evaluation import scene
 MODULES: tuple[ModuleType, ...] = (
     *(
         authors,
+        blinding,
         cluster_bootstrap,
         clustered_roc,
         clustered_shares,
         crossed,
+        delong,
         fixed_sensitivity,
         mrmc,
         mrmc_clusters,

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
-from evaluation.models import Answer, Trial
+from evaluation.models import Answer, Arm, Trial
 from evaluation.services import answers
 from evaluation.services.answers import build_request, ingest, queue_answers
 from evaluation.services.freezing import freeze_trial
@@ -52,6 +55,29 @@ def test_one_job_asks_all_systems_with_images_and_names_no_patient(unanswered: T
     assert {question["context"] for question in request["questions"]} == {""}
     assert (request["n"], request["distinct"]) == (1, False)
     assert "P-" not in json.dumps(request)
+
+
+def test_the_trials_page_tells_a_running_and_a_failed_answering_job(
+    unanswered: Trial, rita: User, client: Client
+) -> None:
+    client.force_login(rita)
+    address = reverse("evaluation:trial", args=[unanswered.pk])
+    job = queue_answers(unanswered, by_user=rita)
+    assert job is not None
+    link = reverse("jobs:job", args=[job.pk])
+    page = client.get(address).content.decode()
+    assert "Systems are answering" in page
+    assert link in page
+    arm = unanswered.arms.get(name="MammoVLM")
+    error = f"system {arm.pk}: /models/ours: no such file"
+    Job.objects.filter(pk=job.pk).update(state="failed", error=error, finished_at=timezone.now())
+    page = client.get(address).content.decode()
+    assert "Systems are answering" not in page
+    assert "system “MammoVLM”: /models/ours: no such file" in page
+    assert link in page
+    for kept in unanswered.arms.filter(kind="system"):
+        Arm.objects.filter(pk=kept.pk).update(left_out_reason="it failed")
+    assert "no such file" not in client.get(address).content.decode()
 
 
 def test_an_answer_file_that_comes_twice_counts_once(unanswered: Trial, rita: User) -> None:

@@ -5,13 +5,17 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.test import Client
+from django.urls import reverse
 
 from annotation.models import Correction, Question, TrainingExport
 from annotation.services.picks import pick
 from annotation.services.splits import create_split
+from evaluation.models import Trial, TrialEvent
 from evaluation.services.arms import add_system_arm
 from evaluation.services.leakage import lineage, normalised_wording, training_side
 from evaluation.services.raters import trained_arm_codes
+from evaluation.services.shared_wordings import SHARED, shared_in_report, wording_notes
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Split, SplitMembership
@@ -138,6 +142,29 @@ def test_the_wording_of_a_training_question_is_refused_where_there_are_no_images
         add_questions(trial, [alone], by_user=rita)
     # The same words about another patient's images are another task.
     assert add_questions(trial, [about], by_user=rita)
+
+
+def test_shared_wordings_about_other_images_are_told_where_a_trial_is_designed_and_reported(
+    rita: User, questions: list[Question], export: TrainingExport, checkpoint: Make, client: Client
+) -> None:
+    trial = trial_with(rita, checkpoint([], export=export))
+    text = questions[0].turns[0]
+    about = annotation_scene.ask(
+        questions[0].campaign, annotation_scene.row(text, number=91, patient="P005", accession="A005")
+    )[-1]
+    add_questions(trial, [questions[1], about], by_user=rita)
+    expected = "1 of 2 questions (2) are worded as a training question of arm “Ours” about other images"
+    assert [line.startswith(expected) for line in wording_notes(trial)] == [True]
+    client.force_login(rita)
+    assert expected in client.get(reverse("evaluation:design", args=[trial.pk])).content.decode()
+    assert expected in str(client.get(f"/api/v1/trials/{trial.pk}/design/").json()["notes"])
+    arm = trial.arms.get()
+    # The report of a masked trial names no arm; the freezing's own count stands although the training set grew.
+    details = {SHARED: {str(arm.pk): [1, 2]}}
+    TrialEvent.objects.create(trial=trial, kind="frozen", by_user=rita, details=details)
+    assert shared_in_report(trial) == {"questions": 2, "of": 2}
+    trial.state = Trial.State.UNBLINDED
+    assert shared_in_report(trial) == {"questions": 2, "of": 2, "arms": {"Ours": 2}}
 
 
 @pytest.mark.parametrize(
