@@ -1,5 +1,6 @@
 """After the lock: what could have told arms apart, and which answers raters flagged as unsafe."""
 
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 
 from evaluation.models import Trial
-from evaluation.views.trials import TABULATED, visible_trial
+from evaluation.views.trials import TABULATED, aspect_name, visible_trial
 
 
 def locked_trial_of(request: HttpRequest, trial_id: UUID) -> tuple[Trial, bool]:
@@ -31,6 +32,8 @@ def leak_page(request: HttpRequest, trial_id: UUID) -> HttpResponse:
     trial, simulated = locked_trial_of(request, trial_id)
     report = leak_report(trial, simulated=simulated)
     context: dict[str, Any] = {"trial": trial, "report": report, "simulated": simulated}
+    names = {aspect.key: aspect_name(aspect) for aspect in trial.aspects.all()}
+    context["lengths"] = [asdict(row) | {"name": names[row.aspect]} for row in report.lengths]
     context["style_method"] = in_words(report.style.accuracy.method) if report.style else ""
     return render(request, "evaluation/leaks.html", context)
 

@@ -314,3 +314,12 @@ def test_arms_of_equal_texts_are_named_by_chance(rita: User, june: User, sena: U
     assert style is not None
     assert style.accuracy.value == pytest.approx(style.chance)
     assert style.p == 1.0
+
+
+def test_the_page_names_aspects_in_its_readers_language(scored: Trial, rita: User) -> None:
+    lock_trial(scored, by_user=rita, reason="enough")
+    client = Client(HTTP_ACCEPT_LANGUAGE="zh-hans")
+    client.force_login(rita)
+    body = client.get(reverse("evaluation:leaks", args=[scored.pk])).content.decode()
+    assert '<th scope="row">正确性</th>' in body
+    assert "correctness" not in body
