@@ -158,7 +158,7 @@ def test_a_frozen_trial_opens_without_it_and_another_missing_picture_still_stops
     assert open_scoring(draft, by_user=rita).state == Trial.State.SCORING
     asked[0].refresh_from_db()
     assert asked[0].picture_left_at is not None
-    assert not [row for row in draft.trial_questions.all()[1:] if row.picture_left_at]
+    assert not [row for row in draft.trial_questions.order_by("position")[1:] if row.picture_left_at]
     # A second one of the same study, behind the services.
     asked[0].question.study.images.first().delete()
     with pytest.raises(WrongStateError, match="is not the frozen one"):
