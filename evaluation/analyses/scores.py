@@ -31,6 +31,8 @@ from mammo.core.errors import UserError
 
 COLUMNS = ("rater", "question", "system", "aspect", "score")
 OVERALL = "mean of aspects"
+# Contrasts that stand beside the default ones.
+BESIDE = ("ranks", "z_scores", "pairs_alone")
 
 
 def read_scores(table: CsvTable) -> dict[str, ScoreCube]:
@@ -137,11 +139,7 @@ def analyse_scores(
     table = read_csv(path)
     by_aspect, authors = read_scores(table), read_authors(table)
     data: dict[str, Any] = {"means": [], "contrasts": [], "agreement": {}, "overall": None, "notes": []}
-    data |= {
-        "within_systems": {},
-        "ceiling": {},
-        "sensitivity": {"ranks": [], "z_scores": [], "pairs_alone": []},
-    }
+    data |= {"within_systems": {}, "ceiling": {}, "sensitivity": {name: [] for name in BESIDE}}
     data |= {"mixed_model": {}} if mixed else {}
     lines: list[str] = []
     top = max(float(np.nanmax(cube.values, initial=-np.inf)) for cube in by_aspect.values())
