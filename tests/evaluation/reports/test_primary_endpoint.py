@@ -141,7 +141,10 @@ def test_a_contrast_that_the_trial_has_not_is_told(rita: User, june: User, sena:
     [
         ({"primary_endpoint": {"aspect": "correctness"}}, "unknown key aspect; known: endpoint, first"),
         ({"primary_endpoint": PLANNED | {"hypothesis": "difference"}}, "hypothesis difference; known: super"),
-        ({"primary_endpoint": PLANNED | {"hypothesis": "equivalence"}}, "Equivalence needs a margin, a number above"),
+        (
+            {"primary_endpoint": PLANNED | {"hypothesis": "equivalence"}},
+            "Equivalence needs a margin, a number above",
+        ),
         ({"primary_endpoint": PLANNED | {"second": ""}}, "two different arms"),
         ({"multiplicity": "tukey"}, "multiplicity: tukey; known: holm, bonferroni, none"),
     ],
