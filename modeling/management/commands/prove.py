@@ -12,10 +12,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from mammo.core.code_version import SHOWN, sources_sha256
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 from modeling.training.proof.plan import FULL, TINY, cells
-from modeling.training.proof.table import Figure, figure, lines, markdown, read_results
+from modeling.training.proof.table import (
+    Figure,
+    figure,
+    lines,
+    markdown,
+    read_kept,
+    read_results,
+    write_kept,
+)
 
 WORKER = "modeling.training.proof.worker"
 
@@ -24,7 +33,7 @@ class Command(BaseCommand):
     """Runs the proof's cells in child processes; each cell that is done is kept."""
 
     help = "Prove the parts of the model on phantoms: about 70 minutes on two cores, in as many calls as you like."
-    example = "manage.py prove --minutes 9 --write docs/proof.md"
+    example = "manage.py prove --minutes 9 --results docs/proof.jsonl --write docs/proof.md"
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--folder", type=Path, help="where cells are kept (MAMMO_HOME/proof)")
@@ -35,6 +44,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--tiny", action="store_true", help="every cell in seconds; the figures mean nothing"
         )
+        parser.add_argument(
+            "--results", type=Path,
+            help="file of results that other machines can go on from: read, and written anew (docs/proof.jsonl)",
+        )  # fmt: skip
         parser.add_argument("--write", type=Path, help="file that the table is written to, as Markdown")
 
     def run(self, **options: Any) -> dict[str, Any]:
@@ -44,9 +57,16 @@ class Command(BaseCommand):
         folder = (options["folder"] or Path(settings.MAMMO_HOME) / "proof").absolute() / name
         folder.mkdir(parents=True, exist_ok=True)
         plan = cells(scale)
+        kept = options["results"]
+        try:
+            elsewhere = read_kept(kept, plan) if kept else {}
+        except (OSError, ValueError) as error:
+            raise UserError(str(error)) from error
         if options["minutes"]:
-            self._work(folder, name, options["minutes"] * 60, options["workers"])
-        results = read_results(folder, plan)
+            self._work(folder, name, options["minutes"] * 60, options["workers"], kept)
+        results = {**elsewhere, **read_results(folder, plan)}
+        if kept:
+            write_kept(kept, results, plan)
         figures = [figure(line, results, scale.classifier_seeds) for line in lines()]
         self._tell(figures, **options)
         text = markdown(
@@ -74,7 +94,7 @@ class Command(BaseCommand):
             ],
         }  # fmt: skip
 
-    def _work(self, folder: Path, name: str, seconds: float, workers: int) -> None:
+    def _work(self, folder: Path, name: str, seconds: float, workers: int, kept: Path | None) -> None:
         base = Path(settings.BASE_DIR)
         paths = [str(base), str(base / "platform"), os.environ.get("PYTHONPATH", "")]
         environment = os.environ | {
@@ -83,11 +103,11 @@ class Command(BaseCommand):
             "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
         }
         end = time.monotonic() + seconds
-        command = [sys.executable, "-m", WORKER, str(folder), name]
+        arguments = [_sources(), *([str(kept.absolute())] if kept else [])]
+        command = [sys.executable, "-m", WORKER, str(folder), name, str(seconds), *arguments]
         with (folder / "log.txt").open("ab") as log:
             children = [
-                subprocess.Popen([*command, str(seconds)], stderr=log, stdout=log, env=environment)
-                for _ in range(workers)
+                subprocess.Popen(command, stderr=log, stdout=log, env=environment) for _ in range(workers)
             ]
             try:
                 codes = [child.wait(timeout=max(end - time.monotonic(), 0) + 120) for child in children]
@@ -110,6 +130,12 @@ class Command(BaseCommand):
                     f"{each.line.part}: {each.line.label}: {each.mean:.3f}{spread} ({len(each.values)}){holds}",
                     **options,
                 )
+
+
+def _sources() -> str:
+    """The code that a cell's figures come from, as the first hex digits of its hash."""
+    root = Path(settings.BASE_DIR) / "modeling"
+    return sources_sha256([root / name for name in ("data", "nn", "training")])[:SHOWN]
 
 
 def machine() -> str:

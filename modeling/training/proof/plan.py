@@ -6,7 +6,9 @@ with a language model three.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,19 +91,50 @@ TINY = Scale(
 
 
 def cells(scale: Scale) -> list[Cell]:
-    """Every cell, each after those it needs; what the headline figures need comes first."""
+    """Every cell, each after those it needs; a seed after the other, of each what the headline figures need first.
+
+    A seed's cells build on each other's weights and on no other seed's, so that a machine that is lent for half an
+    hour can do a whole seed and hand on its results alone.
+    """
     found: list[Cell] = []
     for seed in range(scale.classifier_seeds):
         found += _classifiers(seed, scale)
         if seed < scale.language_seeds:
             found += _language(seed, scale)
-    for seed in range(scale.classifier_seeds):
         found += _ablations(seed, scale)
         if seed < scale.language_seeds:
             found += _mappings(seed, scale)
-    for seed in range(scale.classifier_seeds):
         found += _compared(seed, scale)
     return found
+
+
+def fingerprints(plan: Sequence[Cell]) -> dict[str, str]:
+    """By cell's name: SHA-256 (12 hex digits) of its setting and of those of all that it builds on.
+
+    A result that was kept counts for a plan only where this is equal.
+    """
+    found: dict[str, str] = {}
+    for cell in plan:
+        needs = {name: found[need] for name, need in sorted(cell.needs.items())}
+        told = json.dumps([cell.name, cell.stage, cell.seed, dict(cell.config), needs], sort_keys=True)
+        found[cell.name] = hashlib.sha256(told.encode()).hexdigest()[:12]
+    return found
+
+
+def due(plan: Sequence[Cell], results: Collection[str], here: Collection[str]) -> list[Cell]:
+    """Cells still to be done, in the plan's order.
+
+    Args:
+        plan: every cell, each after those it needs.
+        results: names whose result is known, from here or kept from elsewhere.
+        here: names whose folder (and so whose weights) is on this machine; what is known only from elsewhere is done
+            once more where another cell starts from it.
+    """
+    wanted = {cell.name for cell in plan if cell.name not in results}
+    for cell in reversed(plan):
+        if cell.name in wanted:
+            wanted |= {need for need in cell.needs.values() if need not in here}
+    return [cell for cell in plan if cell.name in wanted]
 
 
 def _train(

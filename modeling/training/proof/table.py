@@ -12,7 +12,7 @@ import numpy as np
 from scipy import stats
 
 from modeling.training.ablations import TABLE_3, TABLE_8
-from modeling.training.proof.plan import COMPARED, ENCODERS, Cell
+from modeling.training.proof.plan import COMPARED, ENCODERS, Cell, fingerprints
 
 Results = dict[str, dict[str, Any]]
 
@@ -59,6 +59,37 @@ def read_results(folder: Path, plan: Sequence[Cell]) -> Results:
         if path.exists():
             found[cell.name] = json.loads(path.read_text("utf-8"))
     return found
+
+
+def read_kept(path: Path, plan: Sequence[Cell]) -> Results:
+    """Results that `write_kept` kept, of those cells alone whose setting is still the plan's; none without the file.
+
+    Raises:
+        ValueError: a line is no result; the message names the file, the line and the mend.
+    """
+    known, found = fingerprints(plan), {}
+    for number, line in enumerate(path.read_text("utf-8").splitlines() if path.exists() else (), start=1):
+        try:
+            row = json.loads(line)
+            name, setting = row["cell"], row["setting"]
+            dict(row["figures"])
+            float(row["seconds"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path}, line {number}: not a cell's result ({error}); take the line out, or the file from its history"
+            ) from error
+        if known.get(name) == setting:
+            found[name] = row
+    return found
+
+
+def write_kept(path: Path, results: Results, plan: Sequence[Cell]) -> None:
+    """Write the results as JSON lines in the plan's order, each with the fingerprint of its setting."""
+    known = fingerprints(plan)
+    rows = [{**results[cell.name], "setting": known[cell.name]} for cell in plan if cell.name in results]
+    part = path.with_name(f".{path.name}.part")
+    part.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), "utf-8")
+    part.replace(path)
 
 
 def figure(line: Line, results: Results, seeds: int) -> Figure:
@@ -124,6 +155,8 @@ def markdown(
     """The whole page."""
     missing = [cell.name for cell in plan if cell.name not in results]
     seconds = sum(result["seconds"] for result in results.values())
+    used = sum(result.get("processor_seconds", 0) for result in results.values())
+    processor = f" ({used / 60:.0f} of the processor)" if used else ""
     rows = []
     for each in (figure(line, results, seeds) for line in lines()):
         shown = (each.line.part, each.line.label, _aim(each), _mean(each), len(each.values), _holds(each))
@@ -133,8 +166,10 @@ def markdown(
         [
             "# Proof on phantoms",
             f"Written by `{command}` on {date}; {machine}. {len(results)} of {len(plan)} cells were run, in "
-            f"{seconds / 60:.0f} minutes of single processes altogether (two work at once on two cores). {left}",
+            f"{seconds / 60:.0f} minutes of single processes altogether{processor}; two work at once on two cores. "
+            f"{left}",
             "",
+            *_made_when(results),
             "Small networks with random weights on easy phantoms of 126 x 100 pixels: figures of the code, nothing about "
             "mammograms. Each seed has its own phantoms and weights; mean with its 95 % interval (Student's t over "
             "seeds). A report's figures come from an invented report that agrees with pathology four times in five.",
@@ -145,6 +180,21 @@ def markdown(
             "",
         ]
     )  # fmt: skip
+
+
+def _made_when(results: Results) -> list[str]:
+    """A paragraph on days and code, where cells were run on more than one day or by more than one code."""
+    made: dict[tuple[str, str], list[str]] = {}
+    for name, result in results.items():
+        made.setdefault((result.get("date", ""), result.get("sources", "")), []).append(name)
+    if len(made) < 2:
+        return []
+    told = [
+        f"{day or 'day not kept'}, sources {code or 'not kept'}: seeds "
+        f"{', '.join(sorted({name.rsplit('-', 1)[-1] for name in names}))} ({len(names)} cells)"
+        for (day, code), names in sorted(made.items())
+    ]
+    return [f"Run when, and by which code (hash of modeling/data, nn and training): {'; '.join(told)}.", ""]
 
 
 def _mean(each: Figure) -> str:

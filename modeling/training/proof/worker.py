@@ -1,9 +1,10 @@
 """One process that does cells of the proof until none is left or its time is over.
 
-python -m modeling.training.proof.worker FOLDER full|tiny SECONDS
+python -m modeling.training.proof.worker FOLDER full|tiny SECONDS SOURCES [KEPT]
 
-Several may work in one folder. A cell that was done is never done again; one that was cut short goes on from its
-last checkpoint.
+SOURCES names the code at work, KEPT a file of results (table.read_kept). Several may work in one folder. A cell that
+was done is never done again, here or, as KEPT tells, elsewhere, unless another starts from its weights; one that was
+cut short goes on from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, redirect_stdout
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from modeling.data.phantom_texts import dialogues
 from modeling.data.phantoms import write_phantom_snapshot
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
-from modeling.training.proof.plan import FULL, TINY, Cell, cells
+from modeling.training.proof.plan import FULL, TINY, Cell, cells, due
+from modeling.training.proof.table import read_kept
 from modeling.training.stage import WEIGHTS_FOLDER, run_stage, serve
 
 RESULT_FILE = "result.json"
@@ -55,11 +58,22 @@ def is_done(folder: Path, name: str) -> bool:
     return (folder / name / RESULT_FILE).exists()
 
 
-def work(folder: Path, plan: list[Cell], stop: StopRequest) -> None:
-    """Do cells in the plan's order; those that others hold or that still wait for another are passed over."""
+def work(
+    folder: Path, plan: list[Cell], stop: StopRequest, *, elsewhere: Collection[str] = (), sources: str = ""
+) -> None:
+    """Do cells in the plan's order; those that others hold or that still wait for another are passed over.
+
+    Args:
+        folder: where cells are kept.
+        plan: every cell.
+        stop: asked before each cell and within its training.
+        elsewhere: names of cells whose results are known from another machine.
+        sources: the code at work, kept with each result.
+    """
     while not stop.asked:
+        here = {cell.name for cell in plan if is_done(folder, cell.name)}
         open_cells = [
-            c for c in plan if not is_done(folder, c.name) and not (folder / c.name / FAILURE_FILE).exists()
+            c for c in due(plan, here | set(elsewhere), here) if not (folder / c.name / FAILURE_FILE).exists()
         ]
         ready = [c for c in open_cells if all(is_done(folder, need) for need in c.needs.values())]
         if not ready:
@@ -67,7 +81,7 @@ def work(folder: Path, plan: list[Cell], stop: StopRequest) -> None:
         for cell in ready:
             with _held(folder / cell.name) as mine:
                 if mine and not is_done(folder, cell.name):
-                    _do(folder, cell, stop)
+                    _do(folder, cell, stop, sources)
                     break
         else:
             time.sleep(WAIT_SECONDS)
@@ -86,8 +100,8 @@ def _held(folder: Path) -> Iterator[bool]:
         yield True
 
 
-def _do(folder: Path, cell: Cell, stop: StopRequest) -> None:
-    place, began = folder / cell.name, time.monotonic()
+def _do(folder: Path, cell: Cell, stop: StopRequest, sources: str) -> None:
+    place, began, used = folder / cell.name, time.monotonic(), _processor()
     sys.stderr.write(f"{cell.name}\n")
     if cell.stage == "snapshot":
         if not (place / "snapshot").exists():
@@ -107,15 +121,21 @@ def _do(folder: Path, cell: Cell, stop: StopRequest) -> None:
         if found is None:
             return
         figures = found
-    spent = _spent(place) + time.monotonic() - began
-    _write(
-        place / RESULT_FILE, json.dumps({"cell": cell.name, "seconds": round(spent, 1), "figures": figures})
-    )
+    before = _spent(place)
+    result = {
+        "cell": cell.name,
+        "seconds": round(before["seconds"] + time.monotonic() - began, 1),
+        "processor_seconds": round(before["processor_seconds"] + _processor() - used, 1),
+        "date": f"{date.today():%Y-%m-%d}",
+        "sources": sources,
+        "figures": figures,
+    }
+    _write(place / RESULT_FILE, json.dumps(result))
 
 
 def _train(folder: Path, cell: Cell, stop: StopRequest) -> dict[str, Any] | None:
     """The figures of the finished checkpoint; None when the time was over before."""
-    place, began = folder / cell.name, time.monotonic()
+    place, began, used = folder / cell.name, time.monotonic(), _processor()
     init = {name: str(folder / need / "run" / WEIGHTS_FOLDER) for name, need in cell.needs.items()}
     request: dict[str, Any] = {
         "output": str(place / "run"), "config": dict(cell.config), "seed": cell.seed, "resume": True,
@@ -132,7 +152,12 @@ def _train(folder: Path, cell: Cell, stop: StopRequest) -> dict[str, Any] | None
         else:
             code = run_stage(arguments, STAGES[cell.stage], module.train, stop=stop)
     if code == EXIT_STOPPED:
-        _write(place / "spent.json", json.dumps(_spent(place) + time.monotonic() - began))
+        before = _spent(place)
+        spent = {
+            "seconds": before["seconds"] + time.monotonic() - began,
+            "processor_seconds": before["processor_seconds"] + _processor() - used,
+        }
+        _write(place / "spent.json", json.dumps(spent))
         return None
     if code != EXIT_SUCCESS:
         _write(place / FAILURE_FILE, f"exit code {code}\n")
@@ -142,9 +167,17 @@ def _train(folder: Path, cell: Cell, stop: StopRequest) -> dict[str, Any] | None
     return figures
 
 
-def _spent(place: Path) -> float:
+def _spent(place: Path) -> dict[str, float]:
+    """Seconds that earlier tries took before they were cut short: by the clock and of the processor."""
     path = place / "spent.json"
-    return float(json.loads(path.read_text())) if path.exists() else 0.0
+    nothing = {"seconds": 0.0, "processor_seconds": 0.0}
+    return {**nothing, **json.loads(path.read_text())} if path.exists() else nothing
+
+
+def _processor() -> float:
+    """Seconds of the processor that this process and its ended children have used."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _write(path: Path, text: str) -> None:
@@ -156,10 +189,12 @@ def _write(path: Path, text: str) -> None:
 def main(arguments: list[str]) -> int:
     """Work in a folder for so many seconds; 0 however much is left."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    folder, scale, seconds = arguments
+    folder, scale, seconds, sources, *kept = arguments
     stop = Deadline(float(seconds))
     stop.listen()
-    work(Path(folder), cells(TINY if scale == "tiny" else FULL), stop)
+    plan = cells(TINY if scale == "tiny" else FULL)
+    elsewhere = read_kept(Path(kept[0]), plan) if kept else ()
+    work(Path(folder), plan, stop, elsewhere=elsewhere, sources=sources)
     return 0
 
 

@@ -1,13 +1,14 @@
 """The proof on phantoms: its plan, its worker at tiny scale, and the table of what came out."""
 
 import fcntl
+from dataclasses import replace
 
 import pytest
 
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
-from modeling.training.proof.plan import FULL, TINY, Cell, cells
-from modeling.training.proof.table import figure, lines, markdown, read_results
+from modeling.training.proof.plan import FULL, TINY, Cell, cells, due, fingerprints
+from modeling.training.proof.table import figure, lines, markdown, read_kept, read_results, write_kept
 from modeling.training.proof.worker import Deadline, is_done, work
 
 WHOLE_CHAIN = (
@@ -25,6 +26,65 @@ def test_every_cell_comes_after_those_it_needs_and_has_a_setting_that_its_stage_
         seen.add(cell.name)
         if cell.stage in STAGES:
             STAGES[cell.stage].from_overrides(cell.config)
+
+
+def test_a_seed_is_done_before_the_next_begins():
+    """What half an hour on another machine can do is a whole seed."""
+    seeds = [cell.seed for cell in cells(FULL)]
+    assert seeds == sorted(seeds)
+
+
+def test_what_another_machine_did_is_done_again_only_where_something_starts_from_it():
+    plan = [cell for cell in cells(TINY) if cell.name in WHOLE_CHAIN]
+    names = [cell.name for cell in plan]
+    assert due(plan, results=set(names), here=set()) == []
+    # The last needs the weights of all before it; the density selector is needed by the unsupervised stage.
+    assert [cell.name for cell in due(plan, set(names) - {"sft-moe_umicon_sft-0"}, here=set())] == names
+    without = {"snapshot-0", "density-0"}
+    found = due(plan, set(names) - {"umicon_unsupervised-umicon-0"}, here=without)
+    assert [cell.name for cell in found] == ["umicon_unsupervised-umicon-0"]
+    assert [cell.name for cell in due(plan, set(names) - {"language-0"}, here=set())] == [
+        "corpus-0",
+        "language-0",
+    ]
+
+
+def test_a_kept_result_counts_only_for_the_setting_that_gave_it(tmp_path):
+    plan = [cell for cell in cells(TINY) if cell.name in WHOLE_CHAIN]
+    kept = tmp_path / "proof.jsonl"
+    row = {"seconds": 2.0, "date": "2026-12-01", "sources": "abc", "figures": {"test_macro_auc": 0.9}}
+    write_kept(kept, {name: {"cell": name, **row} for name in ("density-0", "language-0")}, plan)
+    assert read_kept(kept, plan)["density-0"]["figures"] == {"test_macro_auc": 0.9}
+    # Another number of studies changes the phantoms, so everything but the language model's text.
+    larger = [cell for cell in cells(replace(TINY, studies=13)) if cell.name in WHOLE_CHAIN]
+    assert set(read_kept(kept, larger)) == {"language-0"}
+    assert fingerprints(plan)["density-0"] != fingerprints(larger)["density-0"]
+    assert read_kept(tmp_path / "none.jsonl", plan) == {}
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[]", '{"cell": "density-0"}', '{"cell": "density-0", "setting": "", "figures": 3}']
+)
+def test_a_line_that_is_no_result_is_named_with_its_mend(tmp_path, line):
+    kept = tmp_path / "proof.jsonl"
+    kept.write_text(f"\n{line}\n".lstrip("\n"), "utf-8")
+    with pytest.raises(ValueError, match=r"proof\.jsonl, line 1: not a cell's result .*; take the line out"):
+        read_kept(kept, cells(TINY))
+
+
+def test_the_page_says_when_and_by_which_code_where_these_differ():
+    results = {
+        f"density-{seed}": {"seconds": 60.0, "processor_seconds": 30.0, "date": f"2026-12-0{1 + seed}", "sources": "abc",
+                            "figures": {"test_macro_auc": 0.9}}
+        for seed in range(2)
+    }  # fmt: skip
+    page = markdown(results, cells(TINY), seeds=2, command="manage.py prove", machine="here", date="today")
+    assert "2 minutes of single processes altogether (1 of the processor)" in page
+    assert "2026-12-01, sources abc: seeds 0 (1 cells); 2026-12-02, sources abc: seeds 1 (1 cells)." in page
+    del results["density-1"]
+    assert "Run when" not in markdown(
+        results, cells(TINY), seeds=2, command="manage.py prove", machine="here", date="today"
+    )
 
 
 def test_classifiers_have_five_seeds_and_rows_with_a_language_model_three():
@@ -84,6 +144,21 @@ def test_a_tiny_chain_is_trained_and_its_figures_stand_in_the_table(done):
     (selector,) = [row for row in page.splitlines() if row.startswith("| Density selector")]
     auc = results["density-0"]["figures"]["test_macro_auc"]
     assert "not run" in selector if auc is None else f"{auc:.3f}" in selector
+
+
+def test_a_chain_goes_on_from_results_of_another_machine(done, tmp_path):
+    """Nothing is trained for a result that is known; what another cell starts from is done again, and says the same."""
+    folder, plan = done
+    kept, first = tmp_path / "proof.jsonl", read_results(folder, plan)
+    write_kept(kept, {name: first[name] for name in ("snapshot-0", "density-0", "corpus-0")}, plan)
+    elsewhere = read_kept(kept, plan)
+    few = [cell for cell in plan if cell.name in ("snapshot-0", "density-0", "corpus-0", "language-0")]
+    work(tmp_path / "new", few, StopRequest(), elsewhere=elsewhere, sources="abc")
+    again = read_results(tmp_path / "new", few)
+    assert set(again) == {"corpus-0", "language-0"}
+    assert again["language-0"]["figures"] == first["language-0"]["figures"]
+    assert again["language-0"]["sources"] == "abc"
+    assert again["language-0"]["processor_seconds"] > 0
 
 
 def test_what_was_done_is_not_done_again(done):
