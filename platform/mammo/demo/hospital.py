@@ -104,16 +104,20 @@ def build(
     if _is_built(target, parameters):
         return target
     unfinished = target.with_name(target.name + ".partial")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    rng = random.Random(f"demo hospital {seed}")  # noqa: S311 (invented cases, not secrets)
-    planned = plan_hospital(rng, studies=studies, patients=patients)
-    _write_tables(unfinished, planned, rng, conspicuity)
-    _write_images(unfinished, planned, conspicuity, (height, width), processes, progress)
-    _write_json(unfinished / "hospital.json", parameters)
-    if target.exists():
-        target.rmdir()  # empty: _is_built refused any other
-    os.replace(unfinished, target)
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
+    try:
+        unfinished.mkdir(parents=True)
+        rng = random.Random(f"demo hospital {seed}")  # noqa: S311 (invented cases, not secrets)
+        planned = plan_hospital(rng, studies=studies, patients=patients)
+        _write_tables(unfinished, planned, rng, conspicuity)
+        _write_images(unfinished, planned, conspicuity, (height, width), processes, progress)
+        _write_json(unfinished / "hospital.json", parameters)
+        if target.exists():
+            target.rmdir()  # empty: _is_built refused any other
+        os.replace(unfinished, target)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     return target
 
 

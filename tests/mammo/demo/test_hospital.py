@@ -1,6 +1,7 @@
 """The demo's hospital: real mammography files, tables with the columns that imports expect, one seed."""
 
 import csv
+import errno
 import filecmp
 import json
 from collections import Counter
@@ -53,6 +54,19 @@ def test_a_finished_folder_is_left_as_it_is(built):
     before = (built / "reports.csv").stat().st_mtime_ns
     assert hospital.build(built, seed=11, **SMALL) == built
     assert (built / "reports.csv").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_what_is_ended_leaves_no_half_of_a_hospital_behind(tmp_path, error):
+    """Pieces left on a full disk would keep it full."""
+
+    def end(done, total):
+        if done == 3:
+            raise error
+
+    with pytest.raises(type(error)):
+        hospital.build(tmp_path / "one", seed=11, **SMALL, progress=end)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_another_hospital_is_refused(built):

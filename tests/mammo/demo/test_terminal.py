@@ -1,12 +1,17 @@
-"""What the demo's terminal says of jobs."""
+"""What the demo's terminal says of jobs, of what a person has to decide, and of what ended it."""
 
+import errno
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mammo.core.command import said_of
+from mammo.core.errors import EndedEarlyError
 from mammo.demo.progress import Progress
 from mammo.demo.story import context
 from mammo.demo.story.context import Story, how_far
+from mammo.demo.story.run import run_steps
 from mammo.jobs.models import Job
 
 
@@ -39,3 +44,42 @@ def test_the_line_of_a_job_that_has_told_nothing_ends_in_its_state(monkeypatch: 
     monkeypatch.setattr(context, "SAY_EVERY_SECONDS", -1.0)
     story.wait(job)
     assert said == ["    Training: density: queued"]
+
+
+def story_of(say: Any = lambda line: None) -> Story:
+    return Story(seed=1, studies=30, patients=30, quick=True, say=say, progress=Progress())
+
+
+def ending(error: BaseException) -> Any:
+    def step(story: Story) -> dict[str, Any]:
+        raise error
+
+    return step
+
+
+def test_a_full_disk_is_told_by_the_file_that_met_it_though_the_state_can_not_be_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/somewhere/reports.csv")
+    story = story_of()
+    story.progress.seconds = {"people": 1.0}
+    saved = iter([None])
+
+    def save(self: Progress) -> None:
+        if next(saved, full) is full:
+            raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/progress.json")
+
+    monkeypatch.setattr(Progress, "save", save)
+    with pytest.raises(EndedEarlyError) as caught:
+        run_steps(story, {"hospital": ending(full)})
+    assert said_of(caught.value) == (
+        "/somewhere/reports.csv: disk full; free space and run again (1 of 17 steps are done and stay)"
+    )
+
+
+def test_an_interruption_says_how_to_go_on(settings: Any, tmp_path: Path) -> None:
+    settings.MAMMO_HOME = tmp_path
+    story = story_of()
+    with pytest.raises(KeyboardInterrupt):
+        run_steps(story, {"hospital": ending(KeyboardInterrupt())})
+    assert story.progress.failed == "stopped from the terminal; `make demo` goes on with it"

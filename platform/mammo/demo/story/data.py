@@ -67,6 +67,10 @@ def bring_in(story: Story) -> dict[str, Any]:
     pathology = import_pathology(
         story.hospital / "pathology.csv", site=people.site, by_user=people["dana"], is_simulated=True
     )
+    if held := batch.counts.get("quarantined"):
+        story.say(
+            f"      {held} images wait in quarantine: signs that may be text; a data manager decides (dana)"
+        )
     return {"images": batch.counts, "pathology": pathology.counts}
 
 

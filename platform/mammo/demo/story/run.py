@@ -1,11 +1,13 @@
 """Runs the steps in order, skips what is done, and writes the summary."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
 from mammo.accounts.models import Site
+from mammo.core.errors import EndedEarlyError
 from mammo.core.jsonlines import write_atomically
 from mammo.demo.people import ensure_people
 from mammo.demo.progress import STEPS
@@ -15,6 +17,9 @@ from mammo.demo.story.context import Story
 from mammo.demo.story.figures import held_out, with_intervals
 from mammo.jobs.models import JobState
 from modeling.models import Run
+
+# An interruption from the keyboard has no words of its own.
+STOPPED = "stopped from the terminal; `make demo` goes on with it"
 
 Step = Callable[[Story], dict[str, Any]]
 
@@ -74,8 +79,12 @@ def run_steps(story: Story, steps: dict[str, Step]) -> None:
                 BESIDE[key](story)
             notes = step(story)
         except BaseException as error:
-            progress.failed = str(error) or type(error).__name__
-            progress.save()
+            progress.failed = str(error) or STOPPED
+            with contextlib.suppress(OSError):  # on a full disk: what failed first is what is told
+                progress.save()
+            if isinstance(error, OSError) and not isinstance(error, EndedEarlyError):
+                ended = len(progress.seconds)
+                raise EndedEarlyError(error, f"{ended} of {len(STEPS)} steps are done and stay") from error
             raise
         progress.notes[key] = notes
         progress.seconds[key] = round(time.monotonic() - started, 1)
