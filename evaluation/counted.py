@@ -8,6 +8,11 @@ def raters(count: int) -> str:
     return ngettext("%(count)s rater", "%(count)s raters", count) % {"count": count}
 
 
+def blinded_raters(count: int) -> str:
+    """`1 blinded rater`, `4 blinded raters`."""
+    return ngettext("%(count)s blinded rater", "%(count)s blinded raters", count) % {"count": count}
+
+
 def readers(count: int) -> str:
     """`1 reader`, `4 readers`."""
     return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": count}
@@ -58,6 +63,11 @@ def scores(count: int) -> str:
     return ngettext("%(count)s score", "%(count)s scores", count) % {"count": count}
 
 
+def pairs_of_scores(count: int) -> str:
+    """`1 pair of scores`, `4 pairs of scores`."""
+    return ngettext("%(count)s pair of scores", "%(count)s pairs of scores", count) % {"count": count}
+
+
 def readings(count: int) -> str:
     """`1 reading`, `4 readings`."""
     return ngettext("%(count)s reading", "%(count)s readings", count) % {"count": count}
@@ -73,9 +83,14 @@ def answers(count: int) -> str:
     return ngettext("%(count)s answer", "%(count)s answers", count) % {"count": count}
 
 
-def systems(count: int) -> str:
-    """`1 system`, `4 systems`."""
-    return ngettext("%(count)s system", "%(count)s systems", count) % {"count": count}
+def biopsied_breasts(count: int) -> str:
+    """`1 biopsied breast`, `4 biopsied breasts`."""
+    return ngettext("%(count)s biopsied breast", "%(count)s biopsied breasts", count) % {"count": count}
+
+
+def minutes(count: int) -> str:
+    """`1 minute`, `30 minutes`."""
+    return ngettext("%(count)s minute", "%(count)s minutes", count) % {"count": count}
 
 
 def units(count: int) -> str:

@@ -246,7 +246,9 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User, stan
         # Agreement is that of the arms the table shows, and names them.
         shown = [arms[place] for place in ((0, 2), (0, 1))[number - 1]]
         (said,) = [
-            note for note in found["notes"] if note.startswith("Agreement on the answers of the 2 arms")
+            note
+            for note in found["notes"]
+            if note.startswith("Agreement on the answers of the arms of this table (")
         ]
         assert all(arm.name in said for arm in shown)
         assert not [arm.name for arm in arms if arm not in shown and arm.name in said]
