@@ -60,7 +60,7 @@ def keep_power(
         WrongStateError: the protocol is frozen, and there is no trial or it is no draft.
     """
     require_designer(protocol.site, by_user)
-    made = {
+    made: dict[str, Any] = {
         "trial": str(trial.pk) if trial else "",
         "at": timezone.now().strftime("%Y-%m-%d %H:%M"),
         "by": by_user.username,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from evaluation import counted
+from evaluation.endpoint import hypothesis_name
 from evaluation.reports.authors import author_notes, fixed_author_notes
 from evaluation.reports.figures.canvas import drawn_language
 from evaluation.reports.figures.flow import FlowStep, flow_diagram
@@ -21,7 +22,7 @@ from evaluation.reports.study.controls import control_section
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
 from evaluation.reports.study.planned import NOT_ALWAYS, planned_in_words, rules_in_words
-from evaluation.reports.study.primary import hypothesis_name, primary_endpoint
+from evaluation.reports.study.primary import primary_endpoint
 from evaluation.reports.study.repeats import repeats_of
 from evaluation.reports.study.sensitivity import (
     adjusted_p,
