@@ -74,3 +74,12 @@ def _margin(value: Any, hypothesis: str) -> float | None:
             _("primary endpoint: %(hypothesis)s needs a margin, a number above zero") % {"hypothesis": named}
         )
     return margin or None
+
+
+def hypothesis_name(hypothesis: str) -> str:
+    """The hypothesis as printed."""
+    return {
+        "superiority": _("Superiority"),
+        "non_inferiority": _("Non-inferiority"),
+        "equivalence": _("Equivalence"),
+    }[hypothesis]

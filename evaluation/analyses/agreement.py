@@ -28,7 +28,10 @@ FORMS = ("icc_1", "icc_a1", "icc_c1", "icc_1k", "icc_ak", "icc_ck")
 # Headings of a first column that holds raters: such a table has a row per rater.
 RATERS = frozenset({"rater", "coder", "judge", "observer", "reader"})
 NO_UNIT = "no column names the units: every column is a rater, every row a unit"
-TURNED = "column {name!r} names raters: every row is a rater, every other column a unit"
+TURNED = "column {name} names raters: every row is a rater, every other column a unit"
+WHOLE = "ICC and kappas use the units that every rater scored ({used} of {units})"
+WEIGHTED = "weighted kappas take the categories that occur, in their order, as equally far apart"
+ALPHA = "alpha ({level})"
 NOMINAL = "values are names of categories: no intraclass correlation, no order, no weights"
 
 
@@ -148,7 +151,7 @@ def analyse_agreement(
     ratings, notes = read.values, [*read.notes, *([NOMINAL] if nominal else [])]
     whole = ratings[~np.isnan(ratings).any(1)]
     if len(whole) < len(ratings):
-        notes.append(f"ICC and kappas use the {len(whole)} of {len(ratings)} units that every rater scored")
+        notes.append(WHOLE.format(used=len(whole), units=len(ratings)))
     lines = [["measure", "estimate [interval]"]]
     icc = {} if nominal else _correlations(whole, level, lines, notes)
     alphas = _alphas(path, ratings, ("nominal",) if nominal else LEVELS, level, b, seed, notes)
@@ -206,7 +209,7 @@ def _alphas(
             found[name] = alpha(ratings, level=name, b=b, seed=seed, confidence=level)
         except ValueError as error:
             problem = str(error)
-            notes.append(f"alpha ({name}): {error}")
+            notes.append(f"{ALPHA.format(level=name)}: {error}")
     if not found:
         raise UserError(f"{path}: {problem}")
     return found
@@ -243,9 +246,7 @@ def _kappas(
             }
             lines.append([estimate.method, shown(estimate)])
         if len(kinds) > 1:
-            notes.append(
-                "weighted kappas take the categories that occur, in their order, as equally far apart"
-            )
+            notes.append(WEIGHTED)
     return found
 
 

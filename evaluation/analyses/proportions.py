@@ -16,6 +16,7 @@ from mammo.core.errors import UserError
 
 COUNTS = (("events", "total"), ("x", "n"))
 ESTIMATES = ("estimate", "wilson", "clopper_pearson")
+NO_CASE = "{rate}: no case, the rate is not defined"
 FOURFOLD = ("tp", "fp", "fn", "tn")
 
 
@@ -56,7 +57,7 @@ def analyse_proportions(path: Path, *, level: float = 0.95) -> AnalysisResult:
     ]
     found, shown_rows = [row for row, _line in made], [line for _row, line in made]
     undefined = [row["name"] for row in found if row["estimate"] is None]
-    notes = [f"{name}: no case, the rate is not defined" for name in undefined]
+    notes = [NO_CASE.format(rate=name) for name in undefined]
     data: dict[str, Any] = {"proportions": found, "level": level, "notes": notes}
     lines = columns([["name", "events/total", "Wilson", "Clopper-Pearson"], *shown_rows])
     if pair is not None and len(found) == 2:

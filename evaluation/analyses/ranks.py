@@ -30,6 +30,10 @@ SCOPES = {
     "block": "blocks random, everything else fixed",
 }
 MEANS = "each value is a mean: p values don't know how sure it is; analyse scores takes raters and questions as random"
+EVERY_COLUMN = "every column is a system, every row a block"
+OTHER_COLUMNS = "every column but {name} is a system, every row a block"
+FORMS_LACK = "forms of a rater and a question that lack a system and are left out: {count} of {total}"
+BLOCKS_LACK = "blocks that lack a system and are left out: {count} of {total}"
 TWO_SYSTEMS = "two systems: Friedman's test needs three"
 # Equal means stay equal: they carry rounding of their sums.
 DIGITS = 9
@@ -107,8 +111,8 @@ def read_blocks(table: CsvTable, blocks: str) -> list[Blocks]:
             % {"path": table.path}
         )
     values = np.array([[_cell(row.optional_number(name)) for name in systems] for row in table])
-    how = "every column is a system" if not is_named else f"every column but {first!r} is a system"
-    return [_whole(table.path, "", values, tuple(systems), "block", (f"{how}, every row a block",))]
+    how = OTHER_COLUMNS.format(name=first) if is_named else EVERY_COLUMN
+    return [_whole(table.path, "", values, tuple(systems), "block", (how,))]
 
 
 def _cell(value: float | None) -> float:
@@ -136,9 +140,7 @@ def _of_scores(path: Path, aspect: str, cube: ScoreCube, blocks: str) -> Blocks:
     kept = np.where(whole[:, :, None], cube.values, 0.0)
     notes = [MEANS] if cube.values.shape[0 if blocks == "question" else 1] > 1 else []
     if not whole.all():
-        notes.append(
-            f"{int((~whole).sum())} of {whole.size} forms of a rater and a question lack a system and are left out"
-        )
+        notes.append(FORMS_LACK.format(count=int((~whole).sum()), total=whole.size))
     if blocks == "rater":
         sums, counts, kind = kept.sum(axis=1), whole.sum(axis=1), "rater"
     else:
@@ -164,7 +166,7 @@ def _whole(
             % {"path": f"{path}: {name}" if name else path}
         )
     if len(kept) < len(values):
-        notes = (*notes, f"{len(values) - len(kept)} of {len(values)} blocks lack a system and are left out")
+        notes = (*notes, BLOCKS_LACK.format(count=len(values) - len(kept), total=len(values)))
     return Blocks(name, np.round(kept, DIGITS), systems, kind, notes)
 
 

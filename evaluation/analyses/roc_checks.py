@@ -14,6 +14,7 @@ from evaluation.statistics.multiclass_auc import multiclass_auc
 from evaluation.statistics.venkatraman import venkatraman
 from mammo.core.errors import UserError
 
+NO_INTERVAL = "the mean has no interval: take the AUC of one pair of classes for that"
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
@@ -85,7 +86,7 @@ def analyse_multiclass(path: Path, *, truth: str, score: str) -> AnalysisResult:
             _("%(path)s, column %(truth)r: %(error)s") % {"path": path, "truth": truth, "error": error}
         ) from None
     pairs = [{"first": a, "second": b, "auc": area, "n": n} for a, b, area, n in found.pairs]
-    notes = ["the mean has no interval: take the AUC of one pair of classes for that"]
+    notes = [NO_INTERVAL]
     lines = [f"AUC of {score}: {found.value:.4f} ({found.method})"]
     lines += columns(
         [["classes", "AUC", "n"], *([f"{a}, {b}", f"{v:.4f}", str(n)] for a, b, v, n in found.pairs)]

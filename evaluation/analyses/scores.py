@@ -30,6 +30,10 @@ from evaluation.statistics.unequal_spread import contrasts_of_pairs
 from mammo.core.errors import UserError
 
 COLUMNS = ("rater", "question", "system", "aspect", "score")
+FIXED_AUTHORS = (
+    "{system}: {count} authors, taken as fixed in {what}: these hold for these authors, "
+    "not for others like them"
+)
 OVERALL = "mean of aspects"
 # Contrasts that stand beside the default ones.
 BESIDE = ("ranks", "z_scores", "pairs_alone")
@@ -99,7 +103,7 @@ def fixed_authors(table: CsvTable, what: str) -> list[str]:
     """A note for each system that several people wrote, for analyses that keep its authors fixed."""
     counts = {system: len(set(of.values())) for system, of in read_authors(table).items()}
     return [
-        f"{system}: {count} authors, taken as fixed in {what}: these hold for these authors, not for others like them"
+        FIXED_AUTHORS.format(system=system, count=count, what=what)
         for system, count in counts.items()
         if count > 1
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from evaluation.reports.analysis_words import heading
 from evaluation.reports.wording import in_words
@@ -108,7 +109,7 @@ def _shown(value: Any, key: str = "") -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return "; ".join(value)
+        return pgettext("between clauses", "; ").join(in_words(item) for item in value)
     if isinstance(value, list):
         return f"[{', '.join(_shown(item) for item in value)}]"
     return str(value)

@@ -4,7 +4,9 @@ from collections.abc import Collection
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from evaluation import counted
 from evaluation.models import ReaderStudy, ReaderStudyCase
 from evaluation.reports.predictions import Judged, Unit, run_label
 from evaluation.services.leakage import training_side
@@ -66,9 +68,14 @@ def judged_on_cases(
 def other_cases(label: str, judged: Judged, shared: int, cases: int) -> str:
     """The warning beside a row that does not stand on the cases of the readers."""
     return _(
-        "%(label)s: judged on %(units)s cases, the readers on %(cases)s, of which %(shared)s are the same: the rows "
-        "compare case sets as well as methods."
-    ) % {"label": label, "units": len(judged.units), "cases": cases, "shared": shared}
+        "%(label)s: judged on %(units)s, the readers on %(cases)s; %(shared)s in common: the rows compare case sets as "
+        "well as methods."
+    ) % {
+        "label": label,
+        "units": counted.cases(len(judged.units)),
+        "cases": counted.cases(cases),
+        "shared": counted.cases(shared),
+    }
 
 
 def verification_note(tissue: int, others: int) -> str:
@@ -77,7 +84,10 @@ def verification_note(tissue: int, others: int) -> str:
         return _(
             "Every case has a biopsy (verification bias): sensitivity and specificity are not those of screening."
         )
-    return _(
+    return ngettext(
+        "%(tissue)s case has a biopsy, %(others)s a negative follow-up of two years or more alone (verification "
+        "bias: who was biopsied was chosen); sensitivity and specificity are not those of screening.",
         "%(tissue)s cases have a biopsy, %(others)s a negative follow-up of two years or more alone (verification "
-        "bias: who was biopsied was chosen); sensitivity and specificity are not those of screening."
+        "bias: who was biopsied was chosen); sensitivity and specificity are not those of screening.",
+        tissue,
     ) % {"tissue": tissue, "others": others}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from evaluation import checklists
+from evaluation import checklists, counted
 from evaluation.models import Arm, Protocol, ReaderStudy, ReadingSlot, Trial
 from evaluation.reports.strata import STRATA
 from evaluation.reports.table import software_version
@@ -114,13 +114,13 @@ def _flow_of_readings(study: ReaderStudy) -> str:
     slots = ReadingSlot.objects.filter(reader__reader_study=study)
     standing = slots.filter(reader__withdrawn_at__isnull=True)
     return _(
-        "%(cases)s cases, %(readers)s readers (%(withdrawn)s withdrew), %(planned)s readings planned, %(unread)s of "
-        "those who stayed not read"
+        "%(cases)s, %(readers)s (%(withdrawn)s withdrew), %(planned)s planned, %(unread)s of those who stayed not "
+        "read"
     ) % {
-        "cases": study.cases.count(),
-        "readers": study.readers.count(),
+        "cases": counted.cases(study.cases.count()),
+        "readers": counted.readers(study.readers.count()),
         "withdrawn": study.readers.filter(withdrawn_at__isnull=False).count(),
-        "planned": slots.count(),
+        "planned": counted.readings(slots.count()),
         "unread": standing.unread().count(),
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.models import Reading, ReadingSlot, Score, Slot
 
 
@@ -58,10 +59,10 @@ def note_of_forms(left: LeftPictures) -> list[str]:
         return []
     return [
         _(
-            "Pictures with text on them were taken out after the freezing: %(forms)s forms were passed over; %(scores)s "
-            "scores that were given while the pictures were shown stay."
+            "Pictures with text on them were taken out after the freezing. Passed over: %(forms)s. Given while the "
+            "pictures were shown and kept: %(scores)s."
         )
-        % {"forms": left.passed_over, "scores": left.kept}
+        % {"forms": counted.forms(left.passed_over), "scores": counted.scores(left.kept)}
     ]
 
 
@@ -71,8 +72,8 @@ def note_of_readings(left: LeftPictures) -> list[str]:
         return []
     return [
         _(
-            "Pictures with text on them were taken out after the freezing: %(planned)s planned readings were passed "
-            "over; %(readings)s readings that were made while the pictures were shown stay."
+            "Pictures with text on them were taken out after the freezing. Passed over: %(planned)s. Made while the "
+            "pictures were shown and kept: %(readings)s."
         )
-        % {"planned": left.passed_over, "readings": left.kept}
+        % {"planned": counted.readings(left.passed_over), "readings": counted.readings(left.kept)}
     ]

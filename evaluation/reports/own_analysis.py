@@ -37,7 +37,7 @@ MOST_PICTURES = 6
 class OwnAnalysis:
     """Attributes:
     pictures: (caption, data address of a PNG).
-    methods: a paragraph in English for a manuscript.
+    methods: a paragraph for a manuscript, in the reader's language.
     """
 
     grids: list[Grid]

@@ -8,6 +8,7 @@ import numpy as np
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.models import Answer, FormRemark, Score, Slot, Trial
 from evaluation.reports.authors import checkpoint_notes, checkpoints_of_arms
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
@@ -185,8 +186,8 @@ def scored_forms(trial: Trial, *, simulated: bool) -> list[ScoredForm]:
 
 def flags_caption(forms: Sequence[ScoredForm]) -> str:
     """What the table is of, and whether it is no result."""
-    caption = _("Answers flagged as unsafe, by arm: shares [95%% CI] of %(answers)s scored answers.") % {
-        "answers": len({form.answer for form in forms})
+    caption = _("Answers flagged as unsafe, by arm: shares [95%% CI] of %(answers)s with scores.") % {
+        "answers": counted.answers(len({form.answer for form in forms}))
     }
     if any(form.is_simulated for form in forms):
         caption += " " + _("Not a result: %(what)s.") % {"what": _("simulated rows")}

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from annotation.models import Campaign, Question
 from evaluation.models import Protocol, Trial
@@ -54,9 +54,12 @@ def cohort_obstacles(trial: Trial) -> list[str]:
         return []
     named = ", ".join(map(str, outside[:MOST_NAMED])) + (", …" if len(outside) > MOST_NAMED else "")
     return [
-        _(
+        ngettext(
+            "%(count)s question is about a study outside of the protocol's cohort “%(cohort)s” (%(positions)s): take it "
+            "out.",
             "%(count)s questions are about studies outside of the protocol's cohort “%(cohort)s” (%(positions)s): take "
-            "them out."
+            "them out.",
+            len(outside),
         )
         % {"count": len(outside), "cohort": trial.protocol.cohort.name, "positions": named}
     ]

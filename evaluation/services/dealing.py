@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.answers.dialogue import each_part
 from evaluation.models import Answer, Arm, Slot, Trial, TrialRater
 from evaluation.services.answers import shown_hash
@@ -67,8 +68,8 @@ def deal_questions(trial: Trial, raters: Sequence[TrialRater]) -> dict[UUID, lis
         able = [rater.pk for rater in raters if question not in hidden[rater.pk]]
         if wanted is not None and len(able) < wanted:
             raise WrongStateError(
-                _("raters: a question has %(able)s raters who may score it; %(wanted)s are wanted per answer")
-                % {"able": len(able), "wanted": wanted}
+                _("raters: a question has %(able)s who may score it; wanted per answer: %(wanted)s")
+                % {"able": counted.raters(len(able)), "wanted": wanted}
             )
         if not able:
             raise WrongStateError(
@@ -135,10 +136,10 @@ def require_controls(wanted: int, fit: int) -> None:
     if fit < wanted:
         raise UserError(
             _(
-                "controls: %(wanted)s are wanted per rater, and a rater gets %(found)s answers that can be made worse; "
-                "ask for fewer controls, or for longer answers"
+                "controls: wanted per rater are %(wanted)s, and a rater gets %(found)s that can be made worse; ask "
+                "for fewer controls, or for longer answers"
             )
-            % {"wanted": wanted, "found": fit}
+            % {"wanted": wanted, "found": counted.answers(fit)}
         )
 
 
@@ -301,8 +302,8 @@ def missing_note(trial: Trial) -> list[str]:
         return []
     return [
         _(
-            "%(missing)s of %(all)s pairs of a rater and a question are not scored by design: the analysis takes the "
-            "moments of raters and patients over the scores present in place of the analysis of variance of complete "
+            "Of %(all)s pairs of a rater and a question, %(missing)s stand without scores by design: the analysis takes "
+            "the moments of raters and patients over the scores present in place of the analysis of variance of complete "
             "scores."
         )
         % {"missing": missing, "all": trial.trial_questions.count() * trial.raters.count()}

@@ -93,7 +93,12 @@ def obstacles(trial: Trial) -> list[str]:
     for arm in arms:
         missing = questions - arm.answers.count()
         if missing:
-            found.append(_("Arm “%(arm)s” lacks %(count)s answers.") % {"arm": arm.name, "count": missing})
+            found.append(
+                ngettext(
+                    "Arm “%(arm)s” lacks %(count)s answer.", "Arm “%(arm)s” lacks %(count)s answers.", missing
+                )
+                % {"arm": arm.name, "count": missing}
+            )
     found += contrast_obstacles(trial, arms) + cohort_obstacles(trial)
     found += _answered_beside_other_reports(trial)
     for rater in trial.raters.select_related("user"):
@@ -124,12 +129,20 @@ def _unsettled(trial: Trial) -> list[str]:
     outliers = {hit.finding.kind: hit.answers for hit in hits if hit.finding.is_measured}
     if LENGTH in outliers:
         found.append(
-            _("%(count)s answers are of unusual length: leave them so with a reason, or cut every arm's.")
+            ngettext(
+                "%(count)s answer is of unusual length: leave it so with a reason, or cut every arm's.",
+                "%(count)s answers are of unusual length: leave them so with a reason, or cut every arm's.",
+                outliers[LENGTH],
+            )
             % {"count": outliers[LENGTH]}
         )
     if LANGUAGE in outliers:
         found.append(
-            _("%(count)s answers are in another language than their question: leave them so with a reason.")
+            ngettext(
+                "%(count)s answer is in another language than its question: leave it so with a reason.",
+                "%(count)s answers are in another language than their question: leave them so with a reason.",
+                outliers[LANGUAGE],
+            )
             % {"count": outliers[LANGUAGE]}
         )
     return found

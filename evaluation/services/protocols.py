@@ -13,6 +13,7 @@ from evaluation import checklists
 from evaluation.endpoint import read_endpoint
 from evaluation.models import Protocol
 from evaluation.services.access import require_designer
+from evaluation.services.power_plan import KEY
 from evaluation.statistics.names import ADJUSTMENTS
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -50,6 +51,8 @@ def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> 
     if not fields.get("multiplicity", "holm"):
         del fields["multiplicity"]
     _check({"title": title, **fields})
+    if "rules" in fields:
+        fields["rules"] = _with_kept(fields["rules"], {})
     with transaction.atomic():
         protocol = Protocol.objects.create(
             site=site, title=title.strip(), by_user=by_user, is_simulated=site.is_simulated, **fields
@@ -70,9 +73,13 @@ def change_protocol(
     require_designer(protocol.site, by_user)
     _check(changes)
     with transaction.atomic():
-        if Protocol.objects.select_for_update().get(pk=protocol.pk).frozen_at is not None:
+        row = Protocol.objects.select_for_update().get(pk=protocol.pk)
+        if row.frozen_at is not None:
             raise WrongStateError(_("This protocol is frozen; nothing of it can be changed."))
-        save_versioned(protocol, expected_version=expected_version, changes=dict(changes))
+        changes = dict(changes)
+        if "rules" in changes:
+            changes["rules"] = _with_kept(changes["rules"], row.rules)
+        save_versioned(protocol, expected_version=expected_version, changes=changes)
         audit.record(
             "evaluation.protocol_changed",
             by_user=by_user,
@@ -80,6 +87,12 @@ def change_protocol(
             site=protocol.site,
             fields=sorted(changes),
         )
+
+
+def _with_kept(given: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The given rules with the power calculations that are stored: no form and no call writes or drops those."""
+    rules = {name: value for name, value in given.items() if name != KEY}
+    return rules | {name: value for name, value in stored.items() if name == KEY}
 
 
 def protocol_hash(protocol: Protocol) -> str:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evaluation.models import (
     Protocol,
@@ -248,7 +249,14 @@ def reader_study_obstacles(study: ReaderStudy) -> list[str]:
     else:
         missing = sum(not output_of(case, study) for case in study.cases.select_related("study"))
         if missing:
-            found.append(_("The checkpoint says nothing about %(count)s cases.") % {"count": missing})
+            found.append(
+                ngettext(
+                    "The checkpoint says nothing about %(count)s case.",
+                    "The checkpoint says nothing about %(count)s cases.",
+                    missing,
+                )
+                % {"count": missing}
+            )
     return found
 
 
@@ -405,7 +413,11 @@ def lock_readings(study: ReaderStudy, *, by_user: User, reason: str = "") -> Rea
     count = unread.count()
     if count and not reason.strip():
         raise WrongStateError(
-            _("%(name)s: %(count)s readings are missing; give a reason to lock it all the same.")
+            ngettext(
+                "%(name)s: %(count)s reading is missing; give a reason to lock it all the same.",
+                "%(name)s: %(count)s readings are missing; give a reason to lock it all the same.",
+                count,
+            )
             % {"name": study.name, "count": count}
         )
     return _step(study, ReaderStudy.State.READING, ReaderStudy.State.LOCKED, "locked", by_user, reason)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evaluation.models import PracticeItem, Score, Slot, Trial, TrialEvent, TrialRater
 from evaluation.services.access import locked_trial, require_designer
@@ -51,7 +52,11 @@ def lock_trial(trial: Trial, *, by_user: User, reason: str = "") -> Trial:
         empty = open_forms(row)
         if empty and not reason.strip():
             raise WrongStateError(
-                _("%(name)s: %(count)s forms are not scored; give a reason to lock it all the same.")
+                ngettext(
+                    "%(name)s: %(count)s form is not scored; give a reason to lock it all the same.",
+                    "%(name)s: %(count)s forms are not scored; give a reason to lock it all the same.",
+                    empty,
+                )
                 % {"name": row.name, "count": empty}
             )
         return _move(trial, Trial.State.SCORING, Trial.State.LOCKED, "locked", by_user, reason, "locked_at")

@@ -11,6 +11,8 @@ from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_cube import FloatArray
 
+METHOD = "stratified bootstrap, percentile, B = {b}"
+
 
 def bootstrap_auc(
     truth: BoolArray,
@@ -114,7 +116,7 @@ def bootstrap_rates(
         n, value = len(right), float(right.mean())
         drawn = rng.binomial(n, value, size=b) / n
         lower, upper = np.quantile(drawn, [(1 - level) / 2, 1 - (1 - level) / 2])
-        method = f"stratified bootstrap, percentile, B = {b}"
+        method = METHOD.format(b=b)
         made.append(Estimate(value, (float(lower), float(upper)), method, level, n, float(drawn.std(ddof=1))))
     return made[0], made[1]
 

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from evaluation.statistics.results import Contrast, Estimate
 from evaluation.statistics.score_cube import FloatArray, ScoreCube
 
+NO_SCORES = "no scores"
+EMPTY_DRAWS = "replicates that held no score: {count}"
 METHOD = "two-way cluster bootstrap (raters x {clusters}), percentile, B = {b}"
 CHUNK = 2_000
 
@@ -55,11 +57,10 @@ def _replicates(layers: FloatArray, clusters: npt.NDArray[np.intp], b: int, seed
 def _summary(values: FloatArray, replicates: FloatArray, method: str, level: float) -> Estimate:
     seen = values[~np.isnan(values)]
     if not len(seen):
-        return Estimate(float("nan"), None, method, level, 0, None, None, ("no scores",))
+        return Estimate(float("nan"), None, method, level, 0, None, None, (NO_SCORES,))
     kept = replicates[~np.isnan(replicates)]
-    notes = (
-        () if len(kept) == len(replicates) else (f"{len(replicates) - len(kept)} replicates held no score",)
-    )
+    empty = len(replicates) - len(kept)
+    notes = (EMPTY_DRAWS.format(count=empty),) if empty else ()
     lower, upper = np.quantile(kept, [(1 - level) / 2, 1 - (1 - level) / 2])
     return Estimate(
         float(seen.mean()),

@@ -17,6 +17,7 @@ from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
 METHOD = "empirical AUC, clusters by Obuchowski (1997)"
+PAIRED = "paired, empirical AUC, clusters by Obuchowski (1997)"
 
 
 def clustered_auc(
@@ -44,7 +45,7 @@ def compare_clustered(
     variance = _covariance(a, a) + _covariance(b, b) - 2 * _covariance(a, b)
     se, gap = float(np.sqrt(max(variance, 0.0))), a.value - b.value
     half = float(stats.norm.isf((1 - level) / 2)) * se
-    difference = Estimate(gap, (gap - half, gap + half), f"paired, {METHOD}", level, len(a.positives), se)
+    difference = Estimate(gap, (gap - half, gap + half), PAIRED, level, len(a.positives), se)
     z = gap / se if se > 0 else None
     return PairedAuc(
         _estimate(a.value, _covariance(a, a), len(a.positives), level),

@@ -27,6 +27,7 @@ from evaluation.statistics.score_cube import FloatArray, ScoreCube
 METHOD = "two-way random ANOVA (raters x questions), Satterthwaite t"
 CLIPPED = "a variance component was estimated below zero and set to zero"
 NO_VARIANCE = "the scores do not vary: no interval beyond the value and no test"
+ONE_SAMPLE = "one-sample t"
 ONE_RATER = "one rater: questions random, the rater fixed"
 ONE_QUESTION = "one question: raters random, the question fixed"
 
@@ -198,7 +199,7 @@ def _one_way(values: FloatArray, n_raters: int, level: float) -> Estimate:
     """One rater or one question: the other factor alone is random (ordinary one-sample t)."""
     note = ONE_RATER if n_raters < 2 else ONE_QUESTION
     n, value = len(values), float(values.mean())
-    method = "one-sample t"
+    method = ONE_SAMPLE
     if n < 2:
         return Estimate(value, None, method, level, n, None, None, ("one score: no interval",))
     se = float(values.std(ddof=1) / np.sqrt(n))

@@ -12,6 +12,7 @@ from scipy import stats
 from evaluation.statistics.results import Estimate, t_interval
 from evaluation.statistics.score_cube import FloatArray
 
+PAIRED = "paired DeLong"
 METHOD = "empirical AUC, DeLong"
 SEPARATED = (
     "positives and negatives are perfectly separated: the DeLong variance is zero and its interval a point"
@@ -103,7 +104,7 @@ def compare(
         Estimate(
             difference,
             (difference - half, difference + half),
-            "paired DeLong",
+            PAIRED,
             level,
             len(truth),
             se,

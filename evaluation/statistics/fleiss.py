@@ -15,6 +15,9 @@ from evaluation.statistics.kappa import cross_table, kappa
 from evaluation.statistics.results import Estimate, t_interval
 from evaluation.statistics.score_cube import FloatArray
 
+TOO_SMALL = "kappa needs two units and two raters; found {units} and {raters}"
+ONE_CATEGORY = "all raters use one category only: kappa is not defined"
+
 
 @dataclass(frozen=True)
 class SeveralRaters:
@@ -35,12 +38,12 @@ def several_raters(table: FloatArray, *, level: float = 0.95) -> SeveralRaters:
     """
     n, m = table.shape
     if n < 2 or m < 2:
-        raise ValueError(f"kappa needs two units and two raters; found {n} and {m}")
+        raise ValueError(TOO_SMALL.format(units=n, raters=m))
     if np.isnan(table).any():
         raise ValueError("kappa needs a complete table of units x raters")
     categories = np.unique(table)
     if len(categories) < 2:
-        raise ValueError("all raters use one category only: kappa is not defined")
+        raise ValueError(ONE_CATEGORY)
     counts = (table[:, :, None] == categories).sum(axis=1).astype(np.float64)
     value = _fleiss(counts, m)
     left_out = np.array([_fleiss(np.delete(counts, i, axis=0), m) for i in range(n)])

@@ -12,6 +12,10 @@ from scipy import stats
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
+TOO_SMALL = "intraclass correlation needs two units and two raters; found {units} and {raters}"
+ALL_EQUAL = "all scores are equal: agreement is not defined"
+CANCELLED = "the variance components cancel each other: ICC(A) is not defined"
+
 
 @dataclass(frozen=True)
 class IntraclassCorrelations:
@@ -38,7 +42,7 @@ def intraclass(table: FloatArray, *, level: float = 0.95) -> IntraclassCorrelati
     """
     n, k = table.shape
     if n < 2 or k < 2:
-        raise ValueError(f"intraclass correlation needs two units and two raters; found {n} and {k}")
+        raise ValueError(TOO_SMALL.format(units=n, raters=k))
     if np.isnan(table).any():
         raise ValueError("intraclass correlation needs a complete table of units x raters")
     grand, rows, columns = table.mean(), table.mean(1), table.mean(0)
@@ -48,7 +52,7 @@ def intraclass(table: FloatArray, *, level: float = 0.95) -> IntraclassCorrelati
     ms_within = ss_within / (n * (k - 1))
     ms_error = float(((table - rows[:, None] - columns + grand) ** 2).sum() / ((n - 1) * (k - 1)))
     if ms_units == 0 and ss_within == 0:
-        raise ValueError("all scores are equal: agreement is not defined")
+        raise ValueError(ALL_EQUAL)
     one = _one_way(ms_units, ms_within, n, k, level)
     absolute = _absolute(ms_units, ms_raters, ms_error, n, k, level)
     consistent = _consistent(ms_units, ms_error, n, k, level)
@@ -90,7 +94,7 @@ def _absolute(
 ) -> tuple[Estimate, Estimate]:
     below = ms_units + (k - 1) * ms_error + k * (ms_raters - ms_error) / n
     if below <= 0:
-        raise ValueError("the variance components cancel each other: ICC(A) is not defined")
+        raise ValueError(CANCELLED)
     value = (ms_units - ms_error) / below
     # Satterthwaite df of the denominator (McGraw & Wong 1996, table 7).
     a = k * value / (n * (1 - value)) if value != 1 else float("inf")

@@ -6,6 +6,9 @@ from scipy import stats
 from evaluation.statistics.results import Estimate
 from evaluation.statistics.score_cube import FloatArray
 
+TOO_SMALL = "concordance needs two units and two raters; found {units} and {raters}"
+ALL_TIED = "every rater gives all units the same value: concordance is not defined"
+
 
 def kendall_w(table: FloatArray, *, correct_ties: bool = True) -> tuple[Estimate, float, float]:
     """W of `table` (units, raters) with its chi-squared statistic and p (Kendall & Babington Smith 1939).
@@ -18,7 +21,7 @@ def kendall_w(table: FloatArray, *, correct_ties: bool = True) -> tuple[Estimate
     """
     n, m = table.shape
     if n < 2 or m < 2:
-        raise ValueError(f"concordance needs two units and two raters; found {n} and {m}")
+        raise ValueError(TOO_SMALL.format(units=n, raters=m))
     if np.isnan(table).any():
         raise ValueError("concordance needs a complete table of units x raters")
     ranks = stats.rankdata(table, axis=0)
@@ -28,7 +31,7 @@ def kendall_w(table: FloatArray, *, correct_ties: bool = True) -> tuple[Estimate
     )
     below = m**2 * (n**3 - n) - (m * ties if correct_ties else 0)
     if below <= 0:
-        raise ValueError("every rater gives all units the same value: concordance is not defined")
+        raise ValueError(ALL_TIED)
     w = float(12 * ((sums - sums.mean()) ** 2).sum() / below)
     chi2 = m * (n - 1) * w
     method = f"Kendall's W, {'' if correct_ties else 'not '}corrected for ties"

@@ -15,6 +15,8 @@ from evaluation.statistics.score_cube import FloatArray
 LEVELS = ("nominal", "ordinal", "interval", "ratio")
 # Cells of units x distinct values held at once (0.4 GB); the interval level needs none of them.
 LARGEST = 50_000_000
+NO_PAIR = "no unit was scored twice: agreement is not defined"
+ALL_EQUAL = "all scores are equal: agreement is not defined"
 TOO_MANY = "{values} different values of {units} units are too many for the {level} level: round the values"
 
 
@@ -103,10 +105,10 @@ def _distinct(pairable: FloatArray, level: str) -> FloatArray:
         ValueError: alpha is not defined for them, or the level is unknown or asks for too much memory.
     """
     if not len(pairable):
-        raise ValueError("no unit was scored twice: agreement is not defined")
+        raise ValueError(NO_PAIR)
     values = np.unique(pairable[~np.isnan(pairable)])
     if len(values) < 2:
-        raise ValueError("all scores are equal: agreement is not defined")
+        raise ValueError(ALL_EQUAL)
     if level not in LEVELS:
         raise ValueError(f"unknown level of measurement {level!r}; known: {', '.join(LEVELS)}")
     if level != "interval" and len(values) * len(pairable) > LARGEST:

@@ -31,13 +31,15 @@ from evaluation.statistics.score_cube import FloatArray
 FEW_READERS = 5
 FEW = "{n} readers: conclusions about other readers rest on few; five or more are advised"
 ONE = "one reader: the reader is fixed, conclusions hold for this reader only"
-PARTIAL = "not every reader read every case in every modality ({missing} of {whole} readings are missing)"
+PARTIAL = "not every reader read every case in every modality (readings missing: {missing} of {whole})"
 FALLBACK = "DeLong's covariance does not fit such a design: the unbiased covariance is used"
 CLUSTERED_FALLBACK = (
     "DeLong's covariance does not fit such a design: the jackknife covariance over patients is used"
 )
 NEGATIVE = "the unbiased variance of a difference came out below zero: the jackknife covariance is used"
 STANDALONE = "{name} is one fixed system: readers and cases are random, the system is not (1 per case)"
+ASKED = "the {covariance} covariance was asked for"
+PAIRS_ONLY = "more than two modalities with nested readers: pairwise tests only"
 FLAT = "reader {reader}, {modality}: the readings do not vary over cases, the variance is zero"
 SEPARATED = "reader {reader}, {modality}: perfect separation, the variance of this AUC is zero"
 
@@ -129,7 +131,7 @@ def analyse_mrmc(
     analysis = _analyse(layout, found, choice, system, standalone, groups, notes)
     if found.method == "unbiased" and _is_negative(analysis):
         if covariance is not None:
-            notes = [*notes, f"--covariance {covariance} was asked for"]
+            notes = [*notes, ASKED.format(covariance=covariance)]
         replaced = _Choice(endpoint, "jackknife", model, level, specificity)
         found, _ = _cell_statistics(layout, system, replaced)
         return _analyse(layout, found, replaced, system, standalone, groups, [*notes, NEGATIVE])
@@ -289,7 +291,7 @@ def _model(
     differences = with_adjusted(between_groups(values, covariance, of_cell, model=model, level=level))
     notes = tuple(note for c in differences for note in c.estimate.notes)
     if len(names) > 2:
-        notes = (*notes, "more than two modalities with nested readers: pairwise tests only")
+        notes = (*notes, PAIRS_ONLY)
         return oro.ModelResult(
             model, list(means.values()), differences, None, len(names) - 1, None, None, notes
         )

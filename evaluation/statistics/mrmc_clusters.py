@@ -21,7 +21,9 @@ from evaluation.statistics.mrmc_readings import BoolArray
 from evaluation.statistics.score_cube import FloatArray
 
 Codes = npt.NDArray[np.intp]
-CLUSTERED = "patients have several cases: the variance is over patients ({patients} patients, {cases} cases)"
+CLUSTERED = (
+    "patients have several cases: the variance is over patients (patients: {patients}, cases: {cases})"
+)
 
 
 def codes_of(clusters: tuple[str, ...] | None) -> Codes | None:

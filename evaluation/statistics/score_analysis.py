@@ -11,12 +11,12 @@ from evaluation.statistics.score_cube import FloatArray, ScoreCube
 from evaluation.statistics.unequal_spread import spread_note
 
 INCOMPLETE = (
-    "{missing} of {cells} scores are missing: means are over the cells present, "
+    "scores missing: {missing} of {cells}; means are over the cells present, "
     "contrasts over the cells that hold both systems"
 )
 CLUSTERED = (
     "several questions of one patient: patients are the random factor "
-    "({patients} patients, {questions} questions)"
+    "(patients: {patients}, questions: {questions})"
 )
 UNEQUAL = "patients have different numbers of questions: each counts with its number in means and intervals"
 FEW_RATERS = "{n} raters: conclusions about other raters rest on few; five or more are advised"
@@ -25,7 +25,7 @@ POOLED = "agreement is over the systems shown together, which differences betwee
 BEYOND = "the interval reached beyond the scale ({low} to {high}) and is cut off at its end"
 # Of alpha's interval: its percentiles settle earlier than those of the means' own bootstrap.
 ALPHA_REPLICATES = 2_000
-DROPPED = "ICC uses the {used} of {units} answers that every rater scored"
+DROPPED = "ICC uses the answers that every rater scored ({used} of {units})"
 
 
 @dataclass(frozen=True)

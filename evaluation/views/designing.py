@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from annotation.models import Campaign, Question
@@ -35,7 +36,7 @@ from evaluation.services.cohorts import bound_by, excluded_of
 from evaluation.services.raters import add_rater, remove_rater, withdraw
 from evaluation.services.shared_wordings import wording_notes
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
-from evaluation.views.power_of_designs import power_in_words, questions_per_patient
+from evaluation.views.power_of_designs import calculate_power, questions_per_patient
 from evaluation.views.trials import user_of, visible_trial
 from mammo.accounts.models import Membership, Role, User
 from mammo.core import raw_files
@@ -217,7 +218,9 @@ def _sample(request: HttpRequest, trial: Trial) -> str:
     else:
         eligible = eligible_questions(trial, campaign, dialogues=dialogues)
         added = add_questions(trial, eligible, by_user=user, dialogues=dialogues)
-    said = _("%(count)s questions joined.") % {"count": len(added)}
+    said = ngettext("%(count)s question joined.", "%(count)s questions joined.", len(added)) % {
+        "count": len(added)
+    }
     excluded = excluded_of(trial, campaign)
     if not excluded:
         return said
@@ -253,7 +256,10 @@ def _upload(request: HttpRequest, trial: Trial) -> list[str]:
     joined, said = drafts.upload_questions(
         trial, rows, table_name="table", by_user=user_of(request), dialogues="dialogues" in request.POST
     )
-    return [_("%(count)s questions joined.") % {"count": joined}, *said[:50]]
+    return [
+        ngettext("%(count)s question joined.", "%(count)s questions joined.", joined) % {"count": joined},
+        *said[:50],
+    ]
 
 
 def _remove_question(request: HttpRequest, trial: Trial) -> str:
@@ -357,7 +363,7 @@ def _practice(request: HttpRequest, trial: Trial) -> str:
 
 
 def _power(request: HttpRequest, trial: Trial) -> list[str]:
-    return power_in_words(trial, request.POST)
+    return calculate_power(trial, request.POST, by_user=user_of(request))
 
 
 ACTS = {

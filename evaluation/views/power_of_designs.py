@@ -4,9 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.forms import PowerForm
 from evaluation.models import Trial
+from evaluation.services.power_plan import keep_power
 from evaluation.statistics.names import PATIENT_CORRELATION
+from mammo.accounts.models import User
 from mammo.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,17 +21,32 @@ RUNS = 200
 RATERS_LOOKED_AT = (4, 6, 8, 12, 16, 24)
 
 
-def power_in_words(trial: Trial, posted: Any) -> list[str]:
-    """The power of given numbers; with a wanted power, the numbers that reach it too.
+def calculate_power(trial: Trial, posted: Any, *, by_user: User) -> list[str]:
+    """The power of given numbers; with a wanted power, the numbers that reach it too. Kept with the plan of a draft.
 
     Args:
         posted: the fields of `PowerForm`.
 
     Raises:
         UserError: a field is missing or unfit.
+        NotAllowedError: not a researcher of the site.
     """
-    lines: list[str] = power_found(trial, posted)["said"]
-    return lines
+    data = _asked(posted)
+    found, designs, lines = _calculated(trial, data)
+    clusters = _clusters(trial, data)
+    inputs = {name: value for name, value in _question(trial, data).items() if name != "clusters"}
+    was_kept = keep_power(
+        trial.protocol,
+        trial=trial,
+        inputs=inputs | {"per_patient": clusters.per_patient, "correlation": clusters.correlation},
+        designs=[_design(data["raters"], data["questions"], found), *designs],
+        seed=_seed(trial),
+        runs=RUNS,
+        wanted=data["wanted"] and data["wanted"] / 100,
+        by_user=by_user,
+    )
+    told = _("Kept with the protocol.") if was_kept else _("Kept with the trial: its protocol is frozen.")
+    return [*lines, told]
 
 
 def power_found(trial: Trial, posted: Any) -> dict[str, Any]:
@@ -38,17 +56,9 @@ def power_found(trial: Trial, posted: Any) -> dict[str, Any]:
     Raises:
         UserError: a field is missing or unfit.
     """
-    form = PowerForm(posted)
-    if not form.is_valid():
-        raise UserError("; ".join(f"{name}: {' '.join(map(str, e))}" for name, e in form.errors.items()))
-    data = form.cleaned_data
-    if data["hypothesis"] != "superiority" and not data["margin"]:
-        raise UserError(_("margin: give one, in points of the scale"))
-    try:
-        found, clusters = _power_of(trial, data), _clusters(trial, data)
-        said = [_said(trial, data, found)] + (_numbers_for(trial, data) if data["wanted"] else [])
-    except ValueError as error:
-        raise UserError(str(error)) from None
+    data = _asked(posted)
+    found, _designs, said = _calculated(trial, data)
+    clusters = _clusters(trial, data)
     return {
         "power": found.value,
         "ci": list(found.interval) if found.interval else None,
@@ -59,6 +69,51 @@ def power_found(trial: Trial, posted: Any) -> dict[str, Any]:
         "effective_questions": clusters.effective(data["questions"]),
         "said": said,
     }
+
+
+def _asked(posted: Any) -> dict[str, Any]:
+    """The fields of the form.
+
+    Raises:
+        UserError: one is missing or unfit.
+    """
+    form = PowerForm(posted)
+    if not form.is_valid():
+        raise UserError("; ".join(f"{name}: {' '.join(map(str, e))}" for name, e in form.errors.items()))
+    data: dict[str, Any] = form.cleaned_data
+    if data["hypothesis"] != "superiority" and not data["margin"]:
+        raise UserError(_("margin: give one, in points of the scale"))
+    return data
+
+
+def _calculated(trial: Trial, data: dict[str, Any]) -> tuple["Estimate", list[dict[str, Any]], list[str]]:
+    """The power of the numbers, the designs that reach a wanted one, and both in words.
+
+    Raises:
+        UserError: no power can be computed for them.
+    """
+    try:
+        found = _power_of(trial, data)
+        designs, lines = _numbers_for(trial, data) if data["wanted"] else ([], [])
+        return found, designs, [_said(trial, data, found), *lines]
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _design(raters: int, questions: int, found: "Estimate | None") -> dict[str, Any]:
+    """A design with its power by simulation, as a protocol keeps it."""
+    low, high = found.interval if found and found.interval else (None, None)
+    return {
+        "raters": raters,
+        "questions": questions,
+        "power": found.value if found else None,
+        "low": low,
+        "high": high,
+    }
+
+
+def _seed(trial: Trial) -> int:
+    return trial.seed % (2**32)
 
 
 def _question(trial: Trial, data: dict[str, Any]) -> dict[str, Any]:
@@ -112,18 +167,18 @@ def _power_of(trial: Trial, data: dict[str, Any]) -> "Estimate":
     from evaluation.statistics.power import power_of_scores  # numbers that no other page needs
 
     size = {"raters": data["raters"], "questions": data["questions"]}
-    return power_of_scores(**size, **_question(trial, data), runs=RUNS, seed=trial.seed % (2**32))
+    return power_of_scores(**size, **_question(trial, data), runs=RUNS, seed=_seed(trial))
 
 
 def _said(trial: Trial, data: dict[str, Any], found: "Estimate") -> str:
     low, high = found.interval or (float("nan"), float("nan"))
     said = _(
-        "Power for %(difference)s points with %(raters)s raters and %(questions)s questions: %(value)s "
+        "Power for %(difference)s with %(raters)s and %(questions)s: %(value)s "
         "[%(low)s, %(high)s], %(method)s."
     ) % {
-        "difference": f"{data['difference']:g}",
-        "raters": data["raters"],
-        "questions": data["questions"],
+        "difference": counted.points(data["difference"]),
+        "raters": counted.raters(data["raters"]),
+        "questions": counted.questions(data["questions"]),
         "value": f"{found.value:.0%}",
         "low": f"{low:.0%}",
         "high": f"{high:.0%}",
@@ -142,16 +197,17 @@ def _incomplete(trial: Trial, data: dict[str, Any]) -> str:
     own = _question(trial, data) | {"raters_per_answer": None}
     complete = expected_power(raters=data["raters"], questions=data["questions"], **own)
     return " " + _(
-        "Incomplete blocks: %(per_answer)s raters per answer; were every answer scored by all raters, it would be "
+        "Incomplete blocks: %(per_answer)s per answer; were every answer scored by all raters, it would be "
         "%(complete)s."
-    ) % {"per_answer": per_answer, "complete": f"{complete:.0%}"}
+    ) % {"per_answer": counted.raters(per_answer), "complete": f"{complete:.0%}"}
 
 
-def _numbers_for(trial: Trial, data: dict[str, Any]) -> list[str]:
+def _numbers_for(trial: Trial, data: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Designs that reach the wanted power, and in words with those that do not."""
     from evaluation.statistics.power_planning import Goal, Needed, questions_needed, raters_needed
 
     goal = Goal(power=data["wanted"] / 100, **_question(trial, data))
-    seed = trial.seed % (2**32)
+    seed = _seed(trial)
     least = max(goal.raters_per_answer or 2, 2)
     counts = sorted({data["raters"], *(count for count in RATERS_LOOKED_AT if count >= least)})
     wanted = f"{goal.power:.0%}"
@@ -172,18 +228,20 @@ def _numbers_for(trial: Trial, data: dict[str, Any]) -> list[str]:
             "runs": RUNS,
         }
 
-    lines, short = [], []
+    reached: list[Needed] = []
+    short = []
     for count in counts:
         found = questions_needed(goal, count, runs=RUNS, seed=seed)
         if found.found:
-            lines.append(line(found))
+            reached.append(found)
         else:
             short.append((count, found.questions, found.expected))
     beside = raters_needed(goal, data["questions"], runs=RUNS, seed=seed)
     if beside.found and beside.raters not in counts:
-        lines.append(line(beside))
-    return lines + [
+        reached.append(beside)
+    lines = [line(found) for found in reached] + [
         _("%(raters)s raters don't reach a power of %(wanted)s even with %(most)s questions (%(value)s).")
         % {"raters": count, "wanted": wanted, "most": most, "value": f"{value:.0%}"}
         for count, most, value in short
     ]
+    return [_design(one.raters, one.questions, one.simulated) for one in reached], lines

@@ -14,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from evaluation.forms import ProtocolForm, protocol_initial
 from evaluation.models import Protocol
 from evaluation.reports.checklist_facts import filled
+from evaluation.reports.planned_power import power_sentences
 from evaluation.services.access import ANALYSTS, DESIGNERS
+from evaluation.services.power_plan import kept_power
 from evaluation.services.protocols import change_protocol, create_protocol, fill_checklist, freeze_protocol
 from evaluation.views.trials import user_of
 from mammo.core.conflicts import both_texts, form_as_text, lines_of
@@ -103,6 +105,7 @@ def protocol(request: HttpRequest, protocol_id: UUID) -> HttpResponse:
         "protocol": row,
         "endpoint": endpoint,
         "rules": row.rules,
+        "power": power_sentences(kept_power(row.rules)),
         "lists": lists,
         "trials": row.trials.order_by("created_at"),
         "reader_studies": row.reader_studies.order_by("created_at"),

@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from evaluation.models import Protocol, ReaderStudy
@@ -158,7 +158,7 @@ def step(request: HttpRequest, study_key: UUID) -> HttpResponse:
     if act == "cases":
         cohort = get_object_or_404(Cohort.objects.filter(site=row.site), pk=_id(posted.get("cohort")))
         count = services.add_cases(row, services.with_pathology(cohort), by_user=user)
-        said = _("%(count)s cases joined.") % {"count": count}
+        said = ngettext("%(count)s case joined.", "%(count)s cases joined.", count) % {"count": count}
     elif act == "readers":
         people = User.objects.filter(memberships__site=row.site).distinct()
         for name in posted.getlist("people"):

@@ -35,6 +35,8 @@ from modeling.models import Run, Snapshot
 FILE_NAMES = {"csv": "CSV", "xlsx": "Excel", "tex": "LaTeX", "docx": "Word", "md": "Markdown", "html": "HTML"}
 # Rows of one cell shown on a page; files hold none: rows leave by an approved export only.
 MOST_ROWS = 500
+# The choice of the page that stands for --simulated.
+WITH_SIMULATED = _("With simulated scores")
 # What an address may say beside the choices of the form.
 NO_CHOICE = {"as", "row", "column"}
 TITLES = {
@@ -282,7 +284,7 @@ def _switches(trial: Trial, chosen: dict[str, str]) -> list[Switch]:
     groups = [
         (
             str(_("Scores")),
-            links("simulated", [("", str(_("Real scores only"))), ("1", str(_("With simulated scores")))]),
+            links("simulated", [("", str(_("Real scores only"))), ("1", str(WITH_SIMULATED))]),
         ),
         (
             str(_("One row per")),
@@ -299,6 +301,11 @@ def _but(chosen: dict[str, str], name: str) -> dict[str, str]:
     return {key: value for key, value in chosen.items() if key != name}
 
 
+def _as_on_its_page(built: Table) -> Table:
+    """The table with notes that name the page's own choice in place of the command line's option."""
+    return replace(built, notes=[note.replace("--simulated", f"“{WITH_SIMULATED}”") for note in built.notes])
+
+
 @login_required
 @require_safe
 def table_page(request: HttpRequest, trial_id: UUID, number: int) -> HttpResponse:
@@ -308,7 +315,7 @@ def table_page(request: HttpRequest, trial_id: UUID, number: int) -> HttpRespons
     if number not in TRIAL_TABLES or trial.state not in TABULATED:
         raise Http404
     options = trial_options(request, trial)
-    built = build_table(number, options)
+    built = _as_on_its_page(build_table(number, options))
     said = {"simulated": "1" if options.simulated else "", "paper": "1" if options.paper else ""}
     chosen = {name: value for name, value in (said | {"by": options.by or ""}).items() if value}
     choices = urlencode(chosen)

@@ -8,6 +8,8 @@ from django.core.management.base import CommandParser
 from evaluation.analyses.csv_table import read_csv
 from evaluation.analyses.results import columns, limits
 from evaluation.analyses.scores import read_scores
+from evaluation.models import Protocol
+from evaluation.services.power_plan import keep_power
 from evaluation.statistics.names import HYPOTHESES
 from evaluation.statistics.power import PATIENT_CORRELATION, PatientClusters, ScoreSpread
 from evaluation.statistics.power_planning import (
@@ -17,6 +19,7 @@ from evaluation.statistics.power_planning import (
     raters_needed,
     spread_of_pilot,
 )
+from mammo.accounts.models import User
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
 
@@ -71,6 +74,10 @@ class Command(BaseCommand):
         parser.add_argument("--aspect", help="of the pilot (the first)")
         parser.add_argument("--runs", type=int, default=1000, help="simulated trials per design (1000)")
         parser.add_argument("--seed", type=int, default=1, help="of the simulation (1)")
+        parser.add_argument(
+            "--protocol", metavar="TITLE", help="keep the calculation in this protocol, with --by"
+        )
+        parser.add_argument("--by", metavar="USERNAME", help="the researcher who plans")
 
     def run(self, **options: Any) -> dict[str, Any]:
         """Size the trial; the result is what `--json` prints.
@@ -80,6 +87,7 @@ class Command(BaseCommand):
         """
         if options["runs"] < 100:
             raise UserError(f"--runs {options['runs']}: give at least 100")
+        keeper = _keeper(options["protocol"], options["by"])
         spread = self._spread(options["pilot"], options["aspect"])
         names = ("power", "difference", "alpha", "hypothesis", "margin", "raters_per_answer")
         how = {"runs": options["runs"], "seed": options["seed"]}
@@ -93,6 +101,8 @@ class Command(BaseCommand):
             raise UserError(str(error)) from None
         for line in _lines(found):
             self.say(line, **options)
+        if keeper is not None:
+            _keep(*keeper, goal, found, **how)
         if clusters.per_patient > 1:
             self.say(_clustered(clusters), **options)
         said = vars(clusters) | {"design_effect": clusters.design_effect}
@@ -114,6 +124,56 @@ class Command(BaseCommand):
             return spread_of_pilot(cubes[key])
         except ValueError as error:
             raise UserError(f"{pilot}: {error}") from None
+
+
+def _keeper(title: str | None, username: str | None) -> tuple[Protocol, User] | None:
+    """The protocol that keeps the calculation, and in whose name; None where none was named."""
+    if title is None and username is None:
+        return None
+    if title is None or username is None:
+        raise UserError("--protocol, --by: give both, or neither")
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise UserError(f"--by {username}: no such account")
+    seen = list(Protocol.objects.visible_to(user).filter(title=title)[:2])
+    if len(seen) != 1:
+        count = "none" if not seen else "several"
+        raise UserError(f"--protocol {title}: {count} of this title that {username} sees")
+    if seen[0].frozen_at is not None:
+        raise UserError(f"--protocol {title}: it is frozen, nothing is added to it")
+    return seen[0], user
+
+
+def _keep(protocol: Protocol, user: User, goal: Goal, found: list[Needed], *, runs: int, seed: int) -> None:
+    clusters = goal.clusters
+    inputs = {name: getattr(goal, name) for name in ("difference", "hypothesis", "margin", "alpha")}
+    keep_power(
+        protocol,
+        inputs=inputs
+        | {
+            "raters_per_answer": goal.raters_per_answer,
+            "per_patient": clusters.per_patient,
+            "correlation": clusters.correlation,
+            "spread": vars(goal.spread) if goal.spread else None,
+        },
+        designs=[_design(one) for one in found],
+        seed=seed,
+        runs=runs,
+        wanted=goal.power,
+        by_user=user,
+    )
+
+
+def _design(needed: Needed) -> dict[str, Any]:
+    simulated = needed.simulated
+    low, high = simulated.interval if simulated and simulated.interval else (None, None)
+    return {
+        "raters": needed.raters,
+        "questions": needed.questions,
+        "power": simulated.value if simulated else None,
+        "low": low,
+        "high": high,
+    }
 
 
 def _clustered(clusters: PatientClusters) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Section
 from evaluation.reports.study.planned import rule_of
@@ -34,10 +35,10 @@ def control_section(data: StudyData) -> Section:
         if data.controls
         else _("No degraded controls were scored."),
         _(
-            "A control fails unless its mean over the aspects is at least %(points)s points below the same rater's "
+            "A control fails unless its mean over the aspects is at least %(points)s below the same rater's "
             "mean for the whole answer."
         )
-        % {"points": f"{points:g}"},
+        % {"points": counted.points(points)},
         _("Rule of the protocol for failed controls: %(rule)s.")
         % {"rule": rule_of(data.facts, "failed_controls")},
     ]

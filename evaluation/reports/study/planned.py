@@ -5,8 +5,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.models import Protocol, Trial
 from evaluation.reports.left_pictures import LeftPictures, note_of_forms, note_of_readings
+from evaluation.reports.planned_power import power_sentences
 from evaluation.reports.study.steps import (
     FORMS_PASSED_OVER,
     RATERS_WITHDREW,
@@ -15,12 +17,13 @@ from evaluation.reports.study.steps import (
     SCORES_KEPT,
     THEIR_SCORES,
 )
+from evaluation.services.power_plan import power_of_trial
 
 # Facts that exports of earlier versions do not hold, and those of few trials: without them there is no row.
 NOT_ALWAYS = frozenset(
     {
         *("consent_basis", "exclusions", "cohort", "protocol_authors"),
-        *("raters_per_answer", "repeats", "controls", "guesses", "sittings", "dialogues"),
+        *("raters_per_answer", "repeats", "controls", "guesses", "sittings", "dialogues", "power"),
     }
 )
 
@@ -43,6 +46,7 @@ def planned_by_trial(trial: Trial) -> dict[str, Any]:
         "controls": trial.controls,
         "guesses": trial.guesses,
         "sittings": {"slots": trial.sitting_slots, "minutes": trial.sitting_minutes},
+        "power": power_of_trial(trial),
     }
 
 
@@ -54,7 +58,12 @@ def planned_in_words(facts: Mapping[str, Any]) -> dict[str, str]:
     if "raters_per_answer" in facts:
         said["raters_per_answer"] = str(facts["raters_per_answer"] or _("every rater scores every answer"))
     if "sittings" in facts:
-        said["sittings"] = _("at most %(slots)s forms, planned for %(minutes)s minutes") % facts["sittings"]
+        said["sittings"] = _("at most %(slots)s, planned for %(minutes)s") % {
+            "slots": counted.forms(facts["sittings"]["slots"]),
+            "minutes": counted.minutes(facts["sittings"]["minutes"]),
+        }
+    if facts.get("power"):
+        said["power"] = " ".join(power_sentences(facts["power"]))
     if "dialogues" in facts:
         said["dialogues"] = _("%(count)s, every turn answered by each arm and the whole scored") % {
             "count": facts["dialogues"]
@@ -74,13 +83,12 @@ def rules_in_words(facts: Mapping[str, Any], flow: list[dict[str, Any]]) -> list
     return [
         _("Rule of the protocol for missing scores: %(rule)s.") % {"rule": missing},
         _(
-            "Rule of the protocol for raters who withdraw: %(rule)s. %(raters)s withdrew; %(scores)s scores of theirs "
-            "are left out."
+            "Rule of the protocol for raters who withdraw: %(rule)s. %(raters)s withdrew; left out: %(scores)s."
         )
         % {
             "rule": withdrawn,
-            "raters": counts.get(RATERS_WITHDREW, 0),
-            "scores": counts.get(THEIR_SCORES, 0),
+            "raters": counted.raters(counts.get(RATERS_WITHDREW, 0)),
+            "scores": counted.scores(counts.get(THEIR_SCORES, 0)),
         },
         *note_of_forms(LeftPictures(counts.get(FORMS_PASSED_OVER, 0), counts.get(SCORES_KEPT, 0))),
     ]
@@ -100,23 +108,23 @@ def rules_for_readers(facts: Mapping[str, Any], flow: list[dict[str, Any]]) -> l
     planned, analysed = counts["readings planned"] - of_withdrawn, counts["readings analysed"]
     return [
         _(
-            "Rule of the protocol for missing readings: %(rule)s. Of %(planned)s readings planned for readers who "
-            "stayed, %(missing)s are not analysed, %(erased)s of them of patients who withdrew."
+            "Rule of the protocol for missing readings: %(rule)s. Of %(planned)s planned for readers who stayed, not "
+            "analysed: %(missing)s; of patients who withdrew: %(erased)s."
         )
         % {
             "rule": rule_of(facts, "missing_scores"),
-            "planned": planned,
+            "planned": counted.readings(planned),
             "missing": planned - analysed,
             "erased": counts.get("readings of patients who withdrew (left out)", 0),
         },
         _(
-            "Rule of the protocol for readers who withdraw: %(rule)s. %(readers)s withdrew; the %(readings)s readings "
-            "planned for them are left out."
+            "Rule of the protocol for readers who withdraw: %(rule)s. %(readers)s withdrew; left out: %(readings)s "
+            "planned for them."
         )
         % {
             "rule": rule_of(facts, "withdrawn_raters"),
-            "readers": counts.get("readers who withdrew", 0),
-            "readings": of_withdrawn,
+            "readers": counted.readers(counts.get("readers who withdrew", 0)),
+            "readings": counted.readings(of_withdrawn),
         },
         _(
             "Rule of the protocol for failed controls: %(rule)s. A reader study has no controls: nothing was left out "

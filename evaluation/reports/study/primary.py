@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext as _
 
-from evaluation.endpoint import Endpoint
+from evaluation.endpoint import Endpoint, hypothesis_name
 from evaluation.models import Trial
 from evaluation.reports.plan import AnalysisPlan
 from evaluation.reports.study.data import StudyData
@@ -95,12 +95,3 @@ def _against_margin(endpoint: Endpoint, plan: AnalysisPlan, contrast: Contrast) 
     if endpoint.hypothesis == "equivalence":
         return equivalence(contrast.estimate, margin, alpha=plan.alpha)
     return non_inferiority(contrast.estimate, margin, alpha=plan.alpha / 2)
-
-
-def hypothesis_name(hypothesis: str) -> str:
-    """The hypothesis as printed."""
-    return {
-        "superiority": _("Superiority"),
-        "non_inferiority": _("Non-inferiority"),
-        "equivalence": _("Equivalence"),
-    }[hypothesis]

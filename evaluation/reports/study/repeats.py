@@ -3,6 +3,7 @@
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports.figures import plots
 from evaluation.reports.plan import AnalysisPlan
 from evaluation.reports.study.data import StudyData
@@ -49,9 +50,9 @@ def repeats_of(data: StudyData, plan: AnalysisPlan) -> tuple[list[str], list[Gri
             }
             pictures.append(Picture("repeats", caption, plots.repeats(first, second, limits)))
     said = _(
-        "Hidden repeats: %(forms)s forms, %(scores)s pairs of scores. Limits of agreement stand by aspect, since the "
+        "Hidden repeats: %(forms)s, %(scores)s. Limits of agreement stand by aspect, since the "
         "aspects of a form are scored together; the forms of a rater are taken as independent."
-    ) % {"forms": forms_repeated(data), "scores": len(data.repeats)}
+    ) % {"forms": counted.forms(forms_repeated(data)), "scores": counted.pairs_of_scores(len(data.repeats))}
     return [said], [Grid(_("Hidden repeats, by aspect"), header, rows)], pictures
 
 

@@ -9,6 +9,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from evaluation import counted
+from evaluation.endpoint import hypothesis_name
 from evaluation.reports.authors import author_notes, fixed_author_notes
 from evaluation.reports.figures.canvas import drawn_language
 from evaluation.reports.figures.flow import FlowStep, flow_diagram
@@ -20,7 +22,7 @@ from evaluation.reports.study.controls import control_section
 from evaluation.reports.study.data import StudyData
 from evaluation.reports.study.parts import Grid, Picture, Section, p_text, shown
 from evaluation.reports.study.planned import NOT_ALWAYS, planned_in_words, rules_in_words
-from evaluation.reports.study.primary import hypothesis_name, primary_endpoint
+from evaluation.reports.study.primary import primary_endpoint
 from evaluation.reports.study.repeats import repeats_of
 from evaluation.reports.study.sensitivity import (
     adjusted_p,
@@ -117,6 +119,7 @@ def _design(data: StudyData) -> Section:
         ("alpha", _("Alpha")),
         ("multiplicity", _("Multiplicity")),
         ("analysis_plan", _("Analysis plan")),
+        ("power", _("Power, as planned")),
         ("design_sha256", _("Hash of the frozen design")),
         ("protocol_sha256", _("Hash of the frozen protocol")),
     )
@@ -144,6 +147,7 @@ def _design(data: StudyData) -> Section:
 
 
 EVENTS = {
+    "power": gettext_noop("power calculated"),
     "frozen": gettext_noop("design frozen"),
     "opened": gettext_noop("scoring opened"),
     "locked": gettext_noop("scores locked"),
@@ -243,9 +247,9 @@ def _means(
             distributions(cubes[first], {}, low=low, high=high),
         )
     )
-    caption = _("Mean score [%(level)s CI] by arm and aspect; %(n)s scores.") % {
+    caption = _("Mean score [%(level)s CI] by arm and aspect; %(n)s.") % {
         "level": plan.level_name,
-        "n": len(data.scores),
+        "n": counted.scores(len(data.scores)),
     }
     texts = list(fixed_author_notes(data.by_arm("authors")))
     texts += sentences(dict.fromkeys(n for f in analyses.values() for mean in f.means for n in mean.notes))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from evaluation.models import Trial
 from evaluation.reports.authors import fixed_author_notes
@@ -69,7 +70,11 @@ def trained_raters_section(
     if not trained:
         return []
     title = _("With and without raters of training sets")
-    text = _("%(count)s raters picked or corrected for the training set of an arm (%(raters)s).") % {
+    text = ngettext(
+        "%(count)s rater picked or corrected for the training set of an arm (%(raters)s).",
+        "%(count)s raters picked or corrected for the training set of an arm (%(raters)s).",
+        len(trained),
+    ) % {
         "count": len(trained),
         "raters": listed(trained),
     }
@@ -89,9 +94,17 @@ def failed_raters_section(
     title, failed = _("With and without raters who failed controls"), failed_raters(data)
     tested = {str(row["rater"]) for row in data.controls}
     if not failed:
-        text = _("None of the %(tested)s raters with controls failed one: nobody is left out.")
+        text = ngettext(
+            "Of %(tested)s rater with controls none failed one: nobody is left out.",
+            "Of %(tested)s raters with controls none failed one: nobody is left out.",
+            len(tested),
+        )
         return [Section(title, [text % {"tested": len(tested)}])]
-    text = _("%(count)s of the %(tested)s raters with controls failed one or more (%(raters)s).") % {
+    text = ngettext(
+        "Of %(tested)s rater with controls, %(count)s failed one or more (%(raters)s).",
+        "Of %(tested)s raters with controls, %(count)s failed one or more (%(raters)s).",
+        len(tested),
+    ) % {
         "count": len(failed),
         "tested": len(tested),
         "raters": listed(failed),

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.models import Arm, Aspect, Trial
 from evaluation.reports import paper_tables
 from evaluation.reports.authors import author_notes, authors_of_arms, checkpoint_notes, checkpoints_of_arms
@@ -221,16 +222,16 @@ def _row(
 def _caption(number: int, scores: TrialScores, arms: list[tuple[str, str]], aspects: Sequence[Aspect]) -> str:
     trial = scores.trial
     caption = _(
-        "Table %(number)s. Mean score [%(level)s CI] of %(arms)s arms by %(raters)s blinded raters on %(questions)s "
-        "questions of %(patients)s patients; %(aspects)s aspects, scale %(low)s to %(high)s."
+        "Table %(number)s. Mean score [%(level)s CI] of %(arms)s by %(raters)s on %(questions)s of %(patients)s; "
+        "%(aspects)s, scale %(low)s to %(high)s."
     ) % {
         "number": number,
         "level": plan_of(trial.protocol).level_name,
-        "arms": len(arms),
-        "raters": scores.raters,
-        "questions": scores.questions,
-        "patients": scores.patients,
-        "aspects": len(aspects),
+        "arms": counted.arms(len(arms)),
+        "raters": counted.blinded_raters(scores.raters),
+        "questions": counted.questions(scores.questions),
+        "patients": counted.patients(scores.patients),
+        "aspects": counted.aspects(len(aspects)),
         "low": trial.scale_min,
         "high": trial.scale_max,
     }
@@ -263,16 +264,21 @@ def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -
         )
         if pairs is None:
             return [
-                _(
-                    "%(count)s raters picked or corrected for the training set of an arm; too few others are left."
+                ngettext(
+                    "%(count)s rater picked or corrected for the training set of an arm; too few others are left.",
+                    "%(count)s raters picked or corrected for the training set of an arm; too few others are left.",
+                    len(scores.trained),
                 )
                 % {"count": len(scores.trained)}
             ]
         moved = max([moved, *(pair.moved for pair in pairs)])
     return [
-        _(
+        ngettext(
+            "%(count)s rater picked or corrected for the training set of an arm; without this one contrasts move by at "
+            "most %(points)s points (each of them in the study report).",
             "%(count)s raters picked or corrected for the training set of an arm; without them contrasts move by at "
-            "most %(points)s points (each of them in the study report)."
+            "most %(points)s points (each of them in the study report).",
+            len(scores.trained),
         )
         % {"count": len(scores.trained), "points": f"{moved:.1f}"}
     ]
@@ -309,19 +315,31 @@ def _notes(
     trial, notes, shown = scores.trial, [], {label for _arm, label in arms}
     if scores.left_out["simulated"]:
         notes.append(
-            _("%(count)s scores are marked as simulated and left out; --simulated takes them in.")
+            ngettext(
+                "%(count)s score is marked as simulated and left out; --simulated takes it in.",
+                "%(count)s scores are marked as simulated and left out; --simulated takes them in.",
+                scores.left_out["simulated"],
+            )
             % {"count": scores.left_out["simulated"]}
         )
     elif not analyses:
         notes.append(_("The trial holds no scores."))
     if scores.left_out["withdrawn"]:
         notes.append(
-            _("%(count)s scores of raters who withdrew are left out.")
+            ngettext(
+                "%(count)s score of raters who withdrew is left out.",
+                "%(count)s scores of raters who withdrew are left out.",
+                scores.left_out["withdrawn"],
+            )
             % {"count": scores.left_out["withdrawn"]}
         )
     if scores.left_out["erased"]:
         notes.append(
-            _("%(count)s scores of patients who withdrew are left out.")
+            ngettext(
+                "%(count)s score of patients who withdrew is left out.",
+                "%(count)s scores of patients who withdrew are left out.",
+                scores.left_out["erased"],
+            )
             % {"count": scores.left_out["erased"]}
         )
     notes += note_of_forms(scores.left_pictures)
@@ -360,11 +378,10 @@ def _agreement(
     clustered = any(cube.has_clusters for cube in scores.cubes.values())
     return [
         _(
-            "Agreement on the answers of the %(count)s arms of this table (%(arms)s), ICC(A,1)/Krippendorff's alpha "
+            "Agreement on the answers of the arms of this table (%(arms)s), ICC(A,1)/Krippendorff's alpha "
             "[%(level)s CI, bootstrap over %(units)s, B = %(b)s]: %(values)s."
         )
         % {
-            "count": len(arms),
             "arms": listed(label for _arm, label in arms),
             "level": plan_of(scores.trial.protocol).level_name,
             "units": unit_word("patients" if clustered else "questions"),

@@ -7,6 +7,7 @@ benign studies are benign should call no malignant one so. A study's score is on
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.predictions import (
@@ -154,10 +155,10 @@ def _caption(every: list[Judged], is_simulated: bool) -> str:
         unit.study: truth for judged in every for unit, truth in zip(judged.units, judged.truth, strict=True)
     }
     caption = _(
-        "Table 10. Zero-shot screening of %(studies)s studies (%(benign)s benign, %(malignant)s malignant by reported "
+        "Table 10. Zero-shot screening of %(studies)s (%(benign)s benign, %(malignant)s malignant by reported "
         "category): AUC and specificity [95%% CI]; the positive class is non-malignant."
     ) % {
-        "studies": len(studies),
+        "studies": counted.studies(len(studies)),
         "benign": sum(bool(truth) for truth in studies.values()),
         "malignant": sum(not truth for truth in studies.values()),
     }

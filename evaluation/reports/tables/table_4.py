@@ -6,7 +6,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from evaluation import counted
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.strata import labelled, of_studies
@@ -176,8 +178,12 @@ def _caption(found: list[Biopsied], options: TableOptions) -> str:
     where = options.snapshot.name if options.snapshot is not None else _("the whole archive")
     caption = _(
         "Table 4. Patients with a biopsied breast reported as BI-RADS 3 to 4C, by category and pathology "
-        "(%(count)s patients, %(malignant)s malignant; %(where)s)."
-    ) % {"count": len(found), "malignant": sum(p.is_malignant for p in found), "where": where}
+        "(%(count)s, %(malignant)s malignant; %(where)s)."
+    ) % {
+        "count": counted.patients(len(found)),
+        "malignant": sum(p.is_malignant for p in found),
+        "where": where,
+    }
     if options.simulated and _simulated(options, found):
         caption += " " + _("Not a result: %(what)s.") % {"what": _("synthetic patients")}
     return caption
@@ -201,7 +207,12 @@ def _notes(found: list[Biopsied], options: TableOptions) -> list[str]:
     high_risk = sum(person.is_high_risk and not person.is_malignant for person in found)
     if high_risk:
         notes.append(
-            _("%(count)s patients with a high-risk lesion count as negative.") % {"count": high_risk}
+            ngettext(
+                "%(count)s patient with a high-risk lesion counts as negative.",
+                "%(count)s patients with a high-risk lesion count as negative.",
+                high_risk,
+            )
+            % {"count": high_risk}
         )
     if options.paper:
         notes.append(

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports.options import TableOptions
 from evaluation.reports.strata import labelled, of_studies
 from evaluation.reports.table import Cell, Column, Row, Table, software_version
@@ -44,7 +45,7 @@ def build(options: TableOptions) -> Table:
         )
     strata = {run.pk: _strata(run, options) for run in runs}
     is_simulated = any(run.is_simulated for run in runs)
-    caption = _("Table 5. Training settings of %(count)s runs, as recorded.") % {"count": len(runs)}
+    caption = _("Table 5. Training settings of %(count)s, as recorded.") % {"count": counted.runs(len(runs))}
     if is_simulated:
         caption += " " + _("Not a result: %(what)s.") % {"what": _("phantom data or random-weight models")}
     return Table(

@@ -3,6 +3,7 @@
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.predictions import (
@@ -49,11 +50,9 @@ def build(options: TableOptions) -> Table:
     every = [judged for _key, _row, parts in figures for judged in parts]
     is_simulated = any(unit.is_simulated for judged in every for unit in judged.units)
     studies = {unit.study for judged in every for unit in judged.units}
-    caption = _(
-        "Table 6. AUC [95%% CI] of each density against the others, %(rows)s rows, %(studies)s studies."
-    ) % {
-        "rows": len(figures),
-        "studies": len(studies),
+    caption = _("Table 6. AUC [95%% CI] of each density against the others, %(rows)s, %(studies)s.") % {
+        "rows": counted.rows(len(figures)),
+        "studies": counted.studies(len(studies)),
     }
     if is_simulated:
         caption += " " + _("Not a result: %(what)s.") % {"what": _("phantom data or random-weight models")}

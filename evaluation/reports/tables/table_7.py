@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from evaluation import counted
 from evaluation.models import ReaderStudyCase
 from evaluation.reports import paper_tables
 from evaluation.reports.case_sets import cases_read, judged_on_cases, other_cases, verification_note
@@ -97,7 +99,12 @@ def _add_readers(parts: _Parts, readers: Readers, options: TableOptions, plan: A
     parts.sources += [reading.source() for reading in readers.found]
     if readers.erased:
         parts.notes.append(
-            _("%(count)s readings of patients who withdrew are left out.") % {"count": readers.erased}
+            ngettext(
+                "%(count)s reading of patients who withdrew is left out.",
+                "%(count)s readings of patients who withdrew are left out.",
+                readers.erased,
+            )
+            % {"count": readers.erased}
         )
     parts.notes += note_of_readings(readers.left_pictures)
     parts.notes += _mrmc_notes(readers, plan)
@@ -283,8 +290,12 @@ def where_the_model_was(found: list[CaseReading], names: Mapping[str, str]) -> l
             right = sum(reading.called == reading.truth for reading in own)
             shares.append(f"{names.get(condition, condition)} {right}/{len(own)} ({right / len(own):.0%})")
         notes.append(
-            _("%(where)s (%(cases)s cases), right decisions of all readers: %(shares)s.")
-            % {"where": where, "cases": len({r.case for r in here}), "shares": ", ".join(sorted(shares))}
+            _("%(where)s (%(cases)s), right decisions of all readers: %(shares)s.")
+            % {
+                "where": where,
+                "cases": counted.cases(len({r.case for r in here})),
+                "shares": ", ".join(sorted(shares)),
+            }
         )
     return notes
 
@@ -328,19 +339,19 @@ def _caption(made: _Parts, readers: Readers | None, options: TableOptions, verif
         if verified[1]
         else _("Table 7. Malignancy of biopsied breasts")
     )
-    caption = _("%(what)s: AUC and rates [95%% CI] of %(rows)s rows") % {
+    caption = _("%(what)s: AUC and rates [95%% CI] of %(rows)s") % {
         "what": what,
-        "rows": len(made.rows),
+        "rows": counted.rows(len(made.rows)),
     }
     parts = []
     if readers is None or options.runs:
         parts.append(_("classifiers call from %(threshold)s on") % {"threshold": f"{options.threshold:g}"})
     if readers is not None and readers.found:
         parts.append(
-            _("%(readers)s readers, %(cases)s cases, biopsy from category %(point)s on")
+            _("%(readers)s, %(cases)s, biopsy from category %(point)s on")
             % {
-                "readers": len({r.reader for r in readers.found}),
-                "cases": len({r.case for r in readers.found}),
+                "readers": counted.readers(len({r.reader for r in readers.found})),
+                "cases": counted.cases(len({r.case for r in readers.found})),
                 "point": readers.operating_point,
             }
         )

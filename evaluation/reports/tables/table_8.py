@@ -3,6 +3,7 @@
 import numpy as np
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.predictions import (
@@ -144,9 +145,13 @@ def _caption(every: list[Judged], options: TableOptions, is_simulated: bool) -> 
     breasts = {unit.unit for judged in every for unit in judged.units}
     patients = {unit.patient for judged in every for unit in judged.units}
     caption = _(
-        "Table 8. Parts of UMiCon: AUC and accuracy [95%% CI] on %(breasts)s biopsied breasts of %(patients)s "
-        "patients; called malignant from %(threshold)s on."
-    ) % {"breasts": len(breasts), "patients": len(patients), "threshold": f"{options.threshold:g}"}
+        "Table 8. Parts of UMiCon: AUC and accuracy [95%% CI] on %(breasts)s of %(patients)s; called "
+        "malignant from %(threshold)s on."
+    ) % {
+        "breasts": counted.biopsied_breasts(len(breasts)),
+        "patients": counted.patients(len(patients)),
+        "threshold": f"{options.threshold:g}",
+    }
     if is_simulated:
         caption += " " + _("Not a result: %(what)s.") % {"what": _("phantom data or random-weight models")}
     return caption

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from evaluation import counted
 from evaluation.reports import paper_tables
 from evaluation.reports.options import TableOptions
 from evaluation.reports.strata import labelled, of_studies
@@ -63,8 +64,8 @@ def build(options: TableOptions) -> Table:
         rows += _rows(kept, options, stratum)
     is_simulated = any(sim for _pk, _category, sim in found)
     where = options.snapshot.name if options.snapshot is not None else _("the whole archive")
-    caption = _("Table 9. %(count)s studies by reported BI-RADS category (%(where)s).") % {
-        "count": len(found),
+    caption = _("Table 9. %(count)s by reported BI-RADS category (%(where)s).") % {
+        "count": counted.studies(len(found)),
         "where": where,
     }
     if is_simulated:

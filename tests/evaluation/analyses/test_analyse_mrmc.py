@@ -109,7 +109,7 @@ def test_missing_readings_are_named_and_delong_is_refused(small: Path) -> None:
     part = write(small, "\n".join(line for line in lines if not line.startswith("ben,alone,c5")) + "\n")
     found = analyse("mrmc", part)
     assert found["covariance"] == "unbiased"
-    assert any("readings are missing)" in note for note in found["notes"])
+    assert any("readings missing: " in note for note in found["notes"])
     assert any("2 readers" in note for note in found["notes"])
     assert "balanced design" in refusal("mrmc", part, "--covariance", "delong")
 
@@ -200,4 +200,4 @@ def test_holm_p_values_and_the_number_of_missing_readings_are_printed(tmp_path: 
     for row in found.data["pairwise"]:
         assert f"p = {row['p']:.4g}, p (Holm) = {row['p_holm']:.4g}" in said
     # 599 of 600: "100%" would say that none is missing.
-    assert "(1 of 600 readings are missing)" in said
+    assert "(readings missing: 1 of 600)" in said

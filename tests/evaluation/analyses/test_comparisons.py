@@ -83,7 +83,7 @@ def test_rank_tests_read_wide_tables_and_leave_blocks_with_gaps_out(
     gaps = write(tmp_path / "gaps.csv", "block,system,value\na,x,1\na,y,2\nb,x,3\nb,y,1\nc,x,5\n")
     found = analyse("ranks", gaps)
     assert found["analyses"][0]["n_blocks"] == 2
-    assert any("1 of 3 blocks lack a system" in note for note in found["notes"])
+    assert any("lack a system and are left out: 1 of 3" in note for note in found["notes"])
     assert "friedman" not in found["analyses"][0]
     twice = write(tmp_path / "twice.csv", "block,system,value\na,x,1\na,x,2\n")
     assert "line 3, column value" in refusal("ranks", twice)

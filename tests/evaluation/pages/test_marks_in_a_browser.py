@@ -3,15 +3,17 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Locator, Page, Route, expect
 
 from evaluation.models import FormRemark, Reading, Score, Trial
 from evaluation.services.readings import next_reading
 from evaluation.services.scoring import next_slot
+from evaluation.services.screening import settle
 from mammo.accounts.models import User
 from tests.evaluation import reading_scene, scene
-from tests.evaluation.pages.test_scoring_in_a_browser import picture, sign_in
+from tests.evaluation.pages.test_scoring_in_a_browser import ANSWER, picture, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -235,3 +237,52 @@ def test_a_click_on_the_lesion_places_it_in_the_readers_form_and_is_stored(
     )
     assert (row.side, row.finding, row.decision) == ("L", "mass", True)
     assert row.seconds > 0
+
+
+@pytest.fixture
+def long_answers(rita: User, june: User, sena: User, sol: User, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    """The same with answers as long as real ones."""
+    real = scene.answer_rows
+    monkeypatch.setattr(scene, "answer_rows", lambda arms, trial: real(arms, trial, ANSWER))
+    questions = scene.questions_of(rita, [june, sena, sol], 2)
+    draft = scene.draft_trial(rita, questions, june, input_mode="line")
+    scene.answer_all(draft, rita, june)
+    settle(draft, "", "accept", "doctors write short answers", by_user=rita, kind="length")
+    return scene.opened(draft, rita, [sena, sol])
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_five_lines_stand_beside_images_and_answer_without_scrolling(
+    page: Page, live_server, long_answers: Trial, sena: User, language: str
+) -> None:
+    cookie = {"name": settings.LANGUAGE_COOKIE_NAME, "value": language, "url": live_server.url}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]
+    page.set_viewport_size({"width": 1280, "height": 720})
+    sign_in(page, live_server.url, "sena", form_address(long_answers, sena))
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    page.reload()  # without the note of the sign-in
+    page.wait_for_selector("mammo-viewer[data-ready='1']")
+    picture(page, f"form_five_lines_{language}")
+    foot = page.locator(".scoring-foot").bounding_box()
+    answer = page.locator(".scoring-answer").first.bounding_box()
+    assert foot is not None
+    assert answer is not None
+    assert answer["y"] >= 0
+    assert answer["height"] >= 100
+    for aspect in page.locator("[data-aspect]").all():
+        box = aspect.bounding_box()
+        assert box is not None
+        assert box["y"] >= answer["y"] + answer["height"]
+        assert box["y"] + box["height"] <= foot["y"] + 1
+    assert foot["y"] + foot["height"] <= 720
+    sizes = page.locator("[data-aspect] :is(label, span)").evaluate_all(
+        "found => found.map(one => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(sizes) >= 13
+    # Each definition is one click away and in the description of its line.
+    about = page.locator("[data-aspect] > p").first
+    expect(about).to_be_hidden()
+    page.locator("[data-definitions] > summary").click()
+    expect(about).to_be_visible()
+    line = page.locator("input[type=range]").first
+    expect(line).to_have_accessible_description(str(about.text_content()))

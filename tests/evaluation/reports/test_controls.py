@@ -130,7 +130,7 @@ def test_every_contrast_stands_with_and_without_raters_who_failed(three: Trial, 
     data = from_trial(three, simulated=False)
     part, cube = failing(data), data.cubes()["correctness"]
     failed = pseudonym(three, sol)
-    assert part.paragraphs == [f"1 of the 3 raters with controls failed one or more ({failed})."]
+    assert part.paragraphs == [f"Of 3 raters with controls, 1 failed one or more ({failed})."]
     grid = part.grids[0]
     assert grid.header[3] == "without them: Estimate [95% CI]"
     kept = [place for place, rater in enumerate(cube.raters) if rater != failed]
@@ -170,7 +170,7 @@ def test_that_nobody_failed_is_said(three: Trial) -> None:
     data = from_trial(three, simulated=False)
     data.facts["rules"]["control_points"] = 2
     part = failing(data)
-    assert part.paragraphs == ["None of the 3 raters with controls failed one: nobody is left out."]
+    assert part.paragraphs == ["Of 3 raters with controls none failed one: nobody is left out."]
     assert part.grids == []
     data.controls.clear()
     assert "With and without raters who failed controls" not in {p.title for p in sections(data)}
@@ -180,7 +180,7 @@ def test_too_few_raters_without_those_who_failed_are_refused_in_words(controlled
     part = failing(from_trial(controlled, simulated=False))
     assert (
         part.paragraphs[0]
-        == f"1 of the 2 raters with controls failed one or more ({pseudonym(controlled, sol)})."
+        == f"Of 2 raters with controls, 1 failed one or more ({pseudonym(controlled, sol)})."
     )
     assert part.paragraphs[1] == "Too few other raters are left for an analysis without them."
     assert part.grids == []
@@ -191,6 +191,6 @@ def test_the_protocols_rules_stand_beside_what_was_done(three: Trial) -> None:
     methods = sections(from_trial(Trial.objects.get(pk=three.pk), simulated=False))[-1].paragraphs
     assert "Rule of the protocol for missing scores: left out." in methods
     assert (
-        "Rule of the protocol for raters who withdraw: left out, counted in the flow. 1 withdrew; 135 scores of theirs "
-        "are left out."
+        "Rule of the protocol for raters who withdraw: left out, counted in the flow. 1 rater withdrew; left out: 135 "
+        "scores."
     ) in methods

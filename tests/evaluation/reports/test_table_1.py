@@ -13,6 +13,8 @@ import openpyxl
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
+from django.urls import reverse
 from docx import Document
 
 from evaluation.models import Arm, Score, Trial
@@ -244,7 +246,9 @@ def test_tables_2_and_3_take_the_arms_that_say_so(trial: Trial, rita: User, stan
         # Agreement is that of the arms the table shows, and names them.
         shown = [arms[place] for place in ((0, 2), (0, 1))[number - 1]]
         (said,) = [
-            note for note in found["notes"] if note.startswith("Agreement on the answers of the 2 arms")
+            note
+            for note in found["notes"]
+            if note.startswith("Agreement on the answers of the arms of this table (")
         ]
         assert all(arm.name in said for arm in shown)
         assert not [arm.name for arm in arms if arm not in shown and arm.name in said]
@@ -320,3 +324,17 @@ def test_no_interval_passes_the_end_of_the_scale(trial: Trial, rita: User) -> No
     means = parts["Mean scores"]
     assert all(cell.endswith("100.0]") for row in means.grids[0].rows for cell in row[1:])
     assert "The interval reached beyond the scale (1 to 100) and is cut off at its end." in means.paragraphs
+
+
+def test_the_page_names_its_own_choice_where_the_command_names_its_option(
+    rita: User, june: User, stan: User, site: Any
+) -> None:
+    robots = [scene.person(site, name, is_simulated=True) for name in ("Robot", "Roberta")]
+    trial = scene.open_trial(rita, june, robots)
+    scene.score_all(trial)
+    lock_trial(trial, by_user=rita)
+    client = Client()
+    client.force_login(stan)
+    page = client.get(reverse("evaluation:table-page", args=[trial.pk, 1])).content.decode()
+    assert "--simulated" not in page
+    assert "left out; “With simulated scores” takes them in." in page

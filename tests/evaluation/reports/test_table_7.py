@@ -129,7 +129,7 @@ def test_two_breasts_of_a_patient_are_one_draw_in_table_7_of_readers(
     found = table(7, "--reader-study", "Readers")
     assert "Rao-Scott" in found["method"]
     assert any("intervals take patients as clusters" in note for note in found["notes"])
-    assert any("over patients (6 patients, 12 cases)" in note for note in found["notes"])
+    assert any("over patients (patients: 6, cases: 12)" in note for note in found["notes"])
     shown = study_readings(reader_study, simulated=False)
     row = found["rows"][0]
     own = [r for r in shown if f"{r.reader}:{r.condition}" == row["key"]]
@@ -173,14 +173,14 @@ def test_a_classifier_that_did_not_judge_every_case_says_which_sets_stand_beside
     found = table(7, "--reader-study", "Readers", "--run", str(checkpoint.run.pk))
     assert cell(found, 0, "prevalence").endswith("/9)")
     assert any(
-        "judged on 9 cases, the readers on 12, of which 9 are the same" in note for note in found["notes"]
+        "judged on 9 cases, the readers on 12 cases; 9 cases in common" in note for note in found["notes"]
     )
     Prediction.objects.filter(checkpoint=checkpoint, laterality="R").delete()
     left = Prediction.objects.filter(checkpoint=checkpoint, method="image").count()
     found = table(7, "--reader-study", "Readers", "--run", str(checkpoint.run.pk))
     assert cell(found, 0, "prevalence").endswith(f"/{left})")
     assert any(
-        f"judged on {left} cases, the readers on 12, of which 0 are the same" in note
+        f"judged on {left} cases, the readers on 12 cases; 0 cases in common" in note
         for note in found["notes"]
     )
 

@@ -39,7 +39,7 @@ def flagged(trial: Trial, rita: User) -> Trial:
 
 def test_shares_and_agreement_are_those_of_the_flags(flagged: Trial) -> None:
     found = table("unsafe", "--trial", flagged.name)
-    assert "of 27 scored answers." in found["caption"]
+    assert "of 27 answers with scores." in found["caption"]
     assert "Not a result" not in found["caption"]
     code = flagged.arms.get(position=1).code
     rows = {row["label"]: row["cells"] for row in found["rows"]}

@@ -103,9 +103,9 @@ def test_the_reader_studys_report_tells_the_protocols_rules_with_what_was_done(
     methods = reader_sections(data)[-1].paragraphs
     assert [text for text in methods if text.startswith("Rule of the protocol")] == [
         "Rule of the protocol for missing readings: left out, not filled in. Of 8 readings planned for readers who "
-        "stayed, 2 are not analysed, 2 of them of patients who withdrew.",
-        "Rule of the protocol for readers who withdraw: all of theirs is left out. 1 withdrew; the 8 readings planned "
-        "for them are left out.",
+        "stayed, not analysed: 2; of patients who withdrew: 2.",
+        "Rule of the protocol for readers who withdraw: all of theirs is left out. 1 reader withdrew; left out: 8 "
+        "readings planned for them.",
         "Rule of the protocol for failed controls: not given. A reader study has no controls: nothing was left out "
         "for one.",
     ]

@@ -49,7 +49,7 @@ def test_every_contrast_stands_with_and_without_raters_of_training_sets(
     part = next(p for p in sections(data) if p.title == "With and without raters of training sets")
     place = list(scored.raters.order_by("pk").values_list("user", flat=True)).index(sena.pk)
     assert part.paragraphs == [
-        f"1 raters picked or corrected for the training set of an arm (R{place + 1:02d})."
+        f"1 rater picked or corrected for the training set of an arm (R{place + 1:02d})."
     ]
     grid = part.grids[0]
     assert grid.header[1:] == [

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 from django.utils import translation
 
+from evaluation.analyses import agreement, paired, preferences, proportions, ranks, roc, roc_checks, scores
 from evaluation.models import Trial
 from evaluation.reports.options import TableOptions
 from evaluation.reports.tables import build_table
@@ -15,37 +16,45 @@ from evaluation.services.scoring import lock_trial, next_slot, record_scores
 from evaluation.statistics import (
     authors,
     blinding,
+    bootstrap_auc,
+    bradley_terry,
     cluster_bootstrap,
+    clustered_pairs,
     clustered_roc,
     clustered_shares,
     crossed,
     delong,
     fixed_sensitivity,
+    fleiss,
+    friedman,
+    intraclass,
+    kendall_w,
+    krippendorff,
+    mixed_model,
     moments,
     mrmc,
     mrmc_clusters,
+    mrmc_layout,
+    multiclass_auc,
+    obuchowski_rockette,
+    partial_auc,
     score_analysis,
+    score_sensitivity,
+    tango,
     unequal_spread,
+    venkatraman,
+    wilcoxon,
 )
 from mammo.accounts.models import Site, User
 from tests.evaluation import scene
 
 MODULES: tuple[ModuleType, ...] = (
-    *(
-        authors,
-        blinding,
-        cluster_bootstrap,
-        clustered_roc,
-        clustered_shares,
-        crossed,
-        delong,
-        fixed_sensitivity,
-        mrmc,
-        mrmc_clusters,
-        moments,
-        score_analysis,
-        unequal_spread,
-    ),
+    *(agreement, paired, preferences, proportions, ranks, roc, roc_checks, scores),
+    *(authors, blinding, bootstrap_auc, bradley_terry, cluster_bootstrap, clustered_pairs, clustered_roc),
+    *(clustered_shares, crossed, delong, fixed_sensitivity, fleiss, friedman, intraclass, kendall_w),
+    *(krippendorff, mixed_model, moments, mrmc, mrmc_clusters, mrmc_layout, multiclass_auc),
+    *(obuchowski_rockette, partial_auc, score_analysis, score_sensitivity, tango, unequal_spread),
+    *(venkatraman, wilcoxon),
 )
 
 
@@ -53,7 +62,7 @@ MODULES: tuple[ModuleType, ...] = (
 def test_every_template_is_a_constant_of_the_statistics_and_has_a_translation(template: str) -> None:
     constants = {
         value for module in MODULES for _name, value in inspect.getmembers(module) if isinstance(value, str)
-    }
+    } | set(ranks.SCOPES.values())
     assert template in constants
     with translation.override("zh-hans"):
         said = in_words(template)

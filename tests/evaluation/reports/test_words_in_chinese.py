@@ -14,7 +14,7 @@ from mammo.core.errors import UserError
     [
         "empirical AUC, DeLong",
         "character 2-4-grams, naive Bayes, 5-fold over questions; bootstrap of questions",
-        "not every reader read every case in every modality (1 of 600 readings are missing)",
+        "not every reader read every case in every modality (readings missing: 1 of 600)",
     ],
 )
 def test_methods_and_notes(method: str) -> None:

@@ -97,7 +97,7 @@ def test_a_question_with_too_few_raters_and_too_many_hidden_forms_are_named_befo
     draft: Trial, rita: User
 ) -> None:
     drafts.change_trial(draft, {"raters_per_answer": 3}, by_user=rita, expected_version=draft.version)
-    assert obstacles(draft) == ["raters: a question has 2 raters who may score it; 3 are wanted per answer."]
+    assert obstacles(draft) == ["raters: a question has 2 raters who may score it; wanted per answer: 3."]
     changes = {"raters_per_answer": None, "repeats": 2}
     drafts.change_trial(draft, changes, by_user=rita, expected_version=draft.version)
     assert obstacles(draft) == ["repeats, controls: 2 of 29 forms; together they may be at most 1."]
@@ -130,10 +130,10 @@ def test_a_trial_is_not_frozen_where_a_rater_would_get_fewer_controls_than_conse
         shorten(answer, "否")
     (said,) = obstacles(draft)
     assert said.startswith(
-        "controls: 1 are wanted per rater, and a rater gets 0 answers that can be made worse"
+        "controls: wanted per rater are 1, and a rater gets 0 answers that can be made worse"
     )
     with pytest.raises(
-        UserError, match="1 are wanted per rater, and a rater gets 0 answers that can be made worse"
+        UserError, match="wanted per rater are 1, and a rater gets 0 answers that can be made worse"
     ):
         freeze_trial(draft, by_user=rita)
     assert not Slot.objects.exists()
@@ -169,7 +169,7 @@ def test_incomplete_blocks_give_every_question_as_many_raters_and_every_rater_as
 
 def test_too_few_raters_for_an_answer_are_refused(draft: Trial, rita: User) -> None:
     drafts.change_trial(draft, {"raters_per_answer": 3}, by_user=rita, expected_version=draft.version)
-    with pytest.raises(WrongStateError, match="3 are wanted"):
+    with pytest.raises(WrongStateError, match="wanted per answer: 3"):
         freeze_trial(draft, by_user=rita)
 
 

@@ -123,8 +123,8 @@ def test_scores_that_were_given_before_stay_and_are_said_everywhere(
     lock_trial(trial, by_user=rita)
     trial.refresh_from_db()
     said = (
-        "Pictures with text on them were taken out after the freezing: 3 forms were passed over; 15 scores that were "
-        "given while the pictures were shown stay."
+        "Pictures with text on them were taken out after the freezing. Passed over: 3 forms. Given while the pictures "
+        "were shown and kept: 15 scores."
     )
     table = build_table(1, TableOptions(trial))
     assert said in table.notes
@@ -259,8 +259,8 @@ def test_readers_go_past_a_case_whose_picture_left_and_what_was_read_stays(
     locked = lock_readings(study, by_user=rita)
     assert Reading.objects.filter(slot__case=read.case).count() == 1
     said = (
-        "Pictures with text on them were taken out after the freezing: 7 planned readings were passed over; "
-        "1 readings that were made while the pictures were shown stay."
+        "Pictures with text on them were taken out after the freezing. Passed over: 7 readings. Made while the "
+        "pictures were shown and kept: 1 reading."
     )
     assert said in build_table(7, TableOptions(reader_study=locked)).notes
     exported = from_reader_study(locked, simulated=False)

@@ -95,7 +95,7 @@ def test_a_question_that_nobody_may_score_stops_the_freezing(
 ) -> None:
     report_by(sena, draft, {2, 4})
     assert missing_note(draft)[0].startswith(
-        "2 of 18 pairs of a rater and a question are not scored by design"
+        "Of 18 pairs of a rater and a question, 2 stand without scores by design"
     )
     report_by(sol, draft, {4})
     assert obstacles(draft) == [

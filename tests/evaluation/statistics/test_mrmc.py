@@ -335,7 +335,7 @@ def test_partly_paired_cases_use_the_unbiased_covariance_and_say_so() -> None:
     part = Readings(ratings, study.truth, study.readers, study.modalities, study.cases)
     found = analyse_mrmc(part)
     assert found.covariance == "unbiased"
-    assert any("150 of 600 readings are missing" in note for note in found.notes)
+    assert any("readings missing: 150 of 600" in note for note in found.notes)
     jackknife = analyse_mrmc(part, covariance="jackknife")
     assert jackknife.components.cov1 == pytest.approx(found.components.cov1, rel=0.3)
 

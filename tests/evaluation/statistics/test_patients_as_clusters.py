@@ -72,7 +72,7 @@ def test_doubled_breasts_tell_no_more_than_one(endpoint: str, covariance: str) -
     for of_patients, of_breasts in zip(twice.readers, blind.readers, strict=True):
         assert of_breasts.estimate.se is not None
         assert of_breasts.estimate.se < 0.8 * (of_patients.estimate.se or 0)
-    assert "the variance is over patients (40 patients, 80 cases)" in " ".join(twice.notes)
+    assert "the variance is over patients (patients: 40, cases: 80)" in " ".join(twice.notes)
     assert not any("over patients" in note for note in once.notes)
 
 
