@@ -82,7 +82,9 @@ class RunActions(RoomViewSet[Campaign]):
         name = given.pop("name")
         rows = rows_made_once(
             request,
-            lambda: [campaigns.create_campaign(name, site=site, by_user=self.user, **given)],
+            lambda: [
+                campaigns.create_campaign(name, site=site, by_user=self.user, is_from_afar=True, **given)
+            ],
             Campaign.objects.managed_by(self.user),
         )
         return Response(given_by.CampaignSettingsSerializer(rows[0]).data, status=201)
@@ -127,7 +129,11 @@ class RunActions(RoomViewSet[Campaign]):
     def change_proposer(self, request: Request, pk: uuid.UUID) -> Response:
         """Name another proposing system; only before the first proposal."""
         campaign, given = managed(self.user, pk), checked(given_by.NewProposerSerializer, request)
-        self._once(request, campaign, lambda: campaigns.change_proposer(campaign, by_user=self.user, **given))
+        self._once(
+            request,
+            campaign,
+            lambda: campaigns.change_proposer(campaign, by_user=self.user, is_from_afar=True, **given),
+        )
         campaign.refresh_from_db()
         return Response(CampaignDesignSerializer(campaign).data)
 

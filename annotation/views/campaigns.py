@@ -91,9 +91,10 @@ def _create(request: HttpRequest) -> HttpResponse:
                 parameters=form.parameters(),
                 seed=data["seed"],
                 **form.settings(),
+                is_from_afar=True,
             )
         except UserError as error:
-            form.add_error(None, str(error))
+            form.add_refusal(error)
         else:
             messages.success(request, _("The campaign is a draft: add questions and people, then open it."))
             return redirect("annotation:campaign-people", campaign.pk)
@@ -119,7 +120,7 @@ def settings(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
                 stored = form_as_text(form, initial_of(now))
                 return conflict(request, stale, {"stored": stored}, form_as_text(form, form.cleaned_data))
             except UserError as error:
-                form.add_error(None, str(error))
+                form.add_refusal(error)
             else:
                 messages.success(request, _("The settings are saved."))
                 return redirect("annotation:campaign", campaign.pk)
@@ -141,6 +142,7 @@ def _save_settings(request: HttpRequest, campaign: Campaign, form: CampaignForm)
             proposer_context=data["proposer_context"],
             seed=data["seed"],
         )
+            is_from_afar=True,
     campaign_settings.change_settings(
         campaign, by_user=user, expected_version=campaign.version, **form.settings()
     )

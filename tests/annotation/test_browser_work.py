@@ -251,8 +251,10 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     dana: User,
     tmp_path: Path,
     run_child: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = live_server.url  # type: ignore[attr-defined]
+    monkeypatch.setenv("MAMMO_MODELS", str(tmp_path / "models"))
     pages = {}
     for person, to in (
         (rita, "campaigns"),
