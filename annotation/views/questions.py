@@ -2,6 +2,7 @@
 
 import io
 import uuid
+from dataclasses import asdict
 
 import qrcode
 import qrcode.image.svg
@@ -28,7 +29,6 @@ from mammo.core.idempotency import once, once_with
 from mammo.core.old_forms import answered_by
 
 PAGE_ROWS = 50
-PREVIEW_ROWS = 20
 
 
 def _kept_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
@@ -84,20 +84,16 @@ def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(rows.select_related("campaign__site"), pk=upload_id)
     if request.method == "POST":
         return _settle_upload(request, row)
-    received = uploads.open_upload(row, by_user=user_of(request))
-    foreseen = uploads.foresee_upload(row)
+    preview = uploads.preview_upload(row, by_user=user_of(request))
+    problems = preview.foreseen.problems
     context = {
+        **asdict(preview),
         "upload": row,
         "campaign": row.campaign,
-        "rows": received[:PREVIEW_ROWS],
-        "count": len(received),
-        "foreseen": foreseen,
-        "looked_through": len(foreseen.result.items),
-        "counts": foreseen.result.counts,
-        "problems": foreseen.problems[:MOST_NAMED],
-        "more_problems": max(len(foreseen.problems) - MOST_NAMED, 0),
-        "several_rounds": sum(len(values["turns"]) > 1 for values in received),
-        "has_pools": any(values.get("pool") for values in received),
+        "foreseen": preview.foreseen,
+        "counts": preview.foreseen.result.counts,
+        "problems": problems[:MOST_NAMED],
+        "more_problems": max(len(problems) - MOST_NAMED, 0),
     }
     return render(request, "annotation/upload.html", context)
 
