@@ -27,6 +27,7 @@ from mammo.core.errors import UserError
 
 MOST_ANSWERS = 10
 MOST_POOLS = 20_000
+MOST_MEMBERS = 200
 LARGEST_NUMBER = 2**31 - 1
 
 
@@ -236,6 +237,23 @@ class NewMemberSerializer(StrictSerializer):
         allow_blank=True,
         help_text="empty: none; without it a member stays in theirs",
     )
+
+
+class NewMembersSerializer(StrictSerializer):
+    """Several people at once: all of them, or nobody."""
+
+    members = serializers.ListField(
+        child=NewMemberSerializer(), allow_empty=False, max_length=MOST_MEMBERS, help_text="each work once"
+    )
+
+    def validate_members(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each person once for each kind of work."""
+        seen = set()
+        for row in given:
+            if (row["user"], row["purpose"]) in seen:
+                raise serializers.ValidationError(_("%(user)s stands in it twice") % {"user": row["user"]})
+            seen.add((row["user"], row["purpose"]))
+        return given
 
 
 class FormerMemberSerializer(StrictSerializer):

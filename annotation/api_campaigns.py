@@ -14,9 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation import api_campaign_serializers as given_by
-from annotation.api_access import checked, kept, managed, require_researcher, researched_site, visible
-from annotation.api_serializers import CampaignDesignSerializer, QuestionSerializer
-from annotation.api_work_serializers import PhraseSerializer
+from annotation.api_access import checked, managed, require_researcher, researched_site, visible
+from annotation.api_serializers import CampaignDesignSerializer
 from annotation.markdown_text import sections_of
 from annotation.models import Campaign, CampaignMember, Lease
 from annotation.services import (
@@ -24,10 +23,7 @@ from annotation.services import (
     campaign_settings,
     campaigns,
     export,
-    phrases,
-    pools,
     proposals,
-    tablet,
 )
 from annotation.services.members import NewMember, add_members, people_named
 from mammo.accounts.models import User
@@ -47,6 +43,7 @@ CAMPAIGN_SCOPES = {
     "change_instructions": Scope.WRITE_CAMPAIGNS,
     "change_guideline": Scope.WRITE_CAMPAIGNS,
     "add_member": Scope.WRITE_CAMPAIGNS,
+    "add_several": Scope.WRITE_CAMPAIGNS,
     "remove_member": Scope.WRITE_CAMPAIGNS,
     "move": Scope.WRITE_CAMPAIGNS,
     "share_out": Scope.WRITE_CAMPAIGNS,
@@ -212,17 +209,24 @@ class RunActions(RoomViewSet[Campaign]):
     def add_member(self, request: Request, pk: uuid.UUID) -> Response:
         """Let a person work on a campaign; one who does already is put into the pool that is named."""
         campaign, given = managed(self.user, pk), checked(given_by.NewMemberSerializer, request)
-        person = self._person(campaign, given["user"])
+        one = NewMember(self._person(campaign, given["user"]), given["purpose"], given["pool"])
+        self._once(request, campaign, lambda: add_members(campaign, [one], by_user=self.user))
+        return self._members(campaign)
 
-        def add() -> None:
-            pool = given["pool"]
-            member = campaigns.add_member(
-                campaign, person, given["purpose"], by_user=self.user, pool=pool or ""
-            )
-            if pool is not None and member.pool != pool.strip():
-                pools.set_pool(member, pool, by_user=self.user)
-
-        self._once(request, campaign, add)
+    @extend_schema(
+        operation_id="campaigns_members_add_several",
+        request=given_by.NewMembersSerializer,
+        responses=given_by.MembersSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="members/several")
+    def add_several(self, request: Request, pk: uuid.UUID) -> Response:
+        """Let several people work on a campaign: all of them, or nobody; what is refused names the account."""
+        campaign, given = managed(self.user, pk), checked(given_by.NewMembersSerializer, request)
+        rows = given["members"]
+        people = people_named(campaign, [row["user"] for row in rows])
+        wanted = [NewMember(people[row["user"]], row["purpose"], row["pool"]) for row in rows]
+        self._once(request, campaign, lambda: add_members(campaign, wanted, by_user=self.user))
         return self._members(campaign)
 
     @extend_schema(

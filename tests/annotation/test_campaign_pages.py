@@ -103,8 +103,7 @@ def test_a_campaign_is_made_filled_and_opened_on_pages(
     shown = client.get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
     assert "<code>most_draws</code> 7" in shown
     people = reverse("annotation:campaign-people", args=[campaign.pk])
-    for person, purpose in ((june, "correct"), (sena, "pick")):
-        client.post(people, {"do": "add", "user": str(person.pk), "purpose": purpose} | key())
+    client.post(people, {"do": "add", "correct": [str(june.pk)], "pick": [str(sena.pk)]} | key())
     assert CampaignMember.objects.count() == 2
     client.post(reverse("annotation:campaign-move", args=[campaign.pk]), {**key(), "to": "open"})
     campaign.refresh_from_db()
