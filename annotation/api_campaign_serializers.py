@@ -366,7 +366,9 @@ class NewExportSerializer(StrictSerializer):
     format = serializers.ChoiceField(choices=FORMATS)
     preferences = serializers.BooleanField(default=False)
     images = serializers.ChoiceField(
-        choices=IMAGES, default="reference", help_text="packed: into the rows, with format parquet alone"
+        choices=IMAGES,
+        default="reference",
+        help_text="packed: into the rows, with format parquet alone; none: texts alone",
     )
 
     split = serializers.CharField(
