@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from annotation.models import (
     Campaign,
     CampaignMember,
@@ -129,7 +130,9 @@ def _check(
         ("proposals_per_question", n),
     ):
         if value < 1:
-            raise UserError(_("%(field)s: %(value)s is less than 1") % {"field": field, "value": value})
+            raise UserError(
+                _("%(field)s: %(value)s is less than 1") % {"field": field_name(field), "value": value}
+            )
 
 
 def campaign_by_name(name: str, *, site: Site | None = None) -> Campaign:
@@ -234,7 +237,7 @@ def add_member(
     if not user.has_role(role, site=campaign.site):
         raise UserError(
             _("%(user)s is no %(role)s at %(site)s; give the account that role first")
-            % {"user": user.username, "role": role, "site": campaign.site.code}
+            % {"user": user.username, "role": field_name(role), "site": campaign.site.code}
         )
     with transaction.atomic():
         member, made = CampaignMember.objects.get_or_create(

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 
+from annotation.field_names import field_name
 from annotation.models import ProposerContext
 from annotation.services.endpoints import OF_THE_APPROVAL, host_of, require_key_variable
 from mammo.core.errors import UserError
@@ -84,7 +84,7 @@ def require_named_from_afar(proposer: Mapping[str, Any], site_id: UUID) -> None:
     require_known_model(
         proposer,
         site_id,
-        field=pgettext("field", "proposer.path"),
+        field=field_name("proposer.path"),
         instead_of_file=_("choose another proposer, or make the campaign with create_campaign on the server"),
     )
 

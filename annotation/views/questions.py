@@ -9,6 +9,7 @@ import qrcode.image.svg
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -176,12 +177,20 @@ def add_typed(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     campaign = _kept_campaign(request, campaign_id)
     form = TypedQuestionForm(request.POST)
     if not form.is_valid():
-        raise UserError("; ".join(f"{name}: {said[0]}" for name, said in form.errors.items()))
+        raise UserError(_told(form))
     result = uploads.add_typed_question(campaign, by_user=user_of(request), **form.cleaned_data)
     duplicate = bool(result.counts["duplicate"])
     said = _("The campaign holds this question already.") if duplicate else _("The question is taken in.")
     messages.success(request, said)
     return redirect("annotation:question-list", campaign.pk)
+
+
+def _told(form: Form) -> str:
+    """What is wrong with a form, each field by the label that the page gives it."""
+    return "; ".join(
+        _("%(field)s: %(said)s") % {"field": form[name].label, "said": said[0]}
+        for name, said in form.errors.items()
+    )
 
 
 def _invited(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
@@ -199,7 +208,7 @@ def invite(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     campaign = _kept_campaign(request, campaign_id)
     form = InviteForm(request.POST)
     if not form.is_valid():
-        raise UserError("; ".join(f"{name}: {said[0]}" for name, said in form.errors.items()))
+        raise UserError(_told(form))
     link, token = tablet.invite(campaign, by_user=user_of(request), **form.cleaned_data)
     address = request.build_absolute_uri(reverse("annotation:tablet", args=[token]))
     context = {"campaign": campaign, "link": link, "address": address, "code": _qr_code(address)}
