@@ -45,7 +45,8 @@ def test_the_page_shows_who_can_do_what_with_role_and_hospital(
     body = signed_in(rita).get(reverse("annotation:campaign-people", args=[draft.pk])).content.decode()
     for person, purpose in ((june, "correct"), (sena, "pick"), (sena, "adjudicate")):
         assert f'name="{purpose}" value="{person.pk}"' in body
-    assert f"({june.username}; Junior radiologist, {draft.site.name})" in body
+    assert f'Correct <span class="text-secondary">(Junior radiologist, {draft.site.name})</span>' in body
+    assert f'{june} <span class="text-secondary">({june.username})</span>' in body
     assert f'name="pick" value="{june.pk}"' not in body
     assert str(north_stranger.pk) not in body
 
