@@ -12,7 +12,7 @@ from mammo.accounts.models import User
 from tests.annotation import scene
 from tests.annotation.test_views import signed_in
 
-HOW = "Settle every answer: edit it, or say that no change is needed. Then send them in together."
+HOW = "not settled: edit it, or mark no change needed"
 
 
 def test_the_sign_in_page_opens_in_its_first_field(db: None) -> None:
