@@ -279,7 +279,7 @@ def test_a_campaign_of_sixty_questions_from_table_to_training_set(
     for person, purpose in ((june, "correct"), (jack, "correct"), (sena, "pick"), (sol, "pick")):
         desk.check(f'[name={purpose}][value="{person.pk}"]')
     desk.click("text=Add the ticked people")
-    expect(desk.locator("#messages")).to_contain_text(f"{june}, {jack}, {sena}, {sol}")
+    expect(desk.locator("#messages")).to_contain_text(f"{jack}, {june}, {sena}, {sol}")
     table = tmp_path / "questions.csv"
     write_sixty(table, site)
     campaign = Campaign.objects.get()
