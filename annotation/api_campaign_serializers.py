@@ -1,7 +1,5 @@
-"""What the programming interface gives and takes of campaigns: settings, texts, people, practice, figures, tables."""
+"""What the programming interface gives and takes of campaigns: settings, texts, people, practice, figures."""
 
-import base64
-import binascii
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,7 +13,6 @@ from annotation.models import (
     CampaignMember,
     ProposerContext,
     Purpose,
-    QuestionUpload,
     TabletLink,
 )
 from annotation.question_table import LONGEST_POOL
@@ -25,14 +22,12 @@ from annotation.services.campaigns import SEED_LIMIT
 from annotation.services.export import FORMATS
 from annotation.services.proposer_specs import checked_spec
 from mammo.api.serializers import StrictSerializer
-from mammo.archive.models import ImportBatch
 from mammo.core.choices import Language
 from mammo.core.errors import UserError
 
-# Of a table sent as base64: 20 MB, as on the page.
-LONGEST_TABLE = 27_000_000
 MOST_ANSWERS = 10
 MOST_POOLS = 20_000
+MOST_MEMBERS = 200
 LARGEST_NUMBER = 2**31 - 1
 
 
@@ -244,6 +239,23 @@ class NewMemberSerializer(StrictSerializer):
     )
 
 
+class NewMembersSerializer(StrictSerializer):
+    """Several people at once: all of them, or nobody."""
+
+    members = serializers.ListField(
+        child=NewMemberSerializer(), allow_empty=False, max_length=MOST_MEMBERS, help_text="each work once"
+    )
+
+    def validate_members(self, given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each person once for each kind of work."""
+        seen = set()
+        for row in given:
+            if (row["user"], row["purpose"]) in seen:
+                raise serializers.ValidationError(_("%(user)s stands in it twice") % {"user": row["user"]})
+            seen.add((row["user"], row["purpose"]))
+        return given
+
+
 class FormerMemberSerializer(StrictSerializer):
     """Who shall no longer do what."""
 
@@ -279,53 +291,6 @@ class NewPhraseSerializer(StrictSerializer):
 
     text = serializers.CharField(max_length=500)
     is_shared = serializers.BooleanField(default=False, help_text="counts for researchers only")
-
-
-class UploadSerializer(serializers.ModelSerializer[QuestionUpload]):
-    """A table that was read and waits to be confirmed; it goes by itself after three days."""
-
-    by = serializers.CharField(source="by_user.username")
-    count = serializers.SerializerMethodField()
-
-    class Meta:
-        model = QuestionUpload
-        fields = ["id", "campaign", "name", "by", "count", "created_at"]
-
-    def get_count(self, upload: QuestionUpload) -> int:
-        """Rows that were read."""
-        return len(upload.rows)
-
-
-class NewUploadSerializer(StrictSerializer):
-    """A table of questions: CSV, JSON lines or XLSX."""
-
-    name = serializers.CharField(max_length=200, help_text="ends in .csv, .jsonl or .xlsx")
-    content = serializers.CharField(max_length=LONGEST_TABLE, help_text="the file in base64")
-
-    def validate_content(self, given: str) -> bytes:
-        """The file's bytes."""
-        try:
-            return base64.b64decode(given, validate=True)
-        except (binascii.Error, ValueError):
-            raise serializers.ValidationError(_("not base64")) from None
-
-
-class RejectedSerializer(serializers.Serializer[Any]):
-    """A row that was not taken in."""
-
-    row = serializers.CharField()
-    reason = serializers.CharField()
-
-
-class TakenInSerializer(serializers.ModelSerializer[ImportBatch]):
-    """What became of a table's rows."""
-
-    counts = serializers.DictField(child=serializers.IntegerField())
-    rejected = RejectedSerializer(many=True)
-
-    class Meta:
-        model = ImportBatch
-        fields = ["id", "counts", "rejected"]
 
 
 class NewQuestionSerializer(StrictSerializer):
@@ -401,7 +366,9 @@ class NewExportSerializer(StrictSerializer):
     format = serializers.ChoiceField(choices=FORMATS)
     preferences = serializers.BooleanField(default=False)
     images = serializers.ChoiceField(
-        choices=IMAGES, default="reference", help_text="packed: into the rows, with format parquet alone"
+        choices=IMAGES,
+        default="reference",
+        help_text="packed: into the rows, with format parquet alone; none: texts alone",
     )
 
     split = serializers.CharField(

@@ -4,11 +4,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Count
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -16,22 +14,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotation import api_campaign_serializers as given_by
-from annotation.api_access import checked, kept, managed, require_researcher, researched_site, visible
-from annotation.api_serializers import CampaignDesignSerializer, QuestionSerializer
-from annotation.api_work_serializers import PhraseSerializer
+from annotation.api_access import checked, managed, require_researcher, researched_site, visible
+from annotation.api_serializers import CampaignDesignSerializer
 from annotation.markdown_text import sections_of
-from annotation.models import Campaign, CampaignMember, Lease, Phrase, Question, QuestionUpload, TabletLink
+from annotation.models import Campaign, CampaignMember, Lease
 from annotation.services import (
     assignments,
     campaign_settings,
     campaigns,
     export,
-    phrases,
-    pools,
     proposals,
-    tablet,
 )
-from annotation.services import uploads as tables
+from annotation.services.members import NewMember, add_members, people_named
 from mammo.accounts.models import User
 from mammo.api.once import rows_made_once
 from mammo.api.schema import IDEMPOTENCY_KEY
@@ -49,6 +43,7 @@ CAMPAIGN_SCOPES = {
     "change_instructions": Scope.WRITE_CAMPAIGNS,
     "change_guideline": Scope.WRITE_CAMPAIGNS,
     "add_member": Scope.WRITE_CAMPAIGNS,
+    "add_several": Scope.WRITE_CAMPAIGNS,
     "remove_member": Scope.WRITE_CAMPAIGNS,
     "move": Scope.WRITE_CAMPAIGNS,
     "share_out": Scope.WRITE_CAMPAIGNS,
@@ -82,7 +77,9 @@ class RunActions(RoomViewSet[Campaign]):
         name = given.pop("name")
         rows = rows_made_once(
             request,
-            lambda: [campaigns.create_campaign(name, site=site, by_user=self.user, **given)],
+            lambda: [
+                campaigns.create_campaign(name, site=site, by_user=self.user, is_from_afar=True, **given)
+            ],
             Campaign.objects.managed_by(self.user),
         )
         return Response(given_by.CampaignSettingsSerializer(rows[0]).data, status=201)
@@ -127,7 +124,11 @@ class RunActions(RoomViewSet[Campaign]):
     def change_proposer(self, request: Request, pk: uuid.UUID) -> Response:
         """Name another proposing system; only before the first proposal."""
         campaign, given = managed(self.user, pk), checked(given_by.NewProposerSerializer, request)
-        self._once(request, campaign, lambda: campaigns.change_proposer(campaign, by_user=self.user, **given))
+        self._once(
+            request,
+            campaign,
+            lambda: campaigns.change_proposer(campaign, by_user=self.user, is_from_afar=True, **given),
+        )
         campaign.refresh_from_db()
         return Response(CampaignDesignSerializer(campaign).data)
 
@@ -208,17 +209,24 @@ class RunActions(RoomViewSet[Campaign]):
     def add_member(self, request: Request, pk: uuid.UUID) -> Response:
         """Let a person work on a campaign; one who does already is put into the pool that is named."""
         campaign, given = managed(self.user, pk), checked(given_by.NewMemberSerializer, request)
-        person = self._person(campaign, given["user"])
+        one = NewMember(self._person(campaign, given["user"]), given["purpose"], given["pool"])
+        self._once(request, campaign, lambda: add_members(campaign, [one], by_user=self.user))
+        return self._members(campaign)
 
-        def add() -> None:
-            pool = given["pool"]
-            member = campaigns.add_member(
-                campaign, person, given["purpose"], by_user=self.user, pool=pool or ""
-            )
-            if pool is not None and member.pool != pool.strip():
-                pools.set_pool(member, pool, by_user=self.user)
-
-        self._once(request, campaign, add)
+    @extend_schema(
+        operation_id="campaigns_members_add_several",
+        request=given_by.NewMembersSerializer,
+        responses=given_by.MembersSerializer,
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    @action(detail=True, methods=["post"], url_path="members/several")
+    def add_several(self, request: Request, pk: uuid.UUID) -> Response:
+        """Let several people work on a campaign: all of them, or nobody; what is refused names the account."""
+        campaign, given = managed(self.user, pk), checked(given_by.NewMembersSerializer, request)
+        rows = given["members"]
+        people = people_named(campaign, [row["user"] for row in rows])
+        wanted = [NewMember(people[row["user"]], row["purpose"], row["pool"]) for row in rows]
+        self._once(request, campaign, lambda: add_members(campaign, wanted, by_user=self.user))
         return self._members(campaign)
 
     @extend_schema(
@@ -340,104 +348,3 @@ class RunActions(RoomViewSet[Campaign]):
             return [campaign]
 
         rows_made_once(request, acted, Campaign.objects.filter(pk=campaign.pk))
-
-
-class QuestionsInActions(RoomViewSet[Campaign]):
-    """Bringing in questions: tables, single ones, invitations to the tablet; a campaign's phrase book."""
-
-    @extend_schema(
-        operation_id="campaigns_uploads_create",
-        request=given_by.NewUploadSerializer,
-        responses={201: given_by.UploadSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @action(detail=True, methods=["post"], url_path="uploads")
-    def read_table(self, request: Request, pk: uuid.UUID) -> Response:
-        """Read a table of questions; nothing is taken in before it is confirmed (`uploads`)."""
-        campaign, given = kept(self.user, pk), checked(given_by.NewUploadSerializer, request)
-        file = SimpleUploadedFile(given["name"], given["content"])
-        rows = rows_made_once(
-            request,
-            lambda: [tables.read_upload(campaign, file, by_user=self.user)],
-            QuestionUpload.objects.filter(campaign=campaign, by_user=self.user).select_related("by_user"),
-        )
-        if not rows:
-            raise WrongStateError(_("This table was confirmed or thrown away already."))
-        return Response(given_by.UploadSerializer(rows[0]).data, status=201)
-
-    @extend_schema(
-        operation_id="campaigns_questions_create",
-        request=given_by.NewQuestionSerializer,
-        responses={201: QuestionSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @action(detail=True, methods=["post"], url_path="questions")
-    def add_question(self, request: Request, pk: uuid.UUID) -> Response:
-        """Take in one question; it is cleaned of identity. One that the campaign holds already is answered 409."""
-        campaign, given = kept(self.user, pk), checked(given_by.NewQuestionSerializer, request)
-        text = "\n---\n".join(given.pop("turns"))
-        rows = rows_made_once(
-            request,
-            lambda: [tables.typed_question(campaign, by_user=self.user, text=text, **given)],
-            Question.objects.filter(campaign=campaign).select_related("campaign__site", "patient"),
-        )
-        shown = QuestionSerializer(rows[0], context=self.get_serializer_context())
-        return Response(shown.data, status=201)
-
-    @extend_schema(
-        operation_id="campaigns_pools",
-        request=given_by.PoolsSerializer,
-        responses=given_by.MovedSerializer,
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @action(detail=True, methods=["post"], url_path="pools")
-    def set_pools(self, request: Request, pk: uuid.UUID) -> Response:
-        """Put many questions into pools at once: all of them, or none where one can't be moved (409 names them)."""
-        campaign, given = managed(self.user, pk), checked(given_by.PoolsSerializer, request)
-        moved = rows_made_once(
-            request,
-            lambda: pools.set_pools(campaign, given["pools"], by_user=self.user),
-            Question.objects.filter(campaign=campaign),
-        )
-        return Response({"moved": [question.pk for question in moved]})
-
-    @extend_schema(
-        operation_id="campaigns_invitations_create",
-        request=given_by.NewInvitationSerializer,
-        responses={201: given_by.InvitationSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @action(detail=True, methods=["post"], url_path="invitations")
-    def invite(self, request: Request, pk: uuid.UUID) -> Response:
-        """Make a link for one patient's tablet; its address is told once."""
-        campaign, given = kept(self.user, pk), checked(given_by.NewInvitationSerializer, request)
-        addresses: dict[uuid.UUID, str] = {}
-
-        def make() -> list[TabletLink]:
-            link, token = tablet.invite(campaign, by_user=self.user, **given)
-            addresses[link.pk] = request.build_absolute_uri(reverse("annotation:tablet", args=[token]))
-            return [link]
-
-        (link,) = rows_made_once(request, make, TabletLink.objects.filter(campaign=campaign))
-        found = {name: getattr(link, name) for name in ("id", "language", "expires_at")}
-        found["address"] = addresses.get(link.pk)
-        return Response(given_by.InvitationSerializer(found).data, status=201)  # type: ignore[arg-type]  # a plain dict
-
-    @extend_schema(
-        operation_id="campaigns_phrases_create",
-        request=given_by.NewPhraseSerializer,
-        responses={201: PhraseSerializer},
-        parameters=[IDEMPOTENCY_KEY],
-    )
-    @action(detail=True, methods=["post"], url_path="phrases")
-    def add_phrase(self, request: Request, pk: uuid.UUID) -> Response:
-        """Add a sentence to one's phrase book; the same one twice changes nothing."""
-        campaign, given = visible(self.user, pk), checked(given_by.NewPhraseSerializer, request)
-        rows = rows_made_once(
-            request,
-            lambda: [phrases.add(campaign, by_user=self.user, **given)],
-            Phrase.objects.usable_by(self.user, campaign),
-        )
-        if not rows:
-            raise WrongStateError(_("This phrase was taken out of the book meanwhile."))
-        return Response(PhraseSerializer(rows[0]).data, status=201)

@@ -18,7 +18,7 @@ from annotation import api_endpoint_serializers as endpoint_rows
 from annotation import api_work_serializers as given_by
 from annotation.api import RESEARCHERS
 from annotation.api_access import checked, require_researcher, researched_site
-from annotation.api_campaign_serializers import TakenInSerializer, UploadSerializer
+from annotation.api_upload_serializers import PreviewSerializer, TakenInSerializer, UploadSerializer
 from annotation.models import Campaign, EndpointApproval, Flag, Notification, Phrase, QuestionUpload, Skip
 from annotation.querysets import KEEPERS
 from annotation.services import endpoints, news, phrases, remarks, skips, uploads
@@ -43,6 +43,13 @@ class UploadViewSet(ReadOnlyRoomViewSet[QuestionUpload]):
 
     def rows(self) -> QuerySet[QuestionUpload]:
         return QuestionUpload.objects.visible_to(self.user).select_related("campaign__site", "by_user")
+
+    @extend_schema(operation_id="uploads_preview", responses=PreviewSerializer)
+    @action(detail=True, methods=["get"])
+    def preview(self, request: Request, pk: uuid.UUID) -> Response:
+        """What confirming would make of the rows now, as the page shows it; nothing is taken in, the look is audited."""
+        found = uploads.preview_upload(self.get_object(), by_user=self.user)
+        return Response(PreviewSerializer(found).data)
 
     @extend_schema(
         operation_id="uploads_confirm",

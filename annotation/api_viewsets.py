@@ -12,7 +12,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from annotation import api
-from annotation.api_campaigns import CAMPAIGN_SCOPES, QuestionsInActions, RunActions
+from annotation.api_campaign_questions import QuestionsInActions
+from annotation.api_campaigns import CAMPAIGN_SCOPES, RunActions
 from annotation.api_figures import FigureActions, PracticeActions
 from annotation.api_serializers import PickSerializer
 from annotation.api_work import WORK_SCOPES, WorkActions

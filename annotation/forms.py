@@ -16,6 +16,8 @@ from annotation.services.proposer_parameters import DEFAULT_DRAWS
 from annotation.services.proposer_specs import PROPOSER_KINDS
 from mammo.accounts.models import Site, User
 from mammo.core.choices import Language
+from mammo.core.errors import UserError
+from mammo.core.given_models import UnknownModelError
 
 KIND_LABELS = {
     "transformers": _("A language model in a folder (GLM-4 and others)"),
@@ -153,6 +155,7 @@ class CampaignForm(EndpointFields):
             del self.fields["site"], self.fields["name"]
         else:
             del self.fields["version"]
+        self._offer_proposers(campaign)
         if frozen:
             for name in (
                 "languages",
@@ -166,6 +169,22 @@ class CampaignForm(EndpointFields):
         if campaign is not None and campaign.questions.exclude(stage="new").exists():
             for name in (*PROPOSER_FIELDS, "seed"):
                 self.fields[name].disabled = True
+
+    def _offer_proposers(self, campaign: Campaign | None) -> None:
+        """A file of answers is named by commands on the server alone; a campaign that has one may keep it."""
+        kinds = self.fields["proposer_kind"]
+        assert isinstance(kinds, forms.ChoiceField)
+        stands = campaign.proposer.get("kind") if campaign is not None else None
+        kinds.choices = [
+            (kind, KIND_LABELS[kind]) for kind in PROPOSER_KINDS if kind != "file" or stands == "file"
+        ]
+
+    def add_refusal(self, error: UserError) -> None:
+        """Show what a service refused, beside its field where that is known."""
+        if isinstance(error, UnknownModelError):
+            self.add_error("proposer_place", error.said)
+        else:
+            self.add_error(None, str(error))
 
     def proposer(self) -> dict[str, Any]:
         """The spec that the answering module takes."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from mammo.archive.tables import Columns, read_table
 from mammo.core.choices import Language
 from mammo.core.errors import UserError
@@ -145,7 +146,7 @@ def _check_wording(path: Path, names: Iterable[str]) -> None:
 
 
 def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
-    where = f"{path}, row {number}"
+    where = _("%(path)s, row %(row)s") % {"path": path, "row": number}
     cells = {name: str(row.get(name) or "").strip() for name in COLUMNS.known if name != "turns"}
     turns = _turns(where, row)
     language = cells["language"] or language_of(" ".join(turns[::2]))
@@ -160,7 +161,7 @@ def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
         if len(cells[name]) > limit:
             raise UserError(
                 _("%(where)s: %(name)s is longer than %(limit)s characters; shorten it")
-                % {"where": where, "name": name, "limit": limit}
+                % {"where": where, "name": field_name(name), "limit": limit}
             )
     return QuestionRow(
         number=number,

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from annotation.api_campaign_serializers import NewUploadSerializer
+from annotation.api_upload_serializers import NewUploadSerializer
 from evaluation.api_design_serializers import LONGEST_TEXT, AspectDefinitionSerializer
 from evaluation.services.arms import FED_TABLES
 from evaluation.statistics.names import HYPOTHESES, PATIENT_CORRELATION

@@ -15,10 +15,12 @@ class ModelingConfig(AppConfig):
     def ready(self) -> None:
         from mammo.archive.erasure import register_eraser, register_holder
         from mammo.archive.picture_holders import register_picture_destroyer, register_picture_holder
+        from mammo.core.given_models import register_models
         from modeling import holders, job_kinds
-        from modeling.services import exports
+        from modeling.services import exports, known_models
 
         job_kinds.register()
+        register_models(known_models.is_model_of)
         register_holder(holders.snapshots_and_checkpoints_that_hold)
         register_eraser(holders.destroy_training_sets)
         register_picture_holder(holders.sets_that_hold_picture)

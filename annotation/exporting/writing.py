@@ -18,7 +18,8 @@ MANIFEST = "manifest.json"
 CARD = "README.md"
 LINEAGE = "lineage.jsonl"
 HASH_PLACE = "@@CONTENT_HASH@@"
-IMAGES = ("reference", "packed")
+# As files beside the rows, in the rows, or left out: a set of texts alone, as a language model takes it.
+IMAGES = ("reference", "packed", "none")
 # Formats whose rows hold pictures; of all others they are files beside the rows.
 HOLDS_PICTURES = ("parquet",)
 

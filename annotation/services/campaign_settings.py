@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from annotation.models import Campaign, Correction, GuidelineVersion, NewsKind, Pick
 from annotation.services import stages
 from annotation.services.access import require_not_closed, require_researcher
@@ -24,14 +25,15 @@ LONGEST_TEXT = 50_000
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise UserError(_("%(name)s: give true or false") % {"name": name})
+        raise UserError(_("%(name)s: give true or false") % {"name": field_name(name)})
     return value
 
 
 def _seats(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_SEATS:
         raise UserError(
-            _("%(name)s: give a whole number from 1 to %(most)s") % {"name": name, "most": MOST_SEATS}
+            _("%(name)s: give a whole number from 1 to %(most)s")
+            % {"name": field_name(name), "most": MOST_SEATS}
         )
     return value
 
@@ -44,7 +46,7 @@ def _day(name: str, value: Any) -> date | None:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise UserError(_("%(name)s: give a date such as 2027-01-31") % {"name": name}) from None
+        raise UserError(_("%(name)s: give a date such as 2027-01-31") % {"name": field_name(name)}) from None
 
 
 def _languages(name: str, value: Any) -> list[str]:
@@ -53,7 +55,7 @@ def _languages(name: str, value: Any) -> list[str]:
     if not found or unknown:
         raise UserError(
             _("%(name)s: name at least one of %(known)s")
-            % {"name": name, "known": ", ".join(Language.values)}
+            % {"name": field_name(name), "known": ", ".join(Language.values)}
         )
     return found
 
@@ -61,7 +63,8 @@ def _languages(name: str, value: Any) -> list[str]:
 def _text(name: str, value: Any) -> str:
     if len(str(value)) > LONGEST_TEXT:
         raise UserError(
-            _("%(name)s: longer than %(limit)s characters") % {"name": name, "limit": LONGEST_TEXT}
+            _("%(name)s: longer than %(limit)s characters")
+            % {"name": field_name(name), "limit": LONGEST_TEXT}
         )
     return str(value).replace("\r\n", "\n").strip()
 
@@ -115,7 +118,8 @@ def _refuse_answered(campaign: Campaign, frozen: Collection[str]) -> None:
     stages.lock_all(campaign)
     if is_answered(Campaign.objects.select_for_update().get(pk=campaign.pk)):
         raise WrongStateError(
-            _("%(names)s: frozen, since the first answer was sent in") % {"names": ", ".join(frozen)}
+            _("%(names)s: frozen, since the first answer was sent in")
+            % {"names": ", ".join(map(field_name, frozen))}
         )
 
 

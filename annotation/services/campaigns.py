@@ -10,6 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from annotation.models import (
     Campaign,
     CampaignMember,
@@ -26,7 +27,7 @@ from annotation.services.access import require_not_closed, require_researcher
 from annotation.services.campaign_settings import OTHER_SETTINGS, checked_settings
 from annotation.services.news import people_in, tell
 from annotation.services.proposer_parameters import checked_parameters
-from annotation.services.proposer_specs import checked_spec, require_readable
+from annotation.services.proposer_specs import checked_spec, require_named_from_afar, require_readable
 from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
@@ -59,6 +60,7 @@ def create_campaign(
     allow_small_edit: bool = True,
     proposals_per_question: int = 3,
     seed: int | None = None,
+    is_from_afar: bool = False,
     **others: Any,
 ) -> Campaign:
     """Make a draft campaign and the first version of its instructions.
@@ -67,6 +69,7 @@ def create_campaign(
         proposer: spec of the proposing system, as the answering module takes it; an optional `name` is what
             proposals are recorded under.
         seed: decides sampling and shown orders; drawn when not given.
+        is_from_afar: a page or the interface asks: the proposer may be an endpoint or a model of the site alone.
         others: any of `campaign_settings.OTHER_SETTINGS` (due_on, adjudication, …).
 
     Raises:
@@ -75,6 +78,8 @@ def create_campaign(
     """
     require_researcher(site, by_user)
     _check(name, site, proposer, proposer_context, overlap, senior_overlap, proposals_per_question)
+    if is_from_afar:
+        require_named_from_afar(proposer, site.pk)
     with transaction.atomic():
         campaign = Campaign.objects.create(
             site=site,
@@ -125,7 +130,9 @@ def _check(
         ("proposals_per_question", n),
     ):
         if value < 1:
-            raise UserError(_("%(field)s: %(value)s is less than 1") % {"field": field, "value": value})
+            raise UserError(
+                _("%(field)s: %(value)s is less than 1") % {"field": field_name(field), "value": value}
+            )
 
 
 def campaign_by_name(name: str, *, site: Site | None = None) -> Campaign:
@@ -230,7 +237,7 @@ def add_member(
     if not user.has_role(role, site=campaign.site):
         raise UserError(
             _("%(user)s is no %(role)s at %(site)s; give the account that role first")
-            % {"user": user.username, "role": role, "site": campaign.site.code}
+            % {"user": user.username, "role": field_name(role), "site": campaign.site.code}
         )
     with transaction.atomic():
         member, made = CampaignMember.objects.get_or_create(
@@ -278,12 +285,14 @@ def change_proposer(
     parameters: Mapping[str, Any] | None = None,
     proposer_context: str | None = None,
     seed: int | None = None,
+    is_from_afar: bool = False,
 ) -> None:
     """Name another proposing system; what raters have seen is frozen, so only before the first proposal.
 
     Args:
         parameters: temperature, top_p, max_new_tokens, most_draws; None: as they are.
         seed: decides sampling and shown orders; None: as it is.
+        is_from_afar: as in `create_campaign`; a path that stands already may stay.
 
     Raises:
         WrongStateError: proposals exist or are being made.
@@ -297,6 +306,8 @@ def change_proposer(
             _("Proposals are being made: wait for that job, or cancel it on the page of jobs.")
         )
     spec = checked_spec(proposer)
+    if is_from_afar and any(spec.get(part) != campaign.proposer.get(part) for part in ("kind", "path")):
+        require_named_from_afar(spec, campaign.site_id)
     require_readable(proposer, campaign.proposer_context if proposer_context is None else proposer_context)
     changes: dict[str, Any] = {"proposer": spec}
     if parameters is not None:

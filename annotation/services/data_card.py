@@ -29,12 +29,14 @@ def data_card(
     content_hash: str,
     pictured: bool,
     packed: bool,
+    texts_alone: bool = False,
 ) -> str:
     """The card as Markdown; it names no person and holds no patient's text.
 
     Args:
         pictured: whether any sample has pictures.
         packed: pictures lie in the rows.
+        texts_alone: pictures were left out on request.
     """
     corrections = [sample.pick.correction for sample in samples if sample.pick.correction is not None]
     counts = _counts(samples, preferences)
@@ -69,6 +71,7 @@ def data_card(
         f"- Picked but left out of this set: {_listed(left_out(campaign))}",
         "- Licence: none is granted by this file; the hospital's data agreement applies",
         *_order_of_pictures(pictured),
+        *_left_pictures(samples, texts_alone),
         "- Lineage of each sample: lineage.jsonl, in the order of the rows: those with pictures first, then the others",
         "",
         *how_to_load(format_name, _files(samples, preferences), pictured=pictured, packed=packed),
@@ -119,6 +122,13 @@ def _order_of_pictures(pictured: bool) -> list[str]:
         "so the place alone does not tell which one it is: `images` in lineage.jsonl does (name, laterality, view)"
     )
     return [said] if pictured else []
+
+
+def _left_pictures(samples: Sequence[TrainingSample], texts_alone: bool) -> list[str]:
+    """Of a set of texts alone, how many samples are about pictures that it does not hold."""
+    count = sum(sample.question.study_id is not None for sample in samples)
+    said = f"- Texts alone: no row has pictures; samples about a study, whose pictures were left out: {count}"
+    return [said] if texts_alone else []
 
 
 def _split_votes(samples: Sequence[TrainingSample], preferences: bool) -> list[str]:

@@ -14,6 +14,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from annotation.models import EndpointAllowance, EndpointApproval, NewsKind, Transmission
 from annotation.services import endpoint_budgets
 from annotation.services.access import require_researcher
@@ -139,7 +140,7 @@ def _check_wish(
         if most is not None and not 1 <= most <= LARGEST_BUDGET:
             raise UserError(
                 _("%(name)s: give a whole number from 1 to %(most)s, or nothing for no limit")
-                % {"name": name, "most": LARGEST_BUDGET}
+                % {"name": field_name(name), "most": LARGEST_BUDGET}
             )
 
 

@@ -124,7 +124,7 @@ def export_training(
         preferences: add pairs (picked over each other corrected answer that no senior of the round chose; equal
             texts skipped).
         split: sides of patients; the campaign's own split when not given.
-        images: by reference (files beside the rows), or packed into the rows (Parquet).
+        images: by reference (files beside the rows), packed into the rows (Parquet), or none (texts alone).
 
     Raises:
         NotAllowedError: not a researcher of the site.
@@ -209,7 +209,7 @@ def _check_choice(format_name: str, images: str) -> None:
     if format_name not in FORMATS:
         raise UserError(_("Choose one of these formats: %(known)s.") % {"known": ", ".join(FORMATS)})
     if images not in IMAGES:
-        raise UserError(_("Choose pictures as files, or packed into the rows."))
+        raise UserError(_("Choose pictures as files, packed into the rows, or texts alone."))
     if not goes_together(format_name, images):
         raise UserError(
             _(
@@ -341,7 +341,7 @@ def _request(
     preferences: bool,
     images: str,
 ) -> dict[str, Any]:
-    records = [_record_of(sample) for sample in samples]
+    records = [_record_of(sample, pictured=images != "none") for sample in samples]
     editions = editions_of(campaign)
     lineage = [
         lineage_of(sample, editions) | {"images": [_named(image) for image in record["images"]]}
@@ -357,6 +357,7 @@ def _request(
             content_hash=HASH_PLACE,
             pictured=any(record["images"] for record in records),
             packed=images == "packed",
+            texts_alone=images == "none",
         )
     return {
         "campaign": campaign.name,
@@ -377,8 +378,8 @@ def _named(image: dict[str, Any]) -> dict[str, Any]:
     return {name: image[name] for name in ("name", "laterality", "view")}
 
 
-def _record_of(sample: TrainingSample) -> dict[str, Any]:
-    study = sample.question.study
+def _record_of(sample: TrainingSample, *, pictured: bool) -> dict[str, Any]:
+    study = sample.question.study if pictured else None
     return {
         "id": str(sample.question.pk),
         "split": sample.split,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from mammo.core.errors import UserError
 
 MOST_DRAWS = "most_draws"
@@ -56,7 +57,7 @@ def checked_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
             wanted = _("a whole number") if allowed.is_whole else _("a number")
             raise UserError(
                 _("parameters: %(name)s: give %(wanted)s from %(low)s to %(high)s")
-                % {"name": name, "wanted": wanted, "low": allowed.low, "high": allowed.high}
+                % {"name": field_name(name), "wanted": wanted, "low": allowed.low, "high": allowed.high}
             )
     return dict(given)
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from annotation.models import ProposerContext
 from annotation.services.endpoints import OF_THE_APPROVAL, host_of, require_key_variable
 from mammo.core.errors import UserError
+from mammo.core.given_models import require_known_model
 
 # As the answering module knows them (modeling.inference.answer.build_system).
 PROPOSER_KINDS = ("transformers", "vision_language", "mammovlm", "openai", "file")
@@ -70,6 +73,20 @@ def checked_spec(proposer: Mapping[str, Any]) -> dict[str, Any]:
     if kind == ENDPOINT:
         _check_endpoint(proposer)
     return dict(proposer)
+
+
+def require_named_from_afar(proposer: Mapping[str, Any], site_id: UUID) -> None:
+    """Let a proposer pass that a page or a program from afar may name: an endpoint, or a model of the site.
+
+    Raises:
+        UnknownModelError: its path leads elsewhere on the server, or it is a file of answers.
+    """
+    require_known_model(
+        proposer,
+        site_id,
+        field=field_name("proposer.path"),
+        instead_of_file=_("choose another proposer, or make the campaign with create_campaign on the server"),
+    )
 
 
 def _check_endpoint(spec: Mapping[str, Any]) -> None:

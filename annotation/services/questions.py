@@ -11,6 +11,7 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from annotation.field_names import field_name
 from annotation.models import Campaign, Question
 from annotation.question_table import QuestionRow
 from annotation.services.question_cleaning import cleaned_turns, names_somebody
@@ -208,7 +209,7 @@ class _Adding:
             if names_somebody(getattr(row, name), patient=patient, numbers=numbers):
                 return _(
                     "%(name)s: names a person, or holds a number of hers; write one that names nobody"
-                ) % {"name": name}
+                ) % {"name": field_name(name)}
         return ""
 
 

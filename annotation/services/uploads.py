@@ -1,6 +1,6 @@
 """A table of questions brought in on a page: read, shown, and taken in only when a person confirms it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ LARGEST_TABLE = 20_000_000
 MOST_ROWS = 20_000
 # Looked through by a page: what it asks of a row takes some milliseconds.
 MOST_FORESEEN = 500
+# Of the rows as they were read, so many are shown.
+MOST_SHOWN = 20
 
 
 def read_upload(campaign: Campaign, file: "UploadedFile[bytes]", *, by_user: User) -> QuestionUpload:
@@ -119,6 +121,42 @@ def _not_taken(
 def foresee_upload(upload: QuestionUpload) -> Foreseen:
     """What taking a table in would make of its rows now; of a long one the first MOST_FORESEEN, a second or so."""
     return foresee(upload.campaign, [QuestionRow.from_json(values) for values in upload.rows[:MOST_FORESEEN]])
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a kept table holds and what taking it in would make of it now, for a page and a program alike.
+
+    Attributes:
+        rows: the first MOST_SHOWN as they were read, before cleaning.
+        count: rows in all; several_rounds of them hold more than one turn.
+        looked_through: how many of them, the first ones, `foreseen` tells of.
+    """
+
+    rows: list[dict[str, Any]]
+    count: int
+    several_rounds: int
+    has_pools: bool
+    looked_through: int
+    foreseen: Foreseen
+
+
+def preview_upload(upload: QuestionUpload, *, by_user: User) -> Preview:
+    """Look through a kept table; nothing is taken in. Its words before cleaning are shown: an audit event.
+
+    Raises:
+        NotAllowedError: the account neither brought the table in nor is data manager of the site.
+    """
+    received = open_upload(upload, by_user=by_user)
+    foreseen = foresee_upload(upload)
+    return Preview(
+        rows=received[:MOST_SHOWN],
+        count=len(received),
+        several_rounds=sum(len(values["turns"]) > 1 for values in received),
+        has_pools=any(values.get("pool") for values in received),
+        looked_through=len(foreseen.result.items),
+        foreseen=foreseen,
+    )
 
 
 def _as_json(row: QuestionRow) -> dict[str, Any]:

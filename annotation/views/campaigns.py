@@ -14,11 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotation.forms import PROPOSER_FIELDS, CampaignForm, TextsForm, initial_of
 from annotation.models import Campaign, CampaignMember, Purpose, Question
-from annotation.querysets import ROLE_FOR
 from annotation.services import assignments, campaign_settings, campaigns, pools, proposals
+from annotation.services import members as member_services
+from annotation.services.members import NewMember
 from annotation.services.wording import plain
 from annotation.views.shared import conflict, managed_campaign, user_of
-from mammo.accounts.models import Membership, User
+from mammo.accounts.models import User
 from mammo.core.conflicts import form_as_text
 from mammo.core.digits import number_in
 from mammo.core.errors import StaleVersionError, UserError
@@ -90,10 +91,11 @@ def _create(request: HttpRequest) -> HttpResponse:
                 proposer_context=data["proposer_context"],
                 parameters=form.parameters(),
                 seed=data["seed"],
+                is_from_afar=True,
                 **form.settings(),
             )
         except UserError as error:
-            form.add_error(None, str(error))
+            form.add_refusal(error)
         else:
             messages.success(request, _("The campaign is a draft: add questions and people, then open it."))
             return redirect("annotation:campaign-people", campaign.pk)
@@ -119,7 +121,7 @@ def settings(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
                 stored = form_as_text(form, initial_of(now))
                 return conflict(request, stale, {"stored": stored}, form_as_text(form, form.cleaned_data))
             except UserError as error:
-                form.add_error(None, str(error))
+                form.add_refusal(error)
             else:
                 messages.success(request, _("The settings are saved."))
                 return redirect("annotation:campaign", campaign.pk)
@@ -140,6 +142,7 @@ def _save_settings(request: HttpRequest, campaign: Campaign, form: CampaignForm)
             parameters=form.parameters(campaign.parameters),
             proposer_context=data["proposer_context"],
             seed=data["seed"],
+            is_from_afar=True,
         )
     campaign_settings.change_settings(
         campaign, by_user=user, expected_version=campaign.version, **form.settings()
@@ -237,17 +240,15 @@ def people(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         _change_people(request, campaign)
         return redirect("annotation:campaign-people", campaign.pk)
     members = campaign.members.select_related("user").order_by("purpose", "user__username")
-    choices = [(purpose, _could(campaign, purpose.value)) for purpose in Purpose]
-    context = {"campaign": campaign, "members": members, "choices": choices, "purposes": Purpose.choices}
+    choices = [(purpose, member_services.eligible(campaign, purpose)) for purpose in Purpose]
+    context = {
+        "campaign": campaign,
+        "members": members,
+        "choices": choices,
+        "any_eligible": any(people for _purpose, people in choices),
+        "purposes": Purpose.choices,
+    }
     return render(request, "annotation/campaign_people.html", context)
-
-
-def _could(campaign: Campaign, purpose: str) -> list[User]:
-    """People of the site who hold the role for a purpose and are no members for it yet."""
-    held = Membership.objects.filter(site=campaign.site, role=ROLE_FOR[purpose])
-    members = campaign.members.filter(purpose=purpose)
-    rows = User.objects.filter(pk__in=held.values("user"), is_active=True)
-    return list(rows.exclude(pk__in=members.values("user")).order_by("username"))
 
 
 def _change_people(request: HttpRequest, campaign: Campaign) -> None:
@@ -260,12 +261,24 @@ def _change_people(request: HttpRequest, campaign: Campaign) -> None:
 
 
 def _add(request: HttpRequest, campaign: Campaign) -> None:
-    person = get_object_or_404(
-        User.objects.filter(memberships__site=campaign.site).distinct(), pk=_id(request, "user")
-    )
-    purpose, pool = request.POST.get("purpose", ""), request.POST.get("pool", "")
-    campaigns.add_member(campaign, person, purpose, by_user=user_of(request), pool=pool)
-    messages.success(request, _("%(name)s works on this campaign now.") % {"name": person})
+    """The ticked people, each under the work that their box stands under: all of them, or nobody."""
+    pool = request.POST.get("pool", "").strip() or None
+    wanted = [
+        NewMember(_person_of(campaign, key), purpose, pool)
+        for purpose in Purpose.values
+        for key in request.POST.getlist(purpose)
+    ]
+    members = member_services.add_members(campaign, wanted, by_user=user_of(request))
+    names = ", ".join(dict.fromkeys(str(member.user) for member in members))
+    messages.success(request, _("Added to this campaign: %(names)s.") % {"names": names})
+
+
+def _person_of(campaign: Campaign, key: str) -> User:
+    rows = User.objects.filter(memberships__site=campaign.site).distinct()
+    try:
+        return get_object_or_404(rows, pk=uuid.UUID(key))
+    except ValueError:
+        raise Http404 from None
 
 
 def _member(request: HttpRequest, campaign: Campaign) -> CampaignMember:

@@ -67,6 +67,7 @@ def correct(request: HttpRequest, question_id: uuid.UUID) -> HttpResponse:
         "seconds": presentation.seconds_before(draft),
         "draft_saved_at": draft.updated_at if draft is not None else None,
         "revision": 0,
+        "is_first": not Correction.objects.filter(by_user=user).exists(),
     }
     return render(request, "annotation/correct.html", context)
 

@@ -2,12 +2,14 @@
 
 import io
 import uuid
+from dataclasses import asdict
 
 import qrcode
 import qrcode.image.svg
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -28,7 +30,6 @@ from mammo.core.idempotency import once, once_with
 from mammo.core.old_forms import answered_by
 
 PAGE_ROWS = 50
-PREVIEW_ROWS = 20
 
 
 def _kept_campaign(request: HttpRequest, campaign_id: uuid.UUID) -> Campaign:
@@ -84,20 +85,16 @@ def upload(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     row = get_object_or_404(rows.select_related("campaign__site"), pk=upload_id)
     if request.method == "POST":
         return _settle_upload(request, row)
-    received = uploads.open_upload(row, by_user=user_of(request))
-    foreseen = uploads.foresee_upload(row)
+    preview = uploads.preview_upload(row, by_user=user_of(request))
+    problems = preview.foreseen.problems
     context = {
+        **asdict(preview),
         "upload": row,
         "campaign": row.campaign,
-        "rows": received[:PREVIEW_ROWS],
-        "count": len(received),
-        "foreseen": foreseen,
-        "looked_through": len(foreseen.result.items),
-        "counts": foreseen.result.counts,
-        "problems": foreseen.problems[:MOST_NAMED],
-        "more_problems": max(len(foreseen.problems) - MOST_NAMED, 0),
-        "several_rounds": sum(len(values["turns"]) > 1 for values in received),
-        "has_pools": any(values.get("pool") for values in received),
+        "foreseen": preview.foreseen,
+        "counts": preview.foreseen.result.counts,
+        "problems": problems[:MOST_NAMED],
+        "more_problems": max(len(problems) - MOST_NAMED, 0),
     }
     return render(request, "annotation/upload.html", context)
 
@@ -180,12 +177,20 @@ def add_typed(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     campaign = _kept_campaign(request, campaign_id)
     form = TypedQuestionForm(request.POST)
     if not form.is_valid():
-        raise UserError("; ".join(f"{name}: {said[0]}" for name, said in form.errors.items()))
+        raise UserError(_told(form))
     result = uploads.add_typed_question(campaign, by_user=user_of(request), **form.cleaned_data)
     duplicate = bool(result.counts["duplicate"])
     said = _("The campaign holds this question already.") if duplicate else _("The question is taken in.")
     messages.success(request, said)
     return redirect("annotation:question-list", campaign.pk)
+
+
+def _told(form: Form) -> str:
+    """What is wrong with a form, each field by the label that the page gives it."""
+    return "; ".join(
+        _("%(field)s: %(said)s") % {"field": form[name].label, "said": said[0]}
+        for name, said in form.errors.items()
+    )
 
 
 def _invited(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
@@ -203,7 +208,7 @@ def invite(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     campaign = _kept_campaign(request, campaign_id)
     form = InviteForm(request.POST)
     if not form.is_valid():
-        raise UserError("; ".join(f"{name}: {said[0]}" for name, said in form.errors.items()))
+        raise UserError(_told(form))
     link, token = tablet.invite(campaign, by_user=user_of(request), **form.cleaned_data)
     address = request.build_absolute_uri(reverse("annotation:tablet", args=[token]))
     context = {"campaign": campaign, "link": link, "address": address, "code": _qr_code(address)}

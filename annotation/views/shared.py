@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from annotation import presentation
+from annotation.field_names import field_name
 from annotation.models import Campaign, Correction, Draft, Pick, Purpose, Question
 from annotation.services import drafts, leases
 from annotation.services.access import require_not_own
@@ -85,7 +86,7 @@ def chosen_reason(request: HttpRequest, name: str) -> str:
     """
     given = request.POST.get(name, "")
     if not given:
-        raise UserError(_("%(name)s: choose a reason") % {"name": name})
+        raise UserError(_("%(name)s: choose a reason") % {"name": field_name(name)})
     return given
 
 

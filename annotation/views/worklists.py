@@ -15,6 +15,7 @@ from annotation.models import Campaign, Draft, Purpose, Question, Skip
 from annotation.services import leases, skips
 from annotation.services.practice import must_practise
 from annotation.views.shared import chosen_reason, go, question_for, user_of
+from mammo.accounts.models import User
 from mammo.core.idempotency import once
 
 ROWS = 50
@@ -25,6 +26,14 @@ def _shown(rows: QuerySet[Question], most: int) -> list[Question]:
     return list(rows.select_related("campaign__site", "patient")[:most])
 
 
+def _to_practise(user: User, purpose: str) -> list[Campaign]:
+    """Open campaigns of this person whose practice set stands before real work."""
+    campaigns = Campaign.objects.visible_to(user).filter(
+        members__user=user, members__purpose=purpose, state=Campaign.State.OPEN
+    )
+    return [campaign for campaign in campaigns if must_practise(campaign, user, purpose)]
+
+
 def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse:
     user = user_of(request)
     mine = _shown(Question.objects.held_by(user, purpose), ROWS)
@@ -32,9 +41,6 @@ def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse
     done = Question.objects.open_to(user, purpose).done_by(user, purpose)
     skipped = Skip.objects.filter(
         by_user=user, purpose=purpose, lifted_at__isnull=True, question__patient__erased_at=None
-    )
-    campaigns = Campaign.objects.visible_to(user).filter(
-        members__user=user, members__purpose=purpose, state=Campaign.State.OPEN
     )
     # What stands in the lists above is neither shown nor counted again below.
     taken = {question.pk for question in (*mine, *returned)}
@@ -52,7 +58,7 @@ def _worklist(request: HttpRequest, purpose: str, template: str) -> HttpResponse
         "done": _shown(done.order_by("-updated_at"), DONE_ROWS),
         "done_count": done.count(),
         "skipped": list(skipped.select_related("question__campaign__site", "question__patient")[:DONE_ROWS]),
-        "practice": [campaign for campaign in campaigns if must_practise(campaign, user, purpose)],
+        "practice": _to_practise(user, purpose),
     }
     return render(request, template, context)
 
@@ -81,9 +87,13 @@ def adjudicate_list(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def next_question(request: HttpRequest, purpose: str) -> HttpResponse:
-    """Hold the next question that waits for this account and go to it."""
+    """Hold the next question that waits for this account and go to it; where practice stands before all, to that."""
     question = leases.next_question(by_user=user_of(request), purpose=purpose)
     if question is None:
+        for campaign in _to_practise(user_of(request), purpose)[:1]:
+            said = _("The practice set of “%(name)s” comes before real work.")
+            messages.info(request, said % {"name": campaign.name})
+            return redirect("annotation:practise", campaign.pk, purpose)
         messages.info(request, _("Nothing is waiting for you now."))
         return redirect(f"annotation:{purpose}-list")
     return redirect(f"annotation:{purpose}", question.pk)

@@ -16,11 +16,11 @@ from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answer_rows import texts_by_question
 from evaluation.services.answers import new_answer, new_dialogue, rules_of
-from evaluation.services.given_paths import require_known_place
 from evaluation.services.leakage import refuse_leaks
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.core.errors import UserError
+from mammo.core.given_models import require_known_model
 from modeling.inference.spec_files import KINDS
 from modeling.models import Checkpoint, Stage
 
@@ -62,7 +62,9 @@ def add_system_arm(
     """
     given = dict(spec or {})
     if is_from_afar:
-        require_known_place(given, trial)
+        require_known_model(
+            given, trial.site_id, field="spec", instead_of_file=_("upload the file of answers instead")
+        )
     if checkpoint is None and given.get("path"):
         folder = str(given["path"]).rstrip("/")
         checkpoint = Checkpoint.objects.filter(folder=folder).select_related("run__snapshot").first()

@@ -68,7 +68,7 @@ def form_of(site: object, **changes: object) -> dict[str, object]:
         "name": "Autumn",
         "languages": ["zh", "en"],
         "proposer_kind": "transformers",
-        "proposer_place": "/models/glm",
+        "proposer_place": "owner/glm",
         "proposer_context": "fields",
         "temperature": "0.8",
         "top_p": "0.9",
@@ -92,7 +92,7 @@ def test_a_campaign_is_made_filled_and_opened_on_pages(
     made = client.post(reverse("annotation:campaign-create"), form_of(site, seed="41"))
     campaign = Campaign.objects.get()
     assert made.url == reverse("annotation:campaign-people", args=[campaign.pk])
-    assert (campaign.state, campaign.proposer["path"], campaign.seed) == ("draft", "/models/glm", 41)
+    assert (campaign.state, campaign.proposer["path"], campaign.seed) == ("draft", "owner/glm", 41)
     drawn = {"temperature": 0.8, "top_p": 0.9, "max_new_tokens": 256, "most_draws": 5}
     assert campaign.parameters == drawn
     settings = reverse("annotation:campaign-settings", args=[campaign.pk])
@@ -103,8 +103,7 @@ def test_a_campaign_is_made_filled_and_opened_on_pages(
     shown = client.get(reverse("annotation:campaign", args=[campaign.pk])).content.decode()
     assert "<code>most_draws</code> 7" in shown
     people = reverse("annotation:campaign-people", args=[campaign.pk])
-    for person, purpose in ((june, "correct"), (sena, "pick")):
-        client.post(people, {"do": "add", "user": str(person.pk), "purpose": purpose} | key())
+    client.post(people, {"do": "add", "correct": [str(june.pk)], "pick": [str(sena.pk)]} | key())
     assert CampaignMember.objects.count() == 2
     client.post(reverse("annotation:campaign-move", args=[campaign.pk]), {**key(), "to": "open"})
     campaign.refresh_from_db()

@@ -52,7 +52,8 @@ def test_the_page_offers_only_what_can_be_written(done: Campaign, rita: User) ->
     client.force_login(rita)
     values = offered(client, done)
     assert values == [
-        "llamafactory,reference", "trl,reference", "swift,reference", "parquet,reference", "parquet,packed",
+        "llamafactory,reference", "llamafactory,none", "trl,reference", "trl,none", "swift,reference", "swift,none",
+        "parquet,reference", "parquet,packed", "parquet,none",
     ]  # fmt: skip
     for value in values:
         sent = {"idempotency_key": str(uuid.uuid4()), "format": value}

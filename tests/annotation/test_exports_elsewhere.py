@@ -4,16 +4,21 @@ import json
 import os
 import subprocess
 import sys
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 
-from annotation.models import Campaign, Correction
+from annotation.models import Campaign, Correction, TrainingExport
 from annotation.services.export import export_training
 from annotation.services.picks import pick
 from mammo.accounts.models import User
+from mammo.archive.models import Image
 from tests.annotation import scene
+from tests.annotation.test_views import signed_in
 
 LOAD = """
 import json, os, sys
@@ -188,5 +193,36 @@ def test_trl_takes_one_step_on_a_set_with_pictures_once_a_language_models_texts_
     export_training(done, folder, format="trl", by_user=rita, preferences=True)
     losses = run(STEP, str(folder), "pictured")
     losses.pop("learned")
+    assert set(losses) == {"sft", "dpo"}
+    assert all(0 < float(loss) < 20 for loss in losses.values())  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", ["trl,none", "trl,reference"])
+def test_a_set_of_texts_asked_for_on_the_page_is_what_trl_takes(
+    request: pytest.FixtureRequest, rita: User, chosen: str, run_child: Callable[[str], None]
+) -> None:
+    pytest.importorskip("datasets", reason="the package datasets is not installed (make setup)")
+    # Of questions about a study texts alone are chosen; where none has a study, there is nothing to leave out.
+    campaign = request.getfixturevalue("done" if chosen.endswith("none") else "text_only")
+    Image.objects.update(viewing_copy="gone.dcm")
+    sent = {"idempotency_key": str(uuid.uuid4()), "format": chosen, "preferences": "on"}
+    page = reverse("annotation:campaign", args=[campaign.pk])
+    client = signed_in(rita)
+    assert f'<option value="{chosen}">' in client.get(page).content.decode()
+    assert client.post(reverse("annotation:campaign-export", args=[campaign.pk]), sent).status_code == 302
+    run_child("annotation.export")
+    made = TrainingExport.objects.get()
+    assert made.counts["pairs"] == 2 * made.counts["samples"] == 2 * campaign.questions.count()
+    assert made.counts["images"] == 0
+    folder = Path(made.folder)
+    assert not (folder / "images").exists()
+    card = (folder / "README.md").read_text("utf-8")
+    assert ("- Texts alone: " in card) == (chosen == "trl,none")
+    if chosen == "trl,none":
+        assert "whose pictures were left out: 2\n" in card
+        assert "texts alone" in client.get(page).content.decode()
+    losses = run(STEP, str(folder), "plain")
+    assert all("乳腺密度为" in said for said in losses.pop("learned"))  # type: ignore[attr-defined]
     assert set(losses) == {"sft", "dpo"}
     assert all(0 < float(loss) < 20 for loss in losses.values())  # type: ignore[arg-type]

@@ -9,10 +9,11 @@ from django.urls import reverse
 from annotation.models import Campaign, Question, QuestionUpload
 from annotation.services import uploads
 from annotation.services.uploads import confirm_upload, read_upload
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 from mammo.archive.models import Patient
 from mammo.core.errors import UserError
 from tests.annotation.test_views import signed_in
+from tests.api.conftest import Caller, caller  # noqa: F401  (a fixture)
 
 HEADER = "patient,accession,text,source,consent\n"
 MIXED = (
@@ -90,3 +91,58 @@ def test_of_a_long_table_the_first_rows_are_looked_through_and_the_page_says_so(
     assert '<span class="figure">1</span> would be taken in' in body
     monkeypatch.setattr(uploads, "MOST_FORESEEN", 6)
     assert "were looked through" not in shown(upload, rita)
+
+
+def test_the_interface_foretells_the_same_and_takes_nothing_in(
+    campaign: Campaign,
+    rita: User,
+    june: User,
+    caller: Caller,  # noqa: F811
+) -> None:
+    upload = read(campaign, rita, MIXED)
+    body, patients, looks = shown(upload, rita), Patient.objects.count(), seen()
+    answer = caller(rita).get(f"/api/v1/uploads/{upload.pk}/preview/")
+    assert answer.status_code == 200, answer.content
+    found = answer.json()
+    assert (found["count"], found["looked_through"], found["with_study"], found["several_rounds"]) == (
+        6,
+        6,
+        1,
+        0,
+    )
+    assert found["counts"] == {"imported": 2, "duplicate": 1, "rejected": 3, "quarantined": 0}
+    for problem in found["problems"]:
+        assert f'<td class="number">{problem["row"]}</td><td>{problem["reason"]}</td>' in body
+    assert [row["turns"] for row in found["rows"]][:2] == [["第一问？"], ["第二问？"]]
+    assert found["rows"][0] == {
+        "row": 2, "turns": ["第一问？"], "language": "zh", "source": "ward", "consent": "IC-1",
+        "asked_on": None, "pool": "",
+    }  # fmt: skip
+    assert (Patient.objects.count(), Question.objects.count()) == (patients, 0)
+    assert seen() == looks + 1, "her words before cleaning were shown"
+    result = confirm_upload(upload, by_user=rita)
+    assert result.counts == found["counts"]
+    rejected = [(item.row, item.reason) for item in result.items if item.outcome == "rejected"]
+    assert [(one["row"], one["reason"]) for one in found["problems"]] == rejected
+    assert caller(rita).get(f"/api/v1/uploads/{upload.pk}/preview/").status_code == 404
+    assert caller(june).get(f"/api/v1/uploads/{upload.pk}/preview/").status_code == 404
+
+
+def seen() -> int:
+    return AuditEvent.objects.filter(action="annotation.table_seen").count()
+
+
+def test_of_a_long_table_the_interface_says_how_far_it_looked(
+    campaign: Campaign,
+    rita: User,
+    caller: Caller,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_FORESEEN", 3)
+    upload = read(campaign, rita, MIXED)
+    found = caller(rita).get(f"/api/v1/uploads/{upload.pk}/preview/").json()
+    assert (found["count"], found["looked_through"], len(found["problems"])) == (6, 3, 2)
+    many = read(campaign, rita, "".join(f"H{n},A{n},问{n}？,ward,IC\n" for n in range(100, 130)))
+    monkeypatch.setattr(uploads, "MOST_FORESEEN", 500)
+    found = caller(rita).get(f"/api/v1/uploads/{many.pk}/preview/").json()
+    assert (len(found["problems"]), len(found["rows"])) == (30, 20)

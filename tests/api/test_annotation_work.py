@@ -36,7 +36,7 @@ from tests.api.conftest import Caller
 
 V1 = "/api/v1"
 TABLE = "text,source,consent\n我要复查吗？,ward,IC-1\n密度C是什么？,ward,IC-2\n,ward,IC-3\n"
-SPEC = {"kind": "transformers", "path": "/models/tiny-glm", "name": "tiny GLM"}
+SPEC = {"kind": "transformers", "path": "owner/tiny-glm", "name": "tiny GLM"}
 
 
 def post(client: Client, path: str, body: Any = None, key: uuid.UUID | None = None) -> Any:

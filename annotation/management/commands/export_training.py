@@ -30,7 +30,10 @@ class Command(BaseCommand):
         parser.add_argument("--format", required=True, choices=FORMATS, help="of the training set")
         parser.add_argument("--preferences", action="store_true", help="add pairs for preference tuning")
         parser.add_argument(
-            "--images", choices=IMAGES, default="reference", help="files beside the rows, or packed (Parquet)"
+            "--images",
+            choices=IMAGES,
+            default="reference",
+            help="files beside the rows, packed into them (Parquet), or none: texts alone",
         )
         parser.add_argument("--split", help="name of a split; the campaign's own when not given")
         parser.add_argument("--site", help="code of the site, where several have a campaign of this name")

@@ -34,3 +34,10 @@ def control(field: BoundField) -> SafeString:
     if field.errors:
         css += " is-invalid"
     return field.as_widget(attrs={"class": css})
+
+
+@register.filter
+def focused(field: BoundField) -> SafeString:
+    """As `control`, with the focus when the page opens; of one field per page, whose whole purpose is to be filled."""
+    field.field.widget.attrs["autofocus"] = True
+    return control(field)
