@@ -22,6 +22,7 @@ from evaluation.api_serializers import (
     ScoreSerializer,
     TableSerializer,
     TrialSerializer,
+    stands_under_code,
 )
 from evaluation.models import Arm, Score, ScoreQuerySet, Slot, Trial
 from evaluation.reports.options import TableOptions
@@ -34,6 +35,7 @@ from evaluation.services.scoring import form_of, record_scores
 from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.api.once import rows_made_once
+from mammo.api.pagination import KeysetPagination
 from mammo.api.schema import IDEMPOTENCY_KEY
 from mammo.api.scopes import Scope
 from mammo.api.viewsets import ReadOnlyRoomViewSet
@@ -155,6 +157,27 @@ class TrialViewSet(ReadOnlyRoomViewSet[Trial]):
         return build_table(number, options)
 
 
+class ArmPagination(KeysetPagination):
+    """Arms by trial, in an order that is not the same for who meets names and for who meets codes.
+
+    By random id with the names: the order of making would tell which arm is which, and that of codes the codes. By code
+    without the names: the order of ids would join both lists. A site has few arms: they are put in order here.
+    """
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """One page of `queryset`.
+
+        Raises:
+            ValidationError: a page size out of bounds, or a cursor that this list did not make.
+        """
+
+        def place(arm: Arm) -> list[str]:
+            own = arm.code if stands_under_code(arm, view.user) else str(arm.pk)
+            return [str(arm.trial_id), own]
+
+        return self.page_of(sorted(queryset, key=place), place, request)
+
+
 class ArmViewSet(ReadOnlyRoomViewSet[Arm]):
     """Arms of those trials: by name alone for who designs, by code alone for statisticians, until the unblinding."""
 
@@ -162,11 +185,17 @@ class ArmViewSet(ReadOnlyRoomViewSet[Arm]):
     serializer_class = ArmSerializer
     filterset_class = ArmFilters
     read_scope = Scope.READ_TRIALS
-    # By random id: the order of making would tell a statistician which arm is which, that of codes a designer.
-    page_ordering = ("pk",)
+    pagination_class = ArmPagination
 
     def rows(self) -> QuerySet[Arm]:
         return Arm.objects.filter(trial__in=Trial.objects.visible_to(self.user)).select_related("trial__site")
+
+    def get_object(self) -> Arm:
+        """One arm; by its id only where the account is told ids."""
+        arm: Arm = super().get_object()
+        if stands_under_code(arm, self.user):
+            raise Http404
+        return arm
 
 
 class FormViewSet(ReadOnlyRoomViewSet[Slot]):

@@ -14,6 +14,7 @@ from evaluation.services.access import DESIGNERS
 from evaluation.services.dialogues import conversation
 from evaluation.services.scoring import form_revision, standing_scores
 from evaluation.services.shown_studies import shown_report
+from mammo.accounts.models import User
 from mammo.api.serializers import StrictSerializer
 
 LONGEST_DAY = 86_400.0
@@ -62,10 +63,14 @@ class TrialSerializer(serializers.ModelSerializer[Trial]):
 
 
 class ArmSerializer(serializers.ModelSerializer[Arm]):
-    """An arm; until the unblinding its code is null for who designed the trial, for others all but its code."""
+    """An arm; until the unblinding its code is null for who designed the trial, for others all but its code.
 
-    MASKED = ("kind", "name", "spec", "checkpoint", "left_out_reason", "position", "is_simulated")
+    Its id goes with its name: two lists that both held it could be joined.
+    """
 
+    MASKED = ("id", "kind", "name", "spec", "checkpoint", "left_out_reason", "position", "is_simulated")
+
+    id = serializers.UUIDField(allow_null=True, read_only=True)
     code = serializers.CharField(allow_null=True)
     kind = serializers.ChoiceField(choices=Arm.Kind.choices, allow_null=True)
     name = serializers.CharField(allow_null=True)
@@ -96,9 +101,14 @@ class ArmSerializer(serializers.ModelSerializer[Arm]):
         user = self.context["request"].user
         trial = instance.trial
         if trial.state != Trial.State.UNBLINDED:
-            is_designer = user.has_role(*DESIGNERS, site=trial.site)
-            shown |= dict.fromkeys(("code",) if is_designer else self.MASKED)
+            shown |= dict.fromkeys(self.MASKED if stands_under_code(instance, user) else ("code",))
         return shown
+
+
+def stands_under_code(arm: Arm, user: User) -> bool:
+    """Whether the account meets this arm by its code alone: a trial that is not unblinded and that it does not design."""
+    trial = arm.trial
+    return trial.state != Trial.State.UNBLINDED and not user.has_role(*DESIGNERS, site=trial.site)
 
 
 class FormSerializer(serializers.ModelSerializer[Slot]):

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from evaluation.job_messages import MESSAGES
-from evaluation.services import answers
+from evaluation.services import answer_requests, answers
 from mammo.jobs import messages
 from mammo.jobs.kinds import JobKind
 from mammo.jobs.kinds import register as register_kind
@@ -16,8 +16,9 @@ def register() -> None:
         JobKind(
             name=answers.JOB_KIND,
             module=answers.MODULE,
-            build_request=answers.build_request,
+            build_request=answer_requests.build_request,
             ingest=answers.ingest,
+            keeps=True,
             queue="gpu",
             label=_("Answers of systems"),
             figures={

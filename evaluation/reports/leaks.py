@@ -57,7 +57,8 @@ class ArmRow:
 class LeakReport:
     """Attributes:
     style: None where there are too few texts.
-    groups: Bang's index over all systems and over all doctors, by kind.
+    groups: Bang's index over all systems and over all doctors, by kind; none before unblinding: beside the counts by
+        code it would tell which codes are doctors.
     screened: how many rules settled findings of the screen before freezing, by their action.
     """
 
@@ -110,7 +111,7 @@ def leak_report(trial: Trial, *, simulated: bool = False) -> LeakReport:
         _lengths(trial, answers, simulated=simulated),
         _arms(trial, answers, guesses, kinds),
         _style(answers, trial.seed),
-        _groups(guesses, kinds),
+        _groups(guesses, kinds) if trial.state == Trial.State.UNBLINDED else {},
         dict(Counter(str(rule.get("action", "")) for rule in trial.screening)),
     )
 

@@ -1,6 +1,6 @@
 """The rows behind the numbers of a trial's tables, fetched when somebody asks: a large trial holds millions of them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from evaluation.models import Score
 
 CHUNK = 5_000
+# Columns that hold an id of the database: a rater's own list of forms and scores holds them too.
+IDS = frozenset({"score", "slot", "form"})
 FIELDS = (
     "pk",
     "value",
@@ -22,6 +24,13 @@ FIELDS = (
     "slot__answer__arm_id",
     "slot__answer__question__position",
 )
+
+
+def shown_rows(rows: Iterable[Mapping[str, Any]], *, is_masked: bool) -> Iterator[Mapping[str, Any]]:
+    """Rows behind numbers as people and files get them: before the unblinding without an id, by which what stands beside
+    a code could be joined with what raters were shown; rater, question and aspect name the row."""
+    for row in rows:
+        yield {name: value for name, value in row.items() if name not in IDS} if is_masked else row
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Answers of the arms: asked of systems as one job, written by people, stored once."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,22 +9,14 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from annotation.models import EndpointApproval, ProposerContext
-from annotation.services.endpoint_budgets import allow, count_use, covers_all, has_rest
-from annotation.services.endpoints import (
-    ENDPOINT_KIND,
-    permitted,
-    reads_images,
-    standing_approval,
-    transmit,
-)
-from annotation.services.study_context import context_text, image_requests
+from annotation.services.endpoint_budgets import count_use
 from evaluation.answers.dialogue import each_part, joined, parts_of
 from evaluation.answers.neutral import neutral_text
 from evaluation.answers.screen import ACCEPT, Rule, apply_rules
 from evaluation.models import Answer, Arm, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
-from evaluation.services.read_reports import outdated, report_beside, reports_beside, up_to_date
+from evaluation.services.answer_requests import REPORTS, approval_of, at_endpoints
+from evaluation.services.read_reports import outdated, report_beside, up_to_date
 from evaluation.services.shown_studies import REPORT_SHA256
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -37,8 +29,6 @@ from mammo.jobs.models import Job
 JOB_KIND = "evaluation.answer"
 # Run by name in a child process: this app knows no torch.
 MODULE = "modeling.inference.answer"
-# Of a job's parameters: which report each question was asked beside.
-REPORTS = "reports"
 # Shown where an arm gave no text, once a rule accepts that for every arm.
 NO_ANSWER = {"en": "(no answer)", "zh": "（未作答）"}
 DEFAULT_PARAMETERS: dict[str, Any] = {"temperature": 0.0, "max_new_tokens": 512}
@@ -112,8 +102,8 @@ def queue_answers(
         waiting = [arm for arm in systems if fresh.filter(arm=arm).count() < questions]
         if not waiting:
             return None
-        for arm in _at_endpoints(waiting):
-            _approval(row, arm, by_user)
+        for arm in at_endpoints(waiting):
+            approval_of(row, arm, by_user)
         return jobs.submit(
             JOB_KIND,
             by_user=by_user,
@@ -131,114 +121,11 @@ def queue_answers(
         )
 
 
-def build_request(job: Job) -> dict[str, Any]:
-    """The answering module's request: these arms, and every question that one of them lacks; the job keeps which
-    report stands beside each of them.
-
-    What goes to an endpoint is put on record, and only under an approval that stands at this moment.
-
-    Raises:
-        UserError: an approval ended since the job was queued, or its budget does not cover all questions.
-    """
-    trial = Trial.objects.get(pk=job.parameters["trial"])
-    arms = list(Arm.objects.filter(pk__in=job.parameters["arms"]).order_by("position"))
-    fresh = up_to_date(Answer.objects.filter(arm__in=arms), trial)
-    questions = [
-        question
-        for question in trial.trial_questions.not_erased()
-        .select_related("question__study__patient", "question__patient", "question__campaign__site")
-        .order_by("position")
-        if fresh.filter(question=question).count() < len(arms)
-    ]
-    # Before the texts are read: a report that changes in between is told as another one.
-    _keep_reports(job, reports_beside(trial, questions))
-    requests = [question_request(question, trial) for question in questions]
-    named = {str(question.pk): str(question.question_id) for question in questions}
-    parameters = job.parameters["parameters"]
-    specs = {arm.pk: system_spec(arm) for arm in arms}
-    # Reserved for all arms or for none; what one of them reserves is not there for the next.
-    with transaction.atomic():
-        for arm in _at_endpoints(arms):
-            specs[arm.pk] = _handed_over(job, trial, arm, requests, named)
-    return {
-        "systems": [{"key": str(arm.pk), "spec": specs[arm.pk]} for arm in arms],
-        "questions": requests,
-        "n": 1,
-        # Endpoints take 31 bits.
-        "seed": trial.seed % (2**31),
-        "parameters": parameters,
-        "distinct": False,
-    }
-
-
-def _keep_reports(job: Job, reports: dict[str, str]) -> None:
-    """Note at the job what its attempt is told: when the answers come, another report may stand."""
-    job.parameters = {**job.parameters, REPORTS: reports}
-    Job.objects.filter(pk=job.pk, attempt=job.attempt).update(parameters=job.parameters)
-
-
-def system_spec(arm: Arm) -> dict[str, Any]:
-    """What the answering module is told of a system: not which tables its scores feed."""
-    return {key: value for key, value in arm.spec.items() if key != "tables"}
-
-
-def _at_endpoints(arms: Iterable[Arm]) -> list[Arm]:
-    return [arm for arm in arms if arm.spec.get("kind") == ENDPOINT_KIND]
-
-
-def _sends_images(trial: Trial, arm: Arm) -> bool:
-    return reads_images(arm.spec) and trial.trial_questions.filter(question__study__isnull=False).exists()
-
-
-def _approval(
-    trial: Trial, arm: Arm, by_user: User | None, covers: Callable[[EndpointApproval], bool] = has_rest
-) -> EndpointApproval:
-    """The approval under which an arm's endpoint may be asked."""
-    with_images = _sends_images(trial, arm)
-    return standing_approval(trial.site, arm.spec, with_images=with_images, not_by=by_user, covers=covers)
-
-
-def _handed_over(
-    job: Job, trial: Trial, arm: Arm, requests: Sequence[Mapping[str, Any]], named: Mapping[str, str]
-) -> dict[str, Any]:
-    """Reserve what an endpoint's arm may spend on all questions and put them on record; its spec, with the way open.
-
-    Args:
-        named: the annotation's question by the trial's.
-    """
-    key, own = str(arm.pk), {**job.parameters["parameters"], **dict(arm.spec.get("parameters") or {})}
-    covers = partial(covers_all, requests=requests, n=1, parameters=own)
-    approval = _approval(trial, arm, job.by_user, covers)
-    _count, budget = allow(job, approval, requests, system=key, n=1, parameters=own, whole=True)
-    kept: dict[str, Any] = {} if _sends_images(trial, arm) else {"images": []}
-    sent = [{**request, **kept, "id": named[request["id"]]} for request in requests]
-    transmit(job, approval, sent, system=key)
-    return permitted(system_spec(arm), budget)
-
-
-def question_request(question: TrialQuestion, trial: Trial) -> dict[str, Any]:
-    """One question as the answering module takes it; systems are told what raters are shown."""
-    asked = question.question
-    context = ProposerContext.BLANKED if trial.show_report else ProposerContext.NONE
-    language = "en" if asked.language == "en" else "zh"
-    turns, following = list(asked.turns), []
-    if question.is_dialogue:
-        turns, following = [question.rounds[0]], list(question.rounds[1:])
-    request = {
-        "id": str(question.pk),
-        "turns": turns,
-        "language": language,
-        "images": image_requests(asked.study),
-        "context": context_text(asked.study, context, language),
-    }
-    return request | ({"following": following} if following else {})
-
-
 def ingest(job: Job, rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Turn the answer file into answers; one that is there already stays as it is, unless it was given beside another
     report than raters would read.
 
-    Called inside the transaction that ends the job.
+    Called inside the transaction that ends the job, or keeps what the others answered where a system failed.
 
     Returns:
         counts: answers, skipped (there already, or the patient withdrew meanwhile), empty (no text came back, in a

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from evaluation.models import ReaderStudy, Trial
 from evaluation.reports.options import TableOptions
-from evaluation.reports.score_rows import CellRows
+from evaluation.reports.score_rows import CellRows, shown_rows
 from evaluation.reports.strata import STRATA
 from evaluation.reports.table import Cell, Table
 from evaluation.reports.tables import BUILDERS, TRIAL_TABLES, build_table
@@ -230,16 +230,18 @@ def trial_cell_rows(request: HttpRequest, trial_id: UUID, number: int) -> HttpRe
         raise Http404
     options = replace(trial_options(request, trial), paper=False)
     built = build_table(number, options)
-    return _rows_page(request, built, reverse("evaluation:table-page", args=[trial.pk, number]))
+    back = reverse("evaluation:table-page", args=[trial.pk, number])
+    return _rows_page(request, built, back, is_masked=trial.state != Trial.State.UNBLINDED)
 
 
-def _rows_page(request: HttpRequest, built: Table, back: str) -> HttpResponse:
+def _rows_page(request: HttpRequest, built: Table, back: str, *, is_masked: bool = False) -> HttpResponse:
     row = next((row for row in built.rows if row.key == request.GET.get("row")), None)
     column = next((c for c in built.columns if c.key == request.GET.get("column")), None)
     if row is None or column is None:
         raise Http404
     cell = built.cell(row, column)
-    found, count = _rows_behind(built, cell)
+    behind, count = _rows_behind(built, cell)
+    found = list(shown_rows(behind, is_masked=is_masked))
     header = list(found[0]) if found else []
     context: dict[str, Any] = {
         "table": built,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,6 +42,11 @@ def read_request(path: Path | str, *, required: tuple[str, ...] = ()) -> dict[st
     return request
 
 
+def kept_beside(answer: Path) -> Path:
+    """Where the rows stand that stay although the answer did not become whole."""
+    return answer.with_name(f"{answer.name}.kept")
+
+
 class AnswerWriter:
     """Writes rows to a temporary file in the answer's folder; `commit` fsyncs and renames it.
 
@@ -58,6 +64,15 @@ class AnswerWriter:
     def write(self, row: Mapping[str, Any]) -> None:
         """Add one row."""
         self._stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def keep(self) -> None:
+        """Publish what was written so far beside the answer (`kept_beside`): it stays where no whole answer comes."""
+        self._stream.flush()
+        copy = self._part.with_name(f"{self._part.name}.copy")
+        shutil.copyfile(self._part, copy)
+        with copy.open("rb") as handle:
+            os.fsync(handle.fileno())
+        copy.replace(kept_beside(self.path))
 
     def commit(self) -> None:
         """Publish the file under its name."""

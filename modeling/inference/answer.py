@@ -4,6 +4,9 @@ One process answers for several systems and many questions, since loading torch 
 most answers. The request holds systems, questions, n, seed, parameters, distinct and most_draws; the answer file has one
 row for each system, question and index, with everything needed to write that row again. A question with
 `following` is a dialogue: the system answers its turns one after the other, each time with its own earlier answers.
+A system may name the `questions` that it is asked, by their ids; all, when it names none. With `keep_going` a system
+that fails costs the others nothing: they answer, their rows are kept beside the answer file as each ends, and the
+command fails at its end with what failed.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -197,46 +201,137 @@ class Spending:
         return {**total, "spent": spent}
 
 
-def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
-    """Answer a whole request into the writer."""
-    questions = read_questions(request["questions"])
-    n, seed = _whole(request, "n", 1), _whole(request, "seed", 0)
-    most_draws = _whole(request, "most_draws", MOST_ATTEMPTS)
-    if (n > 1 or request.get("distinct")) and any(question.following for question in questions):
-        # Systems read a question once for all its draws, and each draw of a dialogue goes its own way.
-        raise BadRequestError("n, distinct: a dialogue is answered once; give n = 1 and leave distinct out")
-    systems = _system_specs(request["systems"])
-    parameters = dict(request.get("parameters") or {})
-    total, done = len(systems) * len(questions) * n, 0
-    spending = Spending()
-    for key, spec in systems:
-        report_progress(done, total, f"loading {key}", **spending.told())
-        try:
-            system = build_system(spec, parameters)
-            spending.watch(key, system)
-            licence = licence_of(spec)
+@dataclass(frozen=True)
+class _Asked:
+    """A system with the questions that it is asked."""
 
-            def tell(rows: int, before: int = done, key: str = key) -> None:
-                report_progress(before + rows, total, f"answers of {key}", **spending.told())
+    key: str
+    spec: Mapping[str, Any]
+    questions: Sequence[Question]
 
-            written = write_answers(
-                system,
-                questions,
-                key=key,
-                n=n,
-                seed=seed,
-                distinct=bool(request.get("distinct", False)),
-                most_draws=most_draws,
-                progress=tell,
+
+@dataclass(frozen=True)
+class _Terms:
+    """What holds for every system of a request."""
+
+    n: int
+    seed: int
+    distinct: bool
+    most_draws: int
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any], questions: Sequence[Question]) -> _Terms:
+        """The terms of a request. Raises BadRequestError naming the field that is wrong."""
+        n, seed = _whole(request, "n", 1), _whole(request, "seed", 0)
+        distinct = bool(request.get("distinct", False))
+        if (n > 1 or distinct) and any(question.following for question in questions):
+            # Systems read a question once for all its draws, and each draw of a dialogue goes its own way.
+            raise BadRequestError(
+                "n, distinct: a dialogue is answered once; give n = 1 and leave distinct out"
             )
-        except BadRequestError as error:
-            # What was spent is spent, though no answer comes of it.
-            report_progress(done, total, f"answers of {key}", **spending.told())
-            raise BadRequestError(f"system {key}: {error}") from error
-        for row in written:
-            writer.write(to_row(key, system, row) | {"licence": licence})
-        done += len(written)
+        most = _whole(request, "most_draws", MOST_ATTEMPTS)
+        return cls(n, seed, distinct, most, dict(request.get("parameters") or {}))
+
+
+class _Failures:
+    """What failed while the other systems went on."""
+
+    def __init__(self) -> None:
+        self._refused: list[str] = []
+        self._told: list[str] = []
+        self._crash: Exception | None = None
+
+    def add(self, key: str, error: Exception) -> None:
+        """Note the failure of one system; the log gets the whole of what nobody foresaw."""
+        if isinstance(error, BadRequestError):
+            self._refused.append(str(error))
+            self._told.append(str(error))
+            return
+        traceback.print_exception(error)
+        # A model that is still held by the frames of its failure would leave no room for the next one.
+        traceback.clear_frames(error.__traceback__)
+        self._crash = self._crash or error
+        # Its message may hold a patient's text.
+        self._told.append(f"system {key}: {type(error).__name__}; the log tells more")
+
+    def tell(self) -> None:
+        """Raise what failed, if anything did.
+
+        Raises:
+            BadRequestError: a system was refused; its message names every system that failed.
+            Exception: none was refused and one met an error that may pass: that error, to be tried again.
+        """
+        if self._refused:
+            raise BadRequestError("; another system failed too: ".join(self._told))
+        if self._crash is not None:
+            raise self._crash
+
+
+def run(request: Mapping[str, Any], writer: AnswerWriter) -> None:
+    """Answer a whole request into the writer.
+
+    Raises:
+        BadRequestError: the request, or with `keep_going` at the end a system of it, can't be served.
+    """
+    questions = read_questions(request["questions"])
+    terms = _Terms.of(request, questions)
+    systems = _asked(request["systems"], questions)
+    total, done = sum(len(asked.questions) for asked in systems) * terms.n, 0
+    spending, failures = Spending(), _Failures()
+    for asked in systems:
+        try:
+            rows = _answers_of(asked, terms, spending, done, total)
+        except Exception as error:
+            if not request.get("keep_going"):
+                raise
+            failures.add(asked.key, error)
+            continue
+        for row in rows:
+            writer.write(row)
+        done += len(rows)
+        if request.get("keep_going"):
+            writer.keep()
     report_progress(done, total, "done", **spending.told())
+    failures.tell()
+
+
+def _answers_of(
+    asked: _Asked, terms: _Terms, spending: Spending, done: int, total: int
+) -> list[dict[str, Any]]:
+    """The rows of one system.
+
+    Args:
+        done, total: answers of the systems before it, and of all.
+
+    Raises:
+        BadRequestError: naming the system and what is wrong with it.
+    """
+    key = asked.key
+    report_progress(done, total, f"loading {key}", **spending.told())
+
+    def tell(rows: int) -> None:
+        report_progress(done + rows, total, f"answers of {key}", **spending.told())
+
+    try:
+        system = build_system(asked.spec, terms.parameters)
+        spending.watch(key, system)
+        licence = licence_of(asked.spec)
+        written = write_answers(
+            system,
+            asked.questions,
+            key=key,
+            n=terms.n,
+            seed=terms.seed,
+            distinct=terms.distinct,
+            most_draws=terms.most_draws,
+            progress=tell,
+        )
+    except BadRequestError as error:
+        # What was spent is spent, though no answer comes of it.
+        report_progress(done, total, f"answers of {key}", **spending.told())
+        raise BadRequestError(f"system {key}: {error}") from error
+    return [to_row(key, system, row) | {"licence": licence} for row in written]
 
 
 def to_row(key: str, system: AnsweringSystem, written: WrittenAnswer) -> dict[str, Any]:
@@ -276,16 +371,17 @@ def _whole(request: Mapping[str, Any], name: str, default: int) -> int:
     return value
 
 
-def _system_specs(rows: Any) -> list[tuple[str, Mapping[str, Any]]]:
+def _asked(rows: Any, questions: Sequence[Question]) -> list[_Asked]:
     if not isinstance(rows, list) or not rows:
         raise BadRequestError("systems: expected a list with at least one system")
-    found: list[tuple[str, Mapping[str, Any]]] = []
+    found: list[_Asked] = []
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not isinstance(row.get("spec"), dict) or not row.get("key"):
             raise BadRequestError(f"systems[{number}]: expected an object with key and spec")
-        found.append((str(row["key"]), row["spec"]))
-    keys = [key for key, _ in found]
-    if len(set(keys)) < len(keys):
+        wanted = row.get("questions")
+        own = questions if wanted is None else [one for one in questions if one.id in set(wanted)]
+        found.append(_Asked(str(row["key"]), row["spec"], own))
+    if len({asked.key for asked in found}) < len(found):
         raise BadRequestError("systems: two systems have the same key")
     return found
 

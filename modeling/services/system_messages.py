@@ -8,6 +8,7 @@ SYSTEM_MESSAGES: tuple[str, ...] = (
     _("systems: two systems have the same key"),
     _("systems[%(number)s]: expected an object with key and spec"),
     _("system %(key)s: %(error)s"),
+    _("%(error)s; another system failed too: %(what)s"),
     _("parameters: %(error)s"),
     _("spec: %(error)s"),
     _("spec.kind: %(kind)s is not one of %(known)s"),

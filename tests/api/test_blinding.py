@@ -149,16 +149,26 @@ def test_a_statistician_works_under_masked_codes_until_the_unblinding(
         return rows.content.decode() + table.content.decode()
 
     masked = client.get(f"{V1}/arms/").json()["results"]
-    assert [row["id"] for row in masked] == sorted(row["id"] for row in masked)
+    assert [row["code"] for row in masked] == sorted(row["code"] for row in masked)
     assert {row["code"] for row in masked} == {arm.code for arm in trial.arms.all()}
-    told = {"kind", "name", "spec", "checkpoint", "left_out_reason", "position", "is_simulated"}
+    told = {"id", "kind", "name", "spec", "checkpoint", "left_out_reason", "position", "is_simulated"}
     assert all({name for name in row if row[name] is None} == told for row in masked)
     assert not [name for name in ("MammoVLM", "Untuned", "Junior doctor") if name in everything()]
     designer = caller(rita).get(f"{V1}/arms/").json()["results"]
     assert {row["name"] for row in designer} == {"MammoVLM", "Untuned model", "Junior doctor"}
     assert {row["code"] for row in designer} == {None}
-    # The place in a list is no code either, nor is the key of a table's row the id of an arm.
-    assert [row["id"] for row in designer] == [row["id"] for row in masked]
+    # Neither an id nor the place in a list joins the list of names with that of codes.
+    ids = [row["id"] for row in designer]
+    assert ids == sorted(str(arm.pk) for arm in trial.arms.all())
+    assert [client.get(f"{V1}/arms/{pk}/").status_code for pk in ids] == [404] * 3
+    assert not [pk for pk in ids if pk in everything()]
+    read, address = [], f"{V1}/arms/?page_size=1"
+    while address:
+        page = client.get(address).json()
+        read += page["results"]
+        address = page["next"]
+    assert read == masked
+    # Nor is the key of a table's row the id of an arm.
     table = caller(rita).get(f"{V1}/trials/{trial.pk}/tables/1/").json()
     assert {row["key"] for row in table["rows"]} == {row["label"] for row in table["rows"]}
     assert not [row["id"] for row in designer if row["id"] in str(table)]

@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from evaluation.models import Arm, Trial
-from evaluation.services.answers import DEFAULT_PARAMETERS, MODULE, queue_answers, system_spec
+from evaluation.services.answer_requests import system_spec
+from evaluation.services.answers import DEFAULT_PARAMETERS, MODULE, queue_answers
 from evaluation.services.arms import add_system_arm
 from evaluation.services.trials import trial_by_name
 from mammo.accounts.models import User

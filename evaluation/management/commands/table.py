@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from evaluation.models import Trial
 from evaluation.reports.lookup import reader_study_by_name, run_by_name, snapshot_by_name
 from evaluation.reports.options import TableOptions
+from evaluation.reports.score_rows import shown_rows
 from evaluation.reports.strata import STRATA, require_stratum
 from evaluation.reports.table import Table
 from evaluation.reports.tables import BUILDERS, build_table, require_builder
@@ -21,6 +23,11 @@ from mammo.core.jsonlines import write_together
 
 # The table of answers flagged as unsafe stands beside the paper's ten and has no number there.
 UNSAFE = "unsafe"
+
+
+def _is_masked(name: str | None) -> bool:
+    """Whether the table is of a trial whose arms stand under codes."""
+    return bool(name) and trial_by_name(str(name)).state != Trial.State.UNBLINDED
 
 
 class Command(BaseCommand):
@@ -76,7 +83,9 @@ class Command(BaseCommand):
         elif not options["json"]:
             self.stdout.write(WRITERS[kind](table).decode("utf-8-sig"))
         if companion is not None:
-            written[companion] = write_sources(table.sources)
+            written[companion] = write_sources(
+                shown_rows(table.sources, is_masked=_is_masked(options["trial"]))
+            )
         write_together(written)  # never a table beside another one's rows
         files = [str(path) for path in written]
         for path in files:

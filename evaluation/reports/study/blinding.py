@@ -70,7 +70,7 @@ def leak_section(data: StudyData) -> list[Section]:
         *report.notes,
         _(
             "1: everybody knew; 0: as by chance; below 0: taken for the other kind. Arms stand under codes until the "
-            "unblinding, and their own indices and lengths are shown after it."
+            "unblinding, and all indices and lengths are shown after it."
         ),
     ]
     return [Section(_("Leaks and blinding"), paragraphs, [_lengths(data, report), _arms(report)])]

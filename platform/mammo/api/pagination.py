@@ -1,5 +1,6 @@
 """Keyset paging: the next page is found by value, not by counting, so rows that come meanwhile shift nothing."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.core import signing
@@ -43,9 +44,30 @@ class KeysetPagination(BasePagination):
         self.next: str | None = None
         if len(found) > size:
             last = [_as_text(page[-1], name) for name in order]
-            address = request.build_absolute_uri()
-            self.next = replace_query_param(address, "cursor", signing.dumps(last, salt=salt))
+            self.next = self._address(request, last, salt)
         return page
+
+    def page_of(
+        self, rows: Sequence[Any], place_of: Callable[[Any], list[str]], request: Request
+    ) -> list[Any]:
+        """One page of few rows that stand in order already.
+
+        Args:
+            place_of: the texts by which they are ordered, no two alike.
+
+        Raises:
+            ValidationError: a page size out of bounds, or a cursor that this list did not make.
+        """
+        salt, size = f"{SALT}:{request.path}", self._size(request)
+        cursor = request.query_params.get("cursor")
+        last = _values(cursor, salt) if cursor is not None else None
+        found = [row for row in rows if last is None or place_of(row) > last]
+        self.next = self._address(request, place_of(found[size - 1]), salt) if len(found) > size else None
+        return found[:size]
+
+    def _address(self, request: Request, last: list[str], salt: str) -> str:
+        """Where the page after the row at `last` is."""
+        return replace_query_param(request.build_absolute_uri(), "cursor", signing.dumps(last, salt=salt))
 
     def _size(self, request: Request) -> int:
         given = request.query_params.get("page_size")

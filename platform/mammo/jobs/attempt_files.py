@@ -36,6 +36,8 @@ class AttemptFiles:
         self.folder = job.folder / f"attempt-{job.attempt if attempt is None else attempt}"
         self.request = self.folder / "request.json"
         self.answer = self.folder / "answer.jsonl"
+        # Rows that a child left for good before it failed (`modeling.data.exchange.kept_beside`).
+        self.kept = self.folder / "answer.jsonl.kept"
         self.log = self.folder / "log.txt"
         self.sealed_log = self.folder / "log.sealed"
         # Stays: tells whoever closes the attempt that its log goes, and later why there is none.

@@ -23,6 +23,8 @@ class JobKind:
         build_request: makes the child's request (a JSON object) from the row, when a worker claims it; what stands
             under `secrets` (a name and a text each) is not written with it: the child asks `read_secrets()`.
         ingest: turns the answer's rows into database rows, inside the transaction that ends the job.
+        keeps: whether `ingest` also takes, in a transaction of its own, the rows that a child had kept when its attempt
+            failed or was stopped; the next attempt is asked for the rest.
         queue: `cpu` or `gpu`.
         spreads: whether several GPUs are used by as many processes that speak with each other (torchrun), as training
             does; any other kind runs in one process, which sees them all.
@@ -41,6 +43,7 @@ class JobKind:
     module: str
     build_request: Callable[[Job], dict[str, Any]]
     ingest: Callable[[Job, Iterable[dict[str, Any]]], dict[str, Any] | None]
+    keeps: bool = False
     queue: str = "cpu"
     spreads: bool = False
     label: str | Promise = ""

@@ -97,7 +97,11 @@ def _run_child(job: Job, files: AttemptFiles, *, threaded: bool) -> Ending:
 
 def _conclude(job: Job, files: AttemptFiles, ending: Ending) -> None:
     """Turn the way the child ended into the job's next state."""
-    if patiently(lambda: services.is_cancel_requested(job)):  # hours after this thread's last query, perhaps
+    said = files.last_line()  # the child's last word, before anything is noted behind it
+    is_cancelled = patiently(lambda: services.is_cancel_requested(job))  # hours after the last query, perhaps
+    if is_cancelled or ending.status != EXIT_SUCCESS:
+        _keep(job, files)
+    if is_cancelled:
         services.confirm_cancelled(job)
     elif ending.status == EXIT_SUCCESS and files.answer.exists():
         _store(job, files)
@@ -106,13 +110,13 @@ def _conclude(job: Job, files: AttemptFiles, ending: Ending) -> None:
     elif ending.stopped_by == "shutdown":
         services.requeue(job, "its worker was stopped", counts=False)
     elif ending.status == EXIT_BAD_REQUEST:
-        services.fail(job, files.last_line()[:LONGEST_ERROR] or "its request was refused; the log tells more")
+        services.fail(job, said[:LONGEST_ERROR] or "its request was refused; the log tells more")
     elif ending.status == EXIT_STOPPED:
         services.requeue(job, "something stopped it")
     elif ending.status < 0:
         services.requeue(job, f"it was ended by signal {-ending.status}; the log tells more")
     else:
-        name = EXCEPTION_NAME.match(files.last_line())
+        name = EXCEPTION_NAME.match(said)
         what = f"{name.group(1)}, exit status" if name else "exit status"
         services.requeue(job, f"{what} {ending.status}; the log tells more")
 
@@ -126,6 +130,19 @@ def _store(job: Job, files: AttemptFiles) -> None:
         # The same answer would meet the same error: running the child again would not help.
         files.note_exception(error)
         services.fail(job, f"storing the results: {type(error).__name__}; the log tells more")
+
+
+def _keep(job: Job, files: AttemptFiles) -> None:
+    """Store what the child had kept for good; a row that can't be stored does not hide why the attempt ended."""
+    path = files.answer if files.answer.exists() else files.kept
+    if not kinds.get(job.kind).keeps or not path.exists():
+        return
+    try:
+        patiently(lambda: services.keep(job, read_jsonlines(path)))
+    except (StaleAttemptError, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        files.note_exception(error)
 
 
 def end_leftovers(job: Job) -> int:

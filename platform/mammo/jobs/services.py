@@ -208,6 +208,19 @@ def finish(job: Job, rows: Iterable[dict[str, Any]]) -> Job:
     return job
 
 
+def keep(job: Job, rows: Iterable[dict[str, Any]]) -> None:
+    """Store what a child kept of an attempt that does not succeed; the job's state is told afterwards.
+
+    Raises:
+        StaleAttemptError: the job went to another attempt; nothing is stored.
+    """
+    with transaction.atomic():
+        write(job, fence=job.attempt, heartbeat_at=timezone.now())
+        result = kinds.get(job.kind).ingest(job, rows) or {}
+        write(job, fence=job.attempt, result=result)
+        audit.record("jobs.kept", by_user=None, on=job, site=job.site, attempt=job.attempt)
+
+
 def fail(job: Job, error: str) -> Job:
     """End the job as failed, for a reason that another attempt would meet again.
 

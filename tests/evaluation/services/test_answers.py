@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from evaluation.models import Answer, Arm, Trial
 from evaluation.services import answers
-from evaluation.services.answers import build_request, ingest, queue_answers
+from evaluation.services.answer_requests import build_request
+from evaluation.services.answers import ingest, queue_answers
 from evaluation.services.freezing import freeze_trial
 from evaluation.services.screening import blocking_hits, screen_trial, settle
 from mammo.accounts.models import User

@@ -19,8 +19,8 @@ from evaluation.reports.leaks import leak_report
 from evaluation.reports.study.data import from_trial
 from evaluation.reports.unsafe_answers import flagged_answers
 from evaluation.services import drafts
+from evaluation.services.answer_requests import build_request
 from evaluation.services.answers import (
-    build_request,
     ingest,
     queue_answers,
     record_human_answer,

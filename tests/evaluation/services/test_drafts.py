@@ -14,7 +14,8 @@ from evaluation.aspects import AspectDefinition
 from evaluation.models import Arm, Score, Slot, Trial
 from evaluation.services import drafts, screening
 from evaluation.services.amendments import amend
-from evaluation.services.answers import build_request, queue_answers, record_human_answer, system_spec
+from evaluation.services.answer_requests import build_request, system_spec
+from evaluation.services.answers import queue_answers, record_human_answer
 from evaluation.services.arms import add_system_arm, add_written_arm, set_tables
 from evaluation.services.dealing import shrunk_spacing, spacing_note
 from evaluation.services.freezing import freeze_trial

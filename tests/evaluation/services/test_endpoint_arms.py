@@ -11,7 +11,8 @@ from django.utils import timezone
 from annotation.models import EndpointAllowance, EndpointApproval, Transmission
 from annotation.services.endpoints import ask_approval, decide
 from evaluation.models import Arm, Trial
-from evaluation.services.answers import build_request, queue_answers
+from evaluation.services.answer_requests import build_request
+from evaluation.services.answers import queue_answers
 from evaluation.services.arms import add_system_arm
 from mammo.accounts.models import Site, User
 from mammo.core.errors import UserError

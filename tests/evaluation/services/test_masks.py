@@ -1,11 +1,15 @@
 """What an export or a page holds leads from no code to an arm before two people unblinded the trial."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
-from evaluation.models import Arm, Score, Slot, Trial
+from annotation.models import Question
+from evaluation.models import Answer, Arm, Score, Slot, Trial
+from evaluation.reports.leaks import leak_report
 from evaluation.reports.options import TableOptions
 from evaluation.reports.study.data import from_trial
 from evaluation.reports.study.raw_export import export_files
@@ -14,6 +18,7 @@ from evaluation.reports.trial_scores import analysis_seed
 from evaluation.reports.unsafe_answers import unsafe_table
 from evaluation.services.arms import CODE_LETTERS
 from evaluation.services.freezing import freeze_trial
+from evaluation.services.guesses import next_guess, record_guess
 from evaluation.services.protocols import create_protocol, freeze_protocol
 from evaluation.services.remarks import Remark, record_form
 from evaluation.services.scoring import lock_trial, next_slot
@@ -121,12 +126,70 @@ def test_rows_of_a_masked_table_lead_to_no_arm(trial: Trial, rita: User, stan: U
         page = client_of(rita).get(address, {"row": key, "column": "correctness"}).content.decode()
         assert "18 rows stand behind this number." in page
         assert not [pk for pk in ids if pk in page]
+        shown = [str(pk) for pk in Score.objects.values_list("pk", flat=True) if str(pk) in page]
+        assert shown == [str(pk) for pk in Slot.objects.values_list("pk", flat=True) if str(pk) in page] == []
     # Each row of a cell is a score of the arm that the code stands for.
     for source in table.sources:
         score = Score.objects.select_related("slot__answer__arm").get(pk=source["score"])
         assert score.slot.answer.arm.code == source["arm"]
     unblind(trial, rita, stan)
     assert {row.key for row in build_table(1, TableOptions(trial)).rows} == ids
+
+
+def ids_of(trial: Trial) -> dict[str, set[str]]:
+    """Every id of the trial's rows, by kind."""
+    of_trial: dict[str, Any] = {
+        "trial": Trial.objects.filter(pk=trial.pk),
+        "arm": trial.arms.all(),
+        "answer": Answer.objects.filter(arm__trial=trial),
+        "question": trial.trial_questions.all(),
+        "asked": Question.objects.filter(trial_uses__trial=trial),
+        "rater": trial.raters.all(),
+        "slot": Slot.objects.filter(rater__trial=trial),
+        "score": Score.objects.filter(slot__rater__trial=trial),
+    }
+    return {kind: {str(pk) for pk in rows.values_list("pk", flat=True)} for kind, rows in of_trial.items()}
+
+
+def test_no_id_of_a_row_joins_a_masked_export_or_its_rows_with_another_list(
+    locked: Trial, tmp_path: Path
+) -> None:
+    call_command("table", "1", "--trial", locked.name, "--format", "csv", "--out", str(tmp_path / "t.csv"))
+    call_command(
+        "table", "unsafe", "--trial", locked.name, "--format", "csv", "--out", str(tmp_path / "u.csv")
+    )
+    files = export_files(from_trial(locked, simulated=False))
+    texts = {name: raw.decode("latin-1") for name, raw in files.items() if not name.endswith(".xlsx")}
+    texts |= {path.name: path.read_text("utf-8-sig") for path in tmp_path.glob("*.csv")}
+    assert {"scores.csv", "flags.csv", "leaks.json", "manifest.json", "t_rows.csv", "u_rows.csv"} <= set(
+        texts
+    )
+    for kind, ids in ids_of(locked).items():
+        assert ids, kind
+        for name, text in texts.items():
+            assert not [pk for pk in ids if pk in text or pk.replace("-", "") in text], (kind, name)
+    header = texts["t_rows.csv"].splitlines()[0].split(",")
+    assert header[:4] == ["arm", "aspect", "rater", "question"]
+
+
+def test_what_raters_guessed_leads_to_no_code_of_a_doctor(
+    rita: User, june: User, sena: User, sol: User, stan: User
+) -> None:
+    trial = scene.open_trial(rita, june, [sena, sol], guesses=9)
+    scene.score_all(trial)
+    for rater in trial.raters.select_related("user"):
+        while (slot := next_guess(rater)) is not None:
+            guess = "doctor" if slot.answer.arm.kind == Arm.Kind.HUMAN else "ai"
+            record_guess(slot, guess, by_user=rater.user)
+    lock_trial(trial, by_user=rita)
+    masked = leak_report(trial)
+    # The counts stand by code: an index of all doctors beside them would be that of one code.
+    assert masked.groups == {}
+    assert sum(row.guesses["doctor"] for row in masked.arms) > 0
+    page = client_of(rita).get(reverse("evaluation:leaks", args=[trial.pk])).content.decode()
+    assert "All doctors together" not in page
+    unblind(trial, rita, stan)
+    assert set(leak_report(trial).groups) == {"system", "human"}
 
 
 def test_no_page_gives_a_designer_a_name_and_its_code(locked: Trial, rita: User, stan: User) -> None:

@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from annotation.models import Question
 from evaluation.models import Arm, Trial, UnfinishedDialogue
-from evaluation.services.answers import build_request, queue_answers, record_human_answer, written_version
+from evaluation.services.answer_requests import build_request
+from evaluation.services.answers import queue_answers, record_human_answer, written_version
 from evaluation.services.drafts import change_trial
 from evaluation.services.freezing import freeze_trial, obstacles
 from evaluation.services.raters import add_rater

@@ -46,6 +46,13 @@ def main() -> None:
     if mode == "refuse":
         print("request: field 'stage' is missing", file=sys.stderr)
         sys.exit(2)
+    if mode.startswith("keep"):
+        kept = answer.with_name(f"{answer.name}.kept")
+        kept.write_text(json.dumps({"value": 4, "environment": {}}) + "\n")
+        if mode == "keep and die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        print("request: field 'stage' is missing", file=sys.stderr)
+        sys.exit(2)
     if mode == "grandchild" and os.fork() == 0:
         time.sleep(600)
     began = time.time()

@@ -11,6 +11,7 @@ from mammo.jobs import kinds
 from mammo.jobs.models import Job
 
 KIND = "tests.count"
+KEEPING_KIND = "tests.keep"
 EFFECT = "tests.effect"
 
 
@@ -37,3 +38,4 @@ def effects(job: Job) -> int:
 
 def register() -> None:
     kinds.register(kinds.JobKind(KIND, "tests.mammo.jobs.child", build_request, ingest))
+    kinds.register(kinds.JobKind(KEEPING_KIND, "tests.mammo.jobs.child", build_request, ingest, keeps=True))

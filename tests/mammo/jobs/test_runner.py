@@ -23,7 +23,7 @@ from mammo.jobs import doorbell, kinds, runner, services
 from mammo.jobs.attempt_files import AttemptFiles, shred
 from mammo.jobs.child import command_line
 from mammo.jobs.models import Beat, GpuHold, Job
-from tests.mammo.jobs.counting import KIND, effects
+from tests.mammo.jobs.counting import KEEPING_KIND, KIND, effects
 
 pytestmark = pytest.mark.django_db
 SPOKEN = "a lump in the left breast"
@@ -71,6 +71,33 @@ def test_a_child_that_answers_ends_its_job_with_rows(monkeypatch: pytest.MonkeyP
 def test_each_bad_ending_has_its_state_and_one_line(mode: str, state: str, error: str) -> None:
     job = ran(mode)
     assert (job.state, job.error, job.failed_attempts, effects(job)) == (state, error, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "error"),
+    [
+        ("keep", "failed", "request: field 'stage' is missing"),
+        ("keep and die", "queued", "it was ended by signal 9; the log tells more"),
+    ],
+)
+def test_what_a_child_kept_before_it_failed_becomes_rows(mode: str, state: str, error: str) -> None:
+    job = runner.run_here(services.submit(KEEPING_KIND, by_user=None, parameters={"mode": mode}))
+    assert (job.state, job.error, job.failed_attempts, effects(job)) == (state, error, 1, 1)
+    assert job.result["total"] == 4
+    assert not AttemptFiles(job).kept.exists()
+    assert effects(ran(mode)) == 0  # of a kind whose rows stand or fall together nothing stays
+
+
+def test_kept_rows_that_cannot_be_stored_do_not_hide_why_the_attempt_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(job: Job, rows: Any) -> dict[str, Any]:
+        raise KeyError("a column that is not there")
+
+    kind = dataclasses.replace(kinds.get(KEEPING_KIND), ingest=refuse)
+    monkeypatch.setitem(kinds._KINDS, KEEPING_KIND, kind)
+    job = runner.run_here(services.submit(KEEPING_KIND, by_user=None, parameters={"mode": "keep"}))
+    assert (job.state, job.error, effects(job)) == ("failed", "request: field 'stage' is missing", 0)
 
 
 def test_a_module_that_is_not_there_is_no_mystery(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -336,6 +336,73 @@ def test_a_stop_leaves_no_answer_file_and_exit_code_75(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.csv", "request.json"]
 
 
+def kept_rows(folder):
+    path = folder / "answer.jsonl.kept"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else None
+
+
+def file_systems(folder, *names):
+    """Answers files that answer both questions, by name."""
+    for name in names:
+        (folder / f"{name}.csv").write_text(f"question,text\nq1,{name} one\nq2,{name} two\n")
+    return [(name, {"kind": "file", "path": str(folder / f"{name}.csv")}) for name in names]
+
+
+def test_a_system_that_fails_costs_the_others_nothing_where_they_go_on(tmp_path, capsys):
+    first, last = file_systems(tmp_path, "first", "last")
+    bad = ("bad", {"kind": "transformers", "path": str(tmp_path / "none")})
+    worse = ("worse", {"kind": "magic"})
+    request = request_of(first, bad, worse, last, n=1, distinct=False, keep_going=True)
+    code, rows, line = run(tmp_path, request, capsys)
+    assert (code, rows) == (2, None)
+    assert line.startswith(f"system bad: model folder {tmp_path / 'none'} does not exist")
+    assert "; another system failed too: system worse: spec.kind: 'magic'" in line
+    texts = [(row["system"], row["question"], row["text"]) for row in kept_rows(tmp_path)]
+    assert texts == [
+        ("first", "q1", "first one"),
+        ("first", "q2", "first two"),
+        ("last", "q1", "last one"),
+        ("last", "q2", "last two"),
+    ]
+    code, rows, line = run(tmp_path, request_of(first, bad, last, n=1, distinct=False), capsys)
+    assert (code, rows) == (2, None)
+    assert line.startswith("system bad: ")
+
+
+def test_an_error_that_may_pass_is_told_apart_from_a_refusal(tmp_path, capsys, monkeypatch):
+    from modeling.inference import answers_file
+
+    good, sick = file_systems(tmp_path, "good", "sick")
+    whole = answers_file.FileSystem.write
+
+    def write(self, draws, progress):
+        if self.path.stem == "sick":
+            raise MemoryError("a lump in the left breast")
+        return whole(self, draws, progress)
+
+    monkeypatch.setattr(answers_file.FileSystem, "write", write)
+    request = request_of(sick, good, n=1, distinct=False, keep_going=True)
+    with pytest.raises(MemoryError):  # a crash: the job is tried again
+        run(tmp_path, request, capsys)
+    assert [row["system"] for row in kept_rows(tmp_path)] == ["good", "good"]
+    bad = ("bad", {"kind": "magic"})
+    code, _rows, line = run(tmp_path, request_of(sick, bad, n=1, distinct=False, keep_going=True), capsys)
+    assert code == 2
+    assert line.startswith(
+        "system sick: MemoryError; the log tells more; another system failed too: system bad"
+    )
+    assert "lump" not in line
+
+
+def test_each_system_is_asked_its_own_questions(tmp_path, capsys):
+    first, last = file_systems(tmp_path, "first", "last")
+    request = request_of(first, last, n=1, distinct=False)
+    request["systems"][0]["questions"] = ["q2"]
+    request["systems"][1]["questions"] = []
+    code, rows, _line = run(tmp_path, request, capsys)
+    assert (code, [(row["system"], row["question"]) for row in rows]) == (0, [("first", "q2")])
+
+
 @pytest.mark.slow
 def test_the_command_answers_where_django_and_the_network_are_missing(tmp_path, mammovlm):
     request = request_of(("m", {"kind": "mammovlm", "path": str(mammovlm)}), n=1, distinct=False)
