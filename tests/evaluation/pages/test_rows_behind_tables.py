@@ -12,6 +12,7 @@ from mammo.accounts.models import User
 from mammo.archive.models import Study
 from tests.evaluation import scene
 from tests.evaluation.pages.test_designing import client_of
+from tests.evaluation.services.test_masks import unblind
 
 
 @pytest.fixture
@@ -55,7 +56,10 @@ def test_no_address_of_another_table_gives_patients_rows_as_a_file(assessed: Stu
         assert str(assessed.pk) not in refused.content.decode()
 
 
-def test_the_operator_of_the_server_still_gets_the_rows(locked: Trial, tmp_path: Any) -> None:
+def test_the_operator_of_the_server_still_gets_the_rows(
+    locked: Trial, rita: User, stan: User, tmp_path: Any
+) -> None:
+    unblind(locked, rita, stan)
     rows = tmp_path / "rows.csv"
     call_command("table", "1", "--trial", locked.name, "--format", "csv", "--rows", str(rows))
     text = rows.read_text()

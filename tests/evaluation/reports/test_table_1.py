@@ -138,19 +138,26 @@ def test_paper_columns_are_marked_and_never_ours(locked: Trial, rita: User, stan
     assert rows["Untuned model"]["correctness_paper"] is None
 
 
-def test_every_number_is_traceable_to_its_rows(locked: Trial, tmp_path: Path) -> None:
+def test_every_number_is_traceable_to_its_rows(locked: Trial, rita: User, stan: User, tmp_path: Path) -> None:
+    """Before the unblinding by rater, question and aspect: ids of scores would join codes with what raters were shown."""
     out = tmp_path / "table1.csv"
     found = table(1, "--trial", locked.name, "--format", "csv", "--out", out)
     assert found["files"] == [str(out), str(tmp_path / "table1_rows.csv")]
     with (tmp_path / "table1_rows.csv").open(encoding="utf-8-sig", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    assert {row["score"] for row in rows} == {str(pk) for pk in Score.objects.values_list("pk", flat=True)}
+    ids = {str(pk) for pk in Score.objects.values_list("pk", flat=True)}
+    assert len({tuple(sorted(row.items())) for row in rows}) == len(rows) == len(ids)
+    assert not any(pk in (tmp_path / "table1_rows.csv").read_text() for pk in ids)
     for line in found["rows"]:
         values = [float(r["value"]) for r in rows if r["arm"] == line["key"] and r["aspect"] == "helpfulness"]
         assert line["cells"]["helpfulness"]["value"] == pytest.approx(np.mean(values))
     assert not any(
         name in (tmp_path / "table1_rows.csv").read_text() for name in ("Sena", "sena", "MammoVLM")
     )
+    unblind(locked, rita, stan)
+    table(1, "--trial", locked.name, "--format", "csv", "--out", tmp_path / "known.csv")
+    with (tmp_path / "known_rows.csv").open(encoding="utf-8-sig", newline="") as handle:
+        assert {row["score"] for row in csv.DictReader(handle)} == ids
 
 
 @pytest.fixture

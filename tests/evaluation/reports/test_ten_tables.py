@@ -25,6 +25,7 @@ from evaluation.views.tables import _rows_behind
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Study
 from tests.evaluation.reports.test_strata import hospital, locked  # noqa: F401 (the fixtures)
+from tests.evaluation.services.test_masks import unblind
 
 Texts = list[list[str]]
 
@@ -113,8 +114,8 @@ def check_files(table: Table, downloaded: bytes) -> None:
     same_flat(from_csv(downloaded), flat_of(table))
 
 
-def check_links(table: Table, page: str, open_rows: Callable[[str], str]) -> None:
-    """Every number of ours links to its rows, which are there; nothing else is a link."""
+def check_links(table: Table, page: str, open_rows: Callable[[str], str], *, is_masked: bool = False) -> None:
+    """Every number of ours links to its rows, which are there (masked: without their ids); nothing else is a link."""
     body = page.partition("<tbody>")[2].partition("</tbody>")[0]
     assert from_html(page.encode()) == shown_of(table), table.number
     links = {}
@@ -147,7 +148,8 @@ def check_links(table: Table, page: str, open_rows: Callable[[str], str]) -> Non
     rows, sources = open_rows(links[place]), cells[place].sources
     assert re.search(rf"\b{len(sources)} rows? stands? behind this number", rows), (table.number, place)
     listed = rows.partition("<tbody>")[2].partition("</tbody>")[0]
-    assert all(source in listed for source in sources), (table.number, place)
+    assert 0 < listed.count("<tr>") <= len(sources), (table.number, place)
+    assert [source in listed for source in sources] == [not is_masked] * len(sources), (table.number, place)
 
 
 def visitor(user: User) -> tuple[Client, Callable[[str], str]]:
@@ -157,12 +159,17 @@ def visitor(user: User) -> tuple[Client, Callable[[str], str]]:
 
 
 @pytest.mark.slow
-def test_tables_of_a_trial(locked: Trial, stan: User) -> None:  # noqa: F811
+@pytest.mark.parametrize("is_masked", [True, False])
+def test_tables_of_a_trial(locked: Trial, rita: User, stan: User, is_masked: bool) -> None:  # noqa: F811
     client, page_of = visitor(stan)
+    if not is_masked:
+        unblind(locked, rita, stan)
+        locked.refresh_from_db()
     for number in TRIAL_TABLES:
         table = build_table(number, TableOptions(locked))
         assert (len(table.rows), len(table.columns)) == (3, 5)
-        check_links(table, page_of(reverse("evaluation:table-page", args=[locked.pk, number])), page_of)
+        page = page_of(reverse("evaluation:table-page", args=[locked.pk, number]))
+        check_links(table, page, page_of, is_masked=is_masked)
         downloaded = client.get(reverse("evaluation:table", args=[locked.pk, number, "csv"]))
         check_files(table, downloaded.content)
 

@@ -270,9 +270,9 @@ def test_outliers_are_settled_for_every_arm_alike_and_hold_for_later_answers(
         (
             "length",
             "您的乳腺密度为C类。" + "建议每年复查一次，必要时到门诊复诊。" * 12,
-            "1 answers are of unusual length",
+            "1 answer is of unusual length",
         ),
-        ("language", "Your density is C; see us once a year.", "1 answers are in another language than"),
+        ("language", "Your density is C; see us once a year.", "1 answer is in another language than"),
     ],
 )
 def test_outliers_keep_a_trial_from_being_frozen_until_they_are_accepted_with_a_reason(

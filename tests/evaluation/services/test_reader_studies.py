@@ -121,7 +121,7 @@ def test_a_case_the_checkpoint_says_nothing_about_keeps_the_study_a_draft(
     draft: ReaderStudy, rita: User
 ) -> None:
     Prediction.objects.filter(study=draft.cases.first().study).delete()
-    with pytest.raises(WrongStateError, match="says nothing about 1 cases"):
+    with pytest.raises(WrongStateError, match="says nothing about 1 case"):
         services.freeze_reader_study(draft, by_user=rita)
     assert not ReadingSlot.objects.exists()
 
