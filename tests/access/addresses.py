@@ -55,6 +55,8 @@ OF_A_STATE = {
     "evaluation:table-page": "locked_trial",
     "evaluation:trial-cell-rows": "locked_trial",
     "evaluation:leaks": "locked_trial",
+    "evaluation:results": "locked_trial",
+    "evaluation:result-figure": "locked_trial",
     "evaluation:unsafe": "locked_trial",
     "accounts:closed": "",
 }
@@ -89,6 +91,8 @@ OTHER_ARGUMENTS = {
     "name": "table_4",
     "study_uid": "1.2.840.1",
     "kind": "csv",
+    "figure": "agreement",
+    "ending": "svg",
     "rest": "nothing",
     "pk": 999_999,
 }

@@ -31,6 +31,7 @@ ANSWER_FILES = {
     "annotation/views/research.py download_export": "annotation:export-download",
     "evaluation/api.py table_file": "api:trials-table-file",
     "evaluation/views/exports.py download": "evaluation:export-download",
+    "evaluation/views/results.py _figure": "evaluation:result-figure",
     "evaluation/views/tables.py _file": "evaluation:any-table",
     "evaluation/views/trials.py table": "evaluation:table",
     "modeling/views/exports.py take": "modeling:export-take",

@@ -38,6 +38,18 @@ class Picture:
         _ = self.svg
         return to_bytes(self.figure, "png")
 
+    def file(self, kind: str) -> bytes:
+        """The figure as a file: svg, png or pdf.
+
+        Raises:
+            ValueError: another kind.
+        """
+        if kind in ("svg", "png"):
+            return self.svg if kind == "svg" else self.png
+        # As of `png`: after the others, always in this order.
+        _ = self.png
+        return to_bytes(self.figure, kind)
+
 
 @dataclass(frozen=True)
 class Section:

@@ -40,14 +40,17 @@ def reader_report_title(data: ReaderData) -> str:
 
 def reader_sections(data: ReaderData) -> list[Section]:
     """All sections of the report of a locked reader study."""
+    return [_design(data), _flow(data), *reader_results(data)]
+
+
+def reader_results(data: ReaderData) -> list[Section]:
+    """What the report says of the primary endpoint, of the conditions compared and of every reader's rates."""
     found, names, problem, analysis = data.found, data.readers.names, "", None
     try:
         analysis = analyse_mrmc(readings(reading.row() for reading in found), level=1 - data.facts["alpha"])
     except ValueError as error:
         problem = str(error)
     return [
-        _design(data),
-        _flow(data),
         primary_endpoint_of_readers(data),
         _comparison(analysis, problem, found, names),
         _table(data),

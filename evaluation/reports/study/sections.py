@@ -59,12 +59,8 @@ def sections(data: StudyData) -> list[Section]:
     Raises:
         UserError: there is no score.
     """
-    cubes = data.cubes()
-    if not cubes:
-        raise UserError(_("the study holds no scores; simulated ones count with --simulated"))
-    seed, plan = seed_of(data), read_plan(data.facts)
-    analyses = {key: analysed(data, plan, cube, cross_check=True) for key, cube in cubes.items()}
-    compared = {key: with_authors(data, plan, cubes[key], found) for key, found in analyses.items()}
+    plan, seed = read_plan(data.facts), seed_of(data)
+    cubes, analyses, compared = _analyses(data, plan)
     return [
         _design(data),
         _flow(data),
@@ -80,6 +76,39 @@ def sections(data: StudyData) -> list[Section]:
         *trained_raters_section(data, plan, cubes, analyses, seed),
         _methods(data, plan, analyses),
     ]
+
+
+def results(data: StudyData) -> list[Section]:
+    """What the report says of the primary endpoint, of means, differences and agreement, and how it was computed.
+
+    Raises:
+        UserError: there is no score.
+    """
+    plan = read_plan(data.facts)
+    cubes, analyses, compared = _analyses(data, plan)
+    return [
+        primary_endpoint(data, plan, compared),
+        _means(data, plan, cubes, analyses),
+        _differences(data, plan, compared),
+        _agreement(data, plan, cubes, analyses),
+        _methods(data, plan, analyses),
+    ]
+
+
+Analyses = dict[str, AspectAnalysis]
+
+
+def _analyses(data: StudyData, plan: AnalysisPlan) -> tuple[dict[str, ScoreCube], Analyses, Analyses]:
+    """By aspect the scores, their analysis, and the analysis with authors as random in its contrasts.
+
+    Raises:
+        UserError: there is no score.
+    """
+    cubes = data.cubes()
+    if not cubes:
+        raise UserError(_("the study holds no scores; simulated ones count with --simulated"))
+    analyses = {key: analysed(data, plan, cube, cross_check=True) for key, cube in cubes.items()}
+    return cubes, analyses, {k: with_authors(data, plan, cubes[k], found) for k, found in analyses.items()}
 
 
 def _shared(data: StudyData, shared: Mapping[str, Any]) -> str:

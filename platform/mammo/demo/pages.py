@@ -291,6 +291,13 @@ DEMO_PAGES = (
         follow=("main tbody tr:last-child a",),
     ),
     DemoPage(
+        name="reader-results",
+        url_name="evaluation:reader-results",
+        account="rita",
+        path="/evaluation/reader-studies/",
+        follow=("main tbody tr:last-child a", "main a[href*='/results/']"),
+    ),
+    DemoPage(
         name="reading-conditions",
         url_name="evaluation:read-consent",
         account="june",
@@ -336,6 +343,13 @@ DEMO_PAGES = (
         account="rita",
         path="/evaluation/tables/",
         follow=("main tbody a[href*='/trials/']", "main a[href*='/leaks/']"),
+    ),
+    DemoPage(
+        name="results",
+        url_name="evaluation:results",
+        account="rita",
+        path="/evaluation/tables/",
+        follow=("main tbody a[href*='/results/']",),
     ),
     DemoPage(name="trials", url_name="evaluation:trials", account="rita", path="/evaluation/"),
     DemoPage(
