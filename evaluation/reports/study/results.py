@@ -12,12 +12,12 @@ from functools import lru_cache
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from evaluation.endpoint import hypothesis_name
 from evaluation.models import Protocol, ReaderStudy, Trial
 from evaluation.reports.plan import plan_of
 from evaluation.reports.study import data as of_trial
 from evaluation.reports.study import reader_data as of_readers
 from evaluation.reports.study.parts import Grid, Picture, Section
-from evaluation.reports.study.primary import hypothesis_name
 from evaluation.reports.study.reader_sections import reader_results
 from evaluation.reports.study.sections import results
 
