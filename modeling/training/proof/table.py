@@ -153,7 +153,6 @@ def markdown(
     results: Results, plan: Sequence[Cell], *, seeds: int, command: str, machine: str, date: str
 ) -> str:
     """The whole page."""
-    missing = [cell.name for cell in plan if cell.name not in results]
     seconds = sum(result["seconds"] for result in results.values())
     used = sum(result.get("processor_seconds", 0) for result in results.values())
     processor = f" ({used / 60:.0f} of the processor)" if used else ""
@@ -161,7 +160,7 @@ def markdown(
     for each in (figure(line, results, seeds) for line in lines()):
         shown = (each.line.part, each.line.label, _aim(each), _mean(each), len(each.values), _holds(each))
         rows.append(f"| {' | '.join(str(part) for part in shown)} |")
-    left = "All cells were run." if not missing else f"Not run ({len(missing)}): {', '.join(missing)}."
+    left = _left(plan, results)
     return "\n".join(
         [
             "# Proof on phantoms",
@@ -180,6 +179,18 @@ def markdown(
             "",
         ]
     )  # fmt: skip
+
+
+def _left(plan: Sequence[Cell], results: Results) -> str:
+    """Which cells were not run: by seed where none of its cells was, else by name."""
+    missing = [cell for cell in plan if cell.name not in results]
+    if not missing:
+        return "All cells were run."
+    begun = {cell.seed for cell in plan if cell.name in results}
+    whole = sorted({cell.seed for cell in missing} - begun)
+    told = [f"every cell of seed {seed}" for seed in whole]
+    told += [cell.name for cell in missing if cell.seed in begun]
+    return f"Not run ({len(missing)}): {', '.join(told)}."
 
 
 def _made_when(results: Results) -> list[str]:

@@ -28,6 +28,15 @@ def test_every_cell_comes_after_those_it_needs_and_has_a_setting_that_its_stage_
             STAGES[cell.stage].from_overrides(cell.config)
 
 
+def test_cells_that_were_not_run_are_named_and_whole_seeds_as_seeds():
+    results = {cell.name: {"seconds": 1.0, "figures": {}} for cell in cells(TINY) if cell.name != "density-0"}
+    asked = {"seeds": 2, "command": "manage.py prove", "machine": "here", "date": "today"}
+    assert "Not run (1): density-0." in markdown(results, cells(TINY), **asked)
+    first = {name: row for name, row in results.items() if name.endswith("-0")}
+    left = len(cells(TINY)) - len(first)
+    assert f"Not run ({left}): every cell of seed 1, density-0." in markdown(first, cells(TINY), **asked)
+
+
 def test_a_seed_is_done_before_the_next_begins():
     """What half an hour on another machine can do is a whole seed."""
     seeds = [cell.seed for cell in cells(FULL)]
