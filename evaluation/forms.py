@@ -22,6 +22,7 @@ HYPOTHESIS_LABELS = {
     "non_inferiority": _("Non-inferiority"),
     "equivalence": _("Equivalence"),
 }
+ADJUSTMENTS = (("holm", "Holm"), ("bonferroni", "Bonferroni"), ("none", _("none")))
 RULES = ("missing_scores", "withdrawn_raters", "failed_controls", "control_points")
 SHORT = forms.Textarea(attrs={"rows": 3})
 
@@ -93,7 +94,7 @@ class ProtocolForm(forms.Form):
     )
     alpha = forms.FloatField(initial=0.05, min_value=0.0001, max_value=0.5, label=_("Alpha"))
     multiplicity = forms.ChoiceField(
-        choices=[("holm", "Holm"), ("bonferroni", "Bonferroni"), ("none", _("none"))],
+        choices=ADJUSTMENTS,
         label=_("Adjustment for several contrasts"),
     )
     analysis_plan = forms.CharField(

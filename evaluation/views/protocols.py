@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from evaluation.forms import ProtocolForm, protocol_initial
+from evaluation.forms import ADJUSTMENTS, HYPOTHESIS_LABELS, ProtocolForm, protocol_initial
 from evaluation.models import Protocol
 from evaluation.reports.checklist_facts import filled
 from evaluation.reports.planned_power import power_sentences
@@ -104,6 +104,8 @@ def protocol(request: HttpRequest, protocol_id: UUID) -> HttpResponse:
     context = {
         "protocol": row,
         "endpoint": endpoint,
+        "hypothesis": HYPOTHESIS_LABELS.get(str(endpoint.get("hypothesis", "")), ""),
+        "adjustment": dict(ADJUSTMENTS).get(row.multiplicity, row.multiplicity),
         "rules": row.rules,
         "power": power_sentences(kept_power(row.rules)),
         "lists": lists,

@@ -1,6 +1,7 @@
 """Reading: a case under one condition, category, likelihood and a mark on the lesion; the truth is nowhere here."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -54,25 +55,30 @@ def _slot(request: HttpRequest, pk: UUID) -> ReadingSlot:
     return slot
 
 
+def _next_of(reader: Reader) -> tuple[ReadingSlot | None, datetime | None]:
+    """The case that may be read now; or, where the next one has to wait, none and when it opens."""
+    following = next_reading(reader)
+    opens = opens_at(following) if following is not None else None
+    return (None, opens) if opens is not None and opens > timezone.now() else (following, None)
+
+
 @login_required
 @require_safe
 def readings(request: HttpRequest) -> HttpResponse:
     """The reader's open studies: how far each is, and when the next case may be read."""
     rows = []
     for reader in _readers(request).order_by("created_at"):
-        following = next_reading(reader)
-        opens = opens_at(following) if following is not None else None
-        waits = opens is not None and opens > timezone.now()
+        following, opens = _next_of(reader)
         address = ""
         if reader.consented_at is None:
             address = reverse("evaluation:read-consent", args=[reader.pk])
-        elif following is not None and not waits:
+        elif following is not None:
             address = reverse("evaluation:read", args=[following.pk])
         total = reader.slots.counted().count()
         rows.append(
             {
                 "next": address,
-                "opens": opens if waits else None,
+                "opens": opens,
                 "done": total - reader.slots.unread().count(),
                 "total": total,
             }
@@ -90,7 +96,10 @@ def conditions(request: HttpRequest, reader_id: UUID) -> HttpResponse:
     if request.method == "POST":
         consent_to_read(reader, by_user=user_of(request))
     if reader.consented_at is not None:
-        return redirect("evaluation:readings")
+        following, _opens = _next_of(reader)
+        if following is None:
+            return redirect("evaluation:readings")
+        return redirect("evaluation:read", following.pk)
     study = reader.reader_study
     context = {
         "study": study,

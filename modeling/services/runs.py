@@ -200,11 +200,15 @@ def _check_image_size(config: Mapping[str, Any], snapshot: Snapshot | None) -> N
         return
     raise UserError(
         _(
-            "config.image_size: %(height)s x %(width)s, but the snapshot holds %(rows)s x %(columns)s "
-            "images; make them the same"
+            "image_size: the setting asks for images of %(height)s x %(width)s, but the training set holds "
+            "%(rows)s x %(columns)s; make them the same"
         )
         % {"height": asked[0], "width": asked[1], "rows": image["height"], "columns": image["width"]}
-        + (_(" (the preset demo does)") if (image["height"], image["width"]) == DEMO_IMAGE_SIZE else "")
+        + (
+            _(" (the setting “Small: minutes on a processor”, preset demo, does)")
+            if (image["height"], image["width"]) == DEMO_IMAGE_SIZE
+            else ""
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """Pages of snapshots and training runs."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -8,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -63,7 +65,6 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     sees_job = run.job is not None and Job.objects.visible_to(user_of(request)).contains(run.job)
     if getattr(request, "htmx", False):
         return _state_alone(request, run, sees_job=sees_job)
-    live = latest_curves(run) if run.job is not None and not run.job.is_ended else []
     context = {
         "run": run,
         "sees_job": sees_job,
@@ -78,7 +79,7 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "environment": sorted(
             (_("GPUs") if name == GPUS else name, told) for name, told in run.environment.items()
         ),
-        "curves": curves_of(live or run.metric_points.all()),
+        "curves": _curves(run),
         "checkpoints": run.checkpoints.annotate(predicted=Count("predictions")).order_by("created_at"),
         "starts_from": run.starts_from.select_related("run"),
     }
@@ -86,12 +87,28 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 
 
 def _state_alone(request: HttpRequest, run: Run, *, sees_job: bool) -> HttpResponse:
-    context = {"run": run, "sees_job": sees_job, "outlook": _outlook(request, run)}
-    response = render(request, "modeling/_run_state.html", context)
+    """The state, and beside it the curves so far."""
+    context = {
+        "run": run,
+        "sees_job": sees_job,
+        "outlook": _outlook(request, run),
+        "curves": _curves(run),
+        "is_part": True,
+    }
+    parts = [
+        render_to_string(f"modeling/{name}.html", context, request) for name in ("_run_state", "_run_curves")
+    ]
+    response = HttpResponse("".join(parts))
     if run.job is None or run.job.is_ended:
         # Curves and checkpoints have come: the page is read anew.
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+def _curves(run: Run) -> list[Any]:
+    """Points that were told so far while the job goes on, then those that were stored."""
+    live = latest_curves(run) if run.job is not None and not run.job.is_ended else []
+    return list(curves_of(live or run.metric_points.all()))
 
 
 def _outlook(request: HttpRequest, run: Run) -> str:

@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from mammo.accounts.models import AuditEvent, Membership, Role, Site, User
@@ -63,6 +64,12 @@ def test_an_account_is_made_and_its_owner_chooses_the_password(browser: Client, 
         assert own.get(address).headers["Location"] == "/accounts/password/change/"
     assert own.get("/api/v1/questions/").status_code == 403
     assert own.get("/accounts/password/change/").status_code == 200
+    short = {"oldpassword": password, "password1": "too short", "password2": "too short"}
+    own.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    body = own.post("/accounts/password/change/", short).content.decode()
+    assert "密码过短：至少需要 12 个字符。" in body
+    assert "at least" not in body
+    del own.cookies[settings.LANGUAGE_COOKIE_NAME]
     changed = own.post(
         "/accounts/password/change/",
         {

@@ -196,8 +196,10 @@ def answer_rows(
     ]
 
 
-def answer_all(trial: Trial, rita: User, author: User, **how: Any) -> Job:
-    """Systems answer as the worker would store it, the author writes."""
+def answer_all(
+    trial: Trial, rita: User, author: User, *, written: str = "密度为C类，请{}个月后复查。", **how: Any
+) -> Job:
+    """Systems answer as the worker would store it, the author writes (`written`, with the question's number)."""
     job = queue_answers(trial, by_user=rita)
     assert job is not None
     claimed = jobs.claim(job.pk, "test worker")
@@ -206,7 +208,7 @@ def answer_all(trial: Trial, rita: User, author: User, **how: Any) -> Job:
     jobs.finish(claimed, answer_rows(systems, trial, **how))
     arm = trial.arms.get(kind=Arm.Kind.HUMAN)
     for question in trial.trial_questions.order_by("position"):
-        record_human_answer(arm, question, f"密度为C类，请{question.position}个月后复查。", by_user=author)
+        record_human_answer(arm, question, written.format(question.position), by_user=author)
     return job
 
 

@@ -1,5 +1,6 @@
 """Base of the management commands: one clear line on bad input, JSON on request."""
 
+import argparse
 import errno
 import json
 from typing import Any, NoReturn
@@ -69,14 +70,17 @@ class Command(BaseCommand):
         shown = self.example if self.example.startswith("python ") else f"python {self.example}"
         kwargs.setdefault("epilog", f"Example: {shown}" if self.example else None)
         kwargs.setdefault("formatter_class", HelpFormatter)
-        parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.__class__ = Parser  # Django names its own class there
-        return parser
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.__class__ = Parser  # Django names its own class there; parsers of actions become of this one
         if self.reports:
             parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
         self.arguments(parser)
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for each in action.choices.values():
+                    each.epilog, each.formatter_class = each.epilog or parser.epilog, parser.formatter_class
 
     def arguments(self, parser: CommandParser) -> None:
         """Add the command's own arguments."""

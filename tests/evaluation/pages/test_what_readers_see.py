@@ -56,8 +56,11 @@ def test_the_forced_scale_offers_three_and_four_and_stores_the_decision(
     reader = reader_of(study, june)
     Reader.objects.filter(pk=reader.pk).update(consented_at=None)
     assert "a category (3, 4A, 4B, 4C)" in page_of(june, "read-consent", reader.pk)
-    Reader.objects.filter(pk=reader.pk).update(consented_at=reader.created_at)
+    agreed = client_of(june).post(reverse("evaluation:read-consent", args=[reader.pk]))
     slot = next_reading(reader)
+    assert slot is not None
+    # Straight to the first case, as scoring does.
+    assert agreed.headers["Location"] == reverse("evaluation:read", args=[slot.pk])
     assert categories_on(page_of(june, "read", slot.pk)) == ["3", "4A", "4B", "4C"]
     assert send(june, slot, finding="none", category="2", likelihood="3").status_code == 400
     assert send(june, slot, finding="none", category="5", likelihood="99").status_code == 400

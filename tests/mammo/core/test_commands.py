@@ -156,6 +156,8 @@ def test_an_error_of_the_system_names_the_place_and_the_mend(error: OSError, sai
         (["import_studies"], "the following arguments are required: PATH, --site"),
         (["up", "--port", "many"], "argument --port: invalid int value: 'many'"),
         (["audit", "verity"], "invalid choice: 'verity'"),
+        (["api_token", "revoke"], "the following arguments are required: id"),
+        (["api_token", "create", "rita", "--name", "n", "--scope", "read:all"], "invalid choice: 'read:all'"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_line_with_the_mend(
@@ -169,6 +171,17 @@ def test_wrong_arguments_are_told_in_one_line_with_the_mend(
     assert said in told
     assert "--help` shows how" in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["audit", "verify"], ["api_token", "create"], ["api_token", "revoke"]])
+def test_the_help_of_an_action_has_the_example_too(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    command = load_command_class(get_commands()[arguments[0]], arguments[0])
+    with pytest.raises(SystemExit) as ended:
+        command.run_from_argv(["manage.py", *arguments, "--help"])
+    assert ended.value.code == 0
+    assert f"Example: python manage.py {arguments[0]} " in capsys.readouterr().out
 
 
 def test_a_port_that_no_machine_has_is_named() -> None:

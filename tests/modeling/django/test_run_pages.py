@@ -140,6 +140,11 @@ def test_the_page_tells_curves_while_it_trains_and_the_log_the_version_and_the_w
     body = signed_in(rita).get(address).content.decode()
     for text in ("0.3 → 0.15", "epoch 2 of 6", "c" * 64, run.code_version, "Repeat this run"):
         assert text in body
+    # What is asked for every few seconds brings the curves along: beside the state, out of its place.
+    part = signed_in(rita).get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "0.3 → 0.15" in part
+    assert '<div id="run-curves" hx-swap-oob="true">' in part
+    assert "hx-swap-oob" not in body
     now = timezone.now()
     Job.objects.filter(pk=run.job.pk).update(
         state="running",

@@ -281,10 +281,10 @@ def test_images_of_another_size_are_refused_before_a_job_stands(frozen: Snapshot
     """Also by command; the preset that fits is named, where one does."""
     frozen.manifest = {"image": {"height": 126, "width": 100}}
     frozen.save()
-    said = "config.image_size: 1008 x 800, but the snapshot holds 126 x 100 images; make them the same"
+    said = "image_size: the setting asks for images of 1008 x 800, but the training set holds 126 x 100; make them"
     with pytest.raises(UserError, match=said):
         start_run("density", snapshot=frozen, by_user=rita)
-    with pytest.raises(CommandError, match="the preset demo does"):
+    with pytest.raises(CommandError, match="preset demo, does"):
         call_command("train", "density", snapshot=frozen.name)
     assert not Run.objects.exists()
     assert not Job.objects.exists()
