@@ -29,6 +29,8 @@ class DemoPage:
 
 
 FIRST_ROW = "main tbody a"
+# Of the list of tables: the trial itself, not its results.
+TRIAL_ROW = "main tbody a[href*='/trials/']:not([href*='/results/'])"
 # A number of a table that leads to the rows behind it.
 A_CELL = "main td.number a[href*='/rows/']"
 DEMO_PAGES = (
@@ -335,14 +337,14 @@ DEMO_PAGES = (
         url_name="evaluation:unsafe",
         account="rita",
         path="/evaluation/tables/",
-        follow=("main tbody a[href*='/trials/']", "main a[href*='/unsafe/']"),
+        follow=(TRIAL_ROW, "main a[href*='/unsafe/']"),
     ),
     DemoPage(
         name="leaks",
         url_name="evaluation:leaks",
         account="rita",
         path="/evaluation/tables/",
-        follow=("main tbody a[href*='/trials/']", "main a[href*='/leaks/']"),
+        follow=(TRIAL_ROW, "main a[href*='/leaks/']"),
     ),
     DemoPage(
         name="results",
