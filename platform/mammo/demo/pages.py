@@ -165,7 +165,6 @@ DEMO_PAGES = (
             follow=(FIRST_ROW, f"main a[href$='/{name}/']"),
         )
         for name, url_name in (
-            ("settings", "annotation:campaign-settings"),
             ("texts", "annotation:campaign-texts"),
             ("people", "annotation:campaign-people"),
             ("questions", "annotation:question-list"),
@@ -400,6 +399,7 @@ DEMO_PAGES = (
 )
 # Pages without a picture, and why.
 NOT_SHOWN = {
+    "annotation:campaign-settings": "its form holds the path of the proposer's folder on the server",
     "archive:erasure": "nobody withdraws in the demo",
     "archive:quarantine-item": "shows a doubtful file with what may name somebody, as it was received",
     "archive:table": "stands only between the sending of a table and its import",
