@@ -49,6 +49,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.usefixtures("
 
 # What no role reaches here, although the object is there: why, and who asks for it instead.
 REFUSED_TO_ALL = {
+    (
+        "evaluation:reader-result-figure",
+        "GET",
+    ): "the study furnished here is not locked; tests/evaluation/pages/test_results.py takes its figures",
     ("accounts:closed", "GET"): "nobody signs up: accounts are made by an administrator",
     ("accounts:closed", "POST"): "as GET",
     ("api:unknown", "GET"): "no address: the answer to whatever stands nowhere else",

@@ -35,6 +35,13 @@ def test_in_an_address(browser: Client, address: str) -> None:
     assert browser.get(address).status_code == 400
 
 
+def test_a_program_is_answered_as_by_the_interface(browser: Client) -> None:
+    answer = browser.get("/api/v1/studies/?site=%5B%5D+%00")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/json")
+    assert answer.json()["code"] == "invalid"
+    assert "NUL" in answer.json()["detail"]
+
+
 def test_in_a_form(browser: Client, june: User) -> None:
     fields = {"idempotency_key": str(uuid.uuid4()), "reason": "asked\0"}
     assert browser.post(f"/accounts/people/{june.pk}/second-factors/", fields).status_code == 400

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
@@ -20,7 +20,10 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class NoNulMiddleware:
-    """Answers 400 to a NUL in address, cookies or form: no text of ours has one, and PostgreSQL stores none."""
+    """Answers 400 to a NUL in address, cookies or form: no text of ours has one, and PostgreSQL stores none.
+
+    Programs are answered as by the interface itself.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -28,6 +31,9 @@ class NoNulMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         cookies = [(name, [value]) for name, value in request.COOKIES.items()]
         if "\0" in request.path or _has_nul(request.GET.lists()) or _has_nul(cookies):
+            if request.path.startswith("/api/"):
+                said = _("There is a NUL in the address or in a cookie; leave it out.")
+                return JsonResponse({"code": "invalid", "detail": said}, status=400)
             raise BadRequest("a NUL in the address or in a cookie")
         return self.get_response(request)
 
