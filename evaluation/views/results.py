@@ -1,7 +1,7 @@
 """Results of a study on a page: what its report says of the primary endpoint, differences and agreement, with figures."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -93,27 +93,26 @@ def _visible_study(request: HttpRequest, study_key: UUID) -> ReaderStudy:
 
 
 def _of_trial(trial: Trial, request: HttpRequest) -> "tuple[Sequence[Section], str]":
-    """The sections, and why there are none."""
     from evaluation.reports.study.results import results_of_trial
 
-    if trial.state not in TABULATED:
-        return (), ""
-    try:
-        return results_of_trial(trial, simulated="simulated" in request.GET), ""
-    except WrongStateError:
-        raise
-    except UserError as error:
-        return (), str(error)
+    simulated = "simulated" in request.GET
+    return _sections(trial.state in TABULATED, lambda: results_of_trial(trial, simulated=simulated))
 
 
 def _of_study(study: ReaderStudy, request: HttpRequest) -> "tuple[Sequence[Section], str]":
-    """As `_of_trial`."""
     from evaluation.reports.study.results import results_of_reader_study
 
-    if study.state != ReaderStudy.State.LOCKED:
+    simulated = "simulated" in request.GET
+    is_locked = study.state == ReaderStudy.State.LOCKED
+    return _sections(is_locked, lambda: results_of_reader_study(study, simulated=simulated))
+
+
+def _sections(is_locked: bool, compute: "Callable[[], Sequence[Section]]") -> "tuple[Sequence[Section], str]":
+    """The sections, and why a locked study has none."""
+    if not is_locked:
         return (), ""
     try:
-        return results_of_reader_study(study, simulated="simulated" in request.GET), ""
+        return compute(), ""
     except WrongStateError:
         raise
     except UserError as error:
@@ -121,8 +120,7 @@ def _of_study(study: ReaderStudy, request: HttpRequest) -> "tuple[Sequence[Secti
 
 
 def _context(request: HttpRequest, parts: "Sequence[Section]", problem: str) -> dict[str, Any]:
-    simulated = "simulated" in request.GET
-    return {"parts": parts, "problem": problem, "simulated": simulated, "endings": list(FIGURE_TYPES)}
+    return {"parts": parts, "problem": problem, "simulated": "simulated" in request.GET}
 
 
 def _page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
