@@ -18,6 +18,7 @@ from evaluation.services import protocols
 from evaluation.services import reader_studies as studies
 from evaluation.services.access import DESIGNERS, require_designer
 from evaluation.services.amendments import amend_reader_study
+from evaluation.services.proven_studies import with_pathology
 from evaluation.services.readings import withdraw_reader
 from mammo.accounts.models import Site, User
 from mammo.api.once import rows_made_once
@@ -209,7 +210,7 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
         cohort = Cohort.objects.filter(site=row.site, pk=given["cohort"]).first()
         if cohort is None:
             raise UserError(_("cohort: none of this id at the study's site"))
-        proven = studies.with_pathology(cohort)
+        proven = with_pathology(cohort)
         return self._acted(request, row, lambda: studies.add_cases(row, proven, by_user=self.user))
 
     @posted("reader_studies_readers_create", given_by.PersonSerializer, given_by.ReaderStudySerializer)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,15 +25,16 @@ from evaluation.services.access import require_designer
 from evaluation.services.leakage import training_side
 from evaluation.services.planned_contrast import reading_contrast_obstacles
 from evaluation.services.protocols import require_protocol_unchanged
+from evaluation.services.proven_studies import malignant_breasts
 from evaluation.services.shown_studies import fixed_today, hold_pictures, require_all_shown
 from evaluation.services.trials import SEED_LIMIT
 from evaluation.slot_design import keyed_random
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
-from mammo.archive.models import Cohort, Pathology, Study
+from mammo.archive.models import Study
 from mammo.archive.reporting_doctors import hashes_of, is_reported_by
 from mammo.archive.services import earlier_study
-from mammo.core.choices import Laterality, PathologyClass
+from mammo.core.choices import Laterality
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.versions import save_versioned
 from modeling.models import Checkpoint, Prediction
@@ -143,21 +144,6 @@ def locked_reader_study(study: ReaderStudy, *states: str) -> ReaderStudy:
             % {"name": row.name, "state": row.get_state_display(), "wanted": wanted}
         )
     return row
-
-
-def malignant_breasts(study: Study) -> dict[str, bool]:
-    """Per breast with tissue or negative follow-up: malignant or not (high-risk lesions are not)."""
-    found: dict[str, bool] = {}
-    rows = Pathology.objects.filter(study=study, replaced_by__isnull=True)
-    for side, result in rows.values_list("laterality", "result"):
-        found[side] = found.get(side, False) or result == PathologyClass.MALIGNANT
-    return found
-
-
-def with_pathology(cohort: Cohort) -> QuerySet[Study]:
-    """Studies of a cohort whose truth is known."""
-    proven = cohort.studies.filter(pathology__replaced_by__isnull=True, pathology__isnull=False)
-    return proven.distinct().select_related("patient")
 
 
 def add_cases(study: ReaderStudy, studies: Iterable[Study], *, by_user: User) -> int:

@@ -16,6 +16,7 @@ from evaluation.models import Protocol, ReaderStudy
 from evaluation.services import reader_studies as services
 from evaluation.services.access import ANALYSTS, DESIGNERS
 from evaluation.services.amendments import amend_reader_study
+from evaluation.services.proven_studies import with_pathology
 from evaluation.services.readings import left_pictures_of_cases, reading_progress, withdraw_reader
 from evaluation.views.trials import event_label, user_of
 from mammo.accounts.models import Membership, User
@@ -157,7 +158,7 @@ def step(request: HttpRequest, study_key: UUID) -> HttpResponse:
     said = _("Saved.")
     if act == "cases":
         cohort = get_object_or_404(Cohort.objects.filter(site=row.site), pk=_id(posted.get("cohort")))
-        count = services.add_cases(row, services.with_pathology(cohort), by_user=user)
+        count = services.add_cases(row, with_pathology(cohort), by_user=user)
         said = ngettext("%(count)s case joined.", "%(count)s cases joined.", count) % {"count": count}
     elif act == "readers":
         people = User.objects.filter(memberships__site=row.site).distinct()

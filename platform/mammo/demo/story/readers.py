@@ -10,6 +10,7 @@ from django.core.management import call_command
 from evaluation.models import ReaderStudy
 from evaluation.services import protocols, readings
 from evaluation.services import reader_studies as services
+from evaluation.services.proven_studies import malignant_breasts
 from mammo.accounts.models import User
 from mammo.archive.models import SplitMembership, Study
 from mammo.demo.scripted import draw, reads
@@ -116,7 +117,7 @@ def _held_out(story: Story) -> dict[bool, list[Study]]:
     rows = Study.objects.filter(site=story.everybody.site, patient__in=test, pathology__isnull=False)
     found: dict[bool, list[Study]] = {True: [], False: []}
     for row in rows.distinct().order_by("accession_hash"):
-        found[any(services.malignant_breasts(row).values())].append(row)
+        found[any(malignant_breasts(row).values())].append(row)
     return found
 
 
