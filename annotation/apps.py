@@ -18,6 +18,7 @@ class AnnotationConfig(AppConfig):
 
     def ready(self) -> None:
         from annotation import holders, job_kinds
+        from annotation.acts import ACTS
         from annotation.services import (
             endpoint_budgets,
             endpoints,
@@ -27,6 +28,7 @@ class AnnotationConfig(AppConfig):
             uploads,
             wordings,
         )
+        from mammo.accounts.acts import register_acts
         from mammo.archive.erasure import register_eraser, register_holder
         from mammo.archive.judged_work import register_judged_work
         from mammo.archive.openings import register_rows
@@ -36,6 +38,7 @@ class AnnotationConfig(AppConfig):
         from mammo.archive.viewing_rights import register_granter
         from mammo.jobs.chores import register_chore
 
+        register_acts(ACTS)
         job_kinds.register()
         register_holder(holders.exports_that_hold)
         register_eraser(holders.forget)

@@ -56,17 +56,20 @@ class EvaluationConfig(AppConfig):
 
     def ready(self) -> None:
         from evaluation import holders, job_kinds
+        from evaluation.acts import ACTS
         from evaluation.services import judged_work
         from evaluation.services.progress import forms_waiting
         from evaluation.services.readings import readings_waiting
         from evaluation.services.shown_studies import mark_left_picture
         from evaluation.services.writing import answers_waiting, writes_for_an_arm
+        from mammo.accounts.acts import register_acts
         from mammo.archive.erasure import register_holder
         from mammo.archive.judged_work import register_judged_work
         from mammo.archive.picture_holders import register_picture_leaving
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, Start, register_entry
 
+        register_acts(ACTS)
         job_kinds.register()
         register_holder(holders.trials_that_hold)
         register_picture_leaving(mark_left_picture)

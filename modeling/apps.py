@@ -13,12 +13,15 @@ class ModelingConfig(AppConfig):
     name = "modeling"
 
     def ready(self) -> None:
+        from mammo.accounts.acts import register_acts
         from mammo.archive.erasure import register_eraser, register_holder
         from mammo.archive.picture_holders import register_picture_destroyer, register_picture_holder
         from mammo.core.given_models import register_models
         from modeling import holders, job_kinds
+        from modeling.acts import ACTS
         from modeling.services import exports, known_models
 
+        register_acts(ACTS)
         job_kinds.register()
         register_models(known_models.is_model_of)
         register_holder(holders.snapshots_and_checkpoints_that_hold)

@@ -39,6 +39,7 @@ from evaluation.services.trials import add_questions, create_trial, eligible_que
 from evaluation.views.power_of_designs import calculate_power, questions_per_patient
 from evaluation.views.trials import user_of, visible_trial
 from mammo.accounts.models import Membership, Role, User
+from mammo.archive.tables import decoded_text
 from mammo.core import raw_files
 from mammo.core.conflicts import both_texts, form_as_text
 from mammo.core.digits import number_in
@@ -203,8 +204,12 @@ def _whole(request: HttpRequest, field: str) -> int:
 
 
 def _id(request: HttpRequest, field: str) -> UUID:
+    return _key(request.POST.get(field, ""))
+
+
+def _key(text: str) -> UUID:
     try:
-        return UUID(request.POST.get(field, ""))
+        return UUID(text)
     except ValueError:
         raise Http404 from None
 
@@ -313,10 +318,9 @@ def _answer_rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix == ".jsonl":
         return list(read_jsonlines(path))
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise UserError(_("answers: not UTF-8 text; save it as CSV UTF-8")) from None
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        rows = list(csv.DictReader(io.StringIO(decoded_text(path), newline=""), strict=True))
+    except csv.Error as error:
+        raise UserError(_("answers: not a table of CSV (%(error)s); mend it") % {"error": error}) from None
     if not rows or "question" not in rows[0] or not {"text", "turns"} & set(rows[0]):
         raise UserError(_("answers: give the columns question and text, for dialogues turns"))
     return [dict(row) for row in rows]
@@ -324,7 +328,7 @@ def _answer_rows(path: Path) -> list[dict[str, Any]]:
 
 def _add_human(request: HttpRequest, trial: Trial) -> str:
     people = User.objects.filter(memberships__site=trial.site).distinct()
-    authors = [get_object_or_404(people, pk=name) for name in request.POST.getlist("authors")]
+    authors = [get_object_or_404(people, pk=_key(name)) for name in request.POST.getlist("authors")]
     add_human_arm(trial, request.POST.get("name", ""), authors=authors, by_user=user_of(request))
     return _("The arm is added; its authors find the questions under “Writing”.")
 
@@ -346,7 +350,7 @@ def _tables(request: HttpRequest, trial: Trial) -> str:
 def _add_rater(request: HttpRequest, trial: Trial) -> str:
     people = User.objects.filter(memberships__site=trial.site).distinct()
     for name in request.POST.getlist("people"):
-        add_rater(trial, get_object_or_404(people, pk=name), by_user=user_of(request))
+        add_rater(trial, get_object_or_404(people, pk=_key(name)), by_user=user_of(request))
     return _("The raters are added.")
 
 

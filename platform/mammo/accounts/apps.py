@@ -14,7 +14,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from mammo.accounts import signals  # noqa: F401  (registers the sign-in receivers)
+        from mammo.accounts.acts import ACTS, register_acts
 
+        register_acts(ACTS)
         register_entry(
             Entry(
                 label=_("People"),

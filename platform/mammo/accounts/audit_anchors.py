@@ -28,7 +28,7 @@ def anchors_of(rows: Iterable[dict[str, Any]], named: str) -> list[Anchor]:
     found = []
     for number, row in enumerate(rows, start=1):
         sequence, digest = row.get("sequence"), row.get("sha256")
-        if not isinstance(sequence, int) or not isinstance(digest, str):
+        if type(sequence) is not int or not 0 <= sequence < 2**63 or not isinstance(digest, str):
             raise UserError(
                 _(
                     "%(named)s, anchor %(number)s: needs `sequence` and `sha256`; was it written by `audit anchor`?"

@@ -10,7 +10,10 @@ class ApiConfig(AppConfig):
     label = "api"
 
     def ready(self) -> None:
+        from mammo.accounts.acts import register_acts
         from mammo.accounts.keys_of_accounts import Keys, register_keys
+        from mammo.api.acts import ACTS
         from mammo.api.tokens import revoke_all, standing
 
+        register_acts(ACTS)
         register_keys(Keys(standing=standing, end=revoke_all))

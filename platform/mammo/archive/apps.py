@@ -17,6 +17,7 @@ class ArchiveConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the data manager's place in the navigation, and the kinds of job."""
+        from mammo.accounts.acts import register_acts
         from mammo.accounts.adapter import register_first_stop
         from mammo.archive import (
             backups,
@@ -29,11 +30,13 @@ class ArchiveConfig(AppConfig):
             unmatched,
             written_files,
         )
+        from mammo.archive.acts import ACTS
         from mammo.archive.displays import first_stop, notices
         from mammo.archive.erasure import register_holder
         from mammo.archive.picture_holders import register_picture_holder
         from mammo.jobs.chores import register_chore
 
+        register_acts(ACTS)
         job_kinds.register()
         register_holder(backups.backups_that_hold)
         register_picture_holder(backups.backups_that_hold_picture)

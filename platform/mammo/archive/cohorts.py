@@ -6,10 +6,12 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -143,9 +145,11 @@ def _without(studies: QuerySet[Study], rule: str, query: Mapping[str, Any]) -> Q
                 studies = studies.filter(Exists(images.filter(laterality=laterality, view=view)))
         return studies
     if rule == "repeat":
-        earlier = Study.objects.filter(patient=OuterRef("patient")).filter(
-            Q(date__lt=OuterRef("date")) | Q(date=OuterRef("date"), pk__lt=OuterRef("pk"))
-        )
+        # Studies without a date stand behind the dated ones, in the order of their keys.
+        undated = Value(date.max)
+        this_day = Coalesce(OuterRef("date"), undated)
+        hers = Study.objects.filter(patient=OuterRef("patient")).alias(day=Coalesce("date", undated))
+        earlier = hers.filter(Q(day__lt=this_day) | Q(day=this_day, pk__lt=OuterRef("pk")))
         return studies.filter(~Exists(earlier.filter(pk__in=studies.values("pk"))))
     kept: dict[str, Q | Exists] = {
         "withdrawn": Q(patient__erased_at=None),

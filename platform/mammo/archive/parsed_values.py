@@ -23,16 +23,25 @@ def parse_age(written: str) -> int:
     return min(int(digits[1]), 90)
 
 
+# Year, month and day with marks between them; or eight digits, perhaps with a time's four or six behind them.
+_MARKED = re.compile(r"(\d{4})(?:([-/.])(\d{1,2})\2|年(\d{1,2})月)(\d{1,2})(?!\d)", re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\d{4}(?:\d{2})?)?(?!\d)", re.ASCII)
+
+
 def parse_day(written: str, column: str) -> date:
     """A date written 2019-03-11, 2019/3/11, 2019.3.11, 20190311 or 2019年3月11日.
+
+    A time behind it is passed over. A month without its day is no date: 2019-11 is not the first of January.
 
     Raises:
         UserError: it is none.
     """
-    match = re.match(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})", written)
+    marked, compact = _MARKED.match(written), _COMPACT.match(written)
     try:
-        if match:
-            return date(int(match[1]), int(match[2]), int(match[3]))
+        if marked:
+            return date(int(marked[1]), int(marked[3] or marked[4]), int(marked[5]))
+        if compact:
+            return date(int(compact[1]), int(compact[2]), int(compact[3]))
     except ValueError:
         pass
     raise UserError(_("column %(column)r: no date; write it as 2019-03-11") % {"column": column})

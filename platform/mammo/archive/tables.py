@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -175,7 +177,12 @@ def _check_columns(path: Path, found: list[str], columns: Columns) -> None:
         )
 
 
-def _decoded(path: Path) -> str:
+def decoded_text(path: Path) -> str:
+    """The text of a table, UTF-8 or GB18030.
+
+    Raises:
+        UserError: it is empty or neither of the two.
+    """
     raw = path.read_bytes()
     if not raw.strip():
         raise UserError(
@@ -199,7 +206,7 @@ def _delimiter(path: Path, text: str) -> str:
 
 def _csv_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
     csv.field_size_limit(MAX_FIELD)
-    text = _decoded(path)
+    text = decoded_text(path)
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(path, text))
     try:
         names = [(name or "").strip() for name in reader.fieldnames or []]
@@ -228,12 +235,12 @@ def _csv_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _jsonl_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, line in enumerate(_decoded(path).split("\n"), start=1):
+    for number, line in enumerate(decoded_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row: Any = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 _("%(path)s, line %(number)s: not JSON (%(error)s); mend this line")
                 % {"path": path, "number": number, "error": error}
@@ -248,24 +255,29 @@ def _jsonl_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]
 
 
 def _xlsx_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, str]]]:
+    _refuse_bomb(path)
+    rows = _xlsx_cells(path)
+    names = [str(cell or "").strip() for cell in next(rows, ())]
+    check([name for name in names if name])
+    for number, cells in enumerate(rows, start=2):
+        yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+
+
+def _xlsx_cells(path: Path) -> Iterator[tuple[Any, ...]]:
+    """Rows of a workbook's first sheet. Its parts are unpacked and read row by row, so damage may come late."""
     from openpyxl import load_workbook  # imported where it is needed: it costs a second
     from openpyxl.utils.exceptions import InvalidFileException
 
-    _refuse_bomb(path)
+    # A ParseError of XML is a SyntaxError; a book without a sheet of cells has no first one.
+    damaged = (BadZipFile, zlib.error, EOFError, SyntaxError, InvalidFileException, LookupError, OSError,
+               ValueError, TypeError, AttributeError, NotImplementedError)  # fmt: skip
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
+        with closing(load_workbook(path, read_only=True, data_only=True)) as book:
+            yield from book.worksheets[0].iter_rows(values_only=True)
+    except damaged:
         raise UserError(
             _("%(path)s: not a readable XLSX file; save it again or give a CSV file") % {"path": path}
         ) from None
-    try:
-        rows = book.worksheets[0].iter_rows(values_only=True)
-        names = [str(cell or "").strip() for cell in next(rows, ())]
-        check([name for name in names if name])
-        for number, cells in enumerate(rows, start=2):
-            yield number, {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
-    finally:
-        book.close()
 
 
 def _refuse_bomb(path: Path) -> None:

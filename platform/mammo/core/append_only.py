@@ -2,9 +2,10 @@
 
 A model says `append_only = True` (its rows are written once), or `guards` (what is refused unless a row is open).
 
-SQLite drops triggers silently when a migration rebuilds a table, and INSERT OR REPLACE passes them unless
-`PRAGMA recursive_triggers` is on: so they are installed after every migrate, checked at start-up, and the
-pragma is set on every connection (docs/decisions/0004-append-only.md).
+SQLite drops triggers silently when a migration rebuilds a table, and INSERT OR REPLACE passes those of DELETE
+unless `PRAGMA recursive_triggers` is on: so they are installed after every migrate and checked at start-up, the
+pragma is set on every connection, and a trigger of INSERT refuses what would replace a row, for connections that
+are not ours (docs/decisions/0004-append-only.md).
 """
 
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
@@ -54,10 +55,11 @@ class _Trigger:
     table: str
     verb: str
     guard: Guard | None = None
+    suffix: str = ""
 
     @property
     def name(self) -> str:
-        return _name(self.table, self.verb)
+        return _name(self.table, self.suffix or self.verb)
 
     @property
     def installed_as(self) -> str:
@@ -105,6 +107,8 @@ class _Trigger:
 
 def _triggers(vendor: str) -> list[_Trigger]:
     plain = [_Trigger(table, verb) for table in append_only_tables() for verb in VERBS[vendor]]
+    if vendor == "sqlite":
+        plain += [_against_replacing(model) for model in _append_only_models()]
     guarded = [
         _Trigger(model._meta.db_table, guard.verb, guard)
         for model in sorted(apps.get_models(), key=lambda each: each._meta.db_table)
@@ -113,9 +117,32 @@ def _triggers(vendor: str) -> list[_Trigger]:
     return plain + guarded
 
 
+def _against_replacing(model: type[models.Model]) -> _Trigger:
+    """Refuses an INSERT that names a row's key again: on SQLite it may say OR REPLACE, which would delete that row.
+
+    Unique constraints with a condition are left out: there the pragma of our own connections stands alone.
+    """
+    table = model._meta.db_table
+    fields = [[field] for field in model._meta.local_concrete_fields if field.unique]
+    together = list(model._meta.unique_together)
+    together += [one.fields for one in model._meta.total_unique_constraints if one.fields]
+    fields += [[model._meta.get_field(name) for name in names] for names in together]
+    met = " OR ".join(
+        "(" + " AND ".join(f'"{field.column}" = NEW."{field.column}"' for field in each) + ")"
+        for each in fields
+    )
+    unless = f'SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM "{table}" WHERE {met})'  # noqa: S608  (names of our own models)
+    return _Trigger(table, "INSERT", Guard("INSERT", unless, "its rows are append-only"), suffix="replace")
+
+
+def _append_only_models() -> list[type[models.Model]]:
+    marked = (model for model in apps.get_models() if getattr(model, "append_only", False))
+    return sorted(marked, key=lambda each: each._meta.db_table)
+
+
 def append_only_tables() -> list[str]:
     """Tables whose rows are written once: models with `append_only = True`."""
-    return sorted(m._meta.db_table for m in apps.get_models() if getattr(m, "append_only", False))
+    return [model._meta.db_table for model in _append_only_models()]
 
 
 def _name(table: str, verb: str) -> str:

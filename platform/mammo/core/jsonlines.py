@@ -15,7 +15,7 @@ def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the objects of a JSON-lines file.
 
     Raises:
-        UserError: the file is missing, or a line is not one JSON object (names file and line).
+        UserError: the file is missing or not UTF-8, or a line is not one JSON object (names file and line).
     """
     try:
         handle = path.open(encoding="utf-8-sig")
@@ -25,7 +25,14 @@ def read_jsonlines(path: Path) -> Iterator[dict[str, Any]]:
             % {"path": path, "reason": error.strerror}
         ) from None
     with handle:
-        yield from parsed_jsonlines(handle, str(path))
+        yield from parsed_jsonlines(_as_text(handle, str(path)), str(path))
+
+
+def _as_text(lines: Iterable[str], named: str) -> Iterator[str]:
+    try:
+        yield from lines
+    except UnicodeDecodeError:
+        raise UserError(_("%(named)s: not UTF-8 text; save it as UTF-8") % {"named": named}) from None
 
 
 def parsed_jsonlines(lines: Iterable[str], named: str) -> Iterator[dict[str, Any]]:
@@ -39,7 +46,7 @@ def parsed_jsonlines(lines: Iterable[str], named: str) -> Iterator[dict[str, Any
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(
                 _("%(named)s, line %(number)s: not JSON (%(error)s); mend this line")
                 % {"named": named, "number": number, "error": error}

@@ -11,10 +11,12 @@ class JobsConfig(AppConfig):
     label = "jobs"
 
     def ready(self) -> None:
+        from mammo.accounts.acts import register_acts
         from mammo.core import private_database, raw_files
         from mammo.core.attention import register_notices
         from mammo.core.navigation import Entry, register_entry
         from mammo.core.panels import register_panel
+        from mammo.jobs.acts import ACTS
         from mammo.jobs.chores import register_chore
         from mammo.jobs.endings import ended_jobs
         from mammo.jobs.logs import destroy_old_logs
@@ -22,6 +24,7 @@ class JobsConfig(AppConfig):
         from mammo.jobs.panel import notices, running_jobs
         from mammo.jobs.trigger_watch import watch_triggers
 
+        register_acts(ACTS)
         register_entry(
             Entry(
                 label=_("Jobs"),

@@ -18,6 +18,7 @@ from mammo.archive.models import (
     Pathology,
     Split,
     SplitMembership,
+    Study,
 )
 from mammo.archive.pseudonyms import installation
 from mammo.archive.services import import_studies
@@ -229,6 +230,19 @@ def test_a_cohort_counts_each_exclusion_in_order_and_stays(site: Site, rita: Use
     ]  # fmt: skip
     assert list(cohort.studies.all()) == [kept]
     assert is_as_saved(cohort)
+
+
+def test_of_one_womans_studies_without_a_date_the_cohort_keeps_one(site: Site, rita: User) -> None:
+    """Pictures from a table of labels have no day; a dated study of hers comes before them."""
+    for patient, days in {"1": (None, None, None), "2": (None, date(2020, 3, 11)), "3": (None,)}.items():
+        for day in days:
+            study = add_study(site, patient, views=())
+            Study.objects.filter(pk=study.pk).update(date=day)
+    cohort = save_cohort("c", {"rules": ["repeat"]}, site=site, by_user=rita)
+    assert [(step.rule, step.excluded) for step in flow_of(cohort)][-1] == ("repeat", 3)
+    kept = {study.patient_id: study.date for study in cohort.studies.all()}
+    assert len(kept) == 3, "one study of each woman"
+    assert sorted(filter(None, kept.values())) == [date(2020, 3, 11)], "her dated study is the first one"
 
 
 def test_a_saved_cohort_never_changes(site: Site, rita: User) -> None:
