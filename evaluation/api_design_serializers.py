@@ -196,7 +196,7 @@ class PersonSerializer(StrictSerializer):
     """A person of the site."""
 
     username = serializers.CharField(max_length=150)
-    group = serializers.CharField(max_length=40, allow_blank=True, default="", help_text="of a reader")
+    group = serializers.CharField(max_length=20, allow_blank=True, default="", help_text="of a reader")
 
 
 class RuleSerializer(StrictSerializer):

@@ -17,7 +17,7 @@ from evaluation.services.access import require_designer
 from evaluation.services.reader_studies import ASSISTED, SCALES, SIDES, locked_reader_study
 from evaluation.services.shown_studies import require_all_shown
 from mammo.accounts import audit
-from mammo.accounts.models import User
+from mammo.accounts.models import Role, User
 from mammo.core.choices import Birads
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
@@ -250,7 +250,8 @@ def reading_progress(study: ReaderStudy) -> list[dict[str, Any]]:
     for reader in study.readers.select_related("user").order_by("created_at"):
         total = reader.slots.counted().count()
         left = reader.slots.unread().count()
-        found.append({"reader": reader, "done": total - left, "total": total})
+        group = dict(Role.choices).get(reader.group, reader.group)
+        found.append({"reader": reader, "group": group, "done": total - left, "total": total})
     return found
 
 

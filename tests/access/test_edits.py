@@ -19,6 +19,10 @@ def test_sixty_writers_at_once_lose_nothing_and_twenty_clicks_make_one_row(
     june: User,
 ) -> None:
     found = storm(str(question.pk), june.username)
+    # The counts of docs/reliability.md: shown by `pytest -rP`.
+    print(
+        ", ".join(f"{name} {found[name]}" for name in ("ok", "conflict", "lost", "rows", "rows_after_retry"))
+    )
     assert found["ok"] + found["conflict"] == WRITERS, found
     assert found["other"] == {}
     assert found["ok"] >= 1

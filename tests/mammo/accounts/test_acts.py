@@ -44,15 +44,21 @@ def recorded(tree: ast.Module) -> Iterator[str]:
             values = [node.value for node in assigned if ast.unparse(node.targets[0]) == act.id]
         else:
             values = [act]
-        for value in values:
-            for part in ast.walk(value):
-                if isinstance(part, ast.JoinedStr):
-                    prefix = str(ast.literal_eval(part.values[0]))
-                    yield from (prefix + end for end in ENDS[prefix])
-                elif isinstance(part, ast.Name) and part.id in constants:
-                    yield str(constants[part.id])
-                elif isinstance(part, ast.Constant) and "." in str(part.value):
-                    yield str(part.value)
+        for part in (part for value in values for part in ast.walk(value)):
+            if isinstance(part, ast.JoinedStr):
+                yield from (_head(part) + end for end in ENDS[_head(part)])
+            elif isinstance(part, ast.Name) and part.id in constants:
+                yield str(constants[part.id])
+            elif (
+                isinstance(part, ast.Constant)
+                and "." in str(part.value)
+                and not str(part.value).endswith("_")
+            ):
+                yield str(part.value)
+
+
+def _head(text: ast.JoinedStr) -> str:
+    return str(ast.literal_eval(text.values[0]))
 
 
 def all_recorded() -> set[str]:

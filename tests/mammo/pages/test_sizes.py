@@ -108,3 +108,41 @@ def test_what_bootstrap_makes_small_is_14_pixels_wherever_it_stands(page: Page) 
     }))""")
     assert len(sizes) == len(SMALLER) * len(AROUND)
     assert {place: size for place, size in sizes.items() if size < SMALLEST} == {}
+
+
+FIELDS = (
+    '<input class="form-control">', '<textarea class="form-control"></textarea>', '<select class="form-select"></select>',
+    '<input class="form-check-input" type="checkbox">', '<input class="form-check-input" type="radio">',
+    '<input class="form-check-input" type="checkbox" checked>', '<input class="form-control" type="file">',
+)  # fmt: skip
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
+    parts = [int(float(part)) / 255 for part in re.findall(r"[\d.]+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.browser
+def test_the_frame_of_every_field_stands_out_from_what_is_around_it(page: Page) -> None:
+    """3:1 (WCAG 1.4.11): in a dark room a box nobody sees is a box nobody ticks; axe does not measure it."""
+    fields = "".join(f"<p>{field}</p>" for field in FIELDS)
+    body = f'<main>{fields}</main><div class="card"><div class="card-body">{fields}</div></div>'
+    page.set_content(f'<!doctype html><html data-bs-theme="dark"><body>{body}</body></html>')
+    for sheet in (
+        BUILT / str(built_folder()) / "bootstrap.min.css",
+        ROOT / "platform/mammo/static/mammo.css",
+    ):
+        page.add_style_tag(content=sheet.read_text("utf-8"))
+    seen = page.evaluate("""() => [...document.querySelectorAll("p > *")].map((field) => {
+      let around = field.parentElement;
+      while (around.parentElement && getComputedStyle(around).backgroundColor === "rgba(0, 0, 0, 0)") {
+        around = around.parentElement;
+      }
+      return [field.outerHTML, getComputedStyle(field).borderTopColor, getComputedStyle(around).backgroundColor];
+    })""")
+    assert len(seen) == 2 * len(FIELDS)
+    for field, frame, behind in seen:
+        light, dark = sorted((luminance(frame), luminance(behind)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 3, (field, frame, behind)
