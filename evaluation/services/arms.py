@@ -19,7 +19,7 @@ from evaluation.services.answers import new_answer, new_dialogue, rules_of
 from evaluation.services.leakage import refuse_leaks
 from mammo.accounts import audit
 from mammo.accounts.models import User
-from mammo.core.errors import UserError
+from mammo.core.errors import UserError, WrongStateError
 from mammo.core.given_models import require_known_model
 from modeling.inference.spec_files import KINDS
 from modeling.models import Checkpoint, Stage
@@ -215,13 +215,16 @@ def _code(trial: Trial) -> str:
             return code
 
 
-def set_tables(arm: Arm, tables: Iterable[int], *, by_user: User) -> None:
+def set_tables(arm: Arm, tables: Iterable[int], *, by_user: User, were: str | None = None) -> None:
     """Say which of Tables 1, 2 and 3 an arm feeds; none takes the word back.
 
     One trial may feed all three. An arm that says nothing stands in no table as soon as another arm says something.
 
+    Args:
+        were: the numbers that the sender saw, such as "1,3"; None asks nothing.
+
     Raises:
-        WrongStateError: the trial is no draft.
+        WrongStateError: the trial is no draft, or somebody changed the arm's tables since.
         UserError: a number that is no table of trials.
     """
     require_designer(arm.trial.site, by_user)
@@ -230,6 +233,13 @@ def set_tables(arm: Arm, tables: Iterable[int], *, by_user: User) -> None:
         raise UserError(_("tables: give some of %(known)s") % {"known": ", ".join(map(str, FED_TABLES))})
     with transaction.atomic():
         row = locked_trial(arm.trial, Trial.State.DRAFT)
+        arm.refresh_from_db(fields=["spec"])
+        now = ",".join(map(str, arm.spec.get("tables", [])))
+        if were is not None and were != now:
+            raise WrongStateError(
+                _("The tables of this arm were changed meanwhile; now: %(now)s. Open the page again.")
+                % {"now": now or _("none")}
+            )
         spec = {key: value for key, value in arm.spec.items() if key != "tables"}
         arm.spec = spec | {"tables": numbers} if numbers else spec
         arm.save(update_fields=["spec"])

@@ -343,7 +343,7 @@ def _tables(request: HttpRequest, trial: Trial) -> str:
     arm = get_object_or_404(trial.arms.select_related("trial__site"), pk=_id(request, "arm"))
     # 0 is no table: what writes no number is refused with the others.
     named = [number_in(text) or 0 for text in request.POST.getlist("tables")]
-    set_tables(arm, named, by_user=user_of(request))
+    set_tables(arm, named, by_user=user_of(request), were=request.POST.get("were"))
     return _("Saved.")
 
 

@@ -230,3 +230,26 @@ def test_two_tabs_of_a_reader_lose_neither_reading(rita: User, june: User, sena:
     assert (refused.status_code, 'name="revision" value="0"' in refused.content.decode()) == (400, True)
     assert post(client, "read", slot.pk, **hidden(client, "read", slot.pk) | mass).status_code == 302
     assert standing_reading(slot).category == "4A"
+
+
+def test_two_researchers_who_tick_an_arms_tables_do_not_write_over_each_other(
+    draft: Trial, rita: User
+) -> None:
+    client, arm = client_of(rita), draft.arms.order_by("created_at").first()
+    assert arm is not None
+
+    def tick(were: str, *numbers: int) -> Any:
+        return post(client, "design", draft.pk, do="tables", arm=arm.pk, were=were, tables=list(numbers))
+
+    page = client.get(reverse("evaluation:design", args=[draft.pk])).content.decode()
+    assert '<input type="hidden" name="were" value="">' in page
+    assert tick("", 1, 3).status_code == 302
+    late = tick("", 2)
+    both_stand(late, "1,3")
+    arm.refresh_from_db()
+    assert arm.spec["tables"] == [1, 3]
+    assert (
+        '<input type="hidden" name="were" value="1,3">'
+        in client.get(reverse("evaluation:design", args=[draft.pk])).content.decode()
+    )
+    assert tick("1,3", 2).status_code == 302
