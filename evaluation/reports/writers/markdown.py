@@ -1,10 +1,15 @@
 """Markdown with pipe tables."""
 
+import re
+
 from evaluation.reports.table import Table
+
+# A `<` that could begin a tag or an address; before a blank or a number it is a sign of comparison.
+_TAG = re.compile(r"<(?=[^\s\d=.])")
 
 
 def _cell(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return _TAG.sub("&lt;", text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " "))
 
 
 def write_markdown(table: Table) -> bytes:

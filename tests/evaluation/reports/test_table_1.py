@@ -18,7 +18,9 @@ from django.urls import reverse
 from docx import Document
 
 from evaluation.models import Arm, Score, Trial
+from evaluation.reports.table import Table
 from evaluation.reports.trial_scores import analysis_seed, trial_scores
+from evaluation.reports.writers.markdown import write_markdown
 from evaluation.services.scoring import lock_trial, next_slot, record_scores
 from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from evaluation.statistics.intraclass import intraclass
@@ -198,11 +200,20 @@ def test_each_format_holds_the_numbers_and_tames_nasty_names(nasty: Trial, tmp_p
     assert len(re.findall(r"(?<!\\)\{", tex)) == len(re.findall(r"(?<!\\)\}", tex))
     document = Document(str(files["docx"]))
     assert document.tables[0].rows[1].cells[1].text == shown
-    assert shown in files["md"].read_text()
+    markdown = files["md"].read_text()
+    assert shown in markdown
+    assert "<b>" not in markdown
     html = files["html"].read_text()
     assert "&lt;b&gt;" in html
     assert "style=" not in html
     assert shown in html
+
+
+def test_comparisons_stay_as_they_are_written_in_markdown() -> None:
+    """The terminal prints it as it stands: "p &lt; 0.001" is no sign of a smaller number there."""
+    note = "p < 0.001, n <5, x <= 3, <script>"
+    shown = write_markdown(Table(1, "Caption", "Arm", [], [], note, "version")).decode()
+    assert "p < 0.001, n <5, x <= 3, &lt;script>" in shown
 
 
 def test_unlocked_unknown_and_absent_tables_get_one_clear_line(trial: Trial, tmp_path: Path) -> None:
