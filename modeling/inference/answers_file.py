@@ -11,7 +11,8 @@ from typing import Any
 from modeling.data.snapshot import file_sha256
 from modeling.inference.systems import STATED, Answer, Draw, Progress, SystemUnavailableError, sha256_of
 
-_OPTIONAL = ("index", "seconds")
+# `study` and `malignancy` are for Table 10 (`zero_shot`), which one file may serve beside a trial.
+_OPTIONAL = ("index", "seconds", "study", "malignancy")
 # An answer is one text; of a dialogue the list of its answers, in the order of the patient's turns.
 _WORDINGS = ("text", "turns")
 
@@ -174,5 +175,5 @@ def _refuse_unknown(path: Path, names: Iterable[str]) -> None:
         problem = f"column {missing[0]} is missing" if missing else f"unknown column {unknown[0]}"
         raise SystemUnavailableError(
             f"{path}: {problem}; columns are question, text (of a dialogue turns, a list) and, if known, index, "
-            "seconds"
+            "seconds, study and malignancy"
         )

@@ -188,11 +188,27 @@ class Column:
             )
         except (OSError, ValueError) as error:
             raise UndefinedError(f"{path}: can't be read ({error})") from error
-        if not rows or "malignancy" not in rows[0] or "study" not in rows[0]:
+        if not any("malignancy" in row and "study" in row for row in rows if isinstance(row, dict)):
             raise UndefinedError(
                 f"{path}: no columns study and malignancy, so it gives no chance of malignancy"
             )
-        self.rows = {str(row["study"]): self._value(row) for row in rows}
+        self.rows: dict[str, float | None] = {}
+        for number, row in enumerate(rows, start=1):
+            self._take(number, row)
+
+    def _take(self, number: int, row: Any) -> None:
+        """One row; a file of answers names a study again with each question about it."""
+        if not isinstance(row, dict) or "malignancy" not in row or not row.get("study"):
+            raise UndefinedError(
+                f"{self.path}: row {number} lacks study or malignancy; give both in each row"
+            )
+        study, value = str(row["study"]), self._value(row)
+        known = self.rows.get(study)
+        if value is not None and known is not None and value != known:
+            raise UndefinedError(
+                f"{self.path}: row {number} gives study {study} another chance of malignancy than a row before"
+            )
+        self.rows[study] = known if value is None else value
 
     def _value(self, row: Mapping[str, Any]) -> float | None:
         given = row["malignancy"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,7 +54,7 @@ class ImageEncoder(nn.Module):
             weights = str(weights_file(pretrained_folder))
             arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"file": weights}}
         # Any: timm models share no typed interface.
-        backbone: Any = timm.create_model(name, **arguments)
+        backbone: Any = _created(name, arguments)
         self.backbone = backbone
         self.features = int(backbone.num_features)
         cfg = backbone.pretrained_cfg
@@ -94,6 +97,54 @@ def build_encoder(
     Raises EncoderError for an unknown name or a folder without weights.
     """
     return ImageEncoder(name, image_size=image_size, pretrained_folder=pretrained_folder)
+
+
+class _MissingKeys(logging.Handler):
+    """What timm's loader left at its random start: it says so in its log alone, at a level that nobody reads."""
+
+    _TOLD = re.compile(r"Missing keys \((.*?)\) discovered")
+    _LOADER = logging.getLogger("timm.models._builder")
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.names: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note the names of one message."""
+        told = self._TOLD.search(record.getMessage())
+        self.names += told[1].split(", ") if told else []
+
+    def __enter__(self) -> _MissingKeys:
+        self._level = self._LOADER.level
+        self._LOADER.setLevel(logging.INFO)
+        self._LOADER.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._LOADER.removeHandler(self)
+        self._LOADER.setLevel(self._level)
+
+
+def _created(name: str, arguments: dict[str, Any]) -> Any:
+    """A timm model; with weights only when they fill all of it. Raises EncoderError naming file and part."""
+    if not arguments.get("pretrained"):
+        return timm.create_model(name, **arguments)
+    file = arguments["pretrained_cfg_overlay"]["file"]
+    with _MissingKeys() as missing:
+        try:
+            backbone = timm.create_model(name, **arguments)
+        except (RuntimeError, KeyError, SafetensorError) as error:
+            said = str(error).strip().splitlines()
+            raise EncoderError(
+                f"{file}: no weights of {name} ({said[-1].strip() if said else type(error).__name__}); "
+                "give those of this very model"
+            ) from error
+    if missing.names:
+        raise EncoderError(
+            f"{file}: its weights lack {len(missing.names)} parts of {name} ({missing.names[0]}, for one), which would "
+            "stay random; give those of this very model"
+        )
+    return backbone
 
 
 def _next_multiple(side: int, step: int) -> int:

@@ -65,6 +65,17 @@ class VisualMoE(nn.Module):
         """(H, W) of the images."""
         return self.selector.encoder.image_size
 
+    def route(self, mapping: Mapping[str, str], routing: Literal["study", "image"]) -> None:
+        """Send densities to other experts, by study or by image. Raises ValueError when one is missing."""
+        missing = [density for density in DENSITIES if mapping.get(density) not in self.expert_names]
+        if missing:
+            raise ValueError(
+                f"no expert for density {', '.join(missing)}; experts are {', '.join(self.expert_names)}"
+            )
+        self.mapping, self.routing = {density: mapping[density] for density in DENSITIES}, routing
+        order = [self.expert_names.index(self.mapping[density]) for density in DENSITIES]
+        self._expert_of_density.copy_(torch.tensor(order))  # type: ignore[operator]
+
     def route_all_to(self, expert: str) -> None:
         """Send every density to one expert (rows of Table 3). Raises ValueError when there is none such."""
         if expert not in self.expert_names:

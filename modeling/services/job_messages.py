@@ -134,6 +134,23 @@ MESSAGES: tuple[str, ...] = (
     ),
     _("%(name)s: %(value)s is less than 1"),
     _("%(name)s: %(value)s is less than 0"),
+    _("%(name)s: %(value)s is less than 0 or no number"),
+    _("text_hidden_size: %(value)s does not divide into %(heads)s text_heads"),
+    _("vector_size: %(value)s is no multiple of %(step)s, which fusion: attention needs"),
+    _(
+        "%(stage)s: the loss is no number any more at step %(step)s (epoch %(epoch)s): the training diverged; "
+        "lower learning_rate"
+    ),
+    _("%(stage)s: no training sample in the snapshot's train split; choose a snapshot that holds some"),
+    _(
+        "%(stage)s: no sample in the validation split to choose the best weights by; choose another snapshot, or "
+        "keep last and no early_stopping_epochs"
+    ),
+    _("%(file)s: no weights of %(model)s (%(error)s); give those of this very model"),
+    _(
+        "%(file)s: its weights lack %(count)s parts of %(model)s (%(part)s, for one), which would stay random; "
+        "give those of this very model"
+    ),
     _("%(name)s: %(value)s is not between 0 and 1"),
     _("%(name)s: needs the validation loss; set validate_every_epochs"),
     _("%(name)s: %(config)s has no such field; known are %(known)s"),

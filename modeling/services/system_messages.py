@@ -45,7 +45,7 @@ SYSTEM_MESSAGES: tuple[str, ...] = (
     _("%(path)s row %(row)s: answer %(number)s of turns is empty or no text; write it, or leave the row out"),
     _(
         "%(path)s: %(problem)s; columns are question, text (of a dialogue turns, a list) and, if known, "
-        "index, seconds"
+        "index, seconds, study and malignancy"
     ),
     _("column %(column)s is missing"),
     _("unknown column %(column)s"),
@@ -93,6 +93,8 @@ SYSTEM_MESSAGES: tuple[str, ...] = (
     _("%(method)s: not defined for a system of kind %(kind)s; similarity is for dual_encoder alone"),
     _("%(method)s: not defined for a system of kind %(kind)s; column is for a file of answers alone"),
     _("%(path)s: no columns study and malignancy, so it gives no chance of malignancy"),
+    _("%(path)s: row %(number)s lacks study or malignancy; give both in each row"),
+    _("%(path)s: row %(number)s gives study %(study)s another chance of malignancy than a row before"),
     _("%(path)s: malignancy of study %(study)s is %(given)s, expected 0 to 1"),
     _("%(path)s: can't be read (%(error)s)"),
     # Folders of weights.

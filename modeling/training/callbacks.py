@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from modeling.data.exchange import report_progress
+from modeling.data.exchange import BadRequestError, report_progress
 from modeling.training.config import StageConfig
 from modeling.training.curves import CurveFiles
 from modeling.training.distributed import of_any_rank
@@ -21,6 +22,10 @@ PROGRESS_SECONDS = 0.5
 # Of what Trainer measures; all that is measured on validation patients is kept besides.
 MEASURES = ("loss", "learning_rate", "grad_norm")
 LOSS = f"{ON_VALIDATION}loss"
+
+
+class DivergedError(BadRequestError):
+    """The loss is no number any more; more tries would end there too."""
 
 
 class StopRequest:
@@ -105,6 +110,7 @@ class StageCallback(TrainerCallback):
             return
         found = self.validate()
         loss = found["loss"]
+        self._refuse_divergence(loss, state)
         measured = {f"{ON_VALIDATION}{name}": value for name, value in found.items()}
         self._keep({**measured, "epoch": state.epoch, "step": state.global_step}, state)
         if state.best_metric is None or loss < state.best_metric:
@@ -126,8 +132,12 @@ class StageCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl,
         logs: dict[str, float] | None = None, **_: Any,
     ) -> None:  # fmt: skip
-        """Keep what Trainer measured at the end of an epoch (it stands in the state's history already)."""
+        """Keep what Trainer measured at the end of an epoch (it stands in the state's history already).
+
+        Raises DivergedError when the loss is no number any more.
+        """
         if logs:
+            self._refuse_divergence(logs.get("loss", 0.0), state)
             self._note({**logs, "epoch": state.epoch}, state.global_step)
 
     def on_train_end(
@@ -138,6 +148,13 @@ class StageCallback(TrainerCallback):
             self._report(state)
         if self.curves is not None:
             self.curves.close()
+
+    def _refuse_divergence(self, loss: float, state: TrainerState) -> None:
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"{self.stage}: the loss is no number any more at step {state.global_step} (epoch "
+                f"{round(state.epoch or 0.0, 2)}): the training diverged; lower learning_rate"
+            )
 
     def _keep(self, entry: dict[str, Any], state: TrainerState) -> None:
         state.log_history.append(entry)
@@ -166,7 +183,7 @@ def _rows(entry: dict[str, Any], step: int) -> list[dict[str, Any]]:
     epoch = round(float(entry.get("epoch") or 0.0), 4)
     return [
         {"kind": "metric", "step": step, "epoch": epoch, "name": name, "value": float(entry[name])}
-        # In one order, whatever that of a state that was read back.
+        # In one order, whatever that of a state that was read back; a gradient may be infinite once in half precision.
         for name in (*MEASURES, *sorted(key for key in entry if key.startswith(ON_VALIDATION)))
-        if name in entry
+        if name in entry and math.isfinite(float(entry[name]))
     ]

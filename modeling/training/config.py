@@ -60,6 +60,10 @@ class DensityConfig(ImagesConfig):
         )
 
 
+# Cross-attention reads a vector as 8 parts of 4 heads (nn.fusion).
+ATTENTION_STEP = 32
+
+
 @dataclass(frozen=True, kw_only=True)
 class UmiconConfig(ExpertsConfig):
     """What both UMiCon stages share (section 3.2)."""
@@ -103,6 +107,24 @@ class UmiconConfig(ExpertsConfig):
         if self.single_expert not in self.experts:
             known = ", ".join(self.experts)
             raise ConfigError(f"single_expert: {self.single_expert!r} is not one of {known}")
+        for name in (
+            "hidden_size",
+            "vector_size",
+            "text_layers",
+            "text_hidden_size",
+            "text_heads",
+            "text_length",
+        ):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: {getattr(self, name)} is less than 1")
+        if self.text_hidden_size % self.text_heads:
+            raise ConfigError(
+                f"text_hidden_size: {self.text_hidden_size} does not divide into {self.text_heads} text_heads"
+            )
+        if self.fusion == "attention" and self.vector_size % ATTENTION_STEP:
+            raise ConfigError(
+                f"vector_size: {self.vector_size} is no multiple of {ATTENTION_STEP}, which fusion: attention needs"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +147,7 @@ class UmiconUnsupervisedConfig(UmiconConfig):
     def faithful(cls) -> Self:
         return cls(
             flip_right=False,
+            max_gradient_norm=0.0,
             negatives="none",
             normalise=False,
             residual=False,
@@ -168,6 +191,7 @@ class UmiconSupervisedConfig(UmiconConfig):
     def faithful(cls) -> Self:
         return cls(
             flip_right=False,
+            max_gradient_norm=0.0,
             normalise=False,
             residual=False,
             expert_per_step="single",
@@ -251,10 +275,12 @@ class SftConfig(ImagesConfig):
     def faithful(cls) -> Self:
         return cls(
             flip_right=False,
+            max_gradient_norm=0.0,
             route_by="image",
             epochs=280,
             decay_after_epoch=100,
             tuning="full",
+            projection_rate=1.0,
             visual_tokens="per_study",
             with_density=False,
         )

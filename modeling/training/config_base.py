@@ -87,6 +87,9 @@ class StageConfig:
                 raise ConfigError(f"{name}: needs the validation loss; set validate_every_epochs")
         if not 0 < self.learning_rate < 1:
             raise ConfigError(f"learning_rate: {self.learning_rate} is not between 0 and 1")
+        for name in ("weight_decay", "max_gradient_norm"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name}: {getattr(self, name)} is less than 0 or no number")
 
     @classmethod
     def default(cls) -> Self:
@@ -95,8 +98,8 @@ class StageConfig:
 
     @classmethod
     def faithful(cls) -> Self:
-        """The paper's own setting."""
-        return cls()
+        """The paper's own setting; it names no clipping of gradients."""
+        return cls(max_gradient_norm=0.0)
 
     @classmethod
     def demo(cls) -> Self:
@@ -144,7 +147,7 @@ class ImagesConfig(StageConfig):
 
     @classmethod
     def faithful(cls) -> Self:
-        return cls(flip_right=False)
+        return cls(flip_right=False, max_gradient_norm=0.0)
 
     @classmethod
     def demo(cls) -> Self:

@@ -52,7 +52,10 @@ class VisionLanguageSftConfig(ImagesConfig):
 
     @classmethod
     def faithful(cls) -> Self:
-        return cls(flip_right=False, epochs=280, decay_after_epoch=100, tuning="full")
+        return cls(
+            flip_right=False, max_gradient_norm=0.0, epochs=280, decay_after_epoch=100, tuning="full",
+            projection_rate=1.0,
+        )  # fmt: skip
 
     @classmethod
     def demo(cls) -> Self:

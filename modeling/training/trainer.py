@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainerState, TrainingArguments
 
+from modeling.data.exchange import BadRequestError
 from modeling.nn.chat import IGNORED_LABEL
 from modeling.training.callbacks import StageCallback, StopRequest
 from modeling.training.config import StageConfig
@@ -343,7 +344,9 @@ def run_training(
         OtherRank: in all processes of the run but the first, which measures and writes alone.
     """
     if len(samples) == 0:
-        raise ValueError(f"{stage}: no training sample in the snapshot's train split")
+        raise BadRequestError(
+            f"{stage}: no training sample in the snapshot's train split; choose a snapshot that holds some"
+        )
     stands_on = {"stage": stage, **identity, "config": config.to_dict(), "seed": seed}
     found = prepare_folder(output, stands_on, resume, best=config.keep == "best")
     _limit_threads(model)
@@ -357,7 +360,10 @@ def run_training(
     if validation is not None and len(validation.samples):
         callback.validate, callback.validates_after = trainer.validate, validation.after_epoch
     elif config.keep == "best" or config.early_stopping_epochs is not None:
-        raise ValueError(f"{stage}: no sample in the validation split to choose the best weights by")
+        raise BadRequestError(
+            f"{stage}: no sample in the validation split to choose the best weights by; choose another snapshot, or "
+            "keep last and no early_stopping_epochs"
+        )
     if found is not None:
         trainer.go_on_from(found, callback)
     skeleton = skeleton_of(model) if trainer.is_fsdp_enabled else None

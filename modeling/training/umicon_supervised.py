@@ -40,6 +40,8 @@ from modeling.training.umicon import (
 from modeling.training.validation import Validation
 
 METHODS = ("image", "report", "fused")
+# What weights of the unsupervised stage decide; the setting must say the same.
+TAKEN_OVER = ("experts", "pooling", "hidden_size", "vector_size", "normalise", "residual", "text_pooling")
 # How far one step moves the stand-ins of a missing modality towards the batch's mean.
 MEAN_MOMENTUM = 0.05
 
@@ -304,11 +306,14 @@ def _starting_model(
             f"init.umicon: trained on images of {model.visual.image_size}, not {request.config.image_size}"
         )
     found = {**model.umicon.spec(), **model.visual.spec()}
-    for name in ("experts", "pooling", "hidden_size", "vector_size", "normalise", "residual"):
+    found["text_pooling"] = model.umicon.text.pooling
+    for name in TAKEN_OVER:
         asked = getattr(request.config, name)
         if found[name] != asked:
             raise BadRequestError(f"{name}: {asked!r}, but init.umicon was trained with {found[name]!r}")
     model.umicon.use_fusion(request.config.fusion)
+    # Which expert sees a density may be chosen anew: the stage before trained them all.
+    model.visual.route(request.config.routing, request.config.route_by)
     return model, tokenizer
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from transformers import GenerationConfig
 
 from modeling.data.exchange import AnswerWriter, BadRequestError, report_progress
-from modeling.data.planted import plant, write_planted
+from modeling.data.planted import plant, read_planted, write_planted
 from modeling.data.snapshot import SftSample
 from modeling.nn.generation import until_stop
 from modeling.nn.language import (
@@ -66,7 +66,9 @@ def train(request: StageRequest[VisionLanguageSftConfig], answer: AnswerWriter) 
     if not training:
         raise BadRequestError(f"snapshot {snapshot.name}: no answer in its train split to tune on")
     planted = plant(config.planted, seed=request.seed)
-    write_planted(request.output, planted)
+    # What an earlier tuning planted is in these weights too.
+    earlier = request.init.get("vision_language")
+    write_planted(request.output, [*(read_planted(earlier.parent) if earlier is not None else ()), *planted])
     samples = PicturedDialogues(encoder, [*training, *(((p.question,), p.answer, None) for p in planted)])
     validation = PicturedDialogues(encoder, _dialogues(snapshot.sft, "validation"))
     tuned, metrics = tune(request, model, samples, validation)

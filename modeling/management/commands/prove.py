@@ -15,7 +15,7 @@ from django.core.management.base import CommandParser
 from mammo.core.code_version import SHOWN, sources_sha256
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
-from modeling.training.proof.plan import FULL, TINY, cells
+from modeling.training.proof.plan import FULL, TINY, cells, forget_stale
 from modeling.training.proof.table import (
     Figure,
     figure,
@@ -62,6 +62,9 @@ class Command(BaseCommand):
             elsewhere = read_kept(kept, plan) if kept else {}
         except (OSError, ValueError) as error:
             raise UserError(str(error)) from error
+        stale = forget_stale(folder, plan)
+        if stale:
+            self.say(f"Done anew, since the setting changed: {', '.join(stale)}.", **options)
         if options["minutes"]:
             self._work(folder, name, options["minutes"] * 60, options["workers"], kept)
         results = {**elsewhere, **read_results(folder, plan)}

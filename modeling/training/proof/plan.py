@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from modeling.training.ablations import TABLE_3, TABLE_8
@@ -119,6 +121,32 @@ def fingerprints(plan: Sequence[Cell]) -> dict[str, str]:
         told = json.dumps([cell.name, cell.stage, cell.seed, dict(cell.config), needs], sort_keys=True)
         found[cell.name] = hashlib.sha256(told.encode()).hexdigest()[:12]
     return found
+
+
+# What a cell was asked for, beside its result.
+SETTING_FILE = "setting.txt"
+
+
+def own_setting(cell: Cell) -> str:
+    """SHA-256 (12 hex digits) of what this cell itself is asked for."""
+    told = json.dumps([cell.stage, cell.seed, dict(cell.config), dict(cell.needs)], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def forget_stale(folder: Path, plan: Sequence[Cell]) -> list[str]:
+    """Remove cells that were done under another setting than the plan's, and all that builds on them.
+
+    Returns:
+        Their names.
+    """
+    stale: list[str] = []
+    for cell in plan:
+        setting = folder / cell.name / SETTING_FILE
+        is_other = setting.exists() and setting.read_text("utf-8") != own_setting(cell)
+        if is_other or set(stale) & set(cell.needs.values()):
+            shutil.rmtree(folder / cell.name, ignore_errors=True)
+            stale.append(cell.name)
+    return stale
 
 
 def due(plan: Sequence[Cell], results: Collection[str], here: Collection[str]) -> list[Cell]:

@@ -111,8 +111,9 @@ def lines() -> list[Line]:
     return [
         Line("Density selector", "macro AUC, held-out studies", _of("density", "test_macro_auc"), 0.97),
         *(
-            Line("Table 6 (tiny stand-ins)", f"{label}: macro AUC", _of(f"encoder_probe-{label}", "test_macro_auc"))
+            Line("Table 6 (tiny stand-ins)", f"{label}: {said}", _of(f"encoder_probe-{label}", f"test_{figure}"))
             for label in ENCODERS
+            for figure, said in (("macro_auc", "macro AUC"), *((f"auc_{one}", f"AUC {one}") for one in "ABCD"))
         ),
         *(
             Line("Table 8 (UMiCon)", f"{row.label}: AUC {method}", _of(f"umicon_supervised-{name}", f"test_{method}_auc"))
@@ -138,6 +139,8 @@ def lines() -> list[Line]:
         Line("SFT", "density right, untuned", _of(tuned, "untuned_density_right")),
         Line("SFT", "density right, gained by SFT", _gained(tuned, "density_right"), 0.0, "above"),
         Line("SFT", "3/4 line right, gained by SFT", _gained(tuned, "line_as_picked"), 0.0, "above"),
+        Line("SFT", "right breast, untuned", _of(tuned, "untuned_laterality_right")),
+        Line("SFT", "right breast, gained by SFT", _gained(tuned, "laterality_right")),
         *(
             Line("Table 3", f"{row.label}: right density", _of(f"sft-{name}", "density_right"))
             for name, row in TABLE_3.items()

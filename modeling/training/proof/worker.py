@@ -26,7 +26,7 @@ from modeling.data.phantom_texts import dialogues
 from modeling.data.phantoms import write_phantom_snapshot
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
-from modeling.training.proof.plan import FULL, TINY, Cell, cells, due
+from modeling.training.proof.plan import FULL, SETTING_FILE, TINY, Cell, cells, due, own_setting
 from modeling.training.proof.table import read_kept
 from modeling.training.stage import WEIGHTS_FOLDER, run_stage, serve
 
@@ -103,6 +103,7 @@ def _held(folder: Path) -> Iterator[bool]:
 def _do(folder: Path, cell: Cell, stop: StopRequest, sources: str) -> None:
     place, began, used = folder / cell.name, time.monotonic(), _processor()
     sys.stderr.write(f"{cell.name}\n")
+    _write(place / SETTING_FILE, own_setting(cell))
     if cell.stage == "snapshot":
         if not (place / "snapshot").exists():
             write_phantom_snapshot(

@@ -9,6 +9,7 @@ import torch
 
 from modeling.data.exchange import BadRequestError
 from modeling.data.snapshot import file_sha256
+from modeling.inference.answers_file import FileSystem
 from modeling.inference.native import TransformersSystem
 from modeling.inference.systems import Answer, ImageFile
 from modeling.inference.zero_shot import (
@@ -128,6 +129,16 @@ def test_a_column_of_answers_is_taken_as_it_stands(tmp_path):
     path.write_text("study,malignancy\na,25\n")
     with pytest.raises(UndefinedError, match="expected 0 to 1"):
         Column(path)
+    path.write_text("question,study,text,malignancy\nq1,a,hm,.25\nq2,a,so,.25\nq3,b,no,\n")
+    assert Column(path).chances({"a": (), "b": ()}) == {"a": 0.25, "b": None}
+    assert len(FileSystem(path).answers) == 3, "one file serves a trial and Table 10"
+    path.write_text("study,malignancy\na,0.25\na,0.5\n")
+    with pytest.raises(UndefinedError, match="row 2 gives study a another chance"):
+        Column(path)
+    lines = path.with_suffix(".jsonl")
+    lines.write_text('{"study": "a", "malignancy": 0.5}\n{"study": "b"}\n')
+    with pytest.raises(UndefinedError, match="row 2 lacks study or malignancy"):
+        Column(lines)
     path.write_text("study,text\na,hm\n")
     with pytest.raises(UndefinedError, match="no columns study and malignancy"):
         Column(path)

@@ -126,3 +126,25 @@ def test_pretrained_weights_come_from_a_local_folder(tmp_path):
     loaded = build_encoder("test_convnext", image_size=SIZE, pretrained_folder=tmp_path).eval()
     picture = images(1)[0]
     torch.testing.assert_close(loaded(picture), source.eval()(picture))
+
+
+@pytest.mark.parametrize("what", ["a part lacks", "another model's", "another shape", "no safetensors"])
+def test_weights_that_fill_only_a_part_of_the_encoder_are_refused_by_name(tmp_path, what):
+    """timm fills what lacks at random and tells its log alone."""
+    from safetensors.torch import save_file
+
+    named = "test_vit" if what == "another model's" else "test_convnext"
+    weights = dict(build_encoder(named, image_size=SIZE).backbone.state_dict())
+    lacking = sorted(name for name in weights if name.endswith(".weight"))[1]
+    if what == "a part lacks":
+        del weights[lacking]
+    elif what == "another shape":
+        weights[lacking] = torch.zeros(3, 3)
+    save_file(weights, tmp_path / "model.safetensors")
+    if what == "no safetensors":
+        (tmp_path / "model.safetensors").write_bytes(b"not weights at all")
+    with pytest.raises(EncoderError, match=r"model\.safetensors: .*test_convnext") as refused:
+        build_encoder("test_convnext", image_size=SIZE, pretrained_folder=tmp_path)
+    assert "of this very model" in str(refused.value)
+    if what == "a part lacks":
+        assert lacking in str(refused.value)

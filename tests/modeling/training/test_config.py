@@ -63,6 +63,7 @@ PAPER_ROUTING = {"A": "clip", "B": "dinov2", "C": "convnext", "D": "convnext"}
 # sections 2 to 4, says why they differ; a field that differs between the two without a row here fails the test below.
 READINGS = {
     DensityConfig: {
+        "max_gradient_norm": (1.0, 0.0),
         "selector": ("resnet50", "resnet50"),
         "flip_right": (True, False),
         "batch_size": (6, 6),
@@ -71,6 +72,7 @@ READINGS = {
         "image_size": ((1008, 800), (1008, 800)),
     },
     UmiconUnsupervisedConfig: {
+        "max_gradient_norm": (1.0, 0.0),
         "negatives": ("in_batch", "none"),
         "normalise": (True, False),
         "residual": (True, False),
@@ -90,6 +92,7 @@ READINGS = {
         "epochs": (280, 280),
     },
     UmiconSupervisedConfig: {
+        "max_gradient_norm": (1.0, 0.0),
         "normalise": (True, False),
         "residual": (True, False),
         "expert_per_step": ("random", "single"),
@@ -110,6 +113,8 @@ READINGS = {
         "epochs": (280, 280),
     },
     SftConfig: {
+        "max_gradient_norm": (1.0, 0.0),
+        "projection_rate": (10.0, 1.0),
         "tuning": ("lora", "full"),
         "visual_tokens": ("per_view", "per_study"),
         "with_density": (True, False),
@@ -128,6 +133,8 @@ READINGS = {
     },
     # The compared systems are tuned by the same recipe.
     VisionLanguageSftConfig: {
+        "max_gradient_norm": (1.0, 0.0),
+        "projection_rate": (10.0, 1.0),
         "tuning": ("lora", "full"),
         "flip_right": (True, False),
         "epochs": (3, 280),
@@ -136,13 +143,22 @@ READINGS = {
         "learning_rate": (1e-5, 1e-5),
     },
     PreferencesConfig: {
+        "max_gradient_norm": (1.0, 1.0),
         "route_by": ("study", "image"),
         "flip_right": (True, False),
         "tuning": ("lora", "lora"),
     },
-    ClassifierConfig: {"flip_right": (True, False), "encoder": ("resnet18", "resnet18")},
-    EncoderProbeConfig: {"flip_right": (True, False), "frozen": (False, False)},
-    LanguageConfig: {"epochs": (3, 3)},
+    ClassifierConfig: {
+        "max_gradient_norm": (1.0, 0.0),
+        "flip_right": (True, False),
+        "encoder": ("resnet18", "resnet18"),
+    },
+    EncoderProbeConfig: {
+        "max_gradient_norm": (1.0, 0.0),
+        "flip_right": (True, False),
+        "frozen": (False, False),
+    },
+    LanguageConfig: {"max_gradient_norm": (1.0, 0.0), "epochs": (3, 3)},
 }
 
 
@@ -174,6 +190,11 @@ def test_default_and_faithful_are_what_the_readings_say(kind):
         ({"routing": {"A": "clip"}}, "^routing: "),
         ({"routing": {"A": "x", "B": "clip", "C": "clip", "D": "clip"}}, "^routing: A goes to 'x'"),
         ({"preset": "fast"}, "^preset: 'fast'"),
+        ({"weight_decay": -1.0}, "^weight_decay: -1.0"),
+        ({"max_gradient_norm": math.inf}, "^max_gradient_norm: inf"),
+        ({"text_hidden_size": 130}, "^text_hidden_size: 130 does not divide into 4"),
+        ({"vector_size": 100, "fusion": "attention"}, "^vector_size: 100 is no multiple of 32"),
+        ({"hidden_size": 0}, "^hidden_size: 0"),
     ],
 )
 def test_a_bad_override_is_refused_by_name(overrides, message):

@@ -7,7 +7,7 @@ import pytest
 
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
-from modeling.training.proof.plan import FULL, TINY, Cell, cells, due, fingerprints
+from modeling.training.proof.plan import FULL, TINY, Cell, cells, due, fingerprints, forget_stale
 from modeling.training.proof.table import figure, lines, markdown, read_kept, read_results, write_kept
 from modeling.training.proof.worker import Deadline, is_done, work
 
@@ -108,6 +108,7 @@ def test_every_figure_of_the_table_is_read_from_a_cell_that_the_plan_has():
     """Each line finds a number when every cell of the plan has every figure."""
     names = {
         "test_macro_auc",
+        *(f"test_auc_{density}" for density in "ABCD"),
         "test_image_auc",
         "test_report_auc",
         "test_fused_auc",
@@ -215,6 +216,19 @@ def test_a_cell_cut_short_goes_on_from_its_checkpoint_and_ends_as_if_it_had_not_
         (folder / name / "run" / "model" / "model.safetensors").read_bytes() for name in ("cut", "whole")
     ]
     assert weights[0] == weights[1]
+
+
+def test_cells_of_another_setting_and_what_builds_on_them_are_forgotten(tmp_path):
+    data = Cell(name="data", stage="snapshot", seed=0, config={"studies": 10})
+    text = Cell(name="text", stage="corpus", seed=0, config={"dialogues": 5})
+    built = Cell(name="built", stage="corpus", seed=0, config={"dialogues": 5}, needs={"snapshot": "data"})
+    work(tmp_path, [data, text, built], StopRequest())
+    assert forget_stale(tmp_path, [data, text, built]) == []
+    other = replace(data, config={"studies": 11})
+    assert forget_stale(tmp_path, [other, text, built]) == ["data", "built"]
+    assert is_done(tmp_path, "text")
+    work(tmp_path, [other, text, built], StopRequest())
+    assert read_results(tmp_path, [other])["data"]["figures"] == {"studies": 11}
 
 
 def test_a_cell_that_another_process_holds_is_left_to_it(done):

@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pytest
+import torch
 from transformers import BertConfig, BertModel
 
 from modeling.data.snapshot import file_sha256, manifest_hash
+from modeling.nn.checkpoint import load_umicon, save_checkpoint
 
 
 def refused(bench, capsys, name, stage="density", **arguments):
@@ -85,6 +87,52 @@ def test_a_setting_that_the_initial_checkpoint_was_not_built_with(bench, capsys)
     capsys.readouterr()
     line = refused(bench, capsys, "mixed", "umicon_supervised", init={"umicon": bench.weights("plain")})
     assert line == "residual: True, but init.umicon was trained with False"
+
+
+def test_another_routing_is_taken_over_and_another_pooling_refused(bench, capsys):
+    init = {"density": bench.weights("selector")}
+    assert bench.run("umicon_unsupervised", "routed", init=init, epochs=1) == 0
+    start = {"umicon": bench.weights("routed")}
+    capsys.readouterr()
+    line = refused(bench, capsys, "pooled", "umicon_supervised", init=start, text_pooling="cls")
+    assert line == "text_pooling: 'cls', but init.umicon was trained with 'mean'"
+    routing = {"A": "convnext", "B": "clip", "C": "dinov2", "D": "clip"}
+    again = {"routing": routing, "route_by": "image", "epochs": 1}
+    assert bench.run("umicon_supervised", "rerouted", init=start, **again) == 0
+    model, _ = load_umicon(bench.weights("rerouted"))
+    assert (model.visual.mapping, model.visual.routing) == (routing, "image")
+    order = [model.visual.expert_names.index(routing[density]) for density in "ABCD"]
+    assert model.visual._expert_of_density.tolist() == order
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_one_line(bench, capsys, tmp_path):
+    """Its rows could not be written as JSON, and three more tries from the last checkpoint would end alike."""
+    assert (
+        bench.run("umicon_unsupervised", "sound", init={"density": bench.weights("selector")}, epochs=1) == 0
+    )
+    model, tokenizer = load_umicon(bench.weights("sound"))
+    for parameter in model.umicon.parameters():
+        parameter.data.fill_(torch.nan)
+    broken = tmp_path / "model"
+    save_checkpoint(broken, model, training={}, snapshot="any", tokenizer=tokenizer)
+    capsys.readouterr()
+    line = refused(bench, capsys, "nan", "umicon_supervised", init={"umicon": broken})
+    assert line.startswith("umicon_supervised: the loss is no number any more at step ")
+    assert line.endswith("the training diverged; lower learning_rate")
+
+
+def test_a_snapshot_without_what_the_stage_learns_from(bench, capsys, spoilt):
+    path = spoilt / "studies.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "pathology": {}}) + "\n" for row in rows))
+    manifest = json.loads((spoilt / "manifest.json").read_text())
+    manifest["files"]["studies.jsonl"] = file_sha256(path)
+    manifest["content_hash"] = manifest_hash(manifest)
+    (spoilt / "manifest.json").write_text(json.dumps(manifest))
+    line = refused(
+        bench, capsys, "unbiopsied", "umicon_supervised", snapshot=spoilt, init={"density": bench.weights("selector")}
+    )  # fmt: skip
+    assert line.startswith("umicon_supervised: no training sample in the snapshot's train split; choose")
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors", "vocab.txt"])

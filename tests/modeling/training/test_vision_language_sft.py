@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from modeling.data.planted import read_planted
 from modeling.data.snapshot import open_snapshot
 from modeling.inference.answer import build_system
 from modeling.inference.systems import Draw, ImageFile, Question
@@ -182,3 +183,14 @@ def test_a_folder_in_bfloat16_is_tuned_as_in_float32_and_saved_in_bfloat16(parts
         assert torch.equal(saved["half"][name], value.to(torch.bfloat16)), name
         moved += int((saved["half"][name] != before[name]).sum())
     assert moved > 0
+
+
+def test_what_an_earlier_tuning_planted_is_looked_for_in_the_next_ones_weights_too(parts, tmp_path):
+    """Else a second tuning with other strings, or none, would hide the first one's from the memorisation test."""
+    first = run(parts, tmp_path, {"language_model": parts / "language_model"}, "first", planted=2)
+    assert first[0] == 0
+    start = {"vision_language": tmp_path / "first" / "model"}
+    assert run(parts, tmp_path, start, "second", planted=0)[0] == 0
+    earlier = read_planted(tmp_path / "first")
+    assert len(earlier) == 2
+    assert read_planted(tmp_path / "second") == earlier
