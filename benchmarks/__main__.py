@@ -1,6 +1,7 @@
 """`make bench`: the benchmarks below, or those named (`python -m benchmarks studies_list`); ratios of one run.
 
-One that fails is named, the others go on, and the exit code is 1. Times are printed for orientation and never tested. Results that were kept stand in docs/benchmarks.md.
+One that fails is named, the others go on, and the exit code is 1.
+Times are printed for orientation and never tested. Results that were kept stand in docs/benchmarks.md.
 """
 
 import os

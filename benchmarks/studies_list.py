@@ -33,7 +33,8 @@ SELECT gen_random_uuid(), now() - n * interval '1 minute', now(), 1, %(site)s, p
     md5('a' || n), date '2015-01-01' + n %% 3000, 30 + n %% 60, '', '', '', 'siemens',
     substr('ABBCCCDD', 1 + n %% 8, 1),
     (ARRAY['1','2','3'])[1 + n %% 3], (ARRAY['1','2','4A'])[1 + n %% 3], (ARRAY['1','2','3','4A','4B','0'])[1 + n %% 6],
-    'report', '{"density": "report", "birads_left": "report", "birads_right": "report", "birads_overall": "report"}', '', '', '[]', false
+    'report', '{"density": "report", "birads_left": "report", "birads_right": "report", "birads_overall": "report"}',
+    '', '', '[]', false
 FROM generate_series(1, %(studies)s) n JOIN archive_patient p ON p.number_hash = md5((1 + n %% %(patients)s)::text);
 INSERT INTO archive_image (id, created_at, study_id, laterality, laterality_source, view, view_modifiers, is_extra,
     sop_uid, sop_uid_hash, sha256, original, viewing_copy, viewing_copy_sha256, rows, columns, bits_stored,
