@@ -1,5 +1,6 @@
 """`make bench`: the benchmarks below, or those named (`python -m benchmarks studies_list`); ratios of one run.
 
+One that fails is named, the others go on, and the exit code is 1.
 Times are printed for orientation and never tested. Results that were kept stand in docs/benchmarks.md.
 """
 
@@ -7,6 +8,7 @@ import os
 import platform
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks import (
     archive_bars,
@@ -62,10 +64,22 @@ def main() -> None:
     if unknown:
         sys.exit(f"{unknown[0]}: no such benchmark; one of {', '.join(known)}")
     print(f"machine: {machine()}\n")
-    for benchmark in [known[name] for name in sys.argv[1:] or known]:
-        print((benchmark.__doc__ or "").splitlines()[0])
-        for name, value in benchmark.measure().items():
-            print(f"  {name:45s} {value:8.3f}")
+    failed = [name for name in sys.argv[1:] or known if not is_measured(known[name])]
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+def is_measured(benchmark: ModuleType) -> bool:
+    """Run one and print its figures, or why there are none; the others do not depend on it."""
+    print((benchmark.__doc__ or "").splitlines()[0])
+    try:
+        figures = benchmark.measure()
+    except Exception as error:
+        print(f"  FAILED: {type(error).__name__}: {error}", flush=True)
+        return False
+    for name, value in figures.items():
+        print(f"  {name:45s} {value:8.3f}")
+    return True
 
 
 if __name__ == "__main__":

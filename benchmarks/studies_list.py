@@ -28,12 +28,13 @@ SELECT gen_random_uuid(), now(), %(site)s, 'P-' || lpad(n::text, 8, '0'), md5(n:
 FROM generate_series(1, %(patients)s) n;
 INSERT INTO archive_study (id, created_at, updated_at, version, site_id, patient_id, study_uid, study_uid_hash,
     accession_hash, date, age, symptom, indication, history, vendor, density, birads_left, birads_right,
-    birads_overall, label_source, birads_rule, birads_edition, reporting_doctors, is_simulated)
+    birads_overall, label_source, label_sources, birads_rule, birads_edition, reporting_doctors, is_simulated)
 SELECT gen_random_uuid(), now() - n * interval '1 minute', now(), 1, %(site)s, p.id, '2.25.' || n, md5('s' || n),
     md5('a' || n), date '2015-01-01' + n %% 3000, 30 + n %% 60, '', '', '', 'siemens',
     substr('ABBCCCDD', 1 + n %% 8, 1),
     (ARRAY['1','2','3'])[1 + n %% 3], (ARRAY['1','2','4A'])[1 + n %% 3], (ARRAY['1','2','3','4A','4B','0'])[1 + n %% 6],
-    'report', '', '', '[]', false
+    'report', '{"density": "report", "birads_left": "report", "birads_right": "report", "birads_overall": "report"}',
+    '', '', '[]', false
 FROM generate_series(1, %(studies)s) n JOIN archive_patient p ON p.number_hash = md5((1 + n %% %(patients)s)::text);
 INSERT INTO archive_image (id, created_at, study_id, laterality, laterality_source, view, view_modifiers, is_extra,
     sop_uid, sop_uid_hash, sha256, original, viewing_copy, viewing_copy_sha256, rows, columns, bits_stored,
@@ -85,7 +86,7 @@ def here() -> dict[str, float]:
     from mammo.accounts import second_factor
 
     call_command("migrate", verbosity=0)
-    user, places = _filled()
+    user, places = filled()
     # The account shows a second factor as it signs in, as every researcher does.
     user_logged_in.connect(
         lambda request, user, **kwargs: second_factor.mark(request, user, "totp"), weak=False
@@ -105,7 +106,12 @@ def here() -> dict[str, float]:
     return figures
 
 
-def _filled() -> tuple[Any, dict[str, str]]:
+def filled(studies: int = STUDIES, patients: int = PATIENTS) -> tuple[Any, dict[str, str]]:
+    """Fill the tables of an empty PostgreSQL database.
+
+    Returns:
+        an account that may list all studies, and what the queries of `PAGES` name.
+    """
     from urllib.parse import quote
 
     from django.db import connection
@@ -120,11 +126,11 @@ def _filled() -> tuple[Any, dict[str, str]]:
     )
     split = Split.objects.create(site=site, name="bench", purpose="bench")
     with connection.cursor() as cursor:
-        values = {"site": site.pk, "split": split.pk, "studies": STUDIES, "patients": PATIENTS}
+        values = {"site": site.pk, "split": split.pk, "studies": studies, "patients": patients}
         for statement in _FILL.split(";\n"):
             if statement.strip():
                 cursor.execute(statement, values if "%" in statement else None)
-    far = Study.objects.order_by("-created_at", "-pk")[20_000]
+    far = Study.objects.order_by("-created_at", "-pk")[20_000 * studies // STUDIES]
     return user, {"split": str(split.pk), "key": quote(f"{far.created_at.isoformat()}~{far.pk}")}
 
 

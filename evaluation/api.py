@@ -30,7 +30,7 @@ from evaluation.reports.strata import STRATA
 from evaluation.reports.table import Table
 from evaluation.reports.tables import TRIAL_TABLES, build_table
 from evaluation.reports.writers import CONTENT_TYPES, WRITERS
-from evaluation.services.judged_work import KIND
+from evaluation.services.judged_work import KIND, own_images
 from evaluation.services.scoring import form_of, record_scores
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -229,9 +229,11 @@ class FormViewSet(ReadOnlyRoomViewSet[Slot]):
         given = NewScoresSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         values = given.validated_data
+        asked = form.answer.question
+        study = asked.question.study
         rows = rows_made_once(
             request,
-            lambda: judging(KIND, form.pk, by_user=self.user, study=form.answer.question.question.study)(
+            lambda: judging(KIND, form.pk, by_user=self.user, study=study, images=own_images(asked, study))(
                 record_scores(
                     form,
                     by_user=self.user,

@@ -11,7 +11,7 @@ from evaluation.services.scoring import form_of
 from evaluation.services.shown_studies import Shown, shown_images
 from evaluation.services.writing import asked_of
 from mammo.accounts.models import User
-from mammo.archive.models import Study
+from mammo.archive.models import Image, Study
 from mammo.archive.services import JudgedWork, viewer_json
 
 KIND = "form"
@@ -60,8 +60,19 @@ def form_as_work(user: User, pk: UUID) -> JudgedWork | None:
     return _named(slot, slot.answer.question, study)
 
 
+def own_images(shown: Shown, study: Study | None) -> list[Image]:
+    """The images of the judged study itself that a form shows: once it is frozen, those of the freezing.
+
+    Raises:
+        WrongStateError: an image is not the frozen one.
+    """
+    if study is None:
+        return []
+    return [image for image in shown_images(shown, study) if image.study_id == study.pk]
+
+
 def _named(row: Model, shown: Shown, study: Study) -> JudgedWork:
-    own = [image for image in shown_images(shown, study) if image.study_id == study.pk]
+    own = own_images(shown, study)
     return JudgedWork(study, {image_name(row, number): image for number, image in enumerate(own, start=1)})
 
 

@@ -297,7 +297,10 @@ def _checkpoint(request: HttpRequest, trial: Trial) -> Checkpoint:
 def _add_written(request: HttpRequest, trial: Trial) -> str:
     with raw_files.laid_out() as folder:
         path = _uploaded(request, "answers", (".jsonl", ".csv"), folder)
-        rows = _answer_rows(path)
+        try:
+            rows = _answer_rows(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), "answers")) from None
     file = request.FILES.get("answers")
     source = (file.name if file is not None else "") or "answers"
     kind = request.POST.get("kind", Arm.Kind.REFERENCE)

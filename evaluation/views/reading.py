@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from evaluation.models import Reader, ReaderStudy, Reading, ReadingSlot
-from evaluation.services.judged_work import READING, described_form
+from evaluation.services.judged_work import READING, described_form, own_images
 from evaluation.services.reader_studies import SCALES
 from evaluation.services.readings import (
     Assessment,
@@ -119,7 +119,9 @@ def read(request: HttpRequest, reading_slot_id: UUID) -> HttpResponse:
     reader = slot.reader
     if request.method == "POST":
         try:
-            judged = judging(READING, slot.pk, by_user=user_of(request), study=slot.case.study)
+            study = slot.case.study
+            images = own_images(slot.case, study)
+            judged = judging(READING, slot.pk, by_user=user_of(request), study=study, images=images)
             judged(
                 record_reading(
                     slot,

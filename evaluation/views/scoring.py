@@ -31,7 +31,7 @@ from evaluation.models import (
 )
 from evaluation.services.dialogues import conversation
 from evaluation.services.guesses import guess_sample, next_guess, record_guess
-from evaluation.services.judged_work import KIND, described_form
+from evaluation.services.judged_work import KIND, described_form, own_images
 from evaluation.services.practice import next_practice, record_practice
 from evaluation.services.progress import rater_progress
 from evaluation.services.raters import consent
@@ -259,7 +259,10 @@ def save(request: HttpRequest, slot_id: UUID) -> HttpResponse:
     was_scored = slot.scores.exists()
     try:
         values = {key: _whole(text, key) for key, text in typed.items()}
-        judged = judging(KIND, slot.pk, by_user=user_of(request), study=slot.answer.question.question.study)
+        asked = slot.answer.question
+        study = asked.question.study
+        images = own_images(asked, study)
+        judged = judging(KIND, slot.pk, by_user=user_of(request), study=study, images=images)
         made = record_form(
             slot,
             by_user=user_of(request),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from evaluation.models import Answer, Arm, TrialQuestion
 from evaluation.services.answers import record_human_answer, written_version
-from evaluation.services.judged_work import WRITING, described_form
+from evaluation.services.judged_work import WRITING, described_form, own_images
 from evaluation.services.read_reports import report_beside
 from evaluation.services.shown_studies import shown_images, shown_report
 from evaluation.services.writing import (
@@ -113,7 +113,8 @@ def _record(request: HttpRequest, arm: Arm, asked: TrialQuestion, text: str) -> 
     user, seconds, report = user_of(request), _seconds(request), request.POST.get("report_read")
     if "arm" not in request.POST and sum(own.trial_id == arm.trial_id for own in arms_of(user)) > 1:
         raise UserError(_("%(name)s: missing; open the page again") % {"name": "arm"})
-    judged = judging(WRITING, asked.pk, by_user=user, study=asked.question.study)
+    study = asked.question.study
+    judged = judging(WRITING, asked.pk, by_user=user, study=study, images=own_images(asked, study))
     if not asked.is_dialogue:
         opened_on = request.POST.get("opened_on", "")
         judged(

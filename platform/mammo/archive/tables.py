@@ -268,9 +268,10 @@ def _xlsx_cells(path: Path) -> Iterator[tuple[Any, ...]]:
     from openpyxl import load_workbook  # imported where it is needed: it costs a second
     from openpyxl.utils.exceptions import InvalidFileException
 
-    # A ParseError of XML is a SyntaxError; a book without a sheet of cells has no first one.
+    # A ParseError of XML is a SyntaxError; a book without a sheet of cells has no first one; what asks for a password
+    # is a RuntimeError, and so is what a later ZIP is said to need.
     damaged = (BadZipFile, zlib.error, EOFError, SyntaxError, InvalidFileException, LookupError, OSError,
-               ValueError, TypeError, AttributeError, NotImplementedError)  # fmt: skip
+               ValueError, TypeError, AttributeError, RuntimeError)  # fmt: skip
     try:
         with closing(load_workbook(path, read_only=True, data_only=True)) as book:
             yield from book.worksheets[0].iter_rows(values_only=True)
@@ -285,7 +286,7 @@ def _refuse_bomb(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
             members = archive.infolist()
-    except (BadZipFile, OSError):
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
         return  # load_workbook says what is wrong with it
     unpacked = sum(member.file_size for member in members)
     if unpacked > MAX_UNPACKED or len(members) > MAX_PARTS:

@@ -50,14 +50,14 @@ def view_of(image: Image) -> str:
     return f"{image.view}+" if image.is_extra and image.view in ("CC", "MLO") else image.view
 
 
-def views_of(study: Study) -> dict[str, list[str]]:
-    """Every view that a judgement of the study rests on: the standard four and all others that it holds.
+def views_of(images: Iterable[Image]) -> dict[str, list[str]]:
+    """Every view that a judgement rests on: the standard four and all others among the images that its work shows.
 
     Returns:
-        Keys of the images by view, such as RCC; an empty list where a standard view is not in the study.
+        Keys of the images by view, such as RCC; an empty list where a standard view is not among them.
     """
     found: dict[str, list[str]] = {name: [] for name in EXPECTED}
-    for image in study.images.all():
+    for image in images:
         found.setdefault(image.laterality + view_of(image), []).append(str(image.pk))
     return found
 
@@ -79,7 +79,7 @@ def record_views(
     if strangers:
         raise UserError(_("shown: “%(name)s” is no image of this study") % {"name": strangers[0]})
     screen = _screen(report.get("screen"))
-    views = views_of(work.study)
+    views = views_of(work.images.values())
     return ViewsShown.objects.create(
         by_user=by_user,
         kind=kind,
@@ -129,8 +129,12 @@ def standing_views(kind: str, task: UUID, by_user: User, study: Study) -> ViewsS
     return rows.select_related("display").order_by("-created_at").first()
 
 
-def refusal(views: ViewsShown | None, study: Study) -> str:
-    """Why nothing can be judged on these views, for the person at the screen; empty: it can."""
+def refusal(views: ViewsShown | None, images: Iterable[Image]) -> str:
+    """Why nothing can be judged on these views, for the person at the screen; empty: it can.
+
+    Args:
+        images: all that the work shows of its study.
+    """
     if views is None:
         return _("The pictures of this case were not on your screen yet: open the page again.")
     if not views.webgl:
@@ -140,10 +144,12 @@ def refusal(views: ViewsShown | None, study: Study) -> str:
     if views.display.verdict == Verdict.NO:
         return _("This display will not do for judging; “This display” says why.")
     shown = set(views.shown)
+    # A view that was not in the study then, and is now, was not declared by anybody.
+    declared = {view for view, reason in views.unavailable.items() if reason != Unavailable.NOT_IN_STUDY}
     lacking = [
         view
-        for view, images in views_of(study).items()
-        if images and not shown.intersection(images) and view not in views.unavailable
+        for view, keys in views_of(images).items()
+        if keys and not shown.intersection(keys) and view not in declared
     ]
     if lacking:
         return _("Not on your screen yet: %(views)s. Show them, or say why they are unavailable.") % {
@@ -152,7 +158,9 @@ def refusal(views: ViewsShown | None, study: Study) -> str:
     return ""
 
 
-def judging(kind: str, task: UUID, *, by_user: User, study: Study | None) -> Judged:
+def judging(
+    kind: str, task: UUID, *, by_user: User, study: Study | None, images: Iterable[Image] | None = None
+) -> Judged:
     """Let a person's judgement pass once each view was on screen or declared unavailable.
 
     For what people send in by page or programming interface, inside the request's transaction; scripts call the
@@ -160,6 +168,10 @@ def judging(kind: str, task: UUID, *, by_user: User, study: Study | None) -> Jud
 
         judged = judging("question", question.pk, by_user=user, study=question.study)
         judged(corrections.submit_corrections(...))
+
+    Args:
+        images: those that the work shows, where a frozen design says which: a view imported later is none of them,
+            and nobody is asked for it. All that the study holds now when not given.
 
     Returns:
         A function that notes on which views its argument (a row, or a sequence of rows) was made, and returns it.
@@ -170,7 +182,7 @@ def judging(kind: str, task: UUID, *, by_user: User, study: Study | None) -> Jud
     if study is None:
         return lambda made: made
     views = standing_views(kind, task, by_user, study)
-    why_not = refusal(views, study)
+    why_not = refusal(views, study.images.all() if images is None else images)
     if views is None or why_not:
         raise ViewsNotShownError(why_not)
     return lambda made: _note(views, made)

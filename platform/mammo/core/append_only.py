@@ -123,13 +123,12 @@ def _against_replacing(model: type[models.Model]) -> _Trigger:
     Unique constraints with a condition are left out: there the pragma of our own connections stands alone.
     """
     table = model._meta.db_table
-    fields = [[field] for field in model._meta.local_concrete_fields if field.unique]
-    together = list(model._meta.unique_together)
-    together += [one.fields for one in model._meta.total_unique_constraints if one.fields]
-    fields += [[model._meta.get_field(name) for name in names] for names in together]
+    columns = [[field.column] for field in model._meta.local_concrete_fields if field.unique]
+    together = [*model._meta.unique_together, *(one.fields for one in model._meta.total_unique_constraints)]
+    own = {field.name: field.column for field in model._meta.local_concrete_fields}
+    columns += [[own[name] for name in names] for names in together if names]
     met = " OR ".join(
-        "(" + " AND ".join(f'"{field.column}" = NEW."{field.column}"' for field in each) + ")"
-        for each in fields
+        "(" + " AND ".join(f'"{column}" = NEW."{column}"' for column in each) + ")" for each in columns
     )
     unless = f'SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM "{table}" WHERE {met})'  # noqa: S608  (names of our own models)
     return _Trigger(table, "INSERT", Guard("INSERT", unless, "its rows are append-only"), suffix="replace")

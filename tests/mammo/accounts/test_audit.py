@@ -123,11 +123,24 @@ def test_a_broken_trail_is_not_anchored(tmp_path: Path) -> None:
     assert not (tmp_path / "anchors.jsonl").exists()
 
 
-@pytest.mark.parametrize("text", [None, "", "not json\n", '{"sequence": "5"}\n'])
+BEYOND_THE_COLUMN = '{"sequence": 99999999999999999999, "sha256": "ab"}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "not json\n",
+        '{"sequence": "5"}\n',
+        BEYOND_THE_COLUMN,
+        '{"sequence": 1, "note": "审计锚点"}\n',
+    ],
+)
 def test_an_anchor_file_that_is_none_is_told_in_one_line(tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "anchors.jsonl"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="gb18030")
     with pytest.raises(CommandError, match=r"anchors\.jsonl") as caught:
         call_command("audit", "verify", "--anchor", str(path))
     assert "\n" not in str(caught.value)

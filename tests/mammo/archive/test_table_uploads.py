@@ -2,9 +2,11 @@
 
 import csv
 import io
+import os
 import resource
 import uuid
 import zipfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from mammo.archive.table_uploads import confirm, forget_stale, keep_table, previ
 from mammo.archive.tables import header_and_rows
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
+from .damaged_books import DAMAGES, book
 from .files import mammogram
 from .test_pacs_fetches import run_all
 
@@ -198,17 +201,25 @@ def _workbook() -> dict[str, bytes]:
     return parts
 
 
-def test_a_reader_that_fails_is_not_called_slow_and_no_cell_is_logged(
-    site: Site, dana: User, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_damaged_workbook_is_told_by_its_name_and_no_cell_is_logged(
+    site: Site, dana: User, caplog: pytest.LogCaptureFixture, damage: Callable[[object], bytes]
 ) -> None:
-    book, parts = io.BytesIO(), _workbook()
-    parts["xl/worksheets/sheet1.xml"] = b"<worksheet><sheetData><row><c><v>H1234567</v></row>"
-    with zipfile.ZipFile(book, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
+    data = damage([["text"], *(["H1234567"] for _ in range(3))])
+    with pytest.raises(UserError, match=r"^ris\.xlsx: not a readable XLSX file"):
+        keep_table(sent(data, "ris.xlsx"), kind="reports", site=site, by_user=dana)
+    assert "H1234567" not in caplog.text
+
+
+def test_a_reader_that_fails_is_not_called_slow_and_no_cell_is_logged(
+    site: Site, dana: User, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation whose library for workbooks is broken, and says something of the table as it fails."""
+    (tmp_path / "openpyxl.py").write_text('raise ImportError("H1234567")\n')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     with pytest.raises(UserError, match=r"^ris\.xlsx: the program that reads tables failed"):
-        keep_table(sent(book.getvalue(), "ris.xlsx"), kind="reports", site=site, by_user=dana)
-    assert "ParseError" in caplog.text
+        keep_table(sent(book([["H1234567"]]), "ris.xlsx"), kind="reports", site=site, by_user=dana)
+    assert "ImportError" in caplog.text
     assert "H1234567" not in caplog.text
 
 

@@ -29,6 +29,7 @@ FORM_PAGE = """{% extends "base.html" %}{% block title %}Form{% endblock %}{% bl
   <tr><td><a id="row3" href="#3">three</a></td></tr>
 </tbody></table>
 <form id="plain" method="post" action="/test/slow">{% csrf_token %}<button id="send">Send</button></form>
+<form method="post" action="/test/file" data-download>{% csrf_token %}<button id="fetch">Download</button></form>
 {% endblock %}"""
 READING_PAGE = """{% extends "base.html" %}{% block title %}Reading{% endblock %}{% block content %}
 <div class="reading">
@@ -47,7 +48,7 @@ READING_PAGE = """{% extends "base.html" %}{% block title %}Reading{% endblock %
   </div>
 </div>
 {% endblock %}"""
-counts = {"slow": 0}
+counts = {"slow": 0, "file": 0}
 
 
 def form_page(request: HttpRequest) -> HttpResponse:
@@ -85,6 +86,13 @@ def slow(request: HttpRequest) -> HttpResponse:
     return HttpResponse("done")
 
 
+def file(request: HttpRequest) -> HttpResponse:
+    """Answer with a file, slowly enough that the shell says so."""
+    counts["file"] += 1
+    time.sleep(1.5)
+    return HttpResponse("a,b", headers={"Content-Disposition": 'attachment; filename="rows.csv"'})
+
+
 def slower(request: HttpRequest) -> HttpResponse:
     """Let the visitor wait."""
     time.sleep(2)
@@ -106,6 +114,7 @@ urlpatterns = [
     path("test/reading", reading_page),
     path("test/save", save),
     path("test/slow", slow),
+    path("test/file", file),
     path("test/slower", slower),
     path("test/broken", broken),
     path("test/forbidden", forbidden),

@@ -196,6 +196,20 @@ def test_a_double_click_sends_a_plain_form_once(form: Page) -> None:
     assert pages_urls.counts["slow"] == 1
 
 
+def test_a_form_that_answers_with_a_file_rests_a_moment_and_works_again(form: Page) -> None:
+    pages_urls.counts["file"] = 0
+    button, sign = form.locator("#fetch"), form.locator("#busy")
+    for fetched in (1, 2):
+        with form.expect_download() as download:
+            button.dblclick()
+            expect(sign).to_be_visible()
+            expect(button).to_be_disabled()
+        assert download.value.suggested_filename == "rows.csv"
+        expect(button).to_be_enabled()
+        expect(sign).to_be_hidden()
+        assert pages_urls.counts["file"] == fetched
+
+
 def test_the_page_turns_chinese_by_its_switch(form: Page) -> None:
     form.click("button[lang=zh-hans]")
     form.wait_for_selector("html[lang=zh-hans]")

@@ -88,7 +88,7 @@ def views_shown(request: HttpRequest, work: str, task_id: uuid.UUID) -> JsonResp
     except UserError as error:
         return JsonResponse({"refusal": str(error)}, status=400)
     will_do = views.display is not None and views.display.verdict != Verdict.NO
-    return JsonResponse({"refusal": refusal(views, found.study), "display": will_do}, status=201)
+    return JsonResponse({"refusal": refusal(views, found.images.values()), "display": will_do}, status=201)
 
 
 @login_required

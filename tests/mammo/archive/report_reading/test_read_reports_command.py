@@ -68,3 +68,12 @@ def test_the_input_is_never_overwritten(tmp_path):
     source = write(tmp_path / "in.jsonl", json.dumps({"id": "a", "text": "x"}))
     with pytest.raises(CommandError, match="name another output file"):
         call_command("read_reports", source, source)
+
+
+def test_reports_in_gb18030_are_refused_in_one_line(tmp_path):
+    source = tmp_path / "in.jsonl"
+    row = json.dumps({"id": "a", "text": "双乳BI-RADS 1类。"}, ensure_ascii=False)
+    source.write_bytes(row.encode("gb18030"))
+    with pytest.raises(CommandError, match=r"in\.jsonl: not UTF-8 text; save it as UTF-8$"):
+        call_command("read_reports", source, tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()

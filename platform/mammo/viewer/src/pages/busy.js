@@ -3,7 +3,7 @@
 
 const AFTER_MS = 600;
 // A download leaves the page where it is and tells nobody when it has begun.
-const DOWNLOAD_MS = 4000;
+export const DOWNLOAD_MS = 4000;
 
 const sign = () => document.getElementById("busy");
 let timer = 0;
@@ -16,6 +16,11 @@ function show() {
 function expect() {
   clearTimeout(timer);
   timer = setTimeout(show, AFTER_MS);
+}
+
+function expectFile() {
+  expect();
+  setTimeout(rest, DOWNLOAD_MS);
 }
 
 function rest() {
@@ -35,12 +40,14 @@ export function watchTime() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     if (!link || !isPlainClick(event, link)) return;
-    expect();
-    if (link.hasAttribute("download")) setTimeout(rest, DOWNLOAD_MS);
+    if (link.hasAttribute("download")) expectFile();
+    else expect();
   });
   document.addEventListener("submit", (event) => {
     const isInPlace = event.target.method === "dialog" || event.target.closest("[hx-post], [hx-get]");
-    if (!event.defaultPrevented && !isInPlace) expect();
+    if (event.defaultPrevented || isInPlace) return;
+    if (event.target.hasAttribute("data-download")) expectFile();
+    else expect();
   });
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     if (isQuiet(event.detail.elt)) return;
