@@ -152,7 +152,9 @@ def _stored(link: TabletLink, asked: str) -> Question:
     )
     if result.counts["rejected"]:
         raise UserError(
-            _("Questions in this language are no longer taken in. Please give the tablet back: nothing was stored.")
+            _(
+                "Questions in this language are no longer taken in. Please give the tablet back: nothing was stored."
+            )
         )
     rows = Question.objects.filter(campaign=link.campaign)
     if result.counts["duplicate"]:

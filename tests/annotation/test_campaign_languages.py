@@ -16,7 +16,9 @@ from mammo.accounts.models import User
 from mammo.core.errors import UserError
 from tests.annotation.test_views import signed_in
 
-TABLE = "text,source,language\n我要复查吗？,ward,\nDo I need another examination?,ward,\n我的BI-RADS？,ward,mix\n"
+TABLE = (
+    "text,source,language\n我要复查吗？,ward,\nDo I need another examination?,ward,\n我的BI-RADS？,ward,mix\n"
+)
 CONSENT = {"zh": "我同意医院使用我的问题。", "en": "I agree that the hospital uses my question."}
 
 
