@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from annotation.models import Campaign, Transmission
+from annotation.services import practice
 from annotation.services.tablet import invite
 from annotation.services.uploads import read_upload
 from evaluation.models import Trial
@@ -58,6 +59,12 @@ def page(
         return reverse(name, args=[*(found[key] for key in keys), *fixed.values()]) + query
 
     return Stop(name, person, at, reads, language)
+
+
+def _practised(keys: Keys, purpose: str) -> str:
+    """The next example, with what the last one was found to be."""
+    address: str = reverse("annotation:practise", args=[keys["campaign"], purpose])
+    return f"{address}?done={keys[f'practised_{purpose}']}"
 
 
 def _cell_rows(keys: Keys) -> str:
@@ -123,7 +130,13 @@ STOPS = (
     page("annotation:pick-list", "sena"),
     page("annotation:pick", "sena", "corrected", reads=True),
     page("annotation:adjudicate", "sena", "disputed", reads=True),
+    page("annotation:pick", "sena", "chosen"),
     page("annotation:practise", "june", "campaign", purpose="correct"),
+    page("annotation:practise", "sena", "campaign", purpose="pick"),
+    *(
+        Stop("annotation:practise", person, lambda keys, purpose=purpose: _practised(keys, purpose))
+        for person, purpose in (("june", "correct"), ("sena", "pick"))
+    ),
     page("annotation:upload", "rita", "upload"),
     page("annotation:tablet", "", "invitation", language="zh-hans"),
     page("annotation:tablet", "", "english_invitation", language="en"),
@@ -380,7 +393,22 @@ def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     sent = SimpleUploadedFile("questions.csv", table)
     keys["upload"] = read_upload(campaign, sent, by_user=people["rita"]).pk
     _send_one_question(keys)
+    _practise(people, campaign, keys)
     return people, keys
+
+
+def _practise(people: dict[str, User], campaign: Campaign, keys: Keys) -> None:
+    """A second example that waits, and the first one done by a junior, in part right, and by a senior, wrong."""
+    answers = [practice.PracticeAnswer(text="每年复查。"), practice.PracticeAnswer(text="两年复查一次。")]
+    practice.add_item(
+        campaign, by_user=people["rita"], question="多久复查？", answers=answers, best=0, language="zh",
+        context="双乳BI-RADS 2类。",
+    )  # fmt: skip
+    first = campaign.practice_items.get(pk=keys["example"])
+    tags = {0: ["wrong_fact"], 1: []}
+    corrected = practice.submit_correction(first, by_user=people["june"], tags=tags)
+    picked = practice.submit_pick(first, by_user=people["sena"], picked=0)
+    keys.update(practised_correct=corrected.pk, practised_pick=picked.pk)
 
 
 def _send_one_question(keys: Keys) -> None:
