@@ -13,7 +13,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from annotation.models import Campaign, Transmission
-from annotation.services import practice
 from annotation.services.tablet import invite
 from annotation.services.uploads import read_upload
 from evaluation.models import Trial
@@ -27,6 +26,7 @@ from mammo.accounts.services import create_account
 from modeling.models import Metric, Run
 from tests.access.objects import furnish, opened_trial
 from tests.evaluation import reading_scene, scene
+from tests.mammo.pages.practising import practise
 
 Keys = dict[str, Any]
 
@@ -393,22 +393,8 @@ def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     sent = SimpleUploadedFile("questions.csv", table)
     keys["upload"] = read_upload(campaign, sent, by_user=people["rita"]).pk
     _send_one_question(keys)
-    _practise(people, campaign, keys)
+    practise(people, campaign, keys)
     return people, keys
-
-
-def _practise(people: dict[str, User], campaign: Campaign, keys: Keys) -> None:
-    """A second example that waits, and the first one done by a junior, in part right, and by a senior, wrong."""
-    answers = [practice.PracticeAnswer(text="每年复查。"), practice.PracticeAnswer(text="两年复查一次。")]
-    practice.add_item(
-        campaign, by_user=people["rita"], question="多久复查？", answers=answers, best=0, language="zh",
-        context="双乳BI-RADS 2类。",
-    )  # fmt: skip
-    first = campaign.practice_items.get(pk=keys["example"])
-    tags = {0: ["wrong_fact"], 1: []}
-    corrected = practice.submit_correction(first, by_user=people["june"], tags=tags)
-    picked = practice.submit_pick(first, by_user=people["sena"], picked=0)
-    keys.update(practised_correct=corrected.pk, practised_pick=picked.pk)
 
 
 def _send_one_question(keys: Keys) -> None:
