@@ -1,5 +1,6 @@
 """What the programming interface gives and takes of campaigns: settings, texts, people, practice, figures."""
 
+import json
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,7 +33,7 @@ LARGEST_NUMBER = 2**31 - 1
 
 
 class PlainObjectField(serializers.DictField):
-    """A JSON object of plain values: texts, numbers, lists of them; no NUL, which PostgreSQL can't store."""
+    """A JSON object of plain values: texts, numbers, lists of them; no NUL and no lone surrogate (not stored)."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """The object.
@@ -41,7 +42,12 @@ class PlainObjectField(serializers.DictField):
             ValidationError: a name or value can't be stored.
         """
         values: dict[str, Any] = super().to_internal_value(data)
-        if len(repr(values)) > 20_000 or "\\x00" in repr(values):
+        try:
+            json.dumps(values, ensure_ascii=False, default=str).encode()
+            can_be_stored = len(repr(values)) <= 20_000 and "\\x00" not in repr(values)
+        except UnicodeEncodeError:
+            can_be_stored = False
+        if not can_be_stored:
             raise serializers.ValidationError(_("too large, or with characters that can't be stored"))
         return values
 

@@ -330,13 +330,23 @@ class TypedQuestionForm(forms.Form):
     pool = _pool_field()
 
 
+# A patient's page is written in these.
+TABLET_LANGUAGES = (("zh", "中文"), ("en", "English"))
+
+
 class InviteForm(forms.Form):
     """An invitation of one patient to ask on the tablet."""
 
-    language = forms.ChoiceField(choices=[("zh", "中文"), ("en", "English")], label=_("Her language"))
+    language = forms.ChoiceField(choices=TABLET_LANGUAGES, label=_("Her language"))
     patient = forms.CharField(max_length=64, required=False, label=_("Hospital number"))
     accession = forms.CharField(max_length=64, required=False, label=_("Accession number"))
     pool = _pool_field()
+
+    def __init__(self, *args: Any, campaign: Campaign | None = None, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        if campaign is not None:
+            taken = [choice for choice in TABLET_LANGUAGES if choice[0] in campaign.languages]
+            self.fields["language"].choices = taken  # type: ignore[attr-defined]
 
 
 class DayForm(forms.Form):

@@ -1,6 +1,5 @@
 """The form of one example of the practice set: its answers in fields, or as JSON lines."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -8,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation.models import ErrorTag
 from mammo.core.choices import Language
+from mammo.core.outside_json import parsed
 
 ANSWERS = (1, 2, 3)
 
@@ -60,18 +60,18 @@ class PracticeForm(forms.Form):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except ValueError:
+                row = parsed(line)
+            except ValueError as error:
                 raise forms.ValidationError(
-                    _("Line %(number)s is not JSON."), params={"number": number}
+                    _("Line %(number)s is not JSON (%(error)s); mend it."),
+                    params={"number": number, "error": error},
                 ) from None
-            if (
-                not isinstance(row, dict)
-                or not isinstance(row.get("text"), str)
-                or set(row) - {"text", "tags", "reference"}
-            ):
+            if not _is_answer(row):
                 raise forms.ValidationError(
-                    _("Line %(number)s: expected an object with text, tags and reference."),
+                    _(
+                        "Line %(number)s: expected an object with text, tags and reference: text and reference in "
+                        "quotes, tags as a list of names."
+                    ),
                     params={"number": number},
                 )
             found.append(row)
@@ -95,6 +95,18 @@ class PracticeForm(forms.Form):
         elif not given and not data.get("answers") and not self.errors:
             self.add_error(None, _("Write the answers, two at least."))
         return data | {"answers": given or data.get("answers", [])}
+
+
+def _is_answer(row: Any) -> bool:
+    """Whether a line's value is an answer: a text, and where they are given a list of tags and a reference."""
+    if not isinstance(row, dict) or set(row) - {"text", "tags", "reference"}:
+        return False
+    # Null says nothing, as a field that is left out.
+    tags, reference = (
+        empty if row.get(name) is None else row[name] for name, empty in (("tags", []), ("reference", ""))
+    )
+    texts = [row.get("text"), reference, *(tags if isinstance(tags, list) else [None])]
+    return all(isinstance(text, str) and "\0" not in text for text in texts)
 
 
 def _text(label: Any) -> forms.CharField:

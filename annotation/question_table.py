@@ -1,6 +1,6 @@
 """Tables of patients' questions: CSV, JSON lines or XLSX with the columns of the data contract."""
 
-import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from mammo.archive.tables import Columns, read_table
 from mammo.core.choices import Language
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import read_jsonlines
+from mammo.core.outside_json import parsed
 
 # Read for a campaign and for a trial alike.
 _SHARED = ("patient", "accession", "language", "turns", "text", "consent", "date")
@@ -27,6 +28,8 @@ LONGEST_QUESTION = 4000
 # Wrong rows that one refusal names; the others are counted.
 MOST_NAMED = 20
 LONGEST_POOL = 40
+# PostgreSQL stores no NUL, and no file holds a lone surrogate, half of a character.
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 
 
@@ -147,7 +150,7 @@ def _check_wording(path: Path, names: Iterable[str]) -> None:
 
 def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
     where = _("%(path)s, row %(row)s") % {"path": path, "row": number}
-    cells = {name: str(row.get(name) or "").strip() for name in COLUMNS.known if name != "turns"}
+    cells = {name: _cell(where, name, row.get(name)) for name in COLUMNS.known if name not in WORDINGS}
     turns = _turns(where, row)
     language = cells["language"] or language_of(" ".join(turns[::2]))
     if language not in Language.values:
@@ -176,6 +179,24 @@ def _checked(path: Path, number: int, row: Mapping[str, Any]) -> QuestionRow:
     )
 
 
+def _cell(where: str, name: str, value: Any) -> str:
+    if isinstance(value, list | dict):
+        raise UserError(
+            _("%(where)s: %(name)s holds a list or an object; give one text")
+            % {"where": where, "name": field_name(name)}
+        )
+    return _storable(where, name, str(value or "")).strip()
+
+
+def _storable(where: str, name: str, text: str) -> str:
+    if UNSTORABLE.search(text):
+        raise UserError(
+            _("%(where)s: %(name)s holds a character that can't be stored (NUL, or half of one); take it out")
+            % {"where": where, "name": field_name(name)}
+        )
+    return text
+
+
 def _day(where: str, written: str) -> date | None:
     if not written:
         return None
@@ -193,11 +214,14 @@ def _turns(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     given = [row["text"]] if column == "text" else row[column]
     if isinstance(given, str):
         try:
-            given = json.loads(given)
-        except ValueError:
+            given = parsed(given)
+        except ValueError as error:
             raise UserError(
-                _("%(where)s: %(column)s is not a JSON list; write [\"question\"] or use the column 'text'")
-                % {"where": where, "column": column}
+                _(
+                    '%(where)s: %(column)s is not a JSON list (%(error)s); write ["question"] or use the column '
+                    "'text'"
+                )
+                % {"where": where, "column": column, "error": error}
             ) from None
     if not isinstance(given, list) or not all(isinstance(turn, str) and turn.strip() for turn in given):
         raise UserError(
@@ -222,7 +246,7 @@ def _turns(where: str, row: Mapping[str, Any]) -> tuple[str, ...]:
             _("%(where)s: the question is longer than %(limit)s characters; shorten it")
             % {"where": where, "limit": LONGEST_QUESTION}
         )
-    return tuple(turn.replace("\r\n", "\n").strip() for turn in given)
+    return tuple(_storable(where, column, turn).replace("\r\n", "\n").strip() for turn in given)
 
 
 def language_of(text: str) -> str:

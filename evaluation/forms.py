@@ -1,6 +1,5 @@
 """Forms of protocols and trials; what they take is checked once more by the services."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -12,6 +11,7 @@ from evaluation.statistics.names import PATIENT_CORRELATION
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Cohort
 from mammo.core.errors import UserError
+from mammo.core.outside_json import parsed
 
 ASPECT_PARTS = (
     *("key", "name", "name_zh", "definition", "definition_zh"),
@@ -258,7 +258,7 @@ def spec_from(text: str) -> dict[str, Any]:
         UserError: it is no JSON object.
     """
     try:
-        found = json.loads(text)
+        found = parsed(text)
     except ValueError as error:
         raise UserError(_("spec: not JSON (%(error)s)") % {"error": error}) from None
     if not isinstance(found, dict):

@@ -1,6 +1,5 @@
 """Forms that freeze a training set and start a run; what they take is checked once more by the services."""
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from annotation.models import Campaign
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Split
+from mammo.core.outside_json import parsed
 from modeling.data.model_folders import MODELS_VARIABLE
 from modeling.models import Checkpoint, Snapshot
 from modeling.services.snapshots import SMALLEST_SIDE
@@ -126,7 +126,7 @@ class RunForm(forms.Form):
         if not text:
             return {}
         try:
-            found = json.loads(text)
+            found = parsed(text)
         except ValueError as error:
             raise forms.ValidationError(
                 _("Not JSON (%(error)s); mend it."), params={"error": error}

@@ -1,5 +1,6 @@
 """A training set on disk: it exists whole or not at all, and its hash is over every file in it."""
 
+import glob
 import hashlib
 import json
 import os
@@ -62,6 +63,7 @@ def write_training_set(request: Mapping[str, Any], folder: Path) -> WrittenSet:
     """
     if (request["format"], request["images"]) not in choices():
         raise UserError(f"format {request['format']} with pictures as {request['images']}: not written")
+    _remove_left_behind(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: exists and is not empty; give another folder")
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
@@ -73,6 +75,26 @@ def write_training_set(request: Mapping[str, Any], folder: Path) -> WrittenSet:
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return written
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove what attempts at this folder left that were killed: patients' texts in clear, under another process's id."""
+    for part in folder.parent.glob(f".{glob.escape(folder.name)}.*.part"):
+        number = part.name.removeprefix(f".{folder.name}.").removesuffix(".part")
+        if number.isdecimal() and not _is_another_process(int(number)):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _is_another_process(number: int) -> bool:
+    if number == os.getpid():
+        return False
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def _write(part: Path, request: Mapping[str, Any]) -> WrittenSet:

@@ -84,8 +84,8 @@ def import_questions(
 ) -> ImportResult:
     """Add the questions of a table; one that the campaign holds already is a duplicate: this can be repeated.
 
-    A row whose patient or accession number the archive does not know, or whose consent or source names a person, is
-    rejected by itself (with the reason), the others come in.
+    A row whose patient or accession number the archive does not know, whose consent or source names a person, or
+    whose language is none of the campaign's, is rejected by itself (with the reason), the others come in.
 
     Args:
         rows: as `read_question_table` gives them.
@@ -198,6 +198,8 @@ class _Adding:
             return ItemOutcome(row.number, Outcome.REJECTED, named)
         if turns_hash in self.hashes:
             return ItemOutcome(row.number, Outcome.DUPLICATE, _("the campaign holds this question already"))
+        if not takes_language(self.campaign, row.language):
+            return ItemOutcome(row.number, Outcome.REJECTED, other_language(self.campaign, row.language))
         self.hashes.add(turns_hash)
         return None
 
@@ -211,6 +213,19 @@ class _Adding:
                     "%(name)s: names a person, or holds a number of hers; write one that names nobody"
                 ) % {"name": field_name(name)}
         return ""
+
+
+def takes_language(campaign: Campaign, language: str) -> bool:
+    """Whether a campaign takes questions of this language; `mix`, a finding and no choice, wherever it takes Chinese."""
+    return language in campaign.languages or (language == "mix" and "zh" in campaign.languages)
+
+
+def other_language(campaign: Campaign, language: str) -> str:
+    """Why a question of a language that the campaign does not take is refused."""
+    return _("language: %(language)s is none of this campaign's (%(known)s)") % {
+        "language": language,
+        "known": ", ".join(campaign.languages),
+    }
 
 
 def received(turns: Sequence[str]) -> str:

@@ -11,7 +11,13 @@ from django.utils.translation import gettext as _
 from annotation.models import Campaign, Question, TabletLink
 from annotation.question_table import LONGEST_POOL, LONGEST_QUESTION, QuestionRow
 from annotation.services.access import require_table_keeper
-from annotation.services.questions import import_questions, matched, received
+from annotation.services.questions import (
+    import_questions,
+    matched,
+    other_language,
+    received,
+    takes_language,
+)
 from annotation.services.wording import plain
 from mammo.accounts import audit
 from mammo.accounts.models import User
@@ -39,13 +45,16 @@ def invite(
     Raises:
         NotAllowedError: neither researcher nor data manager of the site.
         WrongStateError: the campaign is closed.
-        UserError: there is no consent text in this language, or the archive does not know her.
+        UserError: the campaign takes no questions in this language, there is no consent text in it, or the archive
+            does not know her.
     """
     require_table_keeper(campaign.site, by_user)
     if campaign.state == Campaign.State.CLOSED:
         raise WrongStateError(_("The campaign “%(name)s” is closed.") % {"name": campaign.name})
     if language not in (Language.CHINESE, Language.ENGLISH):
         raise UserError(_("language: choose Chinese or English"))
+    if not takes_language(campaign, language):
+        raise UserError(other_language(campaign, language))
     consent = str(campaign.consent_text.get(language) or "").strip()
     if not consent:
         raise UserError(
@@ -96,7 +105,7 @@ def ask(token: str, *, text: str, agrees: bool) -> Question:
 
     Raises:
         WrongStateError: the link was used or has lapsed.
-        UserError: she did not agree, or wrote nothing or too much.
+        UserError: she did not agree, wrote nothing or too much, or the campaign's languages changed meanwhile.
     """
     asked = plain(text)
     if not agrees:
@@ -141,6 +150,12 @@ def _stored(link: TabletLink, asked: str) -> Question:
         # Two women with the same words ask two questions; a link is used once, whoever presses twice.
         hers=str(link.pk),
     )
+    if result.counts["rejected"]:
+        raise UserError(
+            _(
+                "Questions in this language are no longer taken in. Please give the tablet back: nothing was stored."
+            )
+        )
     rows = Question.objects.filter(campaign=link.campaign)
     if result.counts["duplicate"]:
         raise UserError(

@@ -58,7 +58,6 @@ def read_upload(campaign: Campaign, file: "UploadedFile[bytes]", *, by_user: Use
         raise UserError(
             _("%(name)s: more than %(most)s rows; divide the table") % {"name": name, "most": MOST_ROWS}
         )
-    wrong += _of_other_languages(campaign, rows, name)
     if wrong:
         raise WrongRowsError(wrong + _not_taken(campaign, rows, wrong, name))
     upload = QuestionUpload(campaign=campaign, by_user=by_user, name=name[:200])
@@ -87,20 +86,6 @@ def _rows_of(
             return wrong.rows, told
         except UserError as error:
             raise UserError(str(error).replace(str(path), name)) from None
-
-
-def _of_other_languages(campaign: Campaign, rows: list[QuestionRow], name: str) -> list[RowProblem]:
-    allowed = set(campaign.languages)
-    return [
-        RowProblem(
-            row.number,
-            _("%(name)s, row %(row)s: language %(language)s is not one of this campaign")
-            % {"name": name, "row": row.number, "language": row.language},
-        )
-        for row in rows
-        # `mix` is a finding, not a choice: it passes wherever Chinese does.
-        if row.language not in allowed and not (row.language == "mix" and "zh" in allowed)
-    ]
 
 
 def _not_taken(
@@ -317,9 +302,6 @@ def add_typed_question(
         pool=pool.strip()[:LONGEST_POOL],
         asked_on=asked_on,
     )
-    wrong = _of_other_languages(campaign, [row], _("the form"))
-    if wrong:
-        raise WrongRowsError(wrong)
     result = import_questions(campaign, [row], by_user=by_user, table_name="typed")
     refused = next((item for item in result.items if item.outcome == "rejected"), None)
     if refused is not None:

@@ -55,7 +55,7 @@ def question_list(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
         "stages": Question.Stage.choices,
         "upload_form": UploadForm(),
         "typed_form": TypedQuestionForm(auto_id="typed_%s"),
-        "invite_form": InviteForm(auto_id="invite_%s"),
+        "invite_form": InviteForm(auto_id="invite_%s", campaign=campaign),
         "pool_table_form": PoolTableForm(auto_id="pools_%s"),
         "uploads": QuestionUpload.objects.visible_to(user).filter(campaign=campaign).order_by("-created_at"),
         "reads_unconfirmed": user.has_role("data_manager", site=campaign.site),
@@ -206,7 +206,7 @@ def _invited(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
 def invite(request: HttpRequest, campaign_id: uuid.UUID) -> HttpResponse:
     """Make a link for one patient and show it as a QR code; it is shown once."""
     campaign = _kept_campaign(request, campaign_id)
-    form = InviteForm(request.POST)
+    form = InviteForm(request.POST, campaign=campaign)
     if not form.is_valid():
         raise UserError(_told(form))
     link, token = tablet.invite(campaign, by_user=user_of(request), **form.cleaned_data)

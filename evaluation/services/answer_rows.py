@@ -1,6 +1,5 @@
 """Answers that come as rows: one text for a question, the list of its answers for a dialogue."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.models import TrialQuestion
 from mammo.core.errors import UserError
+from mammo.core.outside_json import parsed
 
 
 def texts_by_question(
@@ -69,7 +69,7 @@ def _turns(row: Mapping[str, Any], question: TrialQuestion, where: str) -> list[
         )
     if isinstance(given, str):
         try:
-            given = json.loads(given)
+            given = parsed(given)
         except ValueError:
             given = None
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):

@@ -43,8 +43,8 @@ def _rows(path: Path) -> Iterator[Dialogue]:
         where = f"corpus {path}, row {number}"
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise BadRequestError(f"{where}: not valid JSON ({error.msg})") from error
+        except (ValueError, RecursionError) as error:
+            raise BadRequestError(f"{where}: not valid JSON ({error})") from error
         if not isinstance(row, dict):
             raise BadRequestError(f"{where}: expected an object")
         turns, answer = row.get("turns"), row.get("answer")

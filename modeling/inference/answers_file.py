@@ -129,7 +129,7 @@ def _turns(path: Path, number: int, given: Any) -> list[str] | None:
     if isinstance(given, str):
         try:
             given = json.loads(given)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             given = None
     if not isinstance(given, list) or not given:
         raise SystemUnavailableError(
@@ -149,8 +149,8 @@ def _json_rows(path: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise SystemUnavailableError(f"{path} row {number}: not valid JSON ({error.msg})") from error
+        except (ValueError, RecursionError) as error:
+            raise SystemUnavailableError(f"{path} row {number}: not valid JSON ({error})") from error
         if not isinstance(row, dict):
             raise SystemUnavailableError(f"{path} row {number}: expected a JSON object")
         _refuse_unknown(path, row)

@@ -55,7 +55,7 @@ def read_spec(name: str | Path, *, kinds: Sequence[str] = KINDS) -> dict[str, An
             f"{name}: cannot be read ({error.strerror}); give an existing file or one of the ready specs: "
             f"{', '.join(ready_specs())}"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequestError(f"{name}: not JSON ({error})") from None
     if not isinstance(spec, dict) or spec.get("kind") not in kinds:
         raise BadRequestError(f"{name}: give an object whose `kind` is one of {', '.join(kinds)}")

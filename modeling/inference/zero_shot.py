@@ -186,7 +186,7 @@ class Column:
                 if path.suffix == ".csv"
                 else [json.loads(line) for line in lines if line]
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UndefinedError(f"{path}: can't be read ({error})") from error
         if not any("malignancy" in row and "study" in row for row in rows if isinstance(row, dict)):
             raise UndefinedError(

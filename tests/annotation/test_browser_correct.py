@@ -274,3 +274,43 @@ def test_a_warning_is_marked_while_the_changed_text_is_checked(
     assert "Checking" in page.evaluate(said)
     expect(place.locator(".warned")).to_have_count(0)
     expect(place).not_to_have_attribute("data-checking", re.compile("."))
+
+
+def test_only_a_whole_sentence_is_changed_in_the_other_answers(
+    page: Page, live_server: Any, plain: Campaign, june: User
+) -> None:
+    """“目前不需要手术。” ends as “需要手术。” does, and says the reverse."""
+    (question,) = scene.ask(plain, scene.plain_row("我要手术吗？"))
+    proposed = (
+        "您的密度为C类。需要手术。请带片子。",
+        "密度是C类。目前不需要手术。请放心。",
+        "C类。  需要手术。\n请空腹。\n需要手术。",
+    )
+    scene.propose(plain, [question], proposed)
+    sign_in(page, live_server.url, june, f"/annotation/correct/{question.pk}/")
+    page.wait_for_load_state()
+    shown = [texts(page).nth(n).input_value() for n in range(3)]
+    holder, other, third = (shown.index(text) for text in proposed)
+    apply_all = page.locator("[data-answer]").nth(holder).locator("[data-apply-all]")
+    texts(page).nth(holder).fill("您的密度为C类。先做活检，费用$&另计。请带片子。")
+    expect(apply_all).to_be_visible()
+    apply_all.click()
+    expect(texts(page).nth(third)).to_have_value(
+        "C类。  先做活检，费用$&另计。\n请空腹。\n先做活检，费用$&另计。"
+    )
+    expect(texts(page).nth(other)).to_have_value(proposed[1])
+    expect(apply_all).to_be_hidden()
+    # Of two sentences that became one, both stand elsewhere in a row, or nothing changes there.
+    texts(page).nth(third).fill("您的密度为C类。\n需要手术。完。需要手术。")
+    texts(page).nth(holder).fill("按医生的安排做。请带片子。")
+    expect(apply_all).to_be_visible()
+    apply_all.click()
+    expect(texts(page).nth(third)).to_have_value("按医生的安排做。完。需要手术。")
+    # A sentence that goes leaves no blanks behind.
+    texts(page).nth(third).fill("C类。 需要手术。 完。")
+    texts(page).nth(holder).fill("您的密度为C类。请带片子。")
+    apply_all.click()
+    expect(texts(page).nth(third)).to_have_value("C类。 完。")
+    # What holds it only within another sentence is no reason for the button.
+    texts(page).nth(third).fill("目前不需要手术。")
+    expect(apply_all).to_be_hidden()

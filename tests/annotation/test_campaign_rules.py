@@ -201,7 +201,7 @@ def test_a_question_in_a_language_that_is_not_the_campaigns_is_refused(
     client = signed_in(rita)
     refused = client.post(address, {**key(), **TYPED, "text": "Do I need another examination?"})
     assert refused.status_code == 400
-    assert "language en is not one of this campaign" in refused.content.decode()
+    assert "language: en is none of this campaign" in refused.content.decode()
     assert not Question.objects.exists()
     Campaign.objects.filter(pk=campaign.pk).update(languages=["zh", "en"])
     taken = client.post(address, {**key(), **TYPED, "text": "Do I need another examination?"})

@@ -50,6 +50,7 @@ def test_a_member_without_the_role_leaves_nothing_behind(
     ("text", "word"),
     [
         ("{", "not JSON"),
+        ("[" * 9000, "not JSON .nested too deeply"),
         ("[1]", "one JSON object"),
         ('{"kind": "transformers", "path": "/no/such/model"}', "does not exist; put the model or file there"),
     ],

@@ -1,7 +1,10 @@
 """Which training sets can be asked for: each way of asking refuses what does not go together in its own words."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -213,3 +216,24 @@ def test_a_set_without_pairs_tells_of_none(done: Campaign, rita: User, tmp_path:
     assert manifest["counts"]["pairs"] == 0
     assert "Pairs" not in (tmp_path / "alone" / "README.md").read_text("utf-8")
     assert "- Pairs: 2\n" in (tmp_path / "both" / "README.md").read_text("utf-8")
+
+
+def test_what_a_killed_export_left_beside_its_folder_goes_with_the_next_one(
+    done: Campaign, tmp_path: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    living = subprocess.Popen(["sleep", "600"])
+    names = [f".out[1].{number}.part" for number in (ended.pid, os.getpid(), living.pid)]
+    others = [f".out1.{ended.pid}.part", f".other.{ended.pid}.part", ".out[1].mine.part"]
+    try:
+        for name in (*names, *others):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "train.jsonl").write_text("我的乳腺密度是多少？", encoding="utf-8")
+        call_command("export_training", done.name, tmp_path / "out[1]", format="trl", images="none")
+    finally:
+        living.kill()
+        living.wait()
+    left = {path.name for path in tmp_path.glob(".*.part")}
+    assert left == {names[2], *others}, "only what ended processes left of this folder"
+    assert (tmp_path / "out[1]" / "manifest.json").exists()

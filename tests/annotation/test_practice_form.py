@@ -42,6 +42,8 @@ def test_json_lines_are_still_taken(plain: Campaign, rita: User) -> None:
     lines = '{"text": "C类。"}\n{"text": "左乳。", "tags": ["wrong_side"], "reference": "右乳。"}'
     assert write(plain, rita, answers=lines).status_code == 302
     assert len(PracticeItem.objects.get().answers) == 2
+    empty = '{"text": "C类。", "tags": null, "reference": null}\n{"text": "B类。", "tags": []}'
+    assert write(plain, rita, answers=empty).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,19 @@ def test_json_lines_are_still_taken(plain: Campaign, rita: User) -> None:
         ({**FIELDS, "answers": '{"text": "C类。"}'}, "not both"),
         ({"text_1": "C类。", "text_2": "", "tags_2": ["wrong_side"]}, "Answer 2: write its text"),
         ({"text_1": "C类。", "text_2": "B类。", "tags_2": ["unknown"]}, "unknown"),
+        *(
+            ({"answers": '{"text": "C类。"}\n' + line}, f"Line 2{said}")
+            for line, said in (
+                ('{"text": "B类。", "reference": 1}', ": expected an object"),
+                ('{"text": "B类。", "tags": 5}', ": expected an object"),
+                ('{"text": "B类。", "tags": "wrong_side"}', ": expected an object"),
+                ('{"text": "B类。", "tags": [[]]}', ": expected an object"),
+                ('{"text": "B类。", "tags": {}}', ": expected an object"),
+                (r'{"text": "B\u0000"}', ": expected an object"),
+                (r'{"text": "B\ud800"}', " is not JSON (a text holds half of a character"),
+                ('{"text": "B类。", "tags": ' + "[" * 9000, " is not JSON (nested too deeply)"),
+            )
+        ),
     ],
 )
 def test_what_is_missing_is_said_and_what_was_typed_stays(

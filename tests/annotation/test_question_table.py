@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from annotation.question_table import QuestionRow, language_of, read_question_table
+from annotation.question_table import QuestionRow, WrongRowsError, language_of, read_question_table
 from mammo.core.errors import UserError
 
 HEADER = "patient,accession,language,turns,source,consent\n"
@@ -57,6 +57,8 @@ def test_xlsx_keeps_numbers_as_text(tmp_path: Path) -> None:
         ("text,source\nx,ward,extra\n", "line 2: more cells"),
         ('turns,source\n"[""a"", ""b""]",ward\n', "row 2: 2 turns"),
         ("turns,source\nnot json,ward\n", "row 2: turns is not a JSON list"),
+        (f"turns,source\n{'[' * 5000},ward\n", "row 2: turns is not a JSON list (nested too deeply)"),
+        ('turns,source\n"[""\\ud800""]",ward\n', "row 2: turns is not a JSON list (a text holds half of"),
         ("text,source\n", "holds no rows"),
         ("", "empty; it needs a line of column names"),
     ],
@@ -67,6 +69,37 @@ def test_a_wrong_table_is_refused_by_column_or_row(tmp_path: Path, text: str, na
         read_question_table(path)
     assert named in str(refused.value)
     assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+@pytest.mark.parametrize(
+    "column", ["text", "source", "consent", "pool", "patient", "accession", "language", "date"]
+)
+def test_what_no_database_stores_is_refused_with_row_and_column(
+    tmp_path: Path, column: str, character: str
+) -> None:
+    good = {"text": "要复查吗？", "source": "ward"}
+    bad = good | {column: f"2027-01-31{character}" if column == "date" else f"门诊{character}"}
+    path = written(tmp_path, f"{json.dumps(good)}\n{json.dumps(bad)}\n", "q.jsonl")
+    with pytest.raises(WrongRowsError) as refused:
+        read_question_table(path)
+    assert [one.row for one in refused.value.problems] == [2]
+    assert f"row 2: {column} holds a character that can't be stored" in str(refused.value)
+
+
+def test_of_several_rounds_each_is_looked_at_and_a_cell_is_one_text(tmp_path: Path) -> None:
+    rows = [
+        {"turns": ["一", "二\ud800", "三"], "source": "ward"},
+        {"turns": ["一\0"], "source": "ward"},
+        {"turns": ["一"], "source": [["ward"]]},
+        {"turns": ["😀"], "source": "ward"},
+    ]
+    path = written(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "q.jsonl")
+    with pytest.raises(WrongRowsError) as refused:
+        read_question_table(path)
+    told = [one.said.split(", row ")[1] for one in refused.value.problems]
+    assert [said[:15] for said in told] == ["1: turns holds ", "2: turns holds ", "3: source holds"]
+    assert [row.turns for row in refused.value.rows] == [("😀",)]
 
 
 def test_a_missing_file_and_an_unknown_kind_are_refused(tmp_path: Path) -> None:

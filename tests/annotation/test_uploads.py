@@ -26,6 +26,27 @@ def upload(campaign: Campaign, rita: User) -> QuestionUpload:
     return read_upload(campaign, file, by_user=rita)
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (r'{"text": "要复查吗？", "source": "门诊\u0000"}', "row 1: source holds a character"),
+        (r'{"text": "要复查吗？\ud800", "source": "门诊"}', "row 1: text holds a character"),
+        ('{"turns": "' + "[" * 9000 + '", "source": "门诊"}', "row 1: turns is not a JSON list"),
+        ('{"text": ' + "[" * 9000, "line 1: not JSON"),
+    ],
+)
+def test_a_row_that_no_database_stores_is_refused_on_the_page_and_by_its_number(
+    campaign: Campaign, rita: User, row: str, said: str
+) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(rita)
+    sent = {"table": SimpleUploadedFile("q.jsonl", row.encode()), "idempotency_key": str(uuid.uuid4())}
+    answer = client.post(reverse("annotation:question-table", args=[campaign.pk]), sent)
+    assert answer.status_code == 400
+    assert said in answer.content.decode()
+    assert not QuestionUpload.objects.exists()
+
+
 def person(site: Site, name: str, role: str) -> User:
     return create_account(name, password="correct horse battery", roles={role: [site]}, by_user=None)
 

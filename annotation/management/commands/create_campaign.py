@@ -1,6 +1,5 @@
 """`create_campaign NAME --site S --proposer SPEC.json --by ACCOUNT`: make and open a campaign from the command line."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from mammo.accounts.models import User
 from mammo.accounts.services import site_by_code
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
+from mammo.core.outside_json import parsed
 
 
 class Command(BaseCommand):
@@ -74,7 +74,7 @@ def _account(name: str, option: str) -> User:
 
 def _spec(path: Path) -> dict[str, Any]:
     try:
-        spec = json.loads(path.read_text(encoding="utf-8"))
+        spec = parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"--proposer {path}: cannot be read ({error.strerror}); give a JSON file") from None
     except ValueError as error:

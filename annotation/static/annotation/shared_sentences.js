@@ -1,5 +1,5 @@
 // A sentence that several proposals share is mended once: what changed in one text, as pairs of old and new, is put
-// into every other text that still holds the old one.
+// into every other text that still holds the old one as sentences of its own.
 
 const SENTENCE = /[^。！？!?；;\n.]+(?:[。！？!?；;\n]+|\.(?=\s|$)|$|\.)/gu;
 
@@ -39,7 +39,32 @@ export function replacements(before, after) {
   return found;
 }
 
-// The text with every replacement that fits; the same text when none does.
+// The text with every sentence, or run of sentences, that was replaced elsewhere; the same text when it holds none.
+// Whole sentences only: “需要手术。” is no part of “目前不需要手术。”.
 export function applied(text, changes) {
-  return changes.reduce((made, { old, fresh }) => (old && made.includes(old) ? made.replace(old, fresh) : made), text);
+  const sought = changes.map(({ old, fresh }) => ({ items: items(old), fresh })).filter((one) => one.items.length);
+  const held = items(text);
+  let [made, from] = ["", 0];
+  for (let at = 0; at < held.length; at++) {
+    const found = sought.find((one) => one.items.every((item, n) => item.words === held[at + n]?.words));
+    if (!found) continue;
+    const [first, last] = [held[at], held[at + found.items.length - 1]];
+    // A sentence that goes takes its blanks along; one that is replaced stands between the same ones.
+    made += text.slice(from, found.fresh ? first.start : first.from) + found.fresh;
+    from = found.fresh ? last.end : last.to;
+    at += found.items.length - 1;
+  }
+  return made + text.slice(from);
+}
+
+// The sentences of a text without the blanks around them, where they stand (start, end), and where their blanks do
+// (from, to).
+function items(text) {
+  return [...text.matchAll(SENTENCE)]
+    .map((match) => {
+      const words = match[0].trim();
+      const start = match.index + match[0].indexOf(words);
+      return { words, start, end: start + words.length, from: match.index, to: match.index + match[0].length };
+    })
+    .filter((item) => item.words);
 }

@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from mammo.accounts.services import site_by_code
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
+from mammo.core.outside_json import parsed
 from mammo.jobs import services as jobs
 from modeling.models import Checkpoint
 from modeling.services import snapshot_by_name, start_run
@@ -107,7 +108,7 @@ def _config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = parsed(path.read_text("utf-8"))
     except OSError as error:
         raise UserError(f"--config {path}: cannot be read ({error.strerror})") from None
     except ValueError as error:

@@ -92,6 +92,8 @@ def test_a_trial_is_made_and_filled_on_pages(
     campaign = questions[0].campaign
     post(client, "design", trial.pk, do="sample", campaign=campaign.pk, count="2")
     assert trial.trial_questions.count() == 2
+    for text in ("[" * 9000, r'{"kind": "\ud800"}'):
+        assert post(client, "design", trial.pk, do="system", name="GLM", spec=text).status_code == 400
     spec = json.dumps({"kind": "openai", "model": "glm", "base_url": "http://127.0.0.1:8000/v1"})
     post(client, "design", trial.pk, do="system", name="GLM", spec=spec)
     post(client, "design", trial.pk, do="human", name="Doctor", authors=[june.pk])

@@ -247,6 +247,8 @@ def test_answers_of_a_file_are_whole_dialogues(answered: Trial, rita: User) -> N
         ({"turns": ["一", "二"]}, r"3 turns in question 2, 2 answers are given; add the missing answers$"),
         ({"turns": ["一", "二", "三", "四"]}, r"4 answers are given; take out the extra answers$"),
         ({"turns": ["一", " ", "三"]}, r"answer 2 of turns is empty; write it$"),
+        ({"turns": "[" * 9000}, r"turns is no list of texts"),
+        ({"turns": r'["\ud800", "二", "三"]'}, r"turns is no list of texts"),
         ({"turns": '["一", "二"'}, r'turns is no list of texts; write the answers as \["first", "second"\]$'),
         ({"text": "一"}, r"is a dialogue of 3 turns; give its 3 answers as a list in turns, and no text$"),
     ],

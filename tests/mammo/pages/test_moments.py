@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mammo.accounts.models import Site, User
 from mammo.archive.models import Study
-from tests.mammo.pages.test_every_page import IS_DARK, RUN_AXE, Walker
+from tests.mammo.pages.test_every_page import IS_DARK, RUN_AXE, Walker, faults_shown
 from tests.mammo.pages.test_every_page import axe as axe  # a fixture
 from tests.mammo.pages.walk import Keys, furnished
 
@@ -101,5 +101,34 @@ def test_sheets_over_a_page_and_rows_behind_a_cell_are_accessible(
     expect(june.locator("#sign-in-again")).to_be_visible()
     expect(june.locator("#sign-in-again input[name=login]")).to_be_visible()
     found["sign in again"] = faults(june, axe)
+    walker.close()
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_patients_link_and_her_thanks_are_accessible_and_fit_their_screen(
+    browser: Browser, live_server: Any, hospital: tuple[dict[str, User], Keys], axe: str, language: str
+) -> None:
+    people, keys = hospital
+    walker, found = Walker(browser, live_server.url), {}
+    rita = walker.tab_of(people["rita"], language)
+    rita.goto(live_server.url + reverse("annotation:question-list", args=[keys["campaign"]]))
+    form = rita.locator(f"form[action='{reverse('annotation:question-invite', args=[keys['campaign']])}']")
+    form.locator("[name=language]").select_option(language[:2])
+    with rita.expect_navigation():
+        form.locator("button").click()
+    expect(rita.locator(".qr-code svg")).to_be_visible()
+    assert rita.get_attribute("html", "lang") == language
+    found["link and QR code"] = faults_shown(rita, axe)
+    # Her page is in the language of the link, whatever her browser asks for.
+    patient = walker.tab_of(None, "en")
+    patient.goto(rita.locator("main code").inner_text())
+    patient.fill("[name=text]", "要复查吗？")
+    patient.check("[name=agrees]")
+    with patient.expect_navigation():
+        patient.locator("main form button").click()
+    expect(patient.locator("form")).to_have_count(0)
+    assert patient.get_attribute("html", "lang") == language
+    found["thanks"] = faults_shown(patient, axe, is_light=True)
     walker.close()
     assert {name: each for name, each in found.items() if each} == {}

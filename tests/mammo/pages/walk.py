@@ -26,6 +26,7 @@ from mammo.accounts.services import create_account
 from modeling.models import Metric, Run
 from tests.access.objects import furnish, opened_trial
 from tests.evaluation import reading_scene, scene
+from tests.mammo.pages.practising import practise
 
 Keys = dict[str, Any]
 
@@ -58,6 +59,12 @@ def page(
         return reverse(name, args=[*(found[key] for key in keys), *fixed.values()]) + query
 
     return Stop(name, person, at, reads, language)
+
+
+def _practised(keys: Keys, purpose: str) -> str:
+    """The next example, with what the last one was found to be."""
+    address: str = reverse("annotation:practise", args=[keys["campaign"], purpose])
+    return f"{address}?done={keys[f'practised_{purpose}']}"
 
 
 def _cell_rows(keys: Keys) -> str:
@@ -123,7 +130,13 @@ STOPS = (
     page("annotation:pick-list", "sena"),
     page("annotation:pick", "sena", "corrected", reads=True),
     page("annotation:adjudicate", "sena", "disputed", reads=True),
+    page("annotation:pick", "sena", "chosen"),
     page("annotation:practise", "june", "campaign", purpose="correct"),
+    page("annotation:practise", "sena", "campaign", purpose="pick"),
+    *(
+        Stop("annotation:practise", person, lambda keys, purpose=purpose: _practised(keys, purpose))
+        for person, purpose in (("june", "correct"), ("sena", "pick"))
+    ),
     page("annotation:upload", "rita", "upload"),
     page("annotation:tablet", "", "invitation", language="zh-hans"),
     page("annotation:tablet", "", "english_invitation", language="en"),
@@ -380,6 +393,7 @@ def furnished(site: Site) -> tuple[dict[str, User], Keys]:
     sent = SimpleUploadedFile("questions.csv", table)
     keys["upload"] = read_upload(campaign, sent, by_user=people["rita"]).pk
     _send_one_question(keys)
+    practise(people, campaign, keys)
     return people, keys
 
 

@@ -58,6 +58,9 @@ def test_what_a_stage_lacks_is_said_and_nothing_is_queued(frozen: Snapshot, rita
     ("fields_over", "said"),
     [
         ("{", "Not JSON"),
+        ("[" * 9000, "Not JSON (nested too deeply)"),
+        ('{"epochs": ' + "[" * 800 + "]" * 800 + "}", "Not JSON (nested too deeply)"),
+        (r'{"epochs": "\ud800"}', "Not JSON (a text holds half of a character"),
         ("[1]", "Give one JSON object"),
         ('{"preset": "demo"}', "leave preset out"),
         ('{"epoch": 2}', "epoch: DensityConfig has no such field"),

@@ -53,6 +53,8 @@ def test_a_question_without_an_answer_is_named(tmp_path):
         ("a.csv", "question,text,index\nq1,a,x\n", "row 2: index and seconds must be numbers"),
         ("a.csv", "question,text,index\nq1,a,0\nq1,b,0\n", "row 3: question q1 has two answers of index 0"),
         ("a.jsonl", '{"question": "q1", "text": "a"}\n{', "row 2: not valid JSON"),
+        ("a.jsonl", "[" * 9000, "row 1: not valid JSON"),
+        ("a.csv", f"question,turns\nq1,{'[' * 9000}\n", "row 2: turns is no list of texts"),
         ("a.jsonl", "[1]", "row 1: expected a JSON object"),
         ("a.jsonl", '{"question": "q1", "text": 3}', "row 1: text is empty"),
     ],

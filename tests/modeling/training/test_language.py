@@ -122,6 +122,7 @@ def test_every_dialogue_is_in_one_pack_and_packs_keep_their_length():
     ("content", "message"),
     [
         ("{", "row 1: not valid JSON"),
+        ("[" * 9000, "row 1: not valid JSON"),
         ('{"turns": ["a", "b"], "answer": "c"}', "row 1: turns must be an odd number"),
         ('{"turns": ["a"], "answer": " "}', "row 1: answer is empty"),
         ('{"turns": ["a"], "answer": "b"}', "1 dialogues, at least 20"),

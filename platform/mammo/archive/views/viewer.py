@@ -1,6 +1,5 @@
 """What the browser's viewer fetches and reports: descriptions of studies, viewing copies, views shown, preferences."""
 
-import json
 import uuid
 from typing import Any
 
@@ -27,6 +26,7 @@ from mammo.archive.viewing import earlier_study
 from mammo.archive.views.access import signed_in
 from mammo.archive.views_shown import record_views, refusal
 from mammo.core.errors import UserError
+from mammo.core.outside_json import parsed
 
 LONGEST_BODY = 20_000
 
@@ -109,7 +109,7 @@ def _image(user: User, image_id: uuid.UUID) -> Image:
 
 def _body(request: HttpRequest) -> dict[str, Any]:
     try:
-        given = json.loads(request.body) if len(request.body) <= LONGEST_BODY else None
+        given = parsed(request.body) if len(request.body) <= LONGEST_BODY else None
     except (ValueError, RawPostDataException):  # a form with files was read as one before it came here
         given = None
     if not isinstance(given, dict):
