@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from django import forms
 
 from evaluation.forms import PowerForm, ProtocolForm, TrialForm
