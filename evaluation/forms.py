@@ -119,9 +119,11 @@ class ProtocolForm(forms.Form):
     def __init__(self, *args: Any, user: User, protocol: Protocol | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)
         sites = user.sites_as("researcher", "admin")
+        # A protocol's cohort is of its own site; of a new one that is chosen with it.
+        of_cohort = sites if protocol is None else sites.filter(pk=protocol.site_id)
         for name, rows in (
             ("site", sites.order_by("code")),
-            ("cohort", Cohort.objects.filter(site__in=sites).order_by("name")),
+            ("cohort", Cohort.objects.filter(site__in=of_cohort).order_by("name")),
         ):
             field = self.fields[name]
             assert isinstance(field, forms.ModelChoiceField)
@@ -130,6 +132,14 @@ class ProtocolForm(forms.Form):
             del self.fields["site"]
         else:
             del self.fields["version"]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse another site's cohort beside its own field."""
+        data = super().clean() or self.cleaned_data
+        site, cohort = data.get("site"), data.get("cohort")
+        if site is not None and cohort is not None and cohort.site_id != site.pk:
+            self.add_error("cohort", _("This cohort is of another hospital than the protocol."))
+        return data
 
     def values(self) -> dict[str, Any]:
         """What the services of protocols take."""
