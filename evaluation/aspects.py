@@ -1,6 +1,14 @@
 """The five aspects of the paper (section 5.1), with our definitions; a trial may have others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from django.core.validators import slug_re
+from django.utils.translation import gettext as _
+
+from mammo.core.errors import UserError
+
+LONGEST_KEY, LONGEST_NAME = 40, 80
 
 
 @dataclass(frozen=True)
@@ -72,3 +80,34 @@ DEFAULT_ASPECTS: tuple[AspectDefinition, ...] = (
         },
     ),
 )
+
+
+def check_aspects(aspects: Sequence[AspectDefinition]) -> None:
+    """Refuse aspects that no trial can have: figures, tables and columns of exports are named by their keys.
+
+    Raises:
+        UserError: none was given, two have the same key, or a key or a name can't be used.
+    """
+    keys = [aspect.key for aspect in aspects]
+    if not keys or len(set(keys)) != len(keys):
+        raise UserError(_("aspects: give at least one, each with a key of its own"))
+    for aspect in aspects:
+        if len(aspect.key) > LONGEST_KEY or not slug_re.match(aspect.key):
+            raise UserError(
+                _(
+                    "aspects: the key “%(key)s” can't be used; give Latin letters, digits, - and _ alone, at most "
+                    "%(most)s of them (names may be Chinese)"
+                )
+                % {"key": aspect.key, "most": LONGEST_KEY}
+            )
+        if not aspect.name.strip() or max(len(aspect.name), len(aspect.name_zh)) > LONGEST_NAME:
+            raise UserError(
+                _("aspects: “%(key)s” needs a name of at most %(most)s characters in each language")
+                % {"key": aspect.key, "most": LONGEST_NAME}
+            )
+
+
+def file_name_of(key: str, place: int) -> str:
+    """What stands for an aspect in names of files and in addresses: its key, or its place where a key of an older trial
+    can't stand there."""
+    return key if slug_re.match(key) else f"aspect_{place}"

@@ -25,6 +25,8 @@ HYPOTHESIS_LABELS = {
 ADJUSTMENTS = (("holm", "Holm"), ("bonferroni", "Bonferroni"), ("none", _("none")))
 RULES = ("missing_scores", "withdrawn_raters", "failed_controls", "control_points")
 SHORT = forms.Textarea(attrs={"rows": 3})
+# What the columns hold on every database, as the programming interface takes it.
+LARGEST_SMALL, LARGEST_VERSION, WIDEST_SCALE = 32_767, 2**31 - 1, 1000
 
 
 def written_aspects(aspects: list[AspectDefinition]) -> str:
@@ -70,7 +72,7 @@ def read_aspects(text: str) -> list[AspectDefinition]:
 class ProtocolForm(forms.Form):
     """Everything that a protocol says; a change carries the version that it was opened on."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField(min_value=0, max_value=LARGEST_VERSION, widget=forms.HiddenInput)
     site = forms.ModelChoiceField(Site.objects.none(), label=_("Hospital"))
     title = forms.CharField(max_length=200, label=_("Title"))
     authors = forms.CharField(required=False, label=_("Authors"))
@@ -117,9 +119,11 @@ class ProtocolForm(forms.Form):
     def __init__(self, *args: Any, user: User, protocol: Protocol | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)
         sites = user.sites_as("researcher", "admin")
+        # A protocol's cohort is of its own site; of a new one that is chosen with it.
+        of_cohort = sites if protocol is None else sites.filter(pk=protocol.site_id)
         for name, rows in (
             ("site", sites.order_by("code")),
-            ("cohort", Cohort.objects.filter(site__in=sites).order_by("name")),
+            ("cohort", Cohort.objects.filter(site__in=of_cohort).order_by("name")),
         ):
             field = self.fields[name]
             assert isinstance(field, forms.ModelChoiceField)
@@ -128,6 +132,14 @@ class ProtocolForm(forms.Form):
             del self.fields["site"]
         else:
             del self.fields["version"]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse another site's cohort beside its own field."""
+        data = super().clean() or self.cleaned_data
+        site, cohort = data.get("site"), data.get("cohort")
+        if site is not None and cohort is not None and cohort.site_id != site.pk:
+            self.add_error("cohort", _("This cohort is of another hospital than the protocol."))
+        return data
 
     def values(self) -> dict[str, Any]:
         """What the services of protocols take."""
@@ -162,7 +174,7 @@ def protocol_initial(protocol: Protocol) -> dict[str, Any]:
 class TrialForm(forms.Form):
     """Everything about a trial that is not its questions, arms or raters; a change carries the version it saw."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField(min_value=0, max_value=LARGEST_VERSION, widget=forms.HiddenInput)
     protocol = forms.ModelChoiceField(Protocol.objects.none(), label=_("Protocol"))
     name = forms.CharField(max_length=120, label=_("Name"))
     rater_title = forms.CharField(
@@ -179,8 +191,12 @@ class TrialForm(forms.Form):
             "upper end | lower end in Chinese | upper end in Chinese"
         ),
     )
-    scale_min = forms.IntegerField(initial=1, label=_("Lower end of the scale"))
-    scale_max = forms.IntegerField(initial=100, label=_("Upper end of the scale"))
+    scale_min = forms.IntegerField(
+        initial=1, min_value=-WIDEST_SCALE, max_value=WIDEST_SCALE, label=_("Lower end of the scale")
+    )
+    scale_max = forms.IntegerField(
+        initial=100, min_value=-WIDEST_SCALE, max_value=WIDEST_SCALE, label=_("Upper end of the scale")
+    )
     input_mode = forms.ChoiceField(choices=Trial.InputMode.choices, label=_("How values are given"))
     order = forms.ChoiceField(choices=Trial.Order.choices, label=_("Order"))
     instructions = forms.CharField(required=False, label=_("Instructions"), widget=SHORT)
@@ -197,21 +213,29 @@ class TrialForm(forms.Form):
     raters_per_answer = forms.IntegerField(
         required=False,
         min_value=1,
+        max_value=LARGEST_SMALL,
         label=_("Raters per answer"),
         help_text=_("empty: every rater scores every answer"),
     )
-    repeats = forms.IntegerField(initial=0, min_value=0, label=_("Hidden repeats per rater"))
+    repeats = forms.IntegerField(
+        initial=0, min_value=0, max_value=LARGEST_SMALL, label=_("Hidden repeats per rater")
+    )
     controls = forms.IntegerField(
         initial=0,
         min_value=0,
+        max_value=LARGEST_SMALL,
         label=_("Degraded controls per rater"),
         help_text=_("repeats and controls together are at most one form in twenty; raters are told"),
     )
     guesses = forms.IntegerField(
-        initial=0, min_value=0, label=_("Answers whose author is guessed at the end")
+        initial=0, min_value=0, max_value=LARGEST_SMALL, label=_("Answers whose author is guessed at the end")
     )
-    sitting_slots = forms.IntegerField(initial=40, min_value=1, label=_("Forms per sitting"))
-    sitting_minutes = forms.IntegerField(initial=60, min_value=1, label=_("Minutes per sitting"))
+    sitting_slots = forms.IntegerField(
+        initial=40, min_value=1, max_value=LARGEST_SMALL, label=_("Forms per sitting")
+    )
+    sitting_minutes = forms.IntegerField(
+        initial=60, min_value=1, max_value=LARGEST_SMALL, label=_("Minutes per sitting")
+    )
 
     def __init__(self, *args: Any, user: User, trial: Trial | None = None, **kw: Any) -> None:
         super().__init__(*args, **kw)

@@ -10,7 +10,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import MISSING, CsvRow, CsvTable, read_csv
-from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown, unfit
 from evaluation.statistics.fleiss import several_raters
 from evaluation.statistics.intraclass import intraclass
 from evaluation.statistics.kappa import WEIGHTS, cross_table, kappa
@@ -18,7 +18,7 @@ from evaluation.statistics.kendall_w import kendall_w
 from evaluation.statistics.krippendorff import LEVELS, alpha
 from evaluation.statistics.marginal_homogeneity import stuart_maxwell
 from evaluation.statistics.results import Estimate
-from evaluation.statistics.score_cube import FloatArray
+from evaluation.statistics.score_cube import FloatArray, require_held
 from mammo.core.errors import UserError
 
 LONG = ("rater", "unit", "value")
@@ -32,6 +32,15 @@ TURNED = "column {name} names raters: every row is a rater, every other column a
 WHOLE = "ICC and kappas use the units that every rater scored ({used} of {units})"
 WEIGHTED = "weighted kappas take the categories that occur, in their order, as equally far apart"
 ALPHA = "alpha ({level})"
+# More different values than this are measurements: as categories each would hardly ever be met twice.
+MOST_CATEGORIES = 200
+MANY = (
+    "{values} different values: kappas and the test of equal margins, which take them as categories, are left out above "
+    "{most}"
+)
+MANY_LEVELS = (
+    "{values} different values: alpha is given on the interval level alone; round the values for the others"
+)
 NOMINAL = "values are names of categories: no intraclass correlation, no order, no weights"
 
 
@@ -117,6 +126,10 @@ def _from_long(table: CsvTable, value: Callable[[CsvRow, str], float]) -> Rating
     units = list(dict.fromkeys(row.text("unit") for row in table))
     if len(raters) < 2:
         raise UserError(_("%(path)s: one rater only; agreement needs two") % {"path": table.path})
+    try:
+        require_held(len(units), len(raters))
+    except ValueError as error:
+        raise unfit(table.path, error) from None
     place_of = {name: i for i, name in enumerate(raters)}, {name: i for i, name in enumerate(units)}
     values = np.full((len(units), len(raters)), np.nan)
     filled: set[tuple[int, int]] = set()
@@ -140,9 +153,9 @@ def analyse_agreement(
 
     Returns:
         data with keys `icc` (form -> {"value","ci"}), `alpha` (level -> value), `alpha_ci` (level -> limits), `kappa`
-        (two raters: weights -> {"value","se","ci"}; always `fleiss`, `conger`, `light`), `marginal_homogeneity` (two
-        raters: Stuart-Maxwell's {"chi2","df","p"}, whether both use the categories equally often), `kendall_w`,
-        `units`, `raters`, `notes`.
+        (two raters: weights -> {"value","se","ci"}; always `fleiss`, `conger`, `light`; empty above MOST_CATEGORIES
+        values), `marginal_homogeneity` (two raters: Stuart-Maxwell's {"chi2","df","p"}, whether both use the
+        categories equally often), `kendall_w`, `units`, `raters`, `notes`.
 
     Raises:
         UserError: the file is unfit, or agreement is not defined for it.
@@ -153,16 +166,23 @@ def analyse_agreement(
     if len(whole) < len(ratings):
         notes.append(WHOLE.format(used=len(whole), units=len(ratings)))
     lines = [["measure", "estimate [interval]"]]
+    values = len(np.unique(ratings[~np.isnan(ratings)]))
+    is_many = values > MOST_CATEGORIES
+    if is_many:
+        notes.append(MANY.format(values=values, most=MOST_CATEGORIES))
     icc = {} if nominal else _correlations(whole, level, lines, notes)
-    alphas = _alphas(path, ratings, ("nominal",) if nominal else LEVELS, level, b, seed, notes)
+    levels = ("nominal",) if nominal else ("interval",) if is_many else LEVELS
+    if levels == ("interval",):
+        notes.append(MANY_LEVELS.format(values=values))
+    alphas = _alphas(path, ratings, levels, level, b, seed, notes)
     lines += [[f"alpha ({name})", shown(estimate)] for name, estimate in alphas.items()]
-    kappas = _kappas(whole, WEIGHTS[:1] if nominal else WEIGHTS, level, lines, notes)
+    kappas = {} if is_many else _kappas(whole, WEIGHTS[:1] if nominal else WEIGHTS, level, lines, notes)
     data = {
         "icc": icc,
         "alpha": {name: number(estimate.value) for name, estimate in alphas.items()},
         "alpha_ci": {name: limits(estimate.interval) for name, estimate in alphas.items()},
         "kappa": kappas,
-        "marginal_homogeneity": _margins(whole, lines),
+        "marginal_homogeneity": None if is_many else _margins(whole, lines),
         "kendall_w": None if nominal else _concordance(whole, lines, notes),
         "units": int(ratings.shape[0]),
         "raters": int(ratings.shape[1]),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.margins import margin_lines, margin_tests_both_ways
-from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown, unfit
 from evaluation.analyses.roc import BINARY_SCORE, read_truth
 from evaluation.statistics import gallas
 from evaluation.statistics import obuchowski_rockette as oro
@@ -146,7 +146,7 @@ def read_readings(table: CsvTable, options: MrmcOptions) -> tuple[Readings, list
     try:
         return readings(rows), [rating for rating in raw if rating is not None]
     except ValueError as error:
-        raise UserError(f"{table.path}: {error}") from None
+        raise unfit(table.path, error) from None
 
 
 def _groups_of_readers(table: CsvTable, options: MrmcOptions) -> dict[str, str] | None:

@@ -4,7 +4,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from evaluation.statistics.results import Estimate, Interval
+from evaluation.statistics.score_cube import MOST_CELLS, TooSparseError
+from mammo.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,19 @@ def shown(estimate: Estimate, digits: int = 4) -> str:
     if estimate.interval is None or not all(map(math.isfinite, estimate.interval)):
         return f"{value} (no interval)"
     return f"{value} [{estimate.interval[0]:.{digits}f}, {estimate.interval[1]:.{digits}f}]"
+
+
+def unfit(path: object, error: ValueError) -> UserError:
+    """What the statistics say of a file's rows, as the error of the file."""
+    if not isinstance(error, TooSparseError):
+        return UserError(f"{path}: {error}")
+    return UserError(
+        _(
+            "%(path)s: its labels hardly ever meet: they have %(cells)s combinations, and at most %(most)s can be "
+            "analysed; check the columns of labels, or analyse a part of the file"
+        )
+        % {"path": path, "cells": error.cells, "most": MOST_CELLS}
+    )
 
 
 def columns(rows: list[list[str]]) -> list[str]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from evaluation.analyses.csv_table import CsvTable, read_csv
 from evaluation.analyses.margins import margin_tests
-from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown
+from evaluation.analyses.results import AnalysisResult, columns, limits, number, shown, unfit
 from evaluation.statistics.authors import with_random_authors
 from evaluation.statistics.mixed_model import FTest, mixed_model
 from evaluation.statistics.mixed_profile import MixedProfile, mixed_profile
@@ -75,7 +75,7 @@ def read_scores(table: CsvTable) -> dict[str, ScoreCube]:
     try:
         return cubes(rows)
     except ValueError as error:
-        raise UserError(f"{table.path}: {error}") from None
+        raise unfit(table.path, error) from None
 
 
 def read_authors(table: CsvTable) -> dict[str, dict[str, str]]:

@@ -133,6 +133,13 @@ TEMPLATES = (
     gettext_noop("ICC and kappas use the units that every rater scored ({used} of {units})"),
     gettext_noop("weighted kappas take the categories that occur, in their order, as equally far apart"),
     gettext_noop("values are names of categories: no intraclass correlation, no order, no weights"),
+    gettext_noop(
+        "{values} different values: kappas and the test of equal margins, which take them as categories, are left out "
+        "above {most}"
+    ),
+    gettext_noop(
+        "{values} different values: alpha is given on the interval level alone; round the values for the others"
+    ),
     gettext_noop("{rate}: no case, the rate is not defined"),
     gettext_noop(
         "patients have several cases: take the clustered difference; McNemar's tests and Tango's interval take cases "

@@ -1,5 +1,6 @@
-"""The cohort that a protocol names binds its trials: no question is about a study outside of it."""
+"""The cohort that a protocol names binds its trials and reader studies: no question, no case is of a study outside."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -7,8 +8,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import ngettext
 
 from annotation.models import Campaign, Question
-from evaluation.models import Protocol, Trial
-from mammo.archive.models import Cohort
+from evaluation.models import Protocol, ReaderStudy, Trial
+from mammo.archive.models import Cohort, Study
+from mammo.core.errors import UserError
 
 # Positions that a sentence names before it says how many more there are.
 MOST_NAMED = 20
@@ -52,7 +54,6 @@ def cohort_obstacles(trial: Trial) -> list[str]:
     outside = outside_cohort(trial)
     if not outside or trial.protocol.cohort is None:
         return []
-    named = ", ".join(map(str, outside[:MOST_NAMED])) + (", …" if len(outside) > MOST_NAMED else "")
     return [
         ngettext(
             "%(count)s question is about a study outside of the protocol's cohort “%(cohort)s” (%(positions)s): take it "
@@ -61,8 +62,52 @@ def cohort_obstacles(trial: Trial) -> list[str]:
             "them out.",
             len(outside),
         )
-        % {"count": len(outside), "cohort": trial.protocol.cohort.name, "positions": named}
+        % {"count": len(outside), "cohort": trial.protocol.cohort.name, "positions": _named(outside)}
     ]
+
+
+def refuse_outside(protocol: Protocol, studies: Iterable[Study]) -> None:
+    """Let studies pass that the protocol's cohort lets into a reader study.
+
+    Raises:
+        UserError: names those outside of it.
+    """
+    if protocol.cohort is None:
+        return
+    inside = set(protocol.cohort.studies.values_list("pk", flat=True))
+    outside = [study.pk for study in studies if study.pk not in inside]
+    if outside:
+        raise UserError(
+            ngettext(
+                "%(count)s study is outside of the protocol's cohort “%(cohort)s” (%(studies)s)",
+                "%(count)s studies are outside of the protocol's cohort “%(cohort)s” (%(studies)s)",
+                len(outside),
+            )
+            % {"count": len(outside), "cohort": protocol.cohort.name, "studies": _named(outside)}
+        )
+
+
+def case_obstacles(study: ReaderStudy) -> list[str]:
+    """What the cohort objects to among the cases of a reader study, as one sentence with count and positions."""
+    cohort = study.protocol.cohort
+    if cohort is None:
+        return []
+    rows = study.cases.exclude(study__in=_studies(cohort.pk)).order_by("position")
+    outside = list(rows.values_list("position", flat=True))
+    if not outside:
+        return []
+    return [
+        ngettext(
+            "%(count)s case is of a study outside of the protocol's cohort “%(cohort)s” (%(positions)s).",
+            "%(count)s cases are of studies outside of the protocol's cohort “%(cohort)s” (%(positions)s).",
+            len(outside),
+        )
+        % {"count": len(outside), "cohort": cohort.name, "positions": _named(outside)}
+    ]
+
+
+def _named(things: Sequence[object]) -> str:
+    return ", ".join(map(str, things[:MOST_NAMED])) + (", …" if len(things) > MOST_NAMED else "")
 
 
 def _studies(cohort: UUID) -> QuerySet[Any, Any]:

@@ -18,7 +18,7 @@ from evaluation import counted
 from evaluation.answers.dialogue import each_part
 from evaluation.models import Answer, Arm, Slot, Trial, TrialRater
 from evaluation.services.answers import shown_hash
-from evaluation.services.raters import reported_questions, trained_arm_codes
+from evaluation.services.raters import reported_questions, trained_arm_codes, wrote_an_answer
 from evaluation.slot_design import SPACING, PlannedSlot, deal_arm_orders, keyed_random, plan_slots
 from mammo.core.errors import UserError, WrongStateError
 
@@ -54,11 +54,17 @@ def degraded(text: str) -> str:
 def deal_questions(trial: Trial, raters: Sequence[TrialRater]) -> dict[UUID, list[str]]:
     """Questions of each rater, by rater id: all they may see, or `raters_per_answer` raters per question.
 
-    Who reported the study of a question, or the earlier study that is shown beside it, may not see it.
+    Who reported the study of a question, or the earlier study that is shown beside it, may not see it; who wrote an
+    answer gets none at all.
 
     Raises:
-        WrongStateError: a rater would get no question, or a question too few raters.
+        WrongStateError: a rater wrote an answer or would get no question, or a question too few raters.
     """
+    for rater in raters:
+        if wrote_an_answer(trial, rater.user):
+            raise WrongStateError(
+                _("%(user)s wrote an answer and can't score.") % {"user": rater.user.username}
+            )
     rows = list(trial.trial_questions.order_by("position").values_list("pk", flat=True))
     hidden = {rater.pk: reported_questions(trial, rater.user) for rater in raters}
     wanted = trial.raters_per_answer

@@ -11,7 +11,7 @@ from annotation.models import Campaign, Question
 from annotation.question_table import QuestionRow
 from annotation.services.campaigns import create_campaign
 from annotation.services.questions import import_questions
-from evaluation.aspects import AspectDefinition
+from evaluation.aspects import AspectDefinition, check_aspects
 from evaluation.models import Aspect, PracticeItem, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answers import shown_hash
@@ -73,19 +73,23 @@ def set_aspects(trial: Trial, aspects: Sequence[AspectDefinition], *, by_user: U
 
     Raises:
         WrongStateError: the trial is no draft.
-        UserError: none was given, or two have the same key.
+        UserError: none was given, two have the same key, or a key or a name can't be used.
     """
     require_designer(trial.site, by_user)
-    keys = [aspect.key for aspect in aspects]
-    if not keys or len(set(keys)) != len(keys):
-        raise UserError(_("aspects: give at least one, each with a key of its own"))
+    check_aspects(aspects)
     with transaction.atomic():
         row = locked_trial(trial, Trial.State.DRAFT)
         row.aspects.all().delete()
         made = Aspect.objects.bulk_create(
             [aspect_row(row, position, aspect) for position, aspect in enumerate(aspects, start=1)]
         )
-        audit.record("evaluation.aspects_set", by_user=by_user, on=row, site=row.site, aspects=keys)
+        audit.record(
+            "evaluation.aspects_set",
+            by_user=by_user,
+            on=row,
+            site=row.site,
+            aspects=[aspect.key for aspect in aspects],
+        )
     return made
 
 

@@ -128,6 +128,31 @@ def export_for_command(request: str, of: Trial | ReaderStudy | None, reason: str
     return None
 
 
+def rows_for_command(request: str, of: Trial | ReaderStudy, *, simulated: bool) -> DataExport | None:
+    """The approved request under which a command writes the rows behind a table; None where all rows are simulated.
+
+    Args:
+        simulated: the table takes rows marked as simulated too.
+
+    Raises:
+        UserError: real data without a request, one of other data, or one that was approved without simulated rows.
+        WrongStateError: the request is not approved, or over.
+    """
+    if of.is_simulated and not request:
+        return None
+    row = export_for_command(request, of, "rows of a table")
+    if row is not None and of not in (row.trial, row.reader_study):
+        raise UserError(
+            _("--request %(request)s: it is of other data than %(of)s") % {"request": request, "of": of.name}
+        )
+    if row is not None and simulated and not row.simulated:
+        raise UserError(
+            _("--request %(request)s: it was approved without simulated rows; leave out --simulated")
+            % {"request": request}
+        )
+    return row
+
+
 def require_open_export(row: DataExport, *, by_user: User) -> DataExport:
     """Let the download of an approved, unexpired export pass, and put it on record; inside a transaction.
 

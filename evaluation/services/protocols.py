@@ -17,6 +17,7 @@ from evaluation.services.power_plan import KEY
 from evaluation.statistics.names import ADJUSTMENTS
 from mammo.accounts import audit
 from mammo.accounts.models import Site, User
+from mammo.archive.models import Cohort
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.versions import save_versioned
 
@@ -45,12 +46,14 @@ def create_protocol(title: str, *, site: Site, by_user: User, **fields: Any) -> 
     Raises:
         NotAllowedError: not a researcher of the site.
         UserError: an unknown field, an empty title, alpha outside (0, 1), an unknown adjustment, authors that are no
-            text, exclusions that are no list of texts, or a primary endpoint that `evaluation.endpoint` does not read.
+            text, exclusions that are no list of texts, a cohort of another site, or a primary endpoint that
+            `evaluation.endpoint` does not read.
     """
     require_designer(site, by_user)
     if not fields.get("multiplicity", "holm"):
         del fields["multiplicity"]
     _check({"title": title, **fields})
+    _check_cohort(site, fields.get("cohort"))
     if "rules" in fields:
         fields["rules"] = _with_kept(fields["rules"], {})
     with transaction.atomic():
@@ -72,6 +75,7 @@ def change_protocol(
     """
     require_designer(protocol.site, by_user)
     _check(changes)
+    _check_cohort(protocol.site, changes.get("cohort"))
     with transaction.atomic():
         row = Protocol.objects.select_for_update().get(pk=protocol.pk)
         if row.frozen_at is not None:
@@ -123,11 +127,13 @@ def freeze_protocol(protocol: Protocol, *, by_user: User) -> Protocol:
 
     Raises:
         NotAllowedError: not a researcher of the site.
+        UserError: its cohort is of another site.
     """
     require_designer(protocol.site, by_user)
     with transaction.atomic():
         row = Protocol.objects.select_for_update(of=("self",)).select_related("site").get(pk=protocol.pk)
         if row.frozen_at is None:
+            _check_cohort(row.site, row.cohort)
             digest = protocol_hash(row)
             save_versioned(
                 row,
@@ -165,6 +171,11 @@ def _check(fields: Mapping[str, Any]) -> None:
             _check_rules(value)
         if name == "primary_endpoint":
             read_endpoint(value)
+
+
+def _check_cohort(site: Site, cohort: Cohort | None) -> None:
+    if cohort is not None and cohort.site_id != site.pk:
+        raise UserError(_("cohort: it is of another site than the protocol"))
 
 
 def _check_rules(rules: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from evaluation.models import (
     ReadingSlot,
 )
 from evaluation.services.access import require_designer
+from evaluation.services.cohorts import case_obstacles, refuse_outside
 from evaluation.services.leakage import training_side
 from evaluation.services.planned_contrast import reading_contrast_obstacles
 from evaluation.services.protocols import require_protocol_unchanged
@@ -154,15 +155,17 @@ def add_cases(study: ReaderStudy, studies: Iterable[Study], *, by_user: User) ->
 
     Raises:
         WrongStateError: it is no draft.
-        UserError: a study is of another site, has no proven breast, or its patient trained the checkpoint.
+        UserError: a study is of another site, outside of the protocol's cohort, has no proven breast, or its patient
+            trained the checkpoint.
     """
     require_designer(study.site, by_user)
     with transaction.atomic():
         row = locked_reader_study(study, ReaderStudy.State.DRAFT)
         trained = training_side(row.checkpoint).patients if row.checkpoint is not None else set()
         position = int(row.cases.aggregate(last=Max("position"))["last"] or 0)
-        made = []
-        for mammogram in studies:
+        made, chosen = [], list(studies)
+        refuse_outside(row.protocol, chosen)
+        for mammogram in chosen:
             truth = malignant_breasts(mammogram)
             if mammogram.site_id != row.site_id or not truth:
                 raise UserError(
@@ -225,7 +228,7 @@ def reader_study_obstacles(study: ReaderStudy) -> list[str]:
     truths = set(study.cases.values_list("truth", flat=True))
     if study.protocol.frozen_at is None:
         found.append(_("The protocol is not frozen."))
-    found += reading_contrast_obstacles(study)
+    found += [*reading_contrast_obstacles(study), *case_obstacles(study)]
     if truths != {True, False}:
         found.append(_("There have to be malignant and other cases."))
     if not study.readers.exists():

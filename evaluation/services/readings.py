@@ -12,13 +12,20 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from evaluation.models import Reader, ReaderStudy, ReaderStudyEvent, Reading, ReadingSlot
+from evaluation.models import (
+    Reader,
+    ReaderStudy,
+    ReaderStudyCase,
+    ReaderStudyEvent,
+    Reading,
+    ReadingSlot,
+)
 from evaluation.services.access import require_designer
 from evaluation.services.reader_studies import ASSISTED, SCALES, SIDES, locked_reader_study
 from evaluation.services.shown_studies import require_all_shown
 from mammo.accounts import audit
 from mammo.accounts.models import Role, User
-from mammo.core.choices import Birads
+from mammo.core.choices import Birads, Laterality
 from mammo.core.errors import NotAllowedError, StaleVersionError, UserError, WrongStateError
 
 LONGEST_SECONDS = 3600.0
@@ -149,7 +156,7 @@ def record_reading(
         NotAllowedError: another reader's slot, or one whose turn or day has not come.
         WrongStateError: the study is not open.
         StaleVersionError: the case was read anew meanwhile; carries the reading that stands.
-        UserError: a value that the study's scale does not know.
+        UserError: a value that the study's scale does not know, or a lesion outside of the case's breast.
     """
     with transaction.atomic():
         if slot.reader.user_id != by_user.pk:
@@ -159,6 +166,7 @@ def record_reading(
         if row is None:
             raise NotAllowedError(_("This form is not yours."))
         _check(given, study)
+        _check_breast(given, row.case)
         before = standing_reading(row)
         _refuse_stale(before, expected_revision)
         made = Reading.objects.create(
@@ -203,6 +211,29 @@ def _check(given: Assessment, study: ReaderStudy) -> None:
         raise UserError(_("side, finding: a finding has a side, and no finding has none"))
     if given.finding != Reading.Finding.NONE and not _is_point(given.point):
         raise UserError(_("point: click on the lesion in one view"))
+
+
+def _check_breast(given: Assessment, case: ReaderStudyCase) -> None:
+    """Refuse a lesion of another breast than the case's: it would count as a decision about this one.
+
+    Raises:
+        UserError: side or click are of the other breast, or of two breasts.
+    """
+    if given.finding == Reading.Finding.NONE or given.point is None:
+        return
+    sides = {given.side, str(given.point["view"])[:1]}
+    if case.laterality and sides != {case.laterality}:
+        breast = dict(Laterality.choices)[case.laterality]
+        raise UserError(
+            _(
+                "side, point: this case is one breast (%(breast)s); what lies in the other breast is no finding of it"
+            )
+            % {"breast": breast}
+        )
+    if len(sides) > 1:
+        raise UserError(
+            _("side, point: the click lies in the other breast than the side; change one of them")
+        )
 
 
 def _is_point(point: Mapping[str, Any] | None) -> bool:

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Question
-from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition
+from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition, check_aspects
 from evaluation.models import Aspect, Protocol, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.cohorts import of_cohort
@@ -116,9 +116,7 @@ def aspect_row(trial: Trial, position: int, aspect: AspectDefinition) -> Aspect:
 def _check(name: str, aspects: Sequence[AspectDefinition], scale: tuple[int, int]) -> None:
     if not name.strip():
         raise UserError(_("name: empty; give the trial a name"))
-    keys = [aspect.key for aspect in aspects]
-    if not keys or len(set(keys)) != len(keys):
-        raise UserError(_("aspects: give at least one, each with a key of its own"))
+    check_aspects(aspects)
     if scale[0] >= scale[1]:
         raise UserError(
             _("scale: %(low)s to %(high)s has no room; the lower end comes first")

@@ -44,9 +44,10 @@ def several_raters(table: FloatArray, *, level: float = 0.95) -> SeveralRaters:
     categories = np.unique(table)
     if len(categories) < 2:
         raise ValueError(ONE_CATEGORY)
-    counts = (table[:, :, None] == categories).sum(axis=1).astype(np.float64)
+    own = np.stack([table[:, [rater]] == categories for rater in range(m)])
+    counts = own.sum(axis=0).astype(np.float64)
     value = _fleiss(counts, m)
-    left_out = np.array([_fleiss(np.delete(counts, i, axis=0), m) for i in range(n)])
+    left_out = _without_each(counts, m)
     is_stable = bool(np.isfinite(left_out).all())
     spread_of_units = ((left_out - left_out.mean()) ** 2).sum() if is_stable else float("nan")
     se = float(np.sqrt((n - 1) / n * spread_of_units)) if is_stable else None
@@ -69,7 +70,7 @@ def several_raters(table: FloatArray, *, level: float = 0.95) -> SeveralRaters:
         estimate,
         z,
         None if z is None else float(2 * stats.norm.sf(abs(z))),
-        _conger(table, counts, categories),
+        _conger(own.mean(axis=1), counts),
         float(np.mean(pairs)) if pairs else None,
     )
 
@@ -80,10 +81,22 @@ def _fleiss(counts: FloatArray, m: int) -> float:
     return (observed - expected) / (1 - expected) if expected < 1 else float("nan")
 
 
-def _conger(table: FloatArray, counts: FloatArray, categories: FloatArray) -> float:
-    m = table.shape[1]
+def _without_each(counts: FloatArray, m: int) -> FloatArray:
+    """Fleiss' kappa without each unit in turn, (units,): sums less what the unit adds to them."""
+    n = len(counts)
+    if n < 3:
+        return np.array([_fleiss(np.delete(counts, i, axis=0), m) for i in range(n)])
+    pairs = (counts**2).sum(axis=1) - m
+    observed = (pairs.sum() - pairs) / ((n - 1) * m * (m - 1))
+    expected = (((counts.sum(axis=0) - counts) / ((n - 1) * m)) ** 2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(expected < 1, (observed - expected) / (1 - expected), np.nan)
+
+
+def _conger(own: FloatArray, counts: FloatArray) -> float:
+    """Conger's kappa from each rater's `own` shares of the categories, (raters, categories)."""
+    m = len(own)
     observed = float(((counts**2).sum(axis=1) - m).mean() / (m * (m - 1)))
-    own = (table[:, :, None] == categories).mean(axis=0)
     pooled = own.mean(axis=0)
     expected = float((pooled**2).sum() - (own.var(axis=0, ddof=1) / m).sum())
     return (observed - expected) / (1 - expected)

@@ -155,20 +155,29 @@ def _interval(pairable: FloatArray, draws: FloatArray, codes: npt.NDArray[np.int
 
 
 def _replicates(pairable: FloatArray, values: FloatArray, level: str, draws: FloatArray) -> FloatArray:
-    """Alphas of weighted units, (draws,); NaN where a draw holds one value only."""
+    """Alphas of weighted units, (draws,); NaN where a draw holds one value only.
+
+    Ordinal distances change with the counts of each draw. They are squared gaps of middle ranks t, so that neither sum
+    over pairs needs them: sum c_i c_j (t_i - t_j)^2 = 2 [sum c sum c t^2 - (sum c t)^2].
+    """
     present = ~np.isnan(pairable)
     per_unit = np.zeros((len(pairable), len(values)))
     np.add.at(per_unit, (np.nonzero(present)[0], np.searchsorted(values, pairable[present])), 1.0)
-    weight = 1 / (per_unit.sum(1) - 1)
+    m = per_unit.sum(1)
+    weight = 1 / (m - 1)
     counts = draws @ per_unit
     found = np.full(len(draws), np.nan)
-    # Only ordinal distances depend on the counts of the draw.
     fixed = None if level == "ordinal" else _distances(values, counts[0], level)
     of_units = None if fixed is None else weight * ((per_unit @ fixed) * per_unit).sum(axis=1)
     for i in range(len(draws)):
-        distances = _distances(values, counts[i], level) if fixed is None else fixed
-        by_unit = weight * ((per_unit @ distances) * per_unit).sum(axis=1) if of_units is None else of_units
-        expected = counts[i] @ distances @ counts[i] / (counts[i].sum() - 1)
+        total = counts[i].sum()
+        if fixed is not None and of_units is not None:
+            by_unit, expected = of_units, counts[i] @ fixed @ counts[i]
+        else:
+            # About their middle, so that nothing is lost where ranks are large.
+            ranks = np.cumsum(counts[i]) - counts[i] / 2 - total / 2
+            by_unit = weight * 2 * (m * (per_unit @ ranks**2) - (per_unit @ ranks) ** 2)
+            expected = 2 * (total * (counts[i] @ ranks**2) - (counts[i] @ ranks) ** 2)
         if expected > 0:
-            found[i] = 1 - float(draws[i] @ by_unit) / expected
+            found[i] = 1 - float(draws[i] @ by_unit) / (expected / (total - 1))
     return found

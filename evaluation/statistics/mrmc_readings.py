@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evaluation.statistics.score_cube import FloatArray
+from evaluation.statistics.score_cube import FloatArray, require_held
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -78,6 +78,7 @@ def readings(rows: Iterable[ReadingRow]) -> Readings:
 
     Raises:
         ValueError: there are no rows, a reading is given twice, or a case has two truths or two patients.
+        TooSparseError: readers, modalities and cases have more combinations than can be held.
     """
     kept = list(rows)
     if not kept:
@@ -86,6 +87,7 @@ def readings(rows: Iterable[ReadingRow]) -> Readings:
     modalities = natural_order(row.modality for row in kept)
     cases = natural_order(row.case for row in kept)
     places = [{name: i for i, name in enumerate(names)} for names in (readers, modalities, cases)]
+    require_held(len(readers), len(modalities), len(cases))
     ratings = np.full((len(readers), len(modalities), len(cases)), np.nan)
     truth: dict[str, bool] = {}
     patient: dict[str, str] = {}

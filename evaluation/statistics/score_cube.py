@@ -1,5 +1,6 @@
 """Scores as an array raters x questions x systems, from rows."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -7,6 +8,27 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+# Cells of the array that rows are arranged into (0.4 GB): nearly all of a larger one would stand empty.
+MOST_CELLS = 50_000_000
+
+
+class TooSparseError(ValueError):
+    """Rows whose labels hardly ever meet: the array of all their combinations is too large to be held."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__(f"{cells} combinations of the labels, at most {MOST_CELLS} can be analysed")
+        self.cells = cells
+
+
+def require_held(*lengths: int) -> None:
+    """Let an array of these lengths pass.
+
+    Raises:
+        TooSparseError: it has more cells than can be held.
+    """
+    cells = math.prod(lengths)
+    if cells > MOST_CELLS:
+        raise TooSparseError(cells)
 
 
 @dataclass(frozen=True)
@@ -93,12 +115,14 @@ def cubes(
 
     Raises:
         ValueError: a score is given twice, or a question has two patients.
+        TooSparseError: the labels have more combinations than can be held.
     """
     kept = list(rows)
     of_rater = _index(raters if raters is not None else (row.rater for row in kept))
     of_question = _index(questions if questions is not None else (row.question for row in kept))
     columns = _index(systems if systems is not None else (row.system for row in kept))
     aspects = _index(row.aspect for row in kept)
+    require_held(len(aspects), len(of_rater), len(of_question), len(columns))
     values = np.full((len(aspects), len(of_rater), len(of_question), len(columns)), np.nan)
     patients: dict[str, str] = {}
     for row in kept:

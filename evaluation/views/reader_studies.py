@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from evaluation.forms import LARGEST_SMALL
 from evaluation.models import Protocol, ReaderStudy
 from evaluation.services import reader_studies as services
 from evaluation.services.access import ANALYSTS, DESIGNERS
@@ -51,7 +52,10 @@ class ReaderStudyForm(forms.Form):
         label=gettext_lazy("Categories"),
     )
     washout_days = forms.IntegerField(
-        initial=services.LEAST_WASHOUT, min_value=0, label=gettext_lazy("Washout in days")
+        initial=services.LEAST_WASHOUT,
+        min_value=0,
+        max_value=LARGEST_SMALL,
+        label=gettext_lazy("Washout in days"),
     )
     prevalence_statement = forms.CharField(
         required=False,

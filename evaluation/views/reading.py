@@ -180,22 +180,23 @@ def _page(request: HttpRequest, slot: ReadingSlot, *, status: int = 200) -> Http
     shows_report = study.reader_sees == ReaderStudy.Sees.REPORT
     names = dict(Birads.choices)
     output = slot.case.output if is_assisted(slot) else {}
-    sides = dict(Laterality.choices)
+    sides, side = dict(Laterality.choices), slot.case.laterality
     context = {
         "slot": str(slot.pk),
         "given": given,
-        "breast": sides.get(slot.case.laterality, ""),
+        "breast": sides.get(side, ""),
         "report": shown_report(slot.case, slot.case.study, shows_report=shows_report),
         "assisted": is_assisted(slot),
         "output": [
-            {"side": sides.get(side, side), "percent": round(100 * value), "value": value}
-            for side, value in sorted(output.get("malignancy", {}).items())
+            {"side": sides.get(key, key), "percent": round(100 * value), "value": value}
+            for key, value in sorted(output.get("malignancy", {}).items())
         ],
         "prevalence": study.prevalence_statement,
         "categories": [(key, names[key]) for key in SCALES[study.scale]],
         "findings": Reading.Finding.choices,
-        "sides": Laterality.choices,
-        "views": VIEWS,
+        "laterality": side,
+        "sides": [(key, label) for key, label in Laterality.choices if not side or key == side],
+        "views": [view for view in VIEWS if view.startswith(side)],
         "position": slot.position,
         "total": slot.reader.slots.counted().count(),
         "is_saved": standing_reading(slot) is not None,

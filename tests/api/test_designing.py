@@ -211,6 +211,21 @@ def test_a_protocol_that_the_model_does_not_hold_is_refused(
     assert not Protocol.objects.exists()
 
 
+def test_a_protocols_cohort_binds_the_cases_of_a_reader_study(rita: User, site: Any, caller: Caller) -> None:
+    client, checkpoint = caller(rita), reading_scene.checkpoint_of(site)
+    proven = [study.pk for study in reading_scene.proven_studies(site, checkpoint, 4)]
+    everybody = write_cohort(Cohort(site=site, name="Everybody", by_user=rita), proven)
+    bound = write_cohort(Cohort(site=site, name="Bound", by_user=rita), proven[:3])
+    protocol = scene.frozen_protocol(rita, cohort=bound)
+    body = {"protocol": str(protocol.pk), "checkpoint": str(checkpoint.pk), "name": "Readers"}
+    at = f"reader-studies/{made(client, 'reader-studies', body)['id']}"
+    refused = send(client, f"{at}/cases", {"cohort": str(everybody.pk)})
+    assert refused.status_code == 400
+    said = f"1 study is outside of the protocol's cohort “Bound” ({proven[3]})"
+    assert refused.json()["detail"] == said
+    assert made(client, f"{at}/cases", {"cohort": str(bound.pk)})["cases"] == 3
+
+
 def test_a_cohort_of_another_site_is_unknown(rita: User, site: Any, other_site: Any, caller: Caller) -> None:
     theirs = Cohort.objects.create(site=other_site, name="Theirs", by_user=rita)
     body = {"site": site.code, "title": "Plan", "cohort": str(theirs.pk)}

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.utils import timezone
 
 from annotation.models import Campaign, Question
-from evaluation.models import Arm, Protocol, Slot, Trial, TrialRater
+from evaluation.models import Arm, Protocol, ReaderStudy, Slot, Trial, TrialRater
 from evaluation.services.answers import queue_answers, record_human_answer
 from evaluation.services.arms import add_human_arm, add_system_arm
+from evaluation.services.exports import ask_export, decide_export
 from evaluation.services.freezing import freeze_trial
 from evaluation.services.protocols import create_protocol, freeze_protocol
 from evaluation.services.raters import add_rater, consent
@@ -250,3 +252,10 @@ def score_forms(rater: TrialRater, place: int = 0) -> None:
         base = 60 + 6 * arm + 3 * place + slot.position % 5
         record_scores(slot, by_user=rater.user, values=values(base), active_seconds=20)
         slot = next_slot(rater)
+
+
+def approved_export(of: Trial | ReaderStudy, rita: User, second: User, **asked: Any) -> str:
+    """Id of a request of Rita's for the raw data that a second person approved."""
+    fields = {"reason": "for the tests", "expires_on": timezone.localdate()} | asked
+    row = ask_export(of, by_user=rita, **fields)
+    return str(decide_export(row, "approved", by_user=second).pk)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from evaluation import counted
+from evaluation.aspects import file_name_of
 from evaluation.endpoint import hypothesis_name
 from evaluation.reports.authors import author_notes, fixed_author_notes
 from evaluation.reports.figures.canvas import drawn_language
@@ -288,7 +289,7 @@ def _means(
 def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, AspectAnalysis]) -> Section:
     margin = plan.endpoint.margin if plan.endpoint is not None else None
     grids, pictures = [], []
-    for key, found in analyses.items():
+    for place, (key, found) in enumerate(analyses.items(), start=1):
         if not found.contrasts:
             continue
         estimate = _("Estimate [%(level)s CI]") % {"level": plan.level_name}
@@ -302,7 +303,8 @@ def _differences(data: StudyData, plan: AnalysisPlan, analyses: dict[str, Aspect
             ]
         grids.append(Grid(data.aspect_name(key), header, rows))
         caption = _("Differences of the arms, %(aspect)s.") % {"aspect": data.aspect_name(key)}
-        pictures.append(Picture(f"forest_{key}", caption, forest(found.contrasts, margin=margin)))
+        name = f"forest_{file_name_of(key, place)}"
+        pictures.append(Picture(name, caption, forest(found.contrasts, margin=margin)))
     texts = [
         _("Raters and questions (patients) are both random: differences hold for others like them."),
         _(

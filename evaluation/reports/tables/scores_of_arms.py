@@ -287,11 +287,12 @@ def _without_trained(scores: TrialScores, analyses: dict[str, AspectAnalysis]) -
 def _said(analyses: dict[str, AspectAnalysis], trial: Trial) -> dict[str, str]:
     """How notes name each analysis: the aspect as the table's head names it, and the stratum where there is one."""
     names = {aspect.key: _name(aspect) for aspect in trial.aspects.all()}
-    parts = {key: key.partition(", ") for key in analyses}
-    return {
-        key: listed([names[aspect], *filter(None, [stratum])])
-        for key, (aspect, _comma, stratum) in parts.items()
-    }
+    said = {}
+    for key in analyses:
+        # The longest: a key of an older trial may hold a comma itself.
+        aspect = max((one for one in names if key == one or key.startswith(f"{one}, ")), key=len)
+        said[key] = listed([names[aspect], *filter(None, [key[len(aspect) + 2 :]])])
+    return said
 
 
 def _notes_of_means(analyses: dict[str, AspectAnalysis], said: dict[str, str]) -> list[str]:

@@ -10,6 +10,11 @@ function showLesion() {
 // The viewer tells where in the image a click was, in shares of its width and height.
 function place({ view, across, down }) {
   if (form.elements.finding.value === "none") return;
+  // Of one breast only this one is read: a lesion of the other would count as a decision about it.
+  const isOther = Boolean(form.dataset.breast) && view[0] !== form.dataset.breast;
+  const note = form.querySelector("[data-other-breast]");
+  note.textContent = isOther ? note.dataset.otherBreast : "";
+  if (isOther) return;
   form.elements.point_view.value = view;
   form.elements.point_across.value = (100 * across).toFixed(1);
   form.elements.point_down.value = (100 * down).toFixed(1);

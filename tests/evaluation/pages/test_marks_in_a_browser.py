@@ -213,6 +213,12 @@ def test_a_click_on_the_lesion_places_it_in_the_readers_form_and_is_stored(
     picture.click()
     assert place["view"].input_value() == ""
     page.locator("#finding").select_option("mass")
+    # The case is the left breast: a click on the right one is not taken, and the page says so.
+    said = page.locator("[data-other-breast]")
+    page.locator("[data-slot=RCC]").click()
+    expect(said).to_contain_text("the click lies in the other one")
+    assert place["view"].input_value() == ""
+    page.wait_for_timeout(600)
     box = picture.bounding_box()
     assert box is not None
     seen = []
@@ -221,6 +227,7 @@ def test_a_click_on_the_lesion_places_it_in_the_readers_form_and_is_stored(
         expect(place["view"]).to_have_value("LCC")
         seen.append((float(place["across"].input_value()), float(place["down"].input_value())))
         page.wait_for_timeout(600)  # two quick clicks enlarge the view
+    expect(said).to_have_text("")
     assert seen[0][0] == pytest.approx(seen[1][0], abs=0.5)
     assert 0 < seen[0][1] < seen[1][1] < 100
     assert page.locator("#side").input_value() == "L"

@@ -1,14 +1,18 @@
 """Rows behind a table stay on the server: a cell shows its own on a page, files hold sums and means alone."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.urls import reverse
+from django.utils import timezone
 
 from evaluation.models import Score, Trial
+from evaluation.services.exports import ask_export, decide_export
 from evaluation.services.scoring import lock_trial
-from mammo.accounts.models import User
+from mammo.accounts.models import AuditEvent, User
 from mammo.archive.models import Study
 from tests.evaluation import scene
 from tests.evaluation.pages.test_designing import client_of
@@ -56,17 +60,54 @@ def test_no_address_of_another_table_gives_patients_rows_as_a_file(assessed: Stu
         assert str(assessed.pk) not in refused.content.decode()
 
 
-def test_the_operator_of_the_server_still_gets_the_rows(
-    locked: Trial, rita: User, stan: User, tmp_path: Any
+def rows_by_command(trial: Trial, rows: Path, *more: str) -> None:
+    call_command("table", "1", "--trial", trial.name, "--format", "csv", "--rows", str(rows), *more)
+
+
+def test_the_operator_of_the_server_gets_real_rows_by_an_approved_request_alone(
+    locked: Trial, rita: User, stan: User, tmp_path: Path
 ) -> None:
-    rows = tmp_path / "rows.csv"
-    call_command("table", "1", "--trial", locked.name, "--format", "csv", "--rows", str(rows))
+    rows, out = tmp_path / "rows.csv", tmp_path / "table.csv"
+    with pytest.raises(CommandError, match="real data need a second person's approval"):
+        rows_by_command(locked, rows)
+    assert not rows.exists()
+    # The table's own file is written without rows, and the trail tells of it.
+    call_command("table", "1", "--trial", locked.name, "--format", "csv", "--out", str(out))
+    assert [path.name for path in tmp_path.glob("*.csv")] == ["table.csv"]
+    told = AuditEvent.objects.get(action="evaluation.table_downloaded")
+    assert (told.actor, told.object_id, told.details["rows"]) == (None, str(locked.pk), False)
+    asked = ask_export(locked, by_user=rita, reason="archive", expires_on=timezone.localdate())
+    with pytest.raises(CommandError, match="not approved"):
+        rows_by_command(locked, rows, "--request", str(asked.pk))
+    request = str(decide_export(asked, "approved", by_user=stan).pk)
+    with pytest.raises(CommandError, match="approved without simulated rows"):
+        rows_by_command(locked, rows, "--request", request, "--simulated")
+    assert not rows.exists()
+    rows_by_command(locked, rows, "--request", request)
+    assert AuditEvent.objects.filter(action="evaluation.exported").count() == 1
     head, *lines = rows.read_text("utf-8-sig").splitlines()
     scores = [str(pk) for pk in Score.objects.values_list("pk", flat=True)]
     assert len(lines) == len(scores)
     # Under codes without ids: a rater's own list holds those too.
     assert head.startswith("arm,aspect,rater,question,")
     unblind(locked, rita, stan)
-    call_command("table", "1", "--trial", locked.name, "--format", "csv", "--rows", str(rows))
+    rows_by_command(locked, rows, "--request", request)
     text = rows.read_text()
     assert all(pk in text for pk in scores)
+
+
+def test_a_request_of_other_data_opens_no_rows_and_simulated_ones_need_none(
+    locked: Trial, rita: User, stan: User, tmp_path: Path
+) -> None:
+    other = Trial.objects.create(
+        site=locked.site, protocol=locked.protocol, name="Other", state="locked", seed=1, by_user=rita,
+        design_sha256="a" * 64,
+    )  # fmt: skip
+    request = scene.approved_export(other, rita, stan)
+    rows = tmp_path / "rows.csv"
+    with pytest.raises(CommandError, match="it is of other data than First trial"):
+        rows_by_command(locked, rows, "--request", request)
+    assert not rows.exists()
+    Trial.objects.filter(pk=locked.pk).update(is_simulated=True)
+    rows_by_command(locked, rows)
+    assert rows.exists()

@@ -186,3 +186,61 @@ def test_a_refused_reading_goes_on_counting_its_seconds(rita: User, june: User, 
     assert not Reading.objects.exists()
     assert send(june, slot, **given | {"likelihood": "3", "active_seconds": "40"}).status_code == 302
     assert Reading.objects.get().seconds == 40
+
+
+def test_of_one_breast_a_lesion_of_the_other_is_refused_and_no_finding_is_not(
+    rita: User, june: User, sena: User
+) -> None:
+    study = reading_scene.open_study(rita, [june, sena], 2, design="sequential")
+    slot = next_reading(reader_of(study, june))
+    assert slot is not None
+    assert slot.case.laterality == "L"
+    page = page_of(june, "read", slot.pk)
+    side, view = (
+        re.search(rf'<select[^>]*name="{name}".*?</select>', page, re.S) for name in ("side", "point_view")
+    )
+    assert side is not None
+    assert view is not None
+    assert re.findall(r'value="(\w+)"', side[0]) == ["L"]
+    assert re.findall(r"<option[^>]*>(\w+)<", view[0]) == ["LCC", "LMLO"]
+    there = {
+        "finding": "mass",
+        "category": "4B",
+        "likelihood": "60",
+        "point_across": "40",
+        "point_down": "50",
+    }
+    for where in (
+        {"side": "R", "point_view": "RCC"},
+        {"side": "L", "point_view": "RMLO"},
+        {"side": "R", "point_view": "LCC"},
+    ):
+        refused = send(june, slot, **there | where)
+        assert refused.status_code == 400
+        assert "this case is one breast (Left)" in refused.content.decode()
+    assert not Reading.objects.exists()
+    assert send(june, slot, **there | {"side": "L", "point_view": "LMLO"}).status_code == 302
+    assert Reading.objects.get().side == "L"
+    following = next_reading(reader_of(study, june))
+    assert following is not None
+    assert send(june, following, finding="none", category="2", likelihood="3").status_code == 302
+
+
+def test_of_a_patient_both_breasts_are_offered_and_click_and_side_agree(
+    rita: User, june: User, sena: User
+) -> None:
+    study = reading_scene.open_study(rita, [june, sena], 2, design="sequential", unit="patient")
+    slot = next_reading(reader_of(study, june))
+    assert slot is not None
+    assert 'value="R"' in page_of(june, "read", slot.pk)
+    there = {
+        "finding": "mass",
+        "category": "4B",
+        "likelihood": "60",
+        "point_across": "40",
+        "point_down": "50",
+    }
+    refused = send(june, slot, **there, side="R", point_view="LCC")
+    assert refused.status_code == 400
+    assert "the click lies in the other breast than the side" in refused.content.decode()
+    assert send(june, slot, **there, side="R", point_view="RCC").status_code == 302

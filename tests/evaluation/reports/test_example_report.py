@@ -1,5 +1,6 @@
 """The study report in docs, and the generator on a trial like the demo's: nothing unread, no limit beyond its scale."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from evaluation.reports.study.sections import report_title, sections
 from evaluation.services.freezing import design_hash
 from evaluation.services.protocols import protocol_hash
 from evaluation.services.scoring import lock_trial, next_slot, record_scores
+from evaluation.services.unblinding import confirm_unblinding, request_unblinding
 from mammo.accounts.models import User
 from mammo.demo.story.trials import ETHICS, RULES
 from tests.evaluation import scene
@@ -27,6 +29,33 @@ ENDPOINT = {
 
 def test_the_example_in_the_documentation_holds_nothing_unread_and_no_limit_beyond_the_scale() -> None:
     assert unread_or_beyond(EXAMPLE.read_text(encoding="utf-8")) == []
+
+
+def headings_of(html: str) -> dict[str, set[str]]:
+    """Heads of the tables by section; the arms, which stand there too, are those of the mean scores."""
+    parts = dict(re.findall(r"<section><h2>([^<]*)</h2>(.*?)</section>", html, re.S))
+    arms = set(re.findall(r"<tr><td>([^<]*)</td>", parts["Mean scores"]))
+    return {title: set(re.findall(r"<th[^>]*>([^<]*)</th>", part)) - arms for title, part in parts.items()}
+
+
+def test_the_example_holds_no_path_of_the_machine_that_made_it() -> None:
+    html = EXAMPLE.read_text(encoding="utf-8")
+    assert not re.findall(r"(?<![\w<])/(?:home|root|tmp|work|srv|var|Users|opt)/[^\s<\"]*", html)
+
+
+@pytest.mark.slow
+def test_the_example_has_the_headings_that_the_generator_writes_today(
+    near_the_end: Trial, rita: User, stan: User
+) -> None:
+    request_unblinding(near_the_end, by_user=rita, reason="done")
+    confirm_unblinding(near_the_end, by_user=stan)
+    written = headings_of(html_of(Trial.objects.get(pk=near_the_end.pk)))
+    example = headings_of(EXAMPLE.read_text(encoding="utf-8"))
+    # Its table stands there only where a rater failed a control.
+    failed = "With and without raters who failed controls"
+    assert written.pop(failed) is not None
+    assert example.pop(failed) is not None
+    assert written == example
 
 
 def html_of(trial: Trial) -> str:

@@ -143,7 +143,8 @@ def test_paper_columns_are_marked_and_never_ours(locked: Trial, rita: User, stan
 def test_every_number_is_traceable_to_its_rows(locked: Trial, rita: User, stan: User, tmp_path: Path) -> None:
     """Before the unblinding by rater, question and aspect: ids of scores would join codes with what raters were shown."""
     out = tmp_path / "table1.csv"
-    found = table(1, "--trial", locked.name, "--format", "csv", "--out", out)
+    request = ("--request", scene.approved_export(locked, rita, stan))
+    found = table(1, "--trial", locked.name, "--format", "csv", "--out", out, *request)
     assert found["files"] == [str(out), str(tmp_path / "table1_rows.csv")]
     with (tmp_path / "table1_rows.csv").open(encoding="utf-8-sig", newline="") as handle:
         rows = list(csv.DictReader(handle))
@@ -157,7 +158,7 @@ def test_every_number_is_traceable_to_its_rows(locked: Trial, rita: User, stan: 
         name in (tmp_path / "table1_rows.csv").read_text() for name in ("Sena", "sena", "MammoVLM")
     )
     unblind(locked, rita, stan)
-    table(1, "--trial", locked.name, "--format", "csv", "--out", tmp_path / "known.csv")
+    table(1, "--trial", locked.name, "--format", "csv", "--out", tmp_path / "known.csv", *request)
     with (tmp_path / "known_rows.csv").open(encoding="utf-8-sig", newline="") as handle:
         assert {row["score"] for row in csv.DictReader(handle)} == ids
 

@@ -61,9 +61,12 @@ def test_shares_and_agreement_are_those_of_the_flags(flagged: Trial) -> None:
     assert float(interval[1]) < float(value) < float(interval[2])
 
 
-def test_the_table_comes_as_files_with_its_rows(flagged: Trial, tmp_path: Path) -> None:
+def test_the_table_comes_as_files_with_its_rows(
+    flagged: Trial, rita: User, stan: User, tmp_path: Path
+) -> None:
     out = tmp_path / "unsafe.csv"
-    found = table("unsafe", "--trial", flagged.name, "--format", "csv", "--out", out)
+    request = scene.approved_export(flagged, rita, stan)
+    found = table("unsafe", "--trial", flagged.name, "--format", "csv", "--out", out, "--request", request)
     assert found["files"] == [str(out), str(tmp_path / "unsafe_rows.csv")]
     rows = list(csv.DictReader((tmp_path / "unsafe_rows.csv").open(encoding="utf-8-sig", newline="")))
     assert len(rows) == 54

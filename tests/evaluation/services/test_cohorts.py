@@ -2,22 +2,31 @@
 
 import uuid
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from annotation.models import Question
-from evaluation.models import Trial
+from evaluation.models import Protocol, ReaderStudyCase, Trial
 from evaluation.services import drafts
 from evaluation.services.cohorts import cohort_obstacles, excluded_of, outside_cohort
 from evaluation.services.freezing import freeze_trial, obstacles
+from evaluation.services.protocols import change_protocol, create_protocol, freeze_protocol
 from evaluation.services.raters import add_rater
+from evaluation.services.reader_studies import (
+    create_reader_study,
+    freeze_reader_study,
+    reader_study_obstacles,
+)
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
-from mammo.accounts.models import User
+from mammo.accounts.models import Membership, Site, User
+from mammo.archive.cohorts import write_cohort
 from mammo.archive.models import Cohort
 from mammo.core.errors import UserError, WrongStateError
-from tests.evaluation import scene
+from tests.evaluation import reading_scene, scene
+from tests.evaluation.pages.test_designing import client_of, post, protocol_fields
 
 
 @pytest.fixture
@@ -86,3 +95,62 @@ def test_only_questions_of_the_cohort_are_drawn_and_the_page_counts_the_others(
     )
     page = client.get(reverse("evaluation:design", args=[bound.pk])).content.decode()
     assert "3 of those here are outside of it" in page
+
+
+def test_a_cohort_of_another_site_is_refused_on_the_page_and_by_the_service(
+    rita: User, site: Site, other_site: Site
+) -> None:
+    Membership.objects.create(user=rita, site=other_site, role="researcher")
+    theirs = Cohort.objects.create(site=other_site, name="Theirs", by_user=rita)
+    ours = Cohort.objects.create(site=site, name="Ours", by_user=rita)
+    client = client_of(rita)
+    refused = post(client, "protocol-new", **protocol_fields(site, cohort=theirs.pk))
+    assert refused.status_code == 400
+    assert "This cohort is of another hospital than the protocol." in refused.content.decode()
+    with pytest.raises(UserError, match="of another site than the protocol"):
+        create_protocol("Plan", site=site, by_user=rita, cohort=theirs)
+    assert post(client, "protocol-new", **protocol_fields(site, cohort=ours.pk)).status_code == 302
+    row = Protocol.objects.get()
+    changed = protocol_fields(site, cohort=theirs.pk, version=row.version)
+    assert post(client, "protocol-edit", row.pk, **changed).status_code == 400
+    with pytest.raises(UserError, match="of another site than the protocol"):
+        change_protocol(row, {"cohort": theirs}, by_user=rita, expected_version=row.version)
+    # One of an earlier version that names such a cohort is not frozen.
+    Protocol.objects.filter(pk=row.pk).update(cohort=theirs)
+    with pytest.raises(UserError, match="of another site than the protocol"):
+        freeze_protocol(row, by_user=rita)
+    row.refresh_from_db()
+    assert row.frozen_at is None
+
+
+def test_a_protocols_cohort_binds_the_cases_of_a_reader_study(rita: User, june: User, site: Site) -> None:
+    cohort = Cohort(name="Screening 2021", site=site, by_user=rita)
+    everybody = Cohort(name="Everybody", site=site, by_user=rita)
+    study = reading_scene.draft_study(rita, [june], 4)
+    cases = list(study.cases.select_related("study").order_by("position"))
+    write_cohort(cohort, [case.study_id for case in cases[:2]])
+    write_cohort(everybody, [case.study_id for case in cases])
+    bound = create_reader_study(
+        "Bound",
+        protocol=scene.frozen_protocol(rita, cohort=cohort),
+        by_user=rita,
+        checkpoint=study.checkpoint,
+    )
+    client = client_of(rita)
+    refused = post(client, "reader-study-step", bound.pk, do="cases", cohort=everybody.pk)
+    assert refused.status_code == 400
+    said = unescape(refused.content.decode())
+    assert "2 studies are outside of the protocol's cohort “Screening 2021”" in said
+    assert str(cases[2].study_id) in said
+    assert not bound.cases.exists()
+    assert post(client, "reader-study-step", bound.pk, do="cases", cohort=cohort.pk).status_code == 302
+    assert bound.cases.count() == 2
+    # A draft of an earlier version that holds others is not frozen.
+    ReaderStudyCase.objects.create(
+        reader_study=bound, study=cases[3].study, laterality="L", truth=False, position=3
+    )
+    line = "1 case is of a study outside of the protocol's cohort “Screening 2021” (3)."
+    assert line in reader_study_obstacles(bound)
+    assert line in unescape(client.get(reverse("evaluation:reader-study", args=[bound.pk])).content.decode())
+    with pytest.raises(WrongStateError, match="outside of the protocol's cohort"):
+        freeze_reader_study(bound, by_user=rita)

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 from django.db import transaction
 
-from evaluation.models import Answer, Arm, Slot, Trial
+from evaluation.models import Answer, Arm, Slot, Trial, TrialRater
 from evaluation.services import drafts
-from evaluation.services.answers import queue_answers, scored_arms, shown_hash
-from evaluation.services.arms import add_system_arm
+from evaluation.services.answers import queue_answers, record_human_answer, scored_arms, shown_hash
+from evaluation.services.arms import add_human_arm, add_system_arm, add_written_arm
 from evaluation.services.dealing import (
     MOST_EXTRA,
     check_extras,
@@ -21,8 +21,9 @@ from evaluation.services.dealing import (
 )
 from evaluation.services.freezing import design_hash, freeze_trial, obstacles
 from evaluation.services.raters import add_rater
+from evaluation.services.trials import add_questions, create_trial
 from evaluation.slot_design import SPACING, neighbour_spread
-from mammo.accounts.models import User
+from mammo.accounts.models import Site, User
 from mammo.archive.models import Study
 from mammo.archive.pseudonyms import installation
 from mammo.core.errors import UserError, WrongStateError
@@ -173,32 +174,101 @@ def test_too_few_raters_for_an_answer_are_refused(draft: Trial, rita: User) -> N
         freeze_trial(draft, by_user=rita)
 
 
-def test_a_thousand_random_allocations_never_give_a_rater_a_case_they_reported(
-    draft: Trial, rita: User, monkeypatch: pytest.MonkeyPatch
+def test_a_thousand_random_allocations_never_give_a_rater_a_case_they_reported_or_an_answer_they_wrote(
+    draft: Trial, rita: User, june: User, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reported questions and loads are drawn anew each time; what is dealt is checked against what was drawn."""
+    """Authors, reported questions and loads are drawn anew each time; what is dealt is checked against what was drawn."""
     from evaluation.services import dealing
 
     rng = random.Random(8)
-    raters = list(draft.raters.select_related("user"))
+    people = [june, *(row.user for row in draft.raters.select_related("user"))]
+    people += [scene.person(site, name) for name in ("Sia", "Sue")]
+    human = draft.arms.get(kind=Arm.Kind.HUMAN)
     questions = [str(pk) for pk in draft.trial_questions.values_list("pk", flat=True)]
     hidden: dict[object, set[object]] = {}
     monkeypatch.setattr(dealing, "reported_questions", lambda _trial, user: hidden[user.pk])
     everything = list(draft.trial_questions.values_list("pk", flat=True))
-    refused = 0
+    refused: list[tuple[bool, bool]] = []
     for seed in range(1000):
         draft.seed, draft.raters_per_answer = seed, rng.choice((None, 1, 2))
+        # June wrote the stored answers, whoever is named as author of the arm beside her.
+        named = rng.sample(people, rng.randint(0, 2))
+        Arm.objects.filter(pk=human.pk).update(spec={"authors": [str(person.pk) for person in named]})
+        wrote = {june.pk, *(person.pk for person in named)}
+        raters = [TrialRater(trial=draft, user=person) for person in rng.sample(people, rng.randint(2, 3))]
         hidden = {r.user_id: set(rng.sample(everything, rng.randint(0, 5))) for r in raters}
+        is_with_author = any(rater.user_id in wrote for rater in raters)
         try:
             dealt = deal_questions(draft, raters)
-        except WrongStateError:
-            refused += 1
+        except WrongStateError as error:
+            refused.append(("wrote an answer" in str(error), is_with_author))
             continue
+        assert not is_with_author
         for rater in raters:
             assert not {str(pk) for pk in hidden[rater.user_id]} & set(dealt[rater.pk])
             assert len(dealt[rater.pk]) == len(set(dealt[rater.pk]))
             assert set(dealt[rater.pk]) <= set(questions)
-    assert refused < 900
+    # Enough designs of each kind.
+    assert all(said == drawn for said, drawn in refused)
+    assert sum(drawn for _said, drawn in refused) > 300
+    assert len(refused) < 900
+
+
+def test_random_designs_made_through_the_services_give_no_rater_their_own_answer_or_case(
+    rita: User, june: User, sena: User, sol: User, site: Site
+) -> None:
+    """Twenty-five: arms of drawn authors before or after the raters, drawn reporting doctors, frozen with their slots."""
+    rng = random.Random(25)
+    people = [sena, sol, *(scene.person(site, name) for name in ("Sia", "Sue", "Sam"))]
+    asked = scene.questions_of(rita, [june, *people], 4)
+    marks = {person.pk: installation().person_hash(site.code, person.display_name) for person in people}
+    protocol, frozen = scene.frozen_protocol(rita), 0
+    for number in range(25):
+        reported = {question.study_id: rng.choice([None, None, *people]) for question in asked}
+        for study, person in reported.items():
+            Study.objects.filter(pk=study).update(reporting_doctors=[marks[person.pk]] if person else [])
+        trial = create_trial(f"Drawn {number}", protocol=protocol, by_user=rita, seed=number)
+        add_questions(trial, asked, by_user=rita)
+        rows = [
+            {"question": place, "text": f"您的乳腺密度为C类，建议每年复查。（{place}）"}
+            for place in range(1, 5)
+        ]
+        add_written_arm(trial, "Reference", rows, by_user=rita)
+        early = rng.sample(people, rng.randint(0, 2))
+        for person in early:
+            add_rater(trial, person, by_user=rita)
+        authors = rng.sample(people, rng.randint(1, 2))
+        barred = [person for person in authors if person in early]
+        if barred:
+            with pytest.raises(UserError, match="is a rater of this trial"):
+                add_human_arm(trial, "Doctors", authors=authors, by_user=rita)
+            authors = [person for person in authors if person not in barred] or [june]
+        arm = add_human_arm(trial, "Doctors", authors=authors, by_user=rita)
+        for place, question in enumerate(trial.trial_questions.order_by("position"), start=1):
+            record_human_answer(
+                arm, question, f"密度为C类，请{place}个月后复查。", by_user=rng.choice(authors)
+            )
+        for person in people:
+            if person in authors:
+                with pytest.raises(UserError, match="wrote an answer of this trial"):
+                    add_rater(trial, person, by_user=rita)
+            elif person not in early:
+                add_rater(trial, person, by_user=rita)
+        # A row that came past the services keeps the trial from being frozen.
+        intruder = TrialRater.objects.create(trial=trial, user=authors[0])
+        assert f"{authors[0].username} wrote an answer and can't score." in obstacles(trial)
+        intruder.delete()
+        assert obstacles(trial) == []
+        freeze_trial(trial, by_user=rita)
+        frozen += 1
+        slots = Slot.objects.filter(rater__trial=trial).select_related("rater", "answer__question__question")
+        assert slots.exists()
+        for slot in slots:
+            assert slot.rater.user_id not in {person.pk for person in authors}
+            assert slot.answer.author_id != slot.rater.user_id
+            doctor = reported[slot.answer.question.question.study_id]
+            assert doctor is None or doctor.pk != slot.rater.user_id
+    assert frozen == 25
 
 
 def test_stored_slots_balance_neighbours_over_the_trial_from_three_to_fifteen_arms(

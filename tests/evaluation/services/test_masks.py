@@ -152,12 +152,14 @@ def ids_of(trial: Trial) -> dict[str, set[str]]:
 
 
 def test_no_id_of_a_row_joins_a_masked_export_or_its_rows_with_another_list(
-    locked: Trial, tmp_path: Path
+    locked: Trial, rita: User, stan: User, tmp_path: Path
 ) -> None:
-    call_command("table", "1", "--trial", locked.name, "--format", "csv", "--out", str(tmp_path / "t.csv"))
-    call_command(
-        "table", "unsafe", "--trial", locked.name, "--format", "csv", "--out", str(tmp_path / "u.csv")
-    )
+    request = scene.approved_export(locked, rita, stan)
+    for number, name in (("1", "t.csv"), ("unsafe", "u.csv")):
+        out = str(tmp_path / name)
+        call_command(
+            "table", number, "--trial", locked.name, "--format", "csv", "--out", out, "--request", request
+        )
     files = export_files(from_trial(locked, simulated=False))
     texts = {name: raw.decode("latin-1") for name, raw in files.items() if not name.endswith(".xlsx")}
     texts |= {path.name: path.read_text("utf-8-sig") for path in tmp_path.glob("*.csv")}
