@@ -18,7 +18,7 @@ PO_FILES   := $(shell find platform annotation modeling evaluation -name '*.po' 
 
 .PHONY: help setup demo test test-quick lint fmt bench screenshots clean
 help:
-	@echo "make demo          the whole story on a synthetic hospital, then the site (SERVE=0: ends after the tables)"
+	@echo "make demo          the whole story on a synthetic hospital, then the site (SERVE=0: ends after the tables; PORT=8001: at another port)"
 	@echo "make test          every test this machine can run; says what it could not and why"
 	@echo "make test-quick    the part for work in progress"
 	@echo "make lint fmt      ruff, mypy, import-linter, migrations"

@@ -8,6 +8,7 @@ from pathlib import Path
 from annotation.exporting.writing import write_training_set
 from mammo.core.errors import UserError
 from mammo.core.jsonlines import write_jsonlines
+from mammo.core.system_errors import EXIT_NO_ROOM, is_full
 
 # As the worker reads them (modeling.data.exchange has the same): the request can't be done, whoever tries.
 EXIT_BAD_REQUEST = 2
@@ -15,6 +16,15 @@ EXIT_BAD_REQUEST = 2
 
 def main(arguments: list[str]) -> int:
     """Returns the exit status."""
+    try:
+        return _export(arguments)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        return EXIT_NO_ROOM  # the log may lie on the same disk: nothing can be said there
+
+
+def _export(arguments: list[str]) -> int:
     request_path, answer_path = (Path(argument) for argument in arguments)
     request = json.loads(request_path.read_text(encoding="utf-8"))
     folder = Path(request["folder"])

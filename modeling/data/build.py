@@ -23,11 +23,12 @@ from typing import Any
 
 from modeling.data.exchange import (
     EXIT_BAD_REQUEST,
-    EXIT_FAILED,
     EXIT_STOPPED,
     EXIT_SUCCESS,
     AnswerWriter,
     BadRequestError,
+    complain,
+    complain_of_system,
     read_request,
     report_progress,
 )
@@ -140,24 +141,19 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def main(arguments: list[str]) -> int:
     """Serve one request; returns the exit code."""
     if len(arguments) != 3:
-        return _complain("usage: python -m modeling.data.build REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
+        return complain("usage: python -m modeling.data.build REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
     signal.signal(signal.SIGTERM, _stop)
     try:
         request = read_request(arguments[1], required=REQUIRED)
         with AnswerWriter(arguments[2]) as answer:
             answer.write(build(request))
     except (BadRequestError, SnapshotError, FileExistsError) as error:
-        return _complain(str(error), EXIT_BAD_REQUEST)
+        return complain(str(error), EXIT_BAD_REQUEST)
     except OSError as error:
-        return _complain(f"{error.filename or arguments[2]}: {error.strerror}", EXIT_FAILED)
+        return complain_of_system(error, arguments[2])
     except Stopped:
-        return _complain("stopped on request; nothing was written", EXIT_STOPPED)
+        return complain("stopped on request; nothing was written", EXIT_STOPPED)
     return EXIT_SUCCESS
-
-
-def _complain(line: str, code: int) -> int:
-    sys.stderr.write(line.replace("\n", " ") + "\n")
-    return code
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ error. The answer file appears under its name only when it is whole.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -18,6 +20,9 @@ from typing import Any, Self, TextIO
 EXIT_SUCCESS = 0
 EXIT_FAILED = 1
 EXIT_BAD_REQUEST = 2
+# Errors of the operating system: a full disk, and any other.
+EXIT_NO_ROOM = 73
+EXIT_SYSTEM = 74
 EXIT_STOPPED = 75
 
 
@@ -42,6 +47,27 @@ def read_request(path: Path | str, *, required: tuple[str, ...] = ()) -> dict[st
     return request
 
 
+def is_full(error: OSError) -> bool:
+    """Whether a disk (or its quota) has no room."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def complain(line: str, code: int) -> int:
+    """Say why the work ended, in one line of the log; returns the exit code.
+
+    The log may lie on the disk that is full: the code tells then.
+    """
+    with contextlib.suppress(OSError):
+        sys.stderr.write(line.replace("\n", " ") + "\n")
+    return code
+
+
+def complain_of_system(error: OSError, answer: Path | str) -> int:
+    """The same of an error of the operating system; what names no file met it at the answer."""
+    code = EXIT_NO_ROOM if is_full(error) else EXIT_SYSTEM
+    return complain(f"{error.filename or answer}: {error.strerror or error}", code)
+
+
 def kept_beside(answer: Path) -> Path:
     """Where the rows stand that stay although the answer did not become whole."""
     return answer.with_name(f"{answer.name}.kept")
@@ -59,6 +85,8 @@ class AnswerWriter:
         try:
             self._stream: TextIO = self._part.open("w", encoding="utf-8")
         except OSError as error:
+            if is_full(error):
+                raise
             raise BadRequestError(f"{self.path}: cannot be written ({error.strerror})") from error
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -83,7 +111,8 @@ class AnswerWriter:
 
     def discard(self) -> None:
         """Remove what was written."""
-        self._stream.close()
+        with contextlib.suppress(OSError):  # on a full disk: what stopped the work is what is told
+            self._stream.close()
         self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:

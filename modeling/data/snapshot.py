@@ -245,19 +245,21 @@ def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _write_images(path: Path, images: Iterable[Images], shape: tuple[int, int, int]) -> None:
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    # Written, not mapped: a full disk would end a process at a page of a map by a signal, without a word.
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     written = 0
-    for image in images:
-        if written >= shape[0] or image.shape != shape[1:] or image.dtype != np.uint8:
-            raise SnapshotError(
-                f"{path.name} row {written}: {image.dtype} {image.shape}, "
-                f"expected {shape[0]} images of uint8 {shape[1:]}"
-            )
-        array[written] = image
-        written += 1
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for image in images:
+            if written >= shape[0] or image.shape != shape[1:] or image.dtype != np.uint8:
+                raise SnapshotError(
+                    f"{path.name} row {written}: {image.dtype} {image.shape}, "
+                    f"expected {shape[0]} images of uint8 {shape[1:]}"
+                )
+            stream.write(image.tobytes())
+            written += 1
     if written != shape[0]:
         raise SnapshotError(f"{path.name}: {written} images for {shape[0]} views")
-    array.flush()
 
 
 def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

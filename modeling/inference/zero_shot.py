@@ -29,6 +29,9 @@ from modeling.data.exchange import (
     EXIT_SUCCESS,
     AnswerWriter,
     BadRequestError,
+    complain,
+    complain_of_system,
+    is_full,
     read_request,
     report_progress,
 )
@@ -274,8 +277,11 @@ def main(arguments: Sequence[str]) -> int:
             writer.write({"kind": "environment", "told": told | {"system": judge.revision}})
             _write(writer, judge, studies, sides, request["spec"])
     except BadRequestError as error:
-        print(str(error).replace("\n", " "), file=sys.stderr)  # noqa: T201
-        return EXIT_BAD_REQUEST
+        return complain(str(error), EXIT_BAD_REQUEST)
+    except OSError as error:
+        if not is_full(error):
+            raise  # the log gets the whole of what nobody foresaw
+        return complain_of_system(error, arguments[1])
     return EXIT_SUCCESS
 
 

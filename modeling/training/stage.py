@@ -15,11 +15,12 @@ from transformers.utils import logging
 
 from modeling.data.exchange import (
     EXIT_BAD_REQUEST,
-    EXIT_FAILED,
     EXIT_STOPPED,
     EXIT_SUCCESS,
     AnswerWriter,
     BadRequestError,
+    complain,
+    complain_of_system,
     read_request,
 )
 from modeling.data.model_folders import weights_folder
@@ -112,7 +113,7 @@ def serve(
     Bad requests end with one line on standard error and code 2, a stop on request with 75.
     """
     if len(arguments) != 3:
-        return _complain(f"usage: python -m {module} REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
+        return complain(f"usage: python -m {module} REQUEST.json ANSWER.jsonl", EXIT_BAD_REQUEST)
     if stop is None:
         stop = StopRequest()
         stop.listen()
@@ -129,13 +130,13 @@ def serve(
         ResumeError,
         FileNotFoundError,
     ) as error:
-        return _complain(str(error), EXIT_BAD_REQUEST)
+        return complain(str(error), EXIT_BAD_REQUEST)
     except OSError as error:
-        return _complain(f"{error.filename or arguments[2]}: {error.strerror}", EXIT_FAILED)
+        return complain_of_system(error, arguments[2])
     except OtherRank:
         return EXIT_SUCCESS
     except Stopped:
-        return _complain("stopped on request; a checkpoint is saved", EXIT_STOPPED)
+        return complain("stopped on request; a checkpoint is saved", EXIT_STOPPED)
     return EXIT_SUCCESS
 
 
@@ -204,8 +205,3 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-
-
-def _complain(line: str, code: int) -> int:
-    sys.stderr.write(line.replace("\n", " ") + "\n")
-    return code

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError
 
+from mammo.core.database_errors import told_of_database
 from mammo.core.errors import EndedEarlyError, UserError
 
 WHOLE = " (nothing is half-written)"
@@ -98,10 +99,8 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(said_of(error)) from None
         except DatabaseError as error:
-            if "no such table" in str(error) or "does not exist" in str(error):
-                raise CommandError(
-                    "the database has no tables yet; run `python manage.py migrate` first"
-                ) from None
+            if told := told_of_database(error):
+                raise CommandError(told) from None
             raise
         if as_json:
             self.stdout.write(json.dumps(result or {}, ensure_ascii=False))

@@ -3,16 +3,13 @@
 import os
 import sys
 
-# What SQLite says where the disk has no room, also for the files that it needs beside the database.
-NO_ROOM = ("disk is full", "disk I/O error")
-
 
 def main() -> None:
     """Run one management command; errors in what the user gave end as one line, never as a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mammo.settings")
     try:
         from django.core.management import execute_from_command_line
-        from django.db import OperationalError
+        from django.db import DatabaseError
     except ModuleNotFoundError as error:
         sys.exit(
             f"{error.name} is not installed for {sys.executable}; run `make setup` once, then "
@@ -21,11 +18,12 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except OperationalError as error:
-        if not any(said in str(error) for said in NO_ROOM):
-            raise
-        from django.conf import settings
+    except DatabaseError as error:
+        # Of Django's own commands; those of the platform say it themselves.
+        from mammo.core.database_errors import told_of_database
 
-        database = settings.DATABASES["default"]["NAME"]
-        sys.stderr.write(f"CommandError: {database}: {error}; free space (or mend the disk) and run again\n")
+        told = told_of_database(error)
+        if not told:
+            raise
+        sys.stderr.write(f"CommandError: {told}\n")
         sys.exit(1)

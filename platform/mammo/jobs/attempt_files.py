@@ -66,8 +66,8 @@ class AttemptFiles:
         os.replace(part, self.request)
 
     def note(self, text: str) -> None:
-        """Add a line to the log."""
-        with self.log.open("a", encoding="utf-8") as handle:
+        """Add a line to the log; on a full disk it is left out, and nothing else is stopped by that."""
+        with contextlib.suppress(OSError), self.log.open("a", encoding="utf-8") as handle:
             handle.write(text.rstrip("\n") + "\n")
 
     def note_exception(self, error: BaseException) -> None:

@@ -24,6 +24,8 @@ WORKERS_OWN: tuple[str, ...] = (
     _("something stopped it"),
     _("it was ended by signal %(signal)s; the log tells more"),
     _("exit status %(status)s; the log tells more"),
+    _("no room on the disk: free space on the disk of MAMMO_HOME, then try again"),
+    _("the operating system refused to read or write a file; the log tells more"),
     _("%(error)s, exit status %(status)s; the log tells more"),
     _("storing the results: %(error)s; the log tells more"),
     _("%(kind)s: its request can't be written as JSON (%(error)s)"),

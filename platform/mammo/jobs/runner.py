@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 
 from mammo.core.errors import UserError, WrongStateError
 from mammo.core.jsonlines import read_jsonlines
+from mammo.core.system_errors import NO_ROOM, is_full, said_of_child
 from mammo.jobs import devices, kinds, services
 from mammo.jobs.attempt_files import AttemptFiles
 from mammo.jobs.child import Child, Ending
@@ -37,13 +38,19 @@ def run(job: Job, *, threaded: bool = True) -> Job:
     """
     files = AttemptFiles(job)
     try:
-        files.make()
         _attempt(job, files, threaded=threaded)
     except StaleAttemptError as error:
         log.warning("%s", error)
     finally:
-        files.close()
+        _close(job, files)
     return Job.objects.get(pk=job.pk)
+
+
+def _close(job: Job, files: AttemptFiles) -> None:
+    try:
+        files.close()
+    except OSError as error:  # a full disk, say: the reaper closes what is left open
+        log.warning("job %s: its files can't be closed (%s)", job.pk, type(error).__name__)
 
 
 def run_here(job: Job) -> Job:
@@ -60,6 +67,7 @@ def run_here(job: Job) -> Job:
 
 def _attempt(job: Job, files: AttemptFiles, *, threaded: bool) -> None:
     try:
+        files.make()
         ending = _run_child(job, files, threaded=threaded)
         _conclude(job, files, ending)
     except StaleAttemptError:
@@ -71,7 +79,7 @@ def _attempt(job: Job, files: AttemptFiles, *, threaded: bool) -> None:
     except Exception as error:
         # The message may hold a patient's text: it goes into the log, the row names the kind of error only.
         files.note_exception(error)
-        reason = f"{type(error).__name__}; the log tells more"
+        reason = NO_ROOM if is_full(error) else f"{type(error).__name__}; the log tells more"
         patiently(lambda: services.requeue(job, reason))
 
 
@@ -115,6 +123,8 @@ def _conclude(job: Job, files: AttemptFiles, ending: Ending) -> None:
         services.requeue(job, "something stopped it")
     elif ending.status < 0:
         services.requeue(job, f"it was ended by signal {-ending.status}; the log tells more")
+    elif told := said_of_child(ending.status, said):
+        services.requeue(job, told)
     else:
         name = EXCEPTION_NAME.match(said)
         what = f"{name.group(1)}, exit status" if name else "exit status"

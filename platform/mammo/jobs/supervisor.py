@@ -218,7 +218,9 @@ def require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             reason = error.strerror or str(error)
-            raise UserError(f"--port {port} on {host}: {reason}; choose another with --port") from None
+            raise UserError(
+                f"--port {port} on {host}: {reason}; choose another with --port (make demo PORT=N)"
+            ) from None
 
 
 def _services(host: str, port: int, *, web: bool, gpu_workers: int) -> list[Service]:

@@ -1,5 +1,6 @@
 """The child of the test kind: does what its request says, by the child-process protocol."""
 
+import errno
 import json
 import os
 import signal
@@ -43,6 +44,10 @@ def main() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if mode == "raise":
         raise ValueError("Mrs Example has a lump")
+    if mode == "full":
+        raise OSError(errno.ENOSPC, "No space left on device", "Mrs Example.png")
+    if mode.startswith("exit"):
+        sys.exit(int(mode.removeprefix("exit")))
     if mode == "refuse":
         print("request: field 'stage' is missing", file=sys.stderr)
         sys.exit(2)

@@ -41,7 +41,7 @@ ERRORS = {
     *("ResumeError", "SnapshotError", "SystemUnavailableError", "UndefinedError", "ViewError"),
 }
 # Which argument of a call is the message.
-SAYS = {"report_progress": 2, "fail": 1, "requeue": 1, "_complain": 0}
+SAYS = {"report_progress": 2, "fail": 1, "requeue": 1, "complain": 0}
 # Read where a person typed the command, not on the page of a job.
 NOT_OF_JOBS = ("supervisor.py", "phantoms.py", "services.py", "queue_folder.py")
 

@@ -84,6 +84,7 @@ def test_an_occupied_port_is_told_in_one_line(tmp_path: Path, asked: tuple[str, 
     assert refused.stderr.count("\n") == 1
     assert str(port) in refused.stderr
     assert "--port" in refused.stderr
+    assert "make demo PORT=" in refused.stderr
     assert not (installation.home / "db.sqlite3").exists(), "nothing was changed"
     assert not list(installation.home.glob("demo/hospital*"))
 

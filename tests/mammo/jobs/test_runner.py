@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from mammo.accounts.models import Site
 from mammo.core.keys import key_store
+from mammo.core.system_errors import NO_ROOM, REFUSED
 from mammo.jobs import doorbell, kinds, runner, services
 from mammo.jobs.attempt_files import AttemptFiles, shred
 from mammo.jobs.child import command_line
@@ -64,6 +65,9 @@ def test_a_child_that_answers_ends_its_job_with_rows(monkeypatch: pytest.MonkeyP
         ("unbuildable", "failed", "question 7: has no text; write one"),
         ("uningestible", "failed", "storing the results: KeyError; the log tells more"),
         ("raise", "queued", "ValueError, exit status 1; the log tells more"),
+        ("full", "queued", NO_ROOM),
+        ("exit 73", "queued", NO_ROOM),
+        ("exit 74", "queued", REFUSED),
         ("die", "queued", "it was ended by signal 9; the log tells more"),
         ("silent", "queued", "it ended without an answer file"),
     ],

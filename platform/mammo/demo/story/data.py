@@ -2,8 +2,11 @@
 
 import csv
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from django.db import transaction
 
 from annotation.models import Campaign, Purpose, Question
 from annotation.question_table import read_question_table
@@ -14,6 +17,7 @@ from mammo.accounts.models import User
 from mammo.archive.models import Split, SplitMembership, Study
 from mammo.archive.pseudonyms import installation
 from mammo.archive.services import import_pathology, import_studies
+from mammo.core.errors import StaleVersionError
 from mammo.demo import hospital
 from mammo.demo.people import SITE, ensure_people
 from mammo.demo.questions import question_kind
@@ -102,7 +106,8 @@ def _confirm_wordings(campaign: Campaign, keeper: User) -> None:
     """The scripted data manager confirms the cleaned wordings, as many at a time as the service takes."""
     unread = Question.objects.filter(campaign=campaign, cleaned_by=None).order_by("position")
     while seen := dict(unread.values_list("pk", "version")[:MOST_AT_ONCE]):
-        confirm_wordings(campaign.site, seen, by_user=keeper)
+        with suppress(StaleVersionError):  # the visiting data manager read some of these: look again
+            confirm_wordings(campaign.site, seen, by_user=keeper)
 
 
 def _divide_questions(story: Story, split: Split) -> dict[str, Path]:
@@ -158,7 +163,9 @@ def _turns(row: dict[str, str]) -> list[str]:
     return list(json.loads(row["turns"]))
 
 
+@transaction.atomic
 def _campaign(story: Story, name: str) -> Campaign:
+    """The campaign of this name: with its members and open, or not there."""
     people = story.everybody
     found = Campaign.objects.filter(site=people.site, name=name).first()
     if found is not None:

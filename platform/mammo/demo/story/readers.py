@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
+from django.db import transaction
 
 from evaluation.models import ReaderStudy
 from evaluation.services import protocols, readings
@@ -64,30 +65,7 @@ def _opened(story: Story, name: str, most: int, readers: list[User]) -> ReaderSt
     """Make, fill, freeze and open a study; each part is left alone when it is there."""
     people = story.everybody
     researcher = people["rita"]
-    study = ReaderStudy.objects.filter(site=people.site, name=name).first()
-    if study is None:
-        protocol = protocols.create_protocol(
-            f"Protocol · 方案: {name}",
-            site=people.site,
-            by_user=researcher,
-            ethics_approval=ETHICS,
-            consent_basis="synthetic patients",
-            primary_endpoint=ENDPOINT,
-            analysis_plan="AUC alone against with UMiCon; readers and cases random (Obuchowski-Rockette).",
-        )
-        study = services.create_reader_study(
-            name,
-            protocol=protocol,
-            by_user=researcher,
-            checkpoint=checkpoint_of(story, UMICON),
-            design=ReaderStudy.Design.SEQUENTIAL,
-            prevalence_statement="About half of the breasts in this set are malignant. 本组约一半乳腺为恶性。",
-            instructions=(
-                "Mark the lesion, give a category and a chance; then once more with the output.\n"
-                "请标出病灶，给出分类和恶性可能性；随后参考模型输出再做一次。"
-            ),
-            seed=story.seed,
-        )
+    study = ReaderStudy.objects.filter(site=people.site, name=name).first() or _drafted(story, name)
     if study.state == ReaderStudy.State.DRAFT:
         _fill(story, study, most, readers)
         protocols.freeze_protocol(study.protocol, by_user=researcher)
@@ -95,6 +73,34 @@ def _opened(story: Story, name: str, most: int, readers: list[User]) -> ReaderSt
     if study.state == ReaderStudy.State.FROZEN:
         study = services.open_reading(study, by_user=researcher)
     return study
+
+
+@transaction.atomic
+def _drafted(story: Story, name: str) -> ReaderStudy:
+    """A study with its protocol."""
+    people = story.everybody
+    protocol = protocols.create_protocol(
+        f"Protocol · 方案: {name}",
+        site=people.site,
+        by_user=people["rita"],
+        ethics_approval=ETHICS,
+        consent_basis="synthetic patients",
+        primary_endpoint=ENDPOINT,
+        analysis_plan="AUC alone against with UMiCon; readers and cases random (Obuchowski-Rockette).",
+    )
+    return services.create_reader_study(
+        name,
+        protocol=protocol,
+        by_user=people["rita"],
+        checkpoint=checkpoint_of(story, UMICON),
+        design=ReaderStudy.Design.SEQUENTIAL,
+        prevalence_statement="About half of the breasts in this set are malignant. 本组约一半乳腺为恶性。",
+        instructions=(
+            "Mark the lesion, give a category and a chance; then once more with the output.\n"
+            "请标出病灶，给出分类和恶性可能性；随后参考模型输出再做一次。"
+        ),
+        seed=story.seed,
+    )
 
 
 def _fill(story: Story, study: ReaderStudy, most: int, readers: list[User]) -> None:

@@ -8,6 +8,8 @@ from mammo.core.jsonlines import write_jsonlines
 from mammo.demo.questions import corpus
 from mammo.demo.story.context import Story
 from mammo.demo.story.data import CAMPAIGN, SPLIT
+from mammo.jobs import services as jobs
+from mammo.jobs.models import JobState
 from modeling.models import Checkpoint, Run, Snapshot
 from modeling.services.runs import start_run
 from modeling.services.snapshots import create_snapshot
@@ -16,6 +18,7 @@ from modeling.training.config_base import DEMO_IMAGE_SIZE
 SNAPSHOT = "demo"
 CORPUS_SIZE = 4000
 QUICK_CORPUS_SIZE = 400
+BROKEN_OFF = (JobState.FAILED, JobState.CANCELLED)
 
 
 def begin_language(story: Story) -> Run:
@@ -48,8 +51,11 @@ def freeze_snapshot(story: Story) -> dict[str, Any]:
             export=TrainingExport.objects.filter(campaign__name=CAMPAIGN).order_by("-created_at").first(),
             by_user=people["rita"],
         )
-    if snapshot.job is not None:
-        story.wait(snapshot.job)
+    job = snapshot.job
+    if job is not None:
+        if job.state in BROKEN_OFF:  # an earlier call's: it names the set, so no other can be begun
+            jobs.retry(job, by_user=people["rita"])
+        story.wait(job)
     snapshot.refresh_from_db()
     return {"snapshot": snapshot.content_hash, "counts": snapshot.manifest.get("counts", {})}
 

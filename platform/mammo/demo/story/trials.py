@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
+from django.db import transaction
 
 from annotation.models import Campaign
 from evaluation.models import Answer, Arm, Slot, Trial, TrialQuestion, UnfinishedDialogue
@@ -100,27 +101,7 @@ def _designed(
     """Make, fill, freeze and open a trial; each part is left alone when it is there."""
     people = story.everybody
     researcher = people["rita"]
-    trial = Trial.objects.filter(site=people.site, name=name).first()
-    if trial is None:
-        protocol = protocols.create_protocol(
-            f"Protocol · 方案: {name}",
-            site=people.site,
-            by_user=researcher,
-            ethics_approval=ETHICS,
-            consent_basis="synthetic questions",
-            rules=RULES,
-            primary_endpoint=ENDPOINT,
-            analysis_plan="Two-way random effects over raters and questions; all contrasts with Holm.",
-        )
-        trial = trials.create_trial(
-            name,
-            protocol=protocol,
-            by_user=researcher,
-            rater_title="Answers to patients' questions · 对患者问题的回答",
-            instructions=INSTRUCTIONS,
-            seed=story.seed,
-            is_simulated=True,
-        )
+    trial = Trial.objects.filter(site=people.site, name=name).first() or _drafted(story, name)
     if trial.state == Trial.State.DRAFT:
         _fill(story, trial, questions, scorers, dialogues=dialogues)
         protocols.freeze_protocol(trial.protocol, by_user=researcher)
@@ -130,25 +111,38 @@ def _designed(
     return trial
 
 
+@transaction.atomic
+def _drafted(story: Story, name: str) -> Trial:
+    """A trial with its protocol."""
+    people = story.everybody
+    protocol = protocols.create_protocol(
+        f"Protocol · 方案: {name}",
+        site=people.site,
+        by_user=people["rita"],
+        ethics_approval=ETHICS,
+        consent_basis="synthetic questions",
+        rules=RULES,
+        primary_endpoint=ENDPOINT,
+        analysis_plan="Two-way random effects over raters and questions; all contrasts with Holm.",
+    )
+    return trials.create_trial(
+        name,
+        protocol=protocol,
+        by_user=people["rita"],
+        rater_title="Answers to patients' questions · 对患者问题的回答",
+        instructions=INSTRUCTIONS,
+        seed=story.seed,
+        is_simulated=True,
+    )
+
+
 def _fill(story: Story, trial: Trial, questions: int, scorers: list[User], *, dialogues: bool) -> None:
     people = story.everybody
     researcher = people["rita"]
-    campaign = Campaign.objects.get(site=people.site, name=TRIAL_CAMPAIGN)
     if not Arm.objects.filter(trial=trial).exists():
-        for name, stage in SYSTEMS.items():
-            checkpoint = checkpoint_of(story, stage)
-            arms.add_system_arm(trial, name, by_user=researcher, checkpoint=checkpoint, is_simulated=True)
-        for title, author in (("Junior doctor", "junior"), ("Senior doctor", "senior")):
-            arms.add_human_arm(
-                trial, title, authors=[people[f"scripted-author-{author}"]], by_user=researcher
-            )
+        _add_arms(story, trial)
     if not TrialQuestion.objects.filter(trial=trial).exists():
-        ready = min(questions, len(trials.eligible_questions(trial, campaign, dialogues=dialogues)))
-        trials.sample_questions(trial, campaign, ready, by_user=researcher, dialogues=dialogues)
-        forms = ready * trial.arms.count() + sum(EXTRAS.values())
-        if not dialogues and sum(EXTRAS.values()) <= MOST_EXTRA * forms:
-            trial.refresh_from_db()
-            drafts.change_trial(trial, EXTRAS, by_user=researcher, expected_version=trial.version)
+        _add_questions(story, trial, questions, dialogues=dialogues)
     rating = set(trial.raters.values_list("user", flat=True))
     for user in scorers:
         if user.pk not in rating:
@@ -167,6 +161,31 @@ def _fill(story: Story, trial: Trial, questions: int, scorers: list[User], *, di
             by_user=researcher,
             kind=hit.finding.kind if is_outlier else "",
         )
+
+
+@transaction.atomic
+def _add_arms(story: Story, trial: Trial) -> None:
+    people = story.everybody
+    researcher = people["rita"]
+    for name, stage in SYSTEMS.items():
+        checkpoint = checkpoint_of(story, stage)
+        arms.add_system_arm(trial, name, by_user=researcher, checkpoint=checkpoint, is_simulated=True)
+    for title, author in (("Junior doctor", "junior"), ("Senior doctor", "senior")):
+        arms.add_human_arm(trial, title, authors=[people[f"scripted-author-{author}"]], by_user=researcher)
+
+
+@transaction.atomic
+def _add_questions(story: Story, trial: Trial, most: int, *, dialogues: bool) -> None:
+    """Sample the questions, and hide further forms among theirs where those are few enough."""
+    people = story.everybody
+    researcher = people["rita"]
+    campaign = Campaign.objects.get(site=people.site, name=TRIAL_CAMPAIGN)
+    ready = min(most, len(trials.eligible_questions(trial, campaign, dialogues=dialogues)))
+    trials.sample_questions(trial, campaign, ready, by_user=researcher, dialogues=dialogues)
+    forms = ready * trial.arms.count() + sum(EXTRAS.values())
+    if not dialogues and sum(EXTRAS.values()) <= MOST_EXTRA * forms:
+        trial.refresh_from_db()
+        drafts.change_trial(trial, EXTRAS, by_user=researcher, expected_version=trial.version)
 
 
 def _write_human_answers(story: Story, trial: Trial) -> None:

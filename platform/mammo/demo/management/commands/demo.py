@@ -24,6 +24,8 @@ from mammo.jobs.supervisor import Supervisor
 from modeling.data.phantom_anatomy import CONSPICUITIES
 
 HOST = "127.0.0.1"
+# As a shell names the end of a program by Ctrl-C.
+INTERRUPTED = 130
 
 
 class Command(BaseCommand):
@@ -56,7 +58,7 @@ class Command(BaseCommand):
         settings.MAMMO_DEMO = True
         log = Path(settings.MAMMO_HOME) / "demo" / "processes.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with _interruptible(), log.open("a", encoding="utf-8") as lines:
+        with self._interruptible(**options), log.open("a", encoding="utf-8") as lines:
             supervisor = Supervisor(
                 web=bool(options["serve"]),
                 host=HOST,
@@ -71,6 +73,25 @@ class Command(BaseCommand):
             run_steps(story, FIRST)
             return self._go_on(story, supervisor, **options)
         return {}
+
+    @contextmanager
+    def _interruptible(self, **options: Any) -> Iterator[None]:
+        """Ctrl-C and SIGTERM end the demo quietly; the next call goes on from there.
+
+        A site that is served ends so; what runs in the foreground has not reached its end, and the status says so.
+        """
+
+        def stop(*args: Any) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.say("\nStopped; `make demo` goes on from here.", **options)
+            self.exit_code = 0 if options["serve"] else INTERRUPTED
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def _go_on(self, story: Story, supervisor: Supervisor, **options: Any) -> dict[str, Any]:
         serve = bool(options["serve"])
@@ -143,19 +164,3 @@ def _refuse_a_hospitals_home() -> None:
             f"MAMMO_HOME={settings.MAMMO_HOME} holds a hospital ({', '.join(real)}): the demo makes accounts with "
             "public passwords; set MAMMO_HOME to another folder"
         )
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the demo quietly; the next call goes on from there."""
-
-    def stop(*args: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("\nStopped; `make demo` goes on from here.")
-    finally:
-        signal.signal(signal.SIGTERM, before)
