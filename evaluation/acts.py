@@ -12,6 +12,7 @@ ACTS: dict[str, str | Promise] = {
     "evaluation.arm_tables": _("tables of an arm chosen"),
     "evaluation.aspects_set": _("aspects set"),
     "evaluation.cases_added": _("cases added"),
+    "evaluation.cases_taken_out": _("cases taken out"),
     "evaluation.checklist_filled": _("reporting checklist filled in"),
     "evaluation.export_approved": _("export approved"),
     "evaluation.export_asked": _("export asked"),

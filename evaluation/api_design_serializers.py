@@ -12,7 +12,7 @@ from mammo.api.serializers import StrictSerializer
 
 LONGEST_TEXT, LARGEST_SEED = 20_000, 2**62
 TRIAL_STEPS = ("answer", "freeze", "open", "lock", "request_unblinding", "confirm_unblinding")
-STUDY_STEPS = ("freeze", "open", "lock")
+STUDY_STEPS = ("take-out", "freeze", "open", "lock")
 
 
 def small(default: int, least: int = 0, **more: Any) -> serializers.IntegerField:

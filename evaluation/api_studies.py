@@ -18,6 +18,7 @@ from evaluation.services import protocols
 from evaluation.services import reader_studies as studies
 from evaluation.services.access import DESIGNERS, require_designer
 from evaluation.services.amendments import amend_reader_study
+from evaluation.services.outside_cases import take_out_cases
 from evaluation.services.proven_studies import with_pathology
 from evaluation.services.readings import withdraw_reader
 from mammo.accounts.models import Site, User
@@ -228,9 +229,10 @@ class ReaderStudyViewSet(ReadOnlyRoomViewSet[ReaderStudy]):
     @posted("reader_studies_steps_create", given_by.StudyStepSerializer, given_by.ReaderStudySerializer)
     @action(detail=True, methods=["post"], url_path="steps")
     def step(self, request: Request, pk: uuid.UUID) -> Response:
-        """Freeze, open or lock."""
+        """Take the cases outside of the protocol's cohort out, freeze, open or lock."""
         row, given = self.get_object(), checked(given_by.StudyStepSerializer, request)
         steps: dict[str, Act] = {
+            "take-out": lambda: take_out_cases(row, by_user=self.user),
             "freeze": lambda: studies.freeze_reader_study(row, by_user=self.user),
             "open": lambda: studies.open_reading(row, by_user=self.user),
             "lock": lambda: studies.lock_readings(row, by_user=self.user, reason=given["reason"]),

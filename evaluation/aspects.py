@@ -1,6 +1,6 @@
 """The five aspects of the paper (section 5.1), with our definitions; a trial may have others."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from django.core.validators import slug_re
@@ -82,8 +82,16 @@ DEFAULT_ASPECTS: tuple[AspectDefinition, ...] = (
 )
 
 
-def check_aspects(aspects: Sequence[AspectDefinition]) -> None:
+def is_usable_key(key: str) -> bool:
+    """Whether an aspect may have this key: Latin letters, digits, - and _ alone, not too many."""
+    return len(key) <= LONGEST_KEY and slug_re.match(key) is not None
+
+
+def check_aspects(aspects: Sequence[AspectDefinition], *, known: Collection[str] = ()) -> None:
     """Refuse aspects that no trial can have: figures, tables and columns of exports are named by their keys.
+
+    Args:
+        known: keys of an earlier version, which a draft or its frozen protocol holds already; they stay.
 
     Raises:
         UserError: none was given, two have the same key, or a key or a name can't be used.
@@ -92,7 +100,7 @@ def check_aspects(aspects: Sequence[AspectDefinition]) -> None:
     if not keys or len(set(keys)) != len(keys):
         raise UserError(_("aspects: give at least one, each with a key of its own"))
     for aspect in aspects:
-        if len(aspect.key) > LONGEST_KEY or not slug_re.match(aspect.key):
+        if aspect.key not in known and not is_usable_key(aspect.key):
             raise UserError(
                 _(
                     "aspects: the key “%(key)s” can't be used; give Latin letters, digits, - and _ alone, at most "

@@ -59,6 +59,12 @@ def read_endpoint(values: Mapping[str, Any]) -> Endpoint | None:
     return Endpoint(measure, first, second, hypothesis, _margin(values.get("margin"), hypothesis))
 
 
+def keys_of_endpoint(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The aspect or measure that a protocol's primary endpoint names, as it stands; none where it names none."""
+    measure = str(values.get(KEYS[0]) or "").strip()
+    return (measure,) if measure else ()
+
+
 def _margin(value: Any, hypothesis: str) -> float | None:
     try:
         margin = float(value or 0)

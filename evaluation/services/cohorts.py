@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import ngettext
 
 from annotation.models import Campaign, Question
-from evaluation.models import Protocol, ReaderStudy, Trial
-from mammo.archive.models import Cohort, Study
+from evaluation.models import Protocol, ReaderStudy, ReaderStudyCase, Trial
+from mammo.archive.models import Study
 from mammo.core.errors import UserError
 
 # Positions that a sentence names before it says how many more there are.
@@ -87,19 +87,23 @@ def refuse_outside(protocol: Protocol, studies: Iterable[Study]) -> None:
         )
 
 
+def outside_cases(study: ReaderStudy) -> "QuerySet[ReaderStudyCase]":
+    """The cases of a reader study whose studies are outside of the protocol's cohort; none where it names none."""
+    cohort = study.protocol.cohort_id
+    return study.cases.none() if cohort is None else study.cases.exclude(study__in=_studies(cohort))
+
+
 def case_obstacles(study: ReaderStudy) -> list[str]:
     """What the cohort objects to among the cases of a reader study, as one sentence with count and positions."""
     cohort = study.protocol.cohort
-    if cohort is None:
-        return []
-    rows = study.cases.exclude(study__in=_studies(cohort.pk)).order_by("position")
-    outside = list(rows.values_list("position", flat=True))
-    if not outside:
+    outside = list(outside_cases(study).order_by("position").values_list("position", flat=True))
+    if cohort is None or not outside:
         return []
     return [
         ngettext(
-            "%(count)s case is of a study outside of the protocol's cohort “%(cohort)s” (%(positions)s).",
-            "%(count)s cases are of studies outside of the protocol's cohort “%(cohort)s” (%(positions)s).",
+            "%(count)s case is of a study outside of the protocol's cohort “%(cohort)s” (%(positions)s): take it out.",
+            "%(count)s cases are of studies outside of the protocol's cohort “%(cohort)s” (%(positions)s): take them "
+            "out.",
             len(outside),
         )
         % {"count": len(outside), "cohort": cohort.name, "positions": _named(outside)}
@@ -111,4 +115,4 @@ def _named(things: Sequence[object]) -> str:
 
 
 def _studies(cohort: UUID) -> QuerySet[Any, Any]:
-    return Cohort.objects.filter(pk=cohort).values("studies")
+    return Study.objects.filter(cohorts=cohort).values("pk")

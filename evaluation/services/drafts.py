@@ -12,6 +12,7 @@ from annotation.question_table import QuestionRow
 from annotation.services.campaigns import create_campaign
 from annotation.services.questions import import_questions
 from evaluation.aspects import AspectDefinition, check_aspects
+from evaluation.endpoint import keys_of_endpoint
 from evaluation.models import Aspect, PracticeItem, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.answers import shown_hash
@@ -76,7 +77,8 @@ def set_aspects(trial: Trial, aspects: Sequence[AspectDefinition], *, by_user: U
         UserError: none was given, two have the same key, or a key or a name can't be used.
     """
     require_designer(trial.site, by_user)
-    check_aspects(aspects)
+    held = {*trial.aspects.values_list("key", flat=True), *keys_of_endpoint(trial.protocol.primary_endpoint)}
+    check_aspects(aspects, known=held)
     with transaction.atomic():
         row = locked_trial(trial, Trial.State.DRAFT)
         row.aspects.all().delete()

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from evaluation import checklists
-from evaluation.endpoint import read_endpoint
+from evaluation.aspects import is_usable_key
+from evaluation.endpoint import Endpoint, read_endpoint
 from evaluation.models import Protocol
 from evaluation.services.access import require_designer
 from evaluation.services.power_plan import KEY
@@ -170,7 +171,17 @@ def _check(fields: Mapping[str, Any]) -> None:
         if name == "rules":
             _check_rules(value)
         if name == "primary_endpoint":
-            read_endpoint(value)
+            _check_measure(read_endpoint(value))
+
+
+def _check_measure(endpoint: Endpoint | None) -> None:
+    if endpoint is not None and not is_usable_key(endpoint.measure):
+        raise UserError(
+            _(
+                "primary_endpoint: no aspect can have the key “%(key)s”; give Latin letters, digits, - and _ alone"
+            )
+            % {"key": endpoint.measure}
+        )
 
 
 def _check_cohort(site: Site, cohort: Cohort | None) -> None:

@@ -1,7 +1,7 @@
 """Trials: made, given questions, and what of them can be changed while they are drafts."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from annotation.models import Campaign, Question
 from evaluation.aspects import DEFAULT_ASPECTS, AspectDefinition, check_aspects
+from evaluation.endpoint import keys_of_endpoint
 from evaluation.models import Aspect, Protocol, Trial, TrialQuestion
 from evaluation.services.access import locked_trial, require_designer
 from evaluation.services.cohorts import of_cohort
@@ -74,7 +75,7 @@ def create_trial(
     """
     site = protocol.site
     require_designer(site, by_user)
-    _check(name, aspects, scale)
+    _check(name, aspects, scale, known=keys_of_endpoint(protocol.primary_endpoint))
     check_settings(settings)
     if Trial.objects.filter(site=site, name=name.strip()).exists():
         raise UserError(_("name: a trial “%(name)s” exists at this site already") % {"name": name})
@@ -113,10 +114,12 @@ def aspect_row(trial: Trial, position: int, aspect: AspectDefinition) -> Aspect:
     )
 
 
-def _check(name: str, aspects: Sequence[AspectDefinition], scale: tuple[int, int]) -> None:
+def _check(
+    name: str, aspects: Sequence[AspectDefinition], scale: tuple[int, int], *, known: Collection[str]
+) -> None:
     if not name.strip():
         raise UserError(_("name: empty; give the trial a name"))
-    check_aspects(aspects)
+    check_aspects(aspects, known=known)
     if scale[0] >= scale[1]:
         raise UserError(
             _("scale: %(low)s to %(high)s has no room; the lower end comes first")

@@ -17,6 +17,8 @@ from evaluation.models import Protocol, ReaderStudy
 from evaluation.services import reader_studies as services
 from evaluation.services.access import ANALYSTS, DESIGNERS
 from evaluation.services.amendments import amend_reader_study
+from evaluation.services.cohorts import outside_cases
+from evaluation.services.outside_cases import take_out_cases
 from evaluation.services.proven_studies import with_pathology
 from evaluation.services.readings import left_pictures_of_cases, reading_progress, withdraw_reader
 from evaluation.views.trials import event_label, user_of
@@ -139,6 +141,7 @@ def reader_study(request: HttpRequest, study_key: UUID) -> HttpResponse:
         "unread": sum(item["total"] - item["done"] for item in progress),
         "notes": left_pictures_of_cases(row),
         "obstacles": services.reader_study_obstacles(row) if is_draft else [],
+        "has_outside": is_draft and outside_cases(row).exists(),
         "cohorts": Cohort.objects.filter(site=row.site).order_by("name"),
         "people": User.objects.filter(pk__in=held, is_active=True)
         .exclude(pk__in=row.readers.values("user"))
@@ -164,6 +167,11 @@ def step(request: HttpRequest, study_key: UUID) -> HttpResponse:
         cohort = get_object_or_404(Cohort.objects.filter(site=row.site), pk=_id(posted.get("cohort")))
         count = services.add_cases(row, with_pathology(cohort), by_user=user)
         said = ngettext("%(count)s case joined.", "%(count)s cases joined.", count) % {"count": count}
+    elif act == "take-out":
+        count = take_out_cases(row, by_user=user)
+        said = ngettext("%(count)s case was taken out.", "%(count)s cases were taken out.", count) % {
+            "count": count
+        }
     elif act == "readers":
         people = User.objects.filter(memberships__site=row.site).distinct()
         for name in posted.getlist("people"):
@@ -181,7 +189,7 @@ def step(request: HttpRequest, study_key: UUID) -> HttpResponse:
         amend_reader_study(row, posted.get("text", ""), by_user=user, reason=posted.get("reason", ""))
         said = _("The amendment is on record.")
     else:
-        raise UserError(_("do: give cases, readers, freeze, open, lock, withdraw or amend"))
+        raise UserError(_("do: give cases, take-out, readers, freeze, open, lock, withdraw or amend"))
     messages.success(request, said)
     return redirect("evaluation:reader-study", row.pk)
 

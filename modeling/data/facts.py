@@ -24,7 +24,7 @@ _DESCRIPTIONS: dict[str, tuple[str, ...]] = {
 _LETTER = (
     r"(?:ACR|density|densities|category|type|class|grade|致密度|密度|腺体类型|腺体分型|分型|类型|构成)"
     # A lone "a" behind a comma or before a word is an article: "category 2, a benign finding".
-    r"[^。.;；!?！？\n]{0,16}?(?<![A-Za-z0-9])([A-D]|(?<![,，] )(?<![,，])[a-d](?![ \t]+[A-Za-z]))(?![A-Za-z0-9])"
+    r"[^。.;；!?！？\n]{0,16}?(?<![A-Za-z0-9])([A-Db-d]|(?<![,，] )(?<![,，])a(?![ \t]+[A-Za-z]))(?![A-Za-z0-9])"
 )
 _LETTER_FIRST = r"(?<![A-Za-z0-9])([A-Da-d])\s*(?:类|型|级)"
 _BIRADS = re.compile(

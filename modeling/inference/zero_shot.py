@@ -200,7 +200,9 @@ class Column:
             self._take(number, row)
 
     def _take(self, number: int, row: Any) -> None:
-        """One row; a file of answers names a study again with each question about it."""
+        """One row; a file of answers names a study again with each question about it, and none with one about none."""
+        if isinstance(row, dict) and not row.get("study") and row.get("malignancy") in (None, ""):
+            return
         if not isinstance(row, dict) or "malignancy" not in row or not row.get("study"):
             raise UndefinedError(
                 f"{self.path}: row {number} lacks study or malignancy; give both in each row"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -125,12 +126,16 @@ class _MissingKeys(logging.Handler):
         self._LOADER.setLevel(self._level)
 
 
+# The loader's log belongs to the whole process.
+_LOADING = threading.Lock()
+
+
 def _created(name: str, arguments: dict[str, Any]) -> Any:
     """A timm model; with weights only when they fill all of it. Raises EncoderError naming file and part."""
     if not arguments.get("pretrained"):
         return timm.create_model(name, **arguments)
     file = arguments["pretrained_cfg_overlay"]["file"]
-    with _MissingKeys() as missing:
+    with _LOADING, _MissingKeys() as missing:
         try:
             backbone = timm.create_model(name, **arguments)
         except (RuntimeError, KeyError, SafetensorError) as error:

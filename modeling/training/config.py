@@ -107,17 +107,12 @@ class UmiconConfig(ExpertsConfig):
         if self.single_expert not in self.experts:
             known = ", ".join(self.experts)
             raise ConfigError(f"single_expert: {self.single_expert!r} is not one of {known}")
-        for name in (
-            "hidden_size",
-            "vector_size",
-            "text_layers",
-            "text_hidden_size",
-            "text_heads",
-            "text_length",
-        ):
+        # Those of the text encoder count where it is built here alone.
+        of_text = () if self.text_folder else ("text_layers", "text_hidden_size", "text_heads")
+        for name in ("hidden_size", "vector_size", "text_length", *of_text):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: {getattr(self, name)} is less than 1")
-        if self.text_hidden_size % self.text_heads:
+        if of_text and self.text_hidden_size % self.text_heads:
             raise ConfigError(
                 f"text_hidden_size: {self.text_hidden_size} does not divide into {self.text_heads} text_heads"
             )

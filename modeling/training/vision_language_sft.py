@@ -67,8 +67,10 @@ def train(request: StageRequest[VisionLanguageSftConfig], answer: AnswerWriter) 
         raise BadRequestError(f"snapshot {snapshot.name}: no answer in its train split to tune on")
     planted = plant(config.planted, seed=request.seed)
     # What an earlier tuning planted is in these weights too.
-    earlier = request.init.get("vision_language")
-    write_planted(request.output, [*(read_planted(earlier.parent) if earlier is not None else ()), *planted])
+    start = request.init.get("vision_language")
+    earlier = read_planted(start.parent) if start is not None else []
+    again = {item.secret for item in earlier}  # the same seed plants the same strings
+    write_planted(request.output, [*earlier, *(item for item in planted if item.secret not in again)])
     samples = PicturedDialogues(encoder, [*training, *(((p.question,), p.answer, None) for p in planted)])
     validation = PicturedDialogues(encoder, _dialogues(snapshot.sft, "validation"))
     tuned, metrics = tune(request, model, samples, validation)

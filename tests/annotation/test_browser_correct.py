@@ -311,6 +311,11 @@ def test_only_a_whole_sentence_is_changed_in_the_other_answers(
     texts(page).nth(holder).fill("您的密度为C类。请带片子。")
     apply_all.click()
     expect(texts(page).nth(third)).to_have_value("C类。 完。")
+    # A decimal point ends no sentence: another measurement stays what it is.
+    texts(page).nth(third).fill("左乳结节大小1.2cm。完。")
+    texts(page).nth(other).fill("左乳结节大小1.5cm。")
+    texts(page).nth(holder).fill("左乳结节大小2.5cm。请带片子。")
+    expect(apply_all).to_be_hidden()
     # What holds it only within another sentence is no reason for the button.
     texts(page).nth(third).fill("目前不需要手术。")
     expect(apply_all).to_be_hidden()

@@ -15,7 +15,7 @@ from django.core.management.base import CommandParser
 from mammo.core.code_version import SHOWN, sources_sha256
 from mammo.core.command import Command as BaseCommand
 from mammo.core.errors import UserError
-from modeling.training.proof.plan import FULL, TINY, cells, forget_stale
+from modeling.training.proof.plan import FULL, TINY, cells, forget_stale, stale_cells
 from modeling.training.proof.table import (
     Figure,
     figure,
@@ -62,12 +62,14 @@ class Command(BaseCommand):
             elsewhere = read_kept(kept, plan) if kept else {}
         except (OSError, ValueError) as error:
             raise UserError(str(error)) from error
-        stale = forget_stale(folder, plan)
-        if stale:
-            self.say(f"Done anew, since the setting changed: {', '.join(stale)}.", **options)
         if options["minutes"]:
+            forgotten = forget_stale(folder, plan)
+            if forgotten:
+                self.say(f"Done anew, since the setting changed: {', '.join(forgotten)}.", **options)
             self._work(folder, name, options["minutes"] * 60, options["workers"], kept)
-        results = {**elsewhere, **read_results(folder, plan)}
+        stale = set(stale_cells(folder, plan))
+        here = {name: result for name, result in read_results(folder, plan).items() if name not in stale}
+        results = {**elsewhere, **here}
         if kept:
             write_kept(kept, results, plan)
         figures = [figure(line, results, scale.classifier_seeds) for line in lines()]

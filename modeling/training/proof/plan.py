@@ -6,6 +6,7 @@ with a language model three.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -125,6 +126,9 @@ def fingerprints(plan: Sequence[Cell]) -> dict[str, str]:
 
 # What a cell was asked for, beside its result.
 SETTING_FILE = "setting.txt"
+RESULT_FILE = "result.json"
+# Held by the process that is at the cell.
+LOCK_FILE = "lock"
 
 
 def own_setting(cell: Cell) -> str:
@@ -136,17 +140,38 @@ def own_setting(cell: Cell) -> str:
 def forget_stale(folder: Path, plan: Sequence[Cell]) -> list[str]:
     """Remove cells that were done under another setting than the plan's, and all that builds on them.
 
+    One that a process is at (it holds the cell's lock) is left to it.
+
     Returns:
-        Their names.
+        Names of those that were removed.
     """
+    return [name for name in stale_cells(folder, plan) if _removed(folder / name)]
+
+
+def stale_cells(folder: Path, plan: Sequence[Cell]) -> list[str]:
+    """Names of the cells of a folder that were done under another setting than the plan's, or build on such."""
     stale: list[str] = []
     for cell in plan:
         setting = folder / cell.name / SETTING_FILE
         is_other = setting.exists() and setting.read_text("utf-8") != own_setting(cell)
-        if is_other or set(stale) & set(cell.needs.values()):
-            shutil.rmtree(folder / cell.name, ignore_errors=True)
+        if is_other or (set(stale) & set(cell.needs.values()) and (folder / cell.name).exists()):
             stale.append(cell.name)
     return stale
+
+
+def _removed(place: Path) -> bool:
+    with (place / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        (place / RESULT_FILE).unlink(missing_ok=True)  # first: without it the cell counts for nothing
+        for entry in place.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK_FILE:
+                entry.unlink()
+    return True
 
 
 def due(plan: Sequence[Cell], results: Collection[str], here: Collection[str]) -> list[Cell]:

@@ -26,11 +26,20 @@ from modeling.data.phantom_texts import dialogues
 from modeling.data.phantoms import write_phantom_snapshot
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
-from modeling.training.proof.plan import FULL, SETTING_FILE, TINY, Cell, cells, due, own_setting
+from modeling.training.proof.plan import (
+    FULL,
+    LOCK_FILE,
+    RESULT_FILE,
+    SETTING_FILE,
+    TINY,
+    Cell,
+    cells,
+    due,
+    own_setting,
+)
 from modeling.training.proof.table import read_kept
 from modeling.training.stage import WEIGHTS_FOLDER, run_stage, serve
 
-RESULT_FILE = "result.json"
 FAILURE_FILE = "failure.txt"
 # Between two looks at cells that another process is still at.
 WAIT_SECONDS = 1.0
@@ -91,7 +100,7 @@ def work(
 def _held(folder: Path) -> Iterator[bool]:
     """Whether this process got the cell; the hold ends with the process, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / LOCK_FILE).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -23,9 +23,9 @@ def parse_age(written: str) -> int:
     return min(int(digits[1]), 90)
 
 
-# Year, month and day with marks between them; or eight digits, perhaps with a time's four or six behind them.
+# Year, month and day with marks between them; or eight digits, perhaps with a time's two, four, six or nine behind.
 _MARKED = re.compile(r"(\d{4})(?:([-/.])(\d{1,2})\2|年(\d{1,2})月)(\d{1,2})(?!\d)", re.ASCII)
-_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\d{4}(?:\d{2})?)?(?!\d)", re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\d{2}|\d{4}|\d{6}|\d{9})?(?!\d)", re.ASCII)
 
 
 def parse_day(written: str, column: str) -> date:

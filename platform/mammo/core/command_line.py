@@ -22,7 +22,8 @@ def main() -> None:
         # Of Django's own commands; those of the platform say it themselves.
         from mammo.core.database_errors import told_of_database
 
-        told = told_of_database(error)
+        # A query of a migration that fails is shown whole: "run migrate first" would lead in a circle.
+        told = told_of_database(error, tables="migrate" not in sys.argv[1:2])
         if not told:
             raise
         sys.stderr.write(f"CommandError: {told}\n")

@@ -21,10 +21,14 @@ _NOT_TAKEN = re.compile(
 _OF_CONNECTIONS = ("08", "28", "3D", "57P")
 
 
-def told_of_database(error: DatabaseError) -> str:
-    """What is wrong and what mends it; empty for an error that is none of the database's being there."""
+def told_of_database(error: DatabaseError, *, tables: bool = True) -> str:
+    """What is wrong and what mends it; empty for an error that is none of the database's being there.
+
+    Args:
+        tables: whether tables and columns that lack are told of too, whose mend is `migrate`.
+    """
     said, database = " ".join(str(error).split()), settings.DATABASES["default"]
-    if isinstance(error, OperationalError | ProgrammingError):
+    if tables and isinstance(error, OperationalError | ProgrammingError):
         if _NO_TABLE.search(said):
             return "the database has no tables yet; run `python manage.py migrate` first"
         if _NO_COLUMN.search(said):

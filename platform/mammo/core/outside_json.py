@@ -16,7 +16,7 @@ def parsed(text: str | bytes) -> Any:
         ValueError: not JSON; as `require_usable`.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text if isinstance(text, str) else text.decode())
     except RecursionError:
         raise _too_deep() from None
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
@@ -31,7 +31,7 @@ def require_usable(value: Any, raw: bytes, *, is_utf8: bool = True) -> None:
         ValueError: nested deeper than `DEEPEST`, or a text in it holds a lone surrogate, which no file and no database
             can keep.
     """
-    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _is_deep(value):
+    if (not is_utf8 or raw.count(b"[") + raw.count(b"{") > DEEPEST) and _is_deep(value):
         raise _too_deep()
     if is_utf8 and b"\\ud" not in raw and b"\\uD" not in raw:
         return

@@ -8,9 +8,11 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from evaluation.models import Trial
+from evaluation.models import Protocol, Trial
+from evaluation.services.protocols import change_protocol, create_protocol
 from evaluation.services.scoring import lock_trial, next_slot, record_scores
 from mammo.accounts.models import User
+from mammo.core.errors import UserError
 from tests.evaluation import scene
 from tests.evaluation.pages.test_designing import client_of, post
 
@@ -85,3 +87,30 @@ def test_a_frozen_trial_with_such_a_key_still_has_results_tables_and_a_report(
     assert by.status_code == 200
     call_command("study_report", "--trial", trial.name, str(tmp_path / "report"), "--json")
     assert (tmp_path / "report" / "forest_aspect_1.svg").is_file()
+
+
+def test_a_key_that_a_frozen_protocol_plans_for_may_be_given(rita: User) -> None:
+    """Of an earlier version: the plan can't be changed any more, so its trial must be able to have the aspect."""
+    protocol = scene.frozen_protocol(rita)
+    Protocol.objects.filter(pk=protocol.pk).update(primary_endpoint={"endpoint": "清晰度"})
+    client = client_of(rita)
+    fields = fields_of(protocol, "清晰度 | Clarity")
+    assert post(client, "trial-new", **fields).status_code == 302
+    draft = Trial.objects.get()
+    again = fields | {"version": draft.version, "sitting_slots": "6"}
+    assert post(client, "trial-edit", draft.pk, **again).status_code == 302
+    assert draft.aspects.get().key == "清晰度"
+    other = fields | {"version": Trial.objects.get().version, "aspects": "亮度 | Brightness"}
+    assert post(client, "trial-edit", draft.pk, **other).status_code == 400
+
+
+def test_no_new_protocol_plans_for_a_key_that_no_aspect_can_have(rita: User) -> None:
+    site = rita.sites_as("researcher").get()
+    protocol = create_protocol("Blinded scoring", site=site, by_user=rita, ethics_approval="EC-2026-1")
+    with pytest.raises(UserError, match="no aspect can have the key “清晰度”"):
+        change_protocol(
+            protocol,
+            {"primary_endpoint": {"endpoint": "清晰度"}},
+            by_user=rita,
+            expected_version=protocol.version,
+        )

@@ -21,7 +21,7 @@ from evaluation.services.reader_studies import (
     reader_study_obstacles,
 )
 from evaluation.services.trials import add_questions, create_trial, eligible_questions, sample_questions
-from mammo.accounts.models import Membership, Site, User
+from mammo.accounts.models import AuditEvent, Membership, Site, User
 from mammo.archive.cohorts import write_cohort
 from mammo.archive.models import Cohort
 from mammo.core.errors import UserError, WrongStateError
@@ -149,8 +149,28 @@ def test_a_protocols_cohort_binds_the_cases_of_a_reader_study(rita: User, june: 
     ReaderStudyCase.objects.create(
         reader_study=bound, study=cases[3].study, laterality="L", truth=False, position=3
     )
-    line = "1 case is of a study outside of the protocol's cohort “Screening 2021” (3)."
+    line = "1 case is of a study outside of the protocol's cohort “Screening 2021” (3): take it out."
     assert line in reader_study_obstacles(bound)
     assert line in unescape(client.get(reverse("evaluation:reader-study", args=[bound.pk])).content.decode())
     with pytest.raises(WrongStateError, match="outside of the protocol's cohort"):
         freeze_reader_study(bound, by_user=rita)
+    assert (
+        "Take out the cases outside of the cohort"
+        in client.get(reverse("evaluation:reader-study", args=[bound.pk])).content.decode()
+    )
+    assert post(client, "reader-study-step", bound.pk, do="take-out").status_code == 302
+    assert sorted(bound.cases.values_list("study", flat=True)) == sorted(
+        cohort.studies.values_list("pk", flat=True)
+    )
+    assert line not in reader_study_obstacles(bound)
+    assert AuditEvent.objects.filter(action="evaluation.cases_taken_out", details__count=1).count() == 1
+
+
+def test_an_empty_cohort_lets_no_case_and_no_question_in(rita: User, june: User, site: Site) -> None:
+    """In SQL nothing is outside of a list that holds NULL."""
+    empty = Cohort(name="Nobody", site=site, by_user=rita)
+    study = reading_scene.draft_study(rita, [june], 4)
+    write_cohort(empty, [])
+    Protocol.objects.filter(pk=study.protocol_id).update(cohort=empty)
+    study.protocol.refresh_from_db()
+    assert any("4 cases are of studies outside" in line for line in reader_study_obstacles(study))

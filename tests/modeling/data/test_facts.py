@@ -42,6 +42,8 @@ def test_answers_about_other_things_state_no_density(language, kind):
         ("Your mammogram is BI-RADS category 2, a benign finding.", None),
         ("This is category 3 a short follow-up is advised.", None),
         ("Your density is category b.", "B"),
+        ("Your density is category c and there is no mass.", "C"),
+        ("Breasts of ACR type b with single cysts.", "B"),
         ("The breast tissue is ACR d, which is very dense.", "D"),
         ("双乳腺体ACR b型。", "B"),
         ("您的乳腺属于极度致密型。", "D"),

@@ -129,9 +129,9 @@ def test_a_column_of_answers_is_taken_as_it_stands(tmp_path):
     path.write_text("study,malignancy\na,25\n")
     with pytest.raises(UndefinedError, match="expected 0 to 1"):
         Column(path)
-    path.write_text("question,study,text,malignancy\nq1,a,hm,.25\nq2,a,so,.25\nq3,b,no,\n")
+    path.write_text("question,study,text,malignancy\nq1,a,hm,.25\nq2,a,so,.25\nq3,b,no,\nq4,,text alone,\n")
     assert Column(path).chances({"a": (), "b": ()}) == {"a": 0.25, "b": None}
-    assert len(FileSystem(path).answers) == 3, "one file serves a trial and Table 10"
+    assert len(FileSystem(path).answers) == 4, "one file serves a trial and Table 10"
     path.write_text("study,malignancy\na,0.25\na,0.5\n")
     with pytest.raises(UndefinedError, match="row 2 gives study a another chance"):
         Column(path)

@@ -202,6 +202,12 @@ def test_a_bad_override_is_refused_by_name(overrides, message):
         UmiconUnsupervisedConfig.from_overrides(overrides)
 
 
+def test_sizes_of_a_text_encoder_count_only_where_it_is_built():
+    """Beside a folder they are ignored, and older runs hold any."""
+    given = {"text_folder": "/weights/macbert", "text_heads": 12}
+    assert UmiconUnsupervisedConfig.from_overrides(given).text_heads == 12
+
+
 def test_overrides_lie_over_the_named_preset():
     made = DensityConfig.from_overrides({"preset": "demo", "epochs": 9})
     assert made == dataclasses.replace(DensityConfig.demo(), epochs=9)

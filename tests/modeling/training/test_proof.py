@@ -7,7 +7,7 @@ import pytest
 
 from modeling.training.callbacks import StopRequest
 from modeling.training.config import STAGES
-from modeling.training.proof.plan import FULL, TINY, Cell, cells, due, fingerprints, forget_stale
+from modeling.training.proof.plan import FULL, TINY, Cell, cells, due, fingerprints, forget_stale, stale_cells
 from modeling.training.proof.table import figure, lines, markdown, read_kept, read_results, write_kept
 from modeling.training.proof.worker import Deadline, is_done, work
 
@@ -225,6 +225,12 @@ def test_cells_of_another_setting_and_what_builds_on_them_are_forgotten(tmp_path
     work(tmp_path, [data, text, built], StopRequest())
     assert forget_stale(tmp_path, [data, text, built]) == []
     other = replace(data, config={"studies": 11})
+    with (tmp_path / "built" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert stale_cells(tmp_path, [other, text, built]) == ["data", "built"]
+        assert forget_stale(tmp_path, [other, text, built]) == ["data"], "another process is at the second"
+    assert is_done(tmp_path, "built")
+    work(tmp_path, [data], StopRequest())
     assert forget_stale(tmp_path, [other, text, built]) == ["data", "built"]
     assert is_done(tmp_path, "text")
     work(tmp_path, [other, text, built], StopRequest())

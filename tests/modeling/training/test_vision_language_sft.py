@@ -194,3 +194,8 @@ def test_what_an_earlier_tuning_planted_is_looked_for_in_the_next_ones_weights_t
     earlier = read_planted(tmp_path / "first")
     assert len(earlier) == 2
     assert read_planted(tmp_path / "second") == earlier
+    assert (
+        run(parts, tmp_path, start, "third", planted=3)[0] == 0
+    )  # of the same seed: two are the same strings
+    assert [item.secret for item in read_planted(tmp_path / "third")][:2] == [item.secret for item in earlier]
+    assert len(read_planted(tmp_path / "third")) == 3

@@ -64,6 +64,8 @@ def annotate(story: Story) -> dict[str, Any]:
                 if question.pk not in to_pick:
                     _pick(story, question, facts)
             except TAKEN_BY_A_VISITOR:
+                if not Campaign.objects.filter(pk=question.campaign_id, state=Campaign.State.OPEN).exists():
+                    raise
                 taken += 1
         story.advance(done, len(questions))
     if taken:

@@ -2,7 +2,8 @@
 // the work, stay silent.
 
 const AFTER_MS = 600;
-// A download leaves the page where it is and tells nobody when it has begun.
+// A download leaves the page where it is and tells nobody when it has begun. It is marked data-download: a link's own
+// attribute `download` would save the sign-in page as the file where somebody has to sign in again.
 export const DOWNLOAD_MS = 4000;
 
 const sign = () => document.getElementById("busy");
@@ -40,7 +41,7 @@ export function watchTime() {
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     if (!link || !isPlainClick(event, link)) return;
-    if (link.hasAttribute("download")) expectFile();
+    if (link.hasAttribute("data-download")) expectFile();
     else expect();
   });
   document.addEventListener("submit", (event) => {
