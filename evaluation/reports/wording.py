@@ -11,6 +11,8 @@ from functools import lru_cache
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, pgettext
 
+from evaluation.reports.refusals import REFUSALS
+
 TEMPLATES = (
     gettext_noop("two-way random ANOVA (raters x questions), Satterthwaite t"),
     gettext_noop("two-way cluster bootstrap (raters x {clusters}), percentile, B = {b}"),
@@ -204,7 +206,7 @@ ROW = re.compile(r"row (\d+)")
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     made = []
-    for template in TEMPLATES:
+    for template in (*TEMPLATES, *REFUSALS):
         parts = FIELD.split(template)
         literal = "".join(
             f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts)
@@ -266,6 +268,18 @@ def in_words(text: str) -> str:
         "name": MEASURES[name]() if name in MEASURES else _label(name),
         "said": said,
     }
+
+
+def refusal_in_words(text: str) -> str:
+    """Why a file or a plan can't be analysed, translated where it is known; what stands before it (a file's name, a line,
+    an aspect) stays.
+    """
+    # Behind what stands before it first: a refusal that begins with a number would take the file's name for it.
+    for place in (*(found.end() for found in re.finditer(": |：", text)), 0):
+        said = in_words(text[place:])
+        if said != text[place:]:
+            return text[:place] + said
+    return text
 
 
 def sentences(notes: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from evaluation.analysis_form import AnalysisForm
+from evaluation.reports.wording import refusal_in_words
 from evaluation.services.access import ANALYSTS
 from evaluation.views.trials import user_of
 from mammo.core import raw_files
@@ -29,7 +30,7 @@ def analyse(request: HttpRequest) -> HttpResponse:
         try:
             context["result"] = _analysed(form.cleaned_data)
         except UserError as error:
-            form.add_error(None, form.in_words_of_its_fields(str(error)))
+            form.add_error(None, form.in_words_of_its_fields(refusal_in_words(str(error))))
     status = 400 if form.errors else 200
     return render(request, "evaluation/analyse.html", context, status=status)
 
