@@ -10,6 +10,10 @@ A few tests that wait for a browser or for other processes may fail because seve
 waiting too long. Where no other test failed, and three of those at most, each is run once more in a process of its
 own; what passes then is named at the lane's end and does not fail the run.
 
+Where the run has an end (CI's), MAMMO_TEST_HURRY_AFTER names minutes: when the rooms of torch end later than that
+after the start, the machine is slow, and the pass on PostgreSQL leaves the tests marked `slow` out (they ran on
+SQLite) and says so. Without the variable nothing is left out.
+
 PostgreSQL is the server of MAMMO_TEST_POSTGRES (default: the local one) or, where none answers and one is
 installed, a cluster of the run's own. Where there is none that pass is left out and the run says so; in CI that is
 a failure.
@@ -34,6 +38,7 @@ from tests.servers import POSTGRES_VARIABLE, ServerError, drop_databases, postgr
 
 # What the pages do is one thing on both databases, but for the few where a browser meets locks and conflicts.
 ON_POSTGRESQL = "not browser or both_databases"
+HURRY_VARIABLE = "MAMMO_TEST_HURRY_AFTER"
 SHARED_OUT = ["--dist", "loadfile", "--no-loadscope-reorder"]
 # More than this is no chance.
 MOST_ONCE_MORE = 3
@@ -48,9 +53,13 @@ def main() -> int:
                 name = f"mammo_{os.getpid()}"  # other runs on the same server have other databases
                 with migrated.postgres_template(address, f"{name}_template"):
                     shared = {POSTGRES_VARIABLE: address, migrated.TEMPLATE_VARIABLE: f"{name}_template"}
-                    statuses = _lanes(
-                        lambda: max(_torch(told), _on_postgresql(address, name, shared, told)), shared, second
-                    )
+
+                    def beside() -> int:
+                        status = _torch(told)
+                        hurries = is_late(time.monotonic() - began)
+                        return max(status, _on_postgresql(address, name, shared, told, hurries=hurries))
+
+                    statuses = _lanes(beside, shared, second)
             left_out = ""
         except ServerError as error:
             statuses = _lanes(lambda: _torch(told), {}, second)
@@ -72,9 +81,22 @@ def _torch(told: TextIO) -> int:
     return _pytest([], {}, told, "The rooms of torch", paths=rooms)
 
 
-def _on_postgresql(address: str, name: str, shared: dict[str, str], told: TextIO) -> int:
+def is_late(seconds: float) -> bool:
+    """Whether the first half of the second lane took longer than MAMMO_TEST_HURRY_AFTER minutes, where that is set."""
+    limit = os.environ.get(HURRY_VARIABLE, "")
+    return bool(limit) and seconds > 60 * float(limit)
+
+
+def _on_postgresql(
+    address: str, name: str, shared: dict[str, str], told: TextIO, *, hurries: bool = False
+) -> int:
+    marks = f"({ON_POSTGRESQL}) and (not slow or both_databases)" if hurries else ON_POSTGRESQL
+    if hurries:
+        _say(
+            told, f"Left out on PostgreSQL, since this machine is slow ({HURRY_VARIABLE}): tests marked slow."
+        )
     try:
-        chosen = [TORCH_OPTION, DATABASE_OPTION, "-m", ON_POSTGRESQL]
+        chosen = [TORCH_OPTION, DATABASE_OPTION, "-m", marks]
         # Tests need no row to survive a power cut.
         url = f"{with_database(address, name)}?options=-c%20synchronous_commit%3Doff"
         title = "Once more on PostgreSQL: every test that touches the database"

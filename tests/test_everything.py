@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.everything import _pytest, once_more
+from tests.everything import HURRY_VARIABLE, _pytest, is_late, once_more
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = (
@@ -80,3 +80,11 @@ def test_many_failures_are_no_chance() -> None:
     assert once_more({"a": True, "b": True}) == ["a", "b"]
     assert once_more({"a": True, "b": False}) == []
     assert once_more(dict.fromkeys("abcd", True)) == []
+
+
+def test_nothing_is_left_out_unless_a_limit_is_named_and_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HURRY_VARIABLE, raising=False)
+    assert not is_late(10**6)
+    monkeypatch.setenv(HURRY_VARIABLE, "30")
+    assert not is_late(30 * 60)
+    assert is_late(30 * 60 + 1)
