@@ -132,11 +132,12 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
-def test_eight_thousand_hostile_characters_take_less_than_a_second(unit: str) -> None:
+def test_eight_thousand_hostile_characters_do_not_hold_the_cleaning_up(unit: str) -> None:
     is_ordinary_word("")  # the dictionary is read once a process
     started = time.process_time()
     clean_text((unit * 8000)[:8000], {"names": ["Wang^Li=王^丽"]})
-    assert time.process_time() - started < 1
+    # .3 to 1 s of a processor by the machine; an expression that goes back and forth takes minutes.
+    assert time.process_time() - started < 5
 
 
 def _repetitions(parsed: Any) -> Iterator[int]:

@@ -43,7 +43,7 @@ def test_pictures_fetched_without_the_viewer_are_one_event_on_her_withdrawals_pa
     erasure = request_erasure(images[0].study.patient, reason="letter", by_user=dana)
     client.force_login(dana)
     page = client.get(f"/archive/erasures/{erasure.pk}/").content.decode()
-    assert "archive.images_opened" in page
+    assert "pictures opened" in page
     assert "Rita" in page
 
 

@@ -35,13 +35,17 @@ def test_no_start_over_a_database_that_cannot_be_asked(away: Path, monkeypatch: 
     assert "\n" not in str(ended.value)
 
 
-def test_a_start_waits_for_a_database_that_is_away_and_then_looks(away: Path) -> None:
+def test_a_start_waits_for_a_database_that_is_away_and_then_looks(away: Path, tmp_path: Path) -> None:
     def comes() -> None:
-        away.parent.mkdir()
-        with sqlite3.connect(away) as late:
+        # Whole at once: an empty file is a database that waits for its first migrate.
+        made = tmp_path / "made.sqlite3"
+        with sqlite3.connect(made) as late:
             late.execute(f"CREATE TABLE {append_only.LEDGER} (name varchar(64) PRIMARY KEY)")
             late.execute(f"INSERT INTO {append_only.LEDGER} VALUES (?)", [TABLE])
             late.execute(f"CREATE TABLE {TABLE} (id integer)")
+        late.close()
+        away.parent.mkdir()
+        made.rename(away)
 
     timer = threading.Timer(0.3, comes)
     timer.start()

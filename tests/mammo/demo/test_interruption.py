@@ -13,6 +13,11 @@ from tests.servers import free_port
 ROOT = Path(__file__).resolve().parents[3]
 
 
+def _hear_ctrl_c() -> None:
+    """What runs in the background of a shell ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("serve", "number", "status"),
     [("0", signal.SIGTERM, 130), ("0", signal.SIGINT, 130), ("1", signal.SIGTERM, 0)],
@@ -26,6 +31,7 @@ def test_the_exit_status_of_an_interrupted_demo(
     telling = subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--quick", "--serve", serve, "--port", str(free_port())], cwd=ROOT,
         env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     assert telling.stdout is not None
     said = []
