@@ -42,7 +42,7 @@ def calibration(
     if truth.shape != chance.shape or not ((chance >= 0) & (chance <= 1)).all():
         raise ValueError("calibration needs a chance between 0 and 1 for every case")
     if len(truth) < groups:
-        raise ValueError(f"{len(truth)} cases are fewer than {groups} groups")
+        raise ValueError(f"fewer cases than groups: {len(truth)} and {groups}")
     brier = float(((chance - truth) ** 2).mean())
     order = np.argsort(chance, kind="stable")
     bins = [

@@ -32,7 +32,7 @@ def clustered_difference(
     """
     n = len(first)
     if n == 0 or len(second) != n or len(clusters) != n:
-        raise ValueError(f"{n} and {len(second)} units and {len(clusters)} clusters")
+        raise ValueError(f"different numbers of units and clusters: {n}, {len(second)} and {len(clusters)}")
     gaps = first.astype(float) - second.astype(float)
     _, codes = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
     count, value = int(codes.max()) + 1, float(gaps.mean())

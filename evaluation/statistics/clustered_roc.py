@@ -67,7 +67,7 @@ class _ClusterSums:
 def _sums(truth: BoolArray, score: FloatArray, clusters: list[str]) -> _ClusterSums:
     _check(truth, score)
     if len(clusters) != len(truth):
-        raise ValueError(f"{len(truth)} units and {len(clusters)} clusters")
+        raise ValueError(f"different numbers of units and clusters: {len(truth)} and {len(clusters)}")
     _, codes = np.unique(np.array(clusters), return_inverse=True)
     size = int(codes.max()) + 1
     value, v10, v01 = _placements(truth, score)

@@ -30,7 +30,7 @@ def effective_size(events: BoolArray, clusters: Sequence[str]) -> float:
     """
     n = len(events)
     if n == 0 or n != len(clusters):
-        raise ValueError(f"{n} units and {len(clusters)} clusters")
+        raise ValueError(f"different numbers of units and clusters: {n} and {len(clusters)}")
     _, codes = np.unique(np.asarray(clusters, dtype=object).astype(str), return_inverse=True)
     count = int(codes.max()) + 1
     if count == n:

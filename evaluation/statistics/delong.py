@@ -45,7 +45,9 @@ def _placements(truth: npt.NDArray[np.bool_], score: FloatArray) -> tuple[float,
 def _check(truth: npt.NDArray[np.bool_], *scores: FloatArray) -> None:
     for score in scores:
         if score.shape != truth.shape:
-            raise ValueError(f"truth has {len(truth)} cases and the score {len(score)}")
+            raise ValueError(
+                f"truth and score have different numbers of cases: {len(truth)} and {len(score)}"
+            )
         if not np.isfinite(score).all():
             raise ValueError("a score is missing or not finite")
     m, n = int(truth.sum()), int((~truth).sum())

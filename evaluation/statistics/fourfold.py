@@ -54,7 +54,7 @@ class Fourfold:
 def fourfold(truth: BoolArray, called: BoolArray) -> Fourfold:
     """Count calls against the truth, both (cases,)."""
     if truth.shape != called.shape:
-        raise ValueError(f"truth has {len(truth)} cases and the calls {len(called)}")
+        raise ValueError(f"truth and calls have different numbers of cases: {len(truth)} and {len(called)}")
     return Fourfold(
         int((truth & called).sum()),
         int((~truth & called).sum()),

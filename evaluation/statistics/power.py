@@ -51,7 +51,7 @@ class PatientClusters:
 
     def __post_init__(self) -> None:
         if not 1 <= self.per_patient < float("inf"):
-            raise ValueError(f"{self.per_patient:g} questions per patient: give 1 or more")
+            raise ValueError(f"questions per patient: {self.per_patient:g}; give 1 or more")
         if not 0 <= self.correlation <= 1:
             raise ValueError(f"a correlation within patients of {self.correlation:g}: give 0 to 1")
 

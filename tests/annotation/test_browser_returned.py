@@ -16,7 +16,10 @@ def test_what_came_back_is_named_so_and_asks_for_a_reason(
 ) -> None:
     return_to_juniors(waiting, by_user=sena, reason="没有说明复查时间", reason_codes=["unsafe"])
     page = at_work(narrow, live_server, june, "correct", waiting)
-    reason, first = page.locator("#stands-because"), page.locator("[data-answer] textarea").first
+    reason, first = (
+        page.locator("#stands-because"),
+        page.locator("[data-answer] textarea:not([readonly])").first,
+    )
     expect(page.locator("[data-settled]")).to_have_text(["as it was sent back"] * 3)
     expect(reason).to_be_visible()
     page.get_by_role("button", name="Send in and go on").click()

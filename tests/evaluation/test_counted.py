@@ -56,6 +56,7 @@ NEVER_ONE = (
     "who scored every author",
     "are too many for",
     "bootstrap over %(units)s",
+    "needs two {name} cases",
 )
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,11 +20,19 @@ def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAMMO_LOG_LEVEL", "ERROR")
 
 
+def environment_of(process: int) -> bytes:
+    """What a process that was just started was given; for a moment before its program runs, the file is empty."""
+    end = time.monotonic() + 30
+    while not (written := Path(f"/proc/{process}/environ").read_bytes()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return written
+
+
 def test_the_reader_of_images_has_no_secret_in_its_environment() -> None:
     with ParsingPool[int](Pseudonyms(bytes(32)), children=1) as pool:
         list(pool.answers([(0, {"task": "preview", "path": "/nowhere", "target": "/nowhere.png"})]))
         child = pool._start()
-        written = Path(f"/proc/{child.process.pid}/environ").read_bytes()
+        written = environment_of(child.process.pid)
     assert b"MAMMO_LOG_LEVEL=ERROR" in written
     assert b"the-secret" not in written
 
