@@ -28,13 +28,14 @@ SELECT gen_random_uuid(), now(), %(site)s, 'P-' || lpad(n::text, 8, '0'), md5(n:
 FROM generate_series(1, %(patients)s) n;
 INSERT INTO archive_study (id, created_at, updated_at, version, site_id, patient_id, study_uid, study_uid_hash,
     accession_hash, date, age, symptom, indication, history, vendor, density, birads_left, birads_right,
-    birads_overall, label_source, label_sources, birads_rule, birads_edition, reporting_doctors, is_simulated)
+    birads_overall, label_source, label_sources, birads_rule, birads_edition, reporting_doctors, is_simulated,
+    standard_views)
 SELECT gen_random_uuid(), now() - n * interval '1 minute', now(), 1, %(site)s, p.id, '2.25.' || n, md5('s' || n),
     md5('a' || n), date '2015-01-01' + n %% 3000, 30 + n %% 60, '', '', '', 'siemens',
     substr('ABBCCCDD', 1 + n %% 8, 1),
     (ARRAY['1','2','3'])[1 + n %% 3], (ARRAY['1','2','4A'])[1 + n %% 3], (ARRAY['1','2','3','4A','4B','0'])[1 + n %% 6],
     'report', '{"density": "report", "birads_left": "report", "birads_right": "report", "birads_overall": "report"}',
-    '', '', '[]', false
+    '', '', '[]', false, CASE WHEN 30 + n %% 60 = 42 THEN 7 ELSE 15 END
 FROM generate_series(1, %(studies)s) n JOIN archive_patient p ON p.number_hash = md5((1 + n %% %(patients)s)::text);
 INSERT INTO archive_image (id, created_at, study_id, laterality, laterality_source, view, view_modifiers, is_extra,
     sop_uid, sop_uid_hash, sha256, original, viewing_copy, viewing_copy_sha256, rows, columns, bits_stored,

@@ -21,6 +21,8 @@ PER_PAGE = 50
 MOST_FOUND = 20
 # What a person should look at.
 ATTENTION = ("doubtful", "quarantine", "incomplete", "unlabelled")
+# Those whose condition looks at every report or file of the archive.
+DEAR = ("doubtful", "quarantine")
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def counted_page(studies: QuerySet[Study], after: str = "", *, is_dear: bool) ->
     """A page as `study_page` gives it, and how many studies there are.
 
     Args:
-        is_dear: the condition looks at every image or report of the archive: it is asked once, for the keys of all
+        is_dear: the condition looks at every report or file of the archive: it is asked once, for the keys of all
             studies that meet it, and the page is cut from them.
     """
     if not is_dear:

@@ -23,7 +23,7 @@ from mammo.archive.label_sources import FIELDS
 from mammo.archive.models import Erasure, Pathology, Report, Split, SplitMembership, Study
 from mammo.archive.raw_text import open_raw_text
 from mammo.archive.report_readings import is_doubtful, may_name_somebody, record_no_name
-from mammo.archive.study_search import ATTENTION, StudySearch, counted_page
+from mammo.archive.study_search import ATTENTION, DEAR, StudySearch, counted_page
 from mammo.archive.views.access import signed_in
 from mammo.core.choices import Birads, Density, Laterality
 from mammo.core.conflicts import both_texts, lines_of
@@ -65,7 +65,7 @@ def studies(request: HttpRequest) -> HttpResponse:
     search = StudySearch.of(request.GET)
     found = search.found_by(user)
     after = request.GET.get("after", "")
-    page, count = counted_page(found, after, is_dear=bool(search.attention))
+    page, count = counted_page(found, after, is_dear=search.attention in DEAR)
     context = {
         "search": search,
         "page": page,
