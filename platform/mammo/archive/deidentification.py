@@ -1,6 +1,5 @@
 """The archive's de-identification alone: a folder in, released files under the same relative names out."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import installation
+from mammo.archive.sources import A_LINK, NO_FILE, files_below
 from mammo.core.errors import EndedEarlyError, UserError
 
 # Released files are no archive rows: their pseudonyms and shifts are of this scope, not of a site.
@@ -38,9 +38,19 @@ def deidentify(source: Path, destination: Path) -> list[Released]:
         raise UserError(f"{destination}: is a file; name a folder to write to")
     if destination.resolve() == source.resolve() or source.resolve() in destination.resolve().parents:
         raise UserError(f"{destination}: lies inside {source}; write to a folder outside of it")
-    answers: list[Released] = []
+    answers, files = [], []
+    root = source if source.is_dir() else source.parent
+    for path, problem in files_below(source) if source.is_dir() else [(source, "")]:
+        if not problem and path.is_symlink() and path != source:
+            problem = A_LINK
+        elif not problem and not path.is_file():
+            problem = NO_FILE
+        if problem:
+            answers.append(Released(str(path.relative_to(root)), "rejected", None, [problem]))
+        else:
+            files.append(path)
     with ParsingPool[Path](installation()) as pool:
-        for relative, answer in pool.answers(_requests(source, destination)):
+        for relative, answer in pool.answers(_requests(files, root, destination)):
             try:
                 answers.append(_released(relative, answer, destination))
             except OSError as error:
@@ -48,9 +58,8 @@ def deidentify(source: Path, destination: Path) -> list[Released]:
     return sorted(answers, key=lambda released: released.source)
 
 
-def _requests(source: Path, destination: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    root = source if source.is_dir() else source.parent
-    for path in _files(source):
+def _requests(files: list[Path], root: Path, destination: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in files:
         relative = path.relative_to(root)
         target = destination / relative
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,19 +71,6 @@ def _requests(source: Path, destination: Path) -> Iterator[tuple[Path, dict[str,
                 "target": str(target.absolute()),
                 "site": SCOPE,
             },
-        )
-
-
-def _files(source: Path) -> Iterator[Path]:
-    if source.is_file():
-        yield source
-        return
-    for folder, folders, names in os.walk(source):
-        folders.sort()
-        yield from (
-            path
-            for name in sorted(names)
-            if (path := Path(folder) / name).is_file() and not path.is_symlink()
         )
 
 

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -30,6 +31,14 @@ Method = Pathology.Method
 WINDOW_BEFORE = timedelta(days=7)
 WINDOW_AFTER = timedelta(days=365)
 MIN_FOLLOW_UP_MONTHS = 24
+DAYS_OF_A_MONTH = 365.25 / 12
+# How far a study may lie from where a table's months of follow-up begin, and how much earlier she may be seen.
+FOLLOW_UP_WINDOW = timedelta(days=92)
+APPOINTMENT = timedelta(days=14)
+FOLLOWED_TOO_SHORTLY = (
+    f"the date of the follow-up is less than {MIN_FOLLOW_UP_MONTHS} months after the study: "
+    "mend date or accession"
+)
 
 _SIDES = {
     "l": "L",
@@ -161,7 +170,7 @@ def _read(row: Row, site: Site, pseudonyms: Pseudonyms) -> _Stated | str:
     except UserError as error:
         return str(error)
     specimen_date = taken + pseudonyms.date_shift(site.code, row["patient"]) if taken else None
-    study = _study(row, site, pseudonyms, specimen_date, is_follow_up=method == Method.FOLLOW_UP)
+    study = _study(row, site, pseudonyms, specimen_date, months)
     if isinstance(study, str):
         return study
     return _Stated(_Place(study, side, row["lesion"][:40], method, specimen_date), result, months)
@@ -228,9 +237,9 @@ def _values(row: Row) -> tuple[str, str, str, int | None]:
 
 
 def _study(
-    row: Row, site: Site, pseudonyms: Pseudonyms, specimen_date: date | None, *, is_follow_up: bool
+    row: Row, site: Site, pseudonyms: Pseudonyms, specimen_date: date | None, months: int | None
 ) -> Study | str:
-    """The study that a result belongs to, or why there is none."""
+    """The study that a result belongs to, or why there is none; `months` of a negative follow-up, else None."""
     hers = Study.objects.filter(
         site=site,
         patient__number_hash=pseudonyms.number_hash(site.code, row["patient"]),
@@ -242,16 +251,44 @@ def _study(
         study = hers.filter(accession_hash=pseudonyms.accession_hash(site.code, row["accession"])).first()
         if study is None:
             return "this patient has no study with this accession number"
-        if not is_follow_up and not _in_window(study, specimen_date):
+        if months is not None:
+            return study if _was_followed(study, specimen_date) else FOLLOWED_TOO_SHORTLY
+        if not _in_window(study, specimen_date):
             return f"the specimen is outside {WINDOW_BEFORE.days} days before to {WINDOW_AFTER.days} days after the study"
         return study
     if specimen_date is None:
         return "nothing to match by: give accession or date"
+    if months is not None:
+        return _followed_study(hers, specimen_date, months)
     near = [study for study in hers.exclude(date=None) if study.date and _in_window(study, specimen_date)]
     if not near:
         return f"no study of this patient lies within {WINDOW_AFTER.days} days before the specimen"
     before = [study for study in near if study.date and study.date <= specimen_date]
     return max(before or near, key=lambda study: str(study.date))
+
+
+def _followed_study(hers: QuerySet[Study], last_seen: date, months: int) -> Study | str:
+    """The study from which on she was followed for so many months: the one nearest to that long ago."""
+    begun = last_seen - timedelta(days=round(months * DAYS_OF_A_MONTH))
+    near = [
+        (abs((study.date - begun).days), study)
+        for study in hers.exclude(date=None)
+        if study.date and _was_followed(study, last_seen)
+    ]
+    if not near or min(near, key=lambda pair: pair[0])[0] > FOLLOW_UP_WINDOW.days:
+        return f"no study of this patient lies {months} months before the date of the follow-up: give its accession"
+    least = min(distance for distance, _study in near)
+    found = [study for distance, study in near if distance == least]
+    return found[0] if len(found) == 1 else "two studies match"
+
+
+def _was_followed(study: Study, last_seen: date | None) -> bool:
+    """Whether the follow-up's date, where it is given, lies at least so many months after the study."""
+    if last_seen is None or study.date is None:
+        return True
+    # A few days less, as appointments fall: "24 months" of a table are seldom 731 days.
+    least = MIN_FOLLOW_UP_MONTHS * DAYS_OF_A_MONTH - APPOINTMENT.days
+    return (last_seen - study.date).days >= least
 
 
 def _in_window(study: Study, specimen_date: date | None) -> bool:

@@ -82,6 +82,9 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("larger than %(size)s MB"),
     gettext_noop("a symbolic link: links inside a folder are not followed"),
     gettext_noop("not an ordinary file"),
+    gettext_noop(
+        "cannot be read (%(error)s); give the platform's account the right to read it, or copy it anew"
+    ),
     gettext_noop("a damaged zip archive; pack it again"),
     gettext_noop("an empty zip archive"),
     gettext_noop("a zip archive of more than %(count)s files; split it"),
@@ -123,6 +126,12 @@ TEMPLATES: tuple[str, ...] = (
     gettext_noop("the specimen is outside %(before)s days before to %(after)s days after the study"),
     gettext_noop("nothing to match by: give accession or date"),
     gettext_noop("no study of this patient lies within %(days)s days before the specimen"),
+    gettext_noop(
+        "no study of this patient lies %(months)s months before the date of the follow-up: give its accession"
+    ),
+    gettext_noop(
+        "the date of the follow-up is less than %(months)s months after the study: mend date or accession"
+    ),
     gettext_noop("column 'age': no age in years; write a number from 10 to 120"),
     gettext_noop("column %(column)s: no date; write it as 2019-03-11"),
     # Flags of an accepted image.

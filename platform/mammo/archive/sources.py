@@ -1,7 +1,11 @@
 """What an import is given, as a stream of single files: here files, folders and zip archives of this machine."""
 
+import errno
+import lzma
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +21,20 @@ MAX_TOTAL_BYTES = 100 * 1024**3
 # 300 bytes for each member; read whole before anything can be counted, so its size is looked at first.
 MAX_DIRECTORY_BYTES = 16 * 1024**2
 NO_ROOM = "a zip archive for whose files the disk has no room; free space or split it, then send it again"
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_FILE = "not an ordinary file"
+A_LINK = "a symbolic link: links inside a folder are not followed"
 _CHUNK = 1 << 20
+# What `zipfile` raises of damaged archives and members; packed data goes through zlib and lzma unguarded.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 @dataclass(frozen=True)
@@ -106,8 +123,8 @@ def check_paths(paths: list[Path]) -> None:
 def count_files(paths: list[Path]) -> int:
     """About how many files there are, for a progress bar (an unreadable archive counts as one)."""
     total = 0
-    for path in _walk(paths):
-        if _is_zip(path):
+    for path, problem in _walk(paths):
+        if not problem and _is_zip(path):
             try:
                 if _directory_bytes(path) > MAX_DIRECTORY_BYTES:
                     raise ValueError("too many members")
@@ -130,13 +147,15 @@ def iter_sources(
         skip: files that are tables of this import.
         room: bytes that the members of an archive may take, where they are kept; an archive that says more is refused.
     """
-    for path in _walk(paths):
+    for path, problem in _walk(paths):
         if path.resolve() in skip:
             continue
-        if path.is_symlink() and path not in paths:
-            yield Source(str(path), None, problem="a symbolic link: links inside a folder are not followed")
+        if problem:
+            yield Source(str(path), None, problem=problem)
+        elif path.is_symlink() and path not in paths:
+            yield Source(str(path), None, problem=A_LINK)
         elif not path.is_file():
-            yield Source(str(path), None, problem="not an ordinary file")
+            yield Source(str(path), None, problem=NO_FILE)
         elif _is_zip(path):
             yield from _members(path, unpack_into, room)
         elif path.stat().st_size > LIMITS.file_bytes:
@@ -145,14 +164,32 @@ def iter_sources(
             yield Source(str(path), path)
 
 
-def _walk(paths: list[Path]) -> Iterator[Path]:
+def _walk(paths: list[Path]) -> Iterator[tuple[Path, str]]:
     for path in paths:
         if path.is_dir():
-            for folder, folders, names in os.walk(path):
-                folders.sort()
-                yield from (Path(folder) / name for name in sorted(names))
+            yield from files_below(path)
         else:
-            yield path
+            yield path, ""
+
+
+def files_below(top: Path) -> Iterator[tuple[Path, str]]:
+    """Every file of a folder in order of names, with why it is not to be read ("": it is).
+
+    A folder that may not be listed, and one that a link leads to, are told as such: what lies in them is not counted.
+    """
+    unread: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=unread.append):
+        folders.sort()
+        yield from ((Path(folder) / name, A_LINK) for name in folders if os.path.islink(f"{folder}/{name}"))
+        yield from ((Path(folder) / name, "") for name in sorted(names))
+    for error in unread:
+        yield Path(error.filename), cannot_be_read(error)
+
+
+def cannot_be_read(error: OSError) -> str:
+    """The reason of a file or folder that the system refuses, in one line with the mend."""
+    said = error.strerror or error
+    return f"cannot be read ({said}); give the platform's account the right to read it, or copy it anew"
 
 
 def _is_zip(path: Path) -> bool:
@@ -185,7 +222,11 @@ def _members(path: Path, unpack_into: Path, room: int | None) -> Iterator[Source
                 return
             for number, info in enumerate(members):
                 yield _member(archive, info, f"{path}!{info.filename}", unpack_into / f"member-{number}")
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+    except OSError as error:
+        if error.errno in DISK_IS_FULL:
+            raise
+        yield Source(str(path), None, problem=cannot_be_read(error))
+    except _DAMAGE:
         yield Source(str(path), None, problem="a damaged zip archive; pack it again")
 
 
@@ -229,8 +270,10 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, target: 
                 if written > info.file_size or written > LIMITS.file_bytes:
                     raise zipfile.BadZipFile("longer than declared")
                 unpacked.write(chunk)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*_DAMAGE, RuntimeError, OSError) as error:
         target.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk; damaged bzip2 data is an OSError without a number
         if isinstance(error, RuntimeError) and not isinstance(error, NotImplementedError):
             return Source(name, None, problem="cannot be unpacked")
         return Source(name, None, problem="damaged inside its zip archive; pack it again")

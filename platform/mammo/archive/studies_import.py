@@ -27,7 +27,7 @@ from mammo.archive.models import ImportBatch, ImportItem, Patient
 from mammo.archive.parsing import ParsingPool
 from mammo.archive.pseudonyms import Pseudonyms, installation
 from mammo.archive.reports_import import import_reports
-from mammo.archive.sources import LocalFiles, Sources, check_paths
+from mammo.archive.sources import LocalFiles, Sources, cannot_be_read, check_paths
 from mammo.archive.study_rows import WITHDREW, Found, PatientAppearedError, StudyRows, Unused
 from mammo.archive.tables import LABELS, REPORTS, read_table
 from mammo.archive.written_files import WrittenFiles, remove_unnamed
@@ -241,8 +241,15 @@ class StudyImport:
                 found.answer = {"outcome": Outcome.REJECTED, "reason": source.problem}
                 self._wait(found)
                 continue
-            with source.path.open("rb") as handle:
-                found.sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+            try:
+                with source.path.open("rb") as handle:
+                    found.sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+            except OSError as error:
+                if source.is_temporary or source.spent:
+                    raise  # our own copy: the file itself waits and comes again
+                found.answer = {"outcome": Outcome.REJECTED, "reason": cannot_be_read(error)}
+                self._wait(found)
+                continue
             if self.rows.known_image(found.sha256) is not None:
                 found.answer = {"outcome": Outcome.DUPLICATE}
                 self._wait(found)
@@ -308,6 +315,7 @@ class StudyImport:
             self._write_files(found, keys)
         self.rows.written.sync()
         with transaction.atomic(), audit.at_the_end():
+            self.rows.lock_patients(keys)
             unused = [name for found in waiting for name in self.rows.write(found, keys)]
             self._count(waiting)
         return unused

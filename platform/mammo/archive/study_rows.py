@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -102,6 +103,14 @@ class StudyRows:
     def number_hash(self, header: dict[str, Any]) -> str:
         """Join key of the file's patient."""
         return self.pseudonyms.number_hash(self.site.code, _identity(header))
+
+    def lock_patients(self, numbers: Iterable[str]) -> None:
+        """Hold the rows of those who are known, by hash, until the transaction ends; always in the same order.
+
+        A withdrawal changes her row before it lists her images: either it sees the image that comes, or is seen here.
+        """
+        hers = Patient.objects.select_for_update().filter(site=self.site, number_hash__in=sorted(numbers))
+        list(hers.order_by("pk").values_list("pk"))
 
     def was_refused(self, sha256: str) -> bool:
         """Whether a data manager refused these bytes."""

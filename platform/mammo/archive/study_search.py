@@ -176,6 +176,7 @@ def _is_key(written: str) -> bool:
 def _parsed_key(written: str) -> tuple[datetime, uuid.UUID] | None:
     made, _, key = written.partition("~")
     try:
-        return datetime.fromisoformat(made), uuid.UUID(key)
+        moment = datetime.fromisoformat(made)
+        return (moment, uuid.UUID(key)) if moment.tzinfo else None
     except ValueError:
         return None

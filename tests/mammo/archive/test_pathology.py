@@ -111,6 +111,30 @@ def test_a_negative_follow_up_is_a_result_without_a_class(tmp_path: Path, site: 
     assert (result.method, result.result, result.follow_up_months) == ("follow_up", "", 30)
 
 
+def test_a_negative_follow_up_belongs_to_the_study_from_which_on_she_was_followed(
+    tmp_path: Path, site: Site
+) -> None:
+    first = made_study(site, "H1", "A1", date(2019, 3, 1))
+    later = made_study(site, "H1", "A2", date(2021, 6, 1))
+    file = table(
+        tmp_path / "p.csv",
+        "H1,,2022-03-01,L,,随访,,36",
+        "H1,,2022-03-01,R,,随访,,28",  # no study 28 months before that day
+        "H1,A2,2022-03-01,R,,随访,,30",  # nine months after the study
+        "H1,A2,2023-05-25,R,,随访,,24",
+        "H2,,2022-03-01,L,,随访,,36",
+    )
+    batch = import_pathology(file, site=site, by_user=None)
+    found = {(row.study, row.laterality, row.follow_up_months) for row in Pathology.objects.all()}
+    assert found == {(first, "L", 36), (later, "R", 24)}
+    refused = [item.reason for item in batch.items.filter(outcome="rejected")]
+    assert refused == [
+        "no study of this patient lies 28 months before the date of the follow-up: give its accession",
+        "the date of the follow-up is less than 24 months after the study: mend date or accession",
+        "no patient with this number has a study here",
+    ]
+
+
 def test_the_same_table_twice_imports_nothing_twice(tmp_path: Path, site: Site) -> None:
     made_study(site, "H1", "A1", date(2019, 3, 1))
     file = table(tmp_path / "p.csv", "H1,A1,,L,,surgery,benign,", "H1,A1,2019-03-20,R,1,surgery,malignant,")

@@ -74,6 +74,27 @@ def test_a_side_that_a_person_states_settles_a_conflict(tmp_path: Path, site: Si
     assert (made.image.slot, made.image.laterality_source) == ("LCC", "person")
 
 
+def test_a_person_overrules_the_edge_on_which_the_chest_wall_seems_to_lie(
+    tmp_path: Path, site: Site, dana: User
+) -> None:
+    source = mammogram(
+        tmp_path / "a.dcm", image=picture("L"), ImageLaterality="R", PatientOrientation=["P", "L"]
+    )
+    found = import_studies([source], site=site, by_user=None).items.select_related("batch__site").get()
+    assert found.details["kind"] == "side_against_pixels"
+    made = release(found, laterality="R", reason="an implant lies at the other edge", by_user=dana)
+    assert (made.image.slot, made.image.laterality_source, made.image.flags) == ("RCC", "person", [])
+
+
+def test_a_person_who_contradicts_the_pixels_without_having_been_told_is_asked_again(
+    tmp_path: Path, site: Site, dana: User
+) -> None:
+    source = mammogram(tmp_path / "a.dcm", Laterality="R")
+    found = import_studies([source], site=site, by_user=None).items.select_related("batch__site").get()
+    with pytest.raises(UserError, match="the chest wall lies on the other edge"):
+        release(found, laterality="R", reason="slip of the hand", by_user=dana)
+
+
 def test_a_refused_file_is_destroyed_and_rejected_when_it_comes_again(
     item: ImportItem, dana: User, written: Path, site: Site
 ) -> None:

@@ -212,20 +212,25 @@ def _side(
 ) -> SideFound:
     close_up = bool(CLOSE_UP & set(view.modifiers))
     named = label.get("laterality", "")
+    # A person who was told that the chest wall lies on the other edge has looked, and overrules it; edges of a
+    # close-up say nothing.
+    compared = not close_up and "side_against_pixels" not in judged.accepts
     if judged.laterality:
-        return _labelled_side(prepared.image, label, source="person")
+        return _labelled_side(prepared.image, label, source="person", compared=compared)
     stated, _ = stated_side(dataset, view.side)
     if named and stated and named != stated and "table_conflict" not in judged.accepts:
         raise quarantined(f"the labels table says {named}, the file says {stated}", kind="table_conflict")
     if named:
-        return _labelled_side(prepared.image, label)
+        return _labelled_side(prepared.image, label, compared=not close_up)
     return find_side(dataset, view.side, prepared.image, is_close_up=close_up)
 
 
-def _labelled_side(image: NDArray[np.uint16], label: dict[str, str], source: str = "table") -> SideFound:
-    """Side from the labels table or a person; the pixels must lie as they say (mirrored or not)."""
+def _labelled_side(
+    image: NDArray[np.uint16], label: dict[str, str], *, source: str = "table", compared: bool = True
+) -> SideFound:
+    """Side from the labels table or a person; where compared, the pixels must lie as they say (mirrored or not)."""
     side, mirrored = label["laterality"], label.get("mirrored", "no") == "yes"
-    edge = chest_wall_edge(image)
+    edge = chest_wall_edge(image) if compared else ""
     expected = ("R" if side == "L" else "L") if mirrored else side
     if edge and edge != expected:
         said_by = "the labels table" if source == "table" else "a person"
@@ -251,7 +256,10 @@ def _examine_raster(path: Path, kind: str, label: dict[str, str] | None, judged:
 
     def place(prepared: Prepared) -> tuple[str, bool]:
         nonlocal side
-        side = _labelled_side(prepared.image, label)
+        compared = not CLOSE_UP & set(view.modifiers) and not (
+            judged.laterality and "side_against_pixels" in judged.accepts
+        )
+        side = _labelled_side(prepared.image, label, compared=compared)
         prepared.image = masked(prepared.image, judged.masks)
         prepared.windows = [whole_range(prepared.image)]
         if "burned_in" not in judged.accepts:
