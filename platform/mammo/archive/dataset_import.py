@@ -3,17 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.conf import settings
+from django.db import transaction
+
 from mammo.accounts.models import Site, User
 from mammo.archive.datasets import DataSet, Labelled
 from mammo.archive.datasets.dataset import Result
+from mammo.archive.label_sources import labelled
 from mammo.archive.labels import Labels
-from mammo.archive.models import ImportBatch
+from mammo.archive.models import ImportBatch, Study
 from mammo.archive.pathology_import import import_pathology_rows
+from mammo.archive.report_reading.categories import overall_category
+from mammo.archive.report_reading.reading import RULES_VERSION
 from mammo.archive.sources import Source, shown_below
 from mammo.archive.studies_import import GivenNames, Progress, run_import
 from mammo.archive.tables import Row
 from mammo.core.choices import PathologyClass
 from mammo.core.errors import UserError
+from mammo.core.versions import save_versioned
 
 
 class DatasetFiles:
@@ -68,12 +75,35 @@ def import_dataset(
         progress=progress,
         given_names=given_names,
     )
+    _state_overall(batch)
     rows = _result_rows(images)
     if not rows:
         return batch, None
     return batch, import_pathology_rows(
         rows, Path(f"{dataset.name}.csv"), site=site, by_user=by_user, is_simulated=batch.is_simulated
     )
+
+
+def _state_overall(batch: ImportBatch) -> None:
+    """Make the exam's category of the sides, which are all that a set states, by the rule that reports go by.
+
+    A category that a report, a table or a person states stays.
+    """
+    of_batch = batch.items.exclude(image=None).values("image__study")
+    studies = Study.objects.filter(pk__in=of_batch, patient__erased_at=None)
+    rule = settings.MAMMO_BIRADS_OVERALL_RULE
+    for key in list(studies.values_list("pk", flat=True)):
+        with transaction.atomic():
+            study = Study.objects.select_for_update().get(pk=key)
+            made = overall_category([study.birads_left or None, study.birads_right or None], rule) or ""
+            source = study.label_sources.get("birads_overall")
+            is_stated = source and not (source == "table" and study.birads_rule)
+            if is_stated or not made or made == study.birads_overall:
+                continue
+            changes = labelled(study, {"birads_overall": made}, "table")
+            if changes:
+                changes["birads_rule"] = f"{RULES_VERSION} {rule}"
+                save_versioned(study, expected_version=study.version, changes=changes)
 
 
 def _label(image: Labelled) -> dict[str, str]:

@@ -18,7 +18,7 @@ def labelled(study: Study, values: Mapping[str, str], source: str) -> dict[str, 
     """What a source's values change in a study: only labels that no higher source has stated.
 
     Args:
-        values: label by field; "" says that the source states none, which a person and a newer report may.
+        values: label by field; "" says that the source states none, which a person may.
 
     Returns:
         the labels that are taken, and the sources as they stand then; empty where nothing is taken.

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,17 +107,30 @@ def refuse(item: ImportItem, *, reason: str, by_user: User) -> None:
         transaction.on_commit(lambda: storage.remove(storage.originals_root(), name))
 
 
-def release(
+@dataclass(frozen=True)
+class ReadAgain:
+    """A quarantined file as it was read once more under a person's judgement."""
+
+    item: uuid.UUID
+    path: Path
+    judged: dict[str, Any]
+    answer: dict[str, Any]
+
+
+@contextlib.contextmanager
+def read_again(
     item: ImportItem,
     *,
     masks: tuple[Box, ...] = (),
     laterality: str = "",
     view: str = "",
     is_mirrored: bool = False,
-    reason: str,
     by_user: User,
-) -> ImportItem:
-    """Import a quarantined file after all, as the person judged it; returns its new item.
+) -> Iterator[ReadAgain]:
+    """Read a quarantined file as the person judged it, for `release`; what was written of it is gone afterwards.
+
+    It is decoded in a process of its own, which may take a minute: not within a transaction, in which nobody else
+    could write (SQLite). `release` is called inside, and so is whatever ends its transaction.
 
     Args:
         masks: boxes to black out in what is shown (the encrypted original stays as it was).
@@ -124,69 +138,79 @@ def release(
     Raises:
         NotAllowedError: the account is no data manager of its site.
         WrongStateError: someone decided already, or this kind can't be released.
-        UserError: the import refused it still; nothing was changed.
+        UserError: the side or the view has to be stated.
     """
     with transaction.atomic():
         item = _waiting(item, by_user)
-        kind = kind_of(item)
-        if kind not in RELEASABLE:
-            raise WrongStateError(_("this file can't be released: %(reason)s") % {"reason": item.reason})
-        if kind in NEEDS_SIDE and not laterality:
-            raise UserError(_("say which side the image shows"))
-        if kind in NEEDS_VIEW and not view:
-            raise UserError(_("say which view the image shows"))
-        # Whoever releases an image has looked at all of it; behind masks the detector looks once more.
-        accepts = {kind} - {"burned_in"} if masks else {kind, "burned_in"}
-        accepts |= set((item.details or {}).get("accepts", ()))
-        if view:
-            accepts.add("table_conflict")
-        judged = {
-            "accepts": sorted(accepts),
-            "laterality": laterality,
-            "view": view,
-            "is_mirrored": is_mirrored,
-            "masks": [list(box) for box in masks],
+    kind = kind_of(item)
+    if kind not in RELEASABLE:
+        raise WrongStateError(_("this file can't be released: %(reason)s") % {"reason": item.reason})
+    if kind in NEEDS_SIDE and not laterality:
+        raise UserError(_("say which side the image shows"))
+    if kind in NEEDS_VIEW and not view:
+        raise UserError(_("say which view the image shows"))
+    # Whoever releases an image has looked at all of it; behind masks the detector looks once more.
+    accepts = {kind} - {"burned_in"} if masks else {kind, "burned_in"}
+    accepts |= set((item.details or {}).get("accepts", ()))
+    if view:
+        accepts.add("table_conflict")
+    judged = {
+        "accepts": sorted(accepts),
+        "laterality": laterality,
+        "view": view,
+        "is_mirrored": is_mirrored,
+        "masks": [list(box) for box in masks],
+    }
+    with storage.RunningImport() as running, _opened(item) as path:
+        running.admit_others()
+        asked = {
+            "task": "import",
+            "path": str(path),
+            "target": str(path.with_suffix(".view")),
+            "site": item.batch.site.code,
+            "label": (item.details or {}).get("label"),
+            "judged": judged,
         }
-        made = _imported(item, judged, by_user)
+        yield ReadAgain(item.pk, path, judged, _asked(asked))
+
+
+def release(item: ImportItem, read: ReadAgain, *, reason: str, by_user: User) -> ImportItem:
+    """Import a quarantined file after all, as `read_again` read it; returns its new item.
+
+    Raises:
+        NotAllowedError: the account is no data manager of its site.
+        WrongStateError: someone decided meanwhile.
+        UserError: the import refused it still; nothing was changed.
+    """
+    if read.item != item.pk:
+        raise ValueError(f"read item {read.item}, to be released {item.pk}")
+    with transaction.atomic():
+        item = _waiting(item, by_user)
+        made = _imported(item, read, by_user)
         name = item.quarantine_file
         # Her original now lies under her own key: no second copy may outlive an erasure.
         transaction.on_commit(lambda: storage.remove(storage.originals_root(), name))
-        _resolve(item, Decision.MASKED if masks else Decision.RELEASED, reason, by_user)
+        decision = Decision.MASKED if read.judged["masks"] else Decision.RELEASED
+        _resolve(item, decision, reason, by_user)
     return made
 
 
-def _imported(item: ImportItem, judged: dict[str, Any], by_user: User) -> ImportItem:
-    site = item.batch.site
-    running = storage.RunningImport()
-    running.admit_others()
-    transaction.on_commit(running.close)
-    with _opened(item) as path:
-        label = (item.details or {}).get("label")
-        source = Source(item.source, path, judged=judged, is_judged_by_person=True)
-        found = Found(source, sha256=item.sha256, label=label)
-        found.staged = path.with_suffix(".view")
-        found.answer = _asked(
-            {
-                "task": "import",
-                "path": str(path),
-                "target": str(found.staged),
-                "site": site.code,
-                "label": label,
-                "judged": judged,
-            }
-        )
-        batch = open_batch(
-            site,
-            ImportBatch.Origin.QUARANTINE,
-            by_user=by_user,
-            is_simulated=item.batch.is_simulated,
-            batch_id=None,
-        )
-        StudyImport(batch, Labels([], None), None).store([found])
-        if found.outcome not in (ImportItem.Outcome.IMPORTED, ImportItem.Outcome.DUPLICATE):
-            raise UserError(_("it was not imported: %(reason)s") % {"reason": found.reason})
-        finish_batch(batch)
-        return batch.items.select_related("batch__site", "image").get()
+def _imported(item: ImportItem, read: ReadAgain, by_user: User) -> ImportItem:
+    source = Source(item.source, read.path, judged=read.judged, is_judged_by_person=True)
+    found = Found(source, sha256=item.sha256, label=(item.details or {}).get("label"))
+    found.staged, found.answer = read.path.with_suffix(".view"), read.answer
+    batch = open_batch(
+        item.batch.site,
+        ImportBatch.Origin.QUARANTINE,
+        by_user=by_user,
+        is_simulated=item.batch.is_simulated,
+        batch_id=None,
+    )
+    StudyImport(batch, Labels([], None), None).store([found])
+    if found.outcome not in (ImportItem.Outcome.IMPORTED, ImportItem.Outcome.DUPLICATE):
+        raise UserError(_("it was not imported: %(reason)s") % {"reason": found.reason})
+    finish_batch(batch)
+    return batch.items.select_related("batch__site", "image").get()
 
 
 def _waiting(item: ImportItem, user: User) -> ImportItem:

@@ -194,7 +194,10 @@ def language_of(text: str) -> str:
 
 
 def _labels(study: Study, reading: ReportReading) -> dict[str, Any]:
-    """What was read, where no table and no person has stated it; the rule with the category that it made."""
+    """What was read, where no table and no person has stated it; the rule with the category that it made.
+
+    What an earlier report stated stays where this one states nothing of it: an addendum names one side and no density.
+    """
     birads = reading.birads
     read = {
         "density": reading.density or "",
@@ -202,7 +205,9 @@ def _labels(study: Study, reading: ReportReading) -> dict[str, Any]:
         "birads_right": birads.right or "",
         "birads_overall": birads.overall or "",
     }
-    changes = labelled(study, read, "report")
+    earlier = {name for name, source in study.label_sources.items() if source == "report"}
+    stated = {name: value for name, value in read.items() if value or name not in earlier}
+    changes = labelled(study, stated, "report")
     if "birads_overall" in changes:
         changes["birads_rule"] = reading.rule
     if any(name in changes for name in ("birads_left", "birads_right", "birads_overall")):

@@ -146,6 +146,9 @@ def test_a_set_is_imported_from_its_own_tree_and_tables(name: str, tmp_path: Pat
     assert (found.density, found.birads_left, found.birads_right) == (
         expected["density"], expected["left"], expected["right"],
     )  # fmt: skip
+    # The exam's category is made of the sides, by name of the rule: overview, Table 9 and cohorts ask for it.
+    assert found.birads_overall == max(expected["left"], expected["right"])
+    assert found.birads_rule == ("mammo-report-rules/2 zero-unless-4" if found.birads_overall else "")
     results = Pathology.objects.values_list("laterality", "result")
     assert sorted(results) == expected["results"]
     assert batch.origin == "dataset"

@@ -264,9 +264,13 @@ def stored():
     found = (path for root in (*roots, keys) for path in root.rglob("*") if path.is_file())
     return sorted(str(path) for path in found if ".incoming" not in path.parts)
 
+def release():
+    with quarantine.read_again(item, laterality="L", by_user=manager) as read:
+        quarantine.release(item, read, reason="looked at", by_user=manager)
+
 WORK = {
     "import": lambda: import_studies([plain], site=site, by_user=None),
-    "release": lambda: quarantine.release(item, laterality="L", reason="looked at", by_user=manager),
+    "release": release,
 }
 STEPS = {
     "key": (written_files.WrittenFiles, "new_key", 1),

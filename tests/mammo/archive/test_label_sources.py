@@ -105,6 +105,15 @@ def test_a_category_of_the_whole_exam_counts_beside_the_side_of_a_table(tmp_path
     assert (study.birads_left, study.birads_right, study.birads_overall) == ("2", "", "4A")
 
 
+def test_an_addendum_takes_nothing_back_of_which_it_says_nothing(tmp_path: Path, site: Site) -> None:
+    before = bring(tmp_path, site, report="双乳腺体C类。左乳BI-RADS 2类，右乳BI-RADS 3类。")
+    assert (before.density, before.birads_left, before.birads_right) == ("C", "2", "3")
+    study = bring(tmp_path, site, report="补充报告：右乳BI-RADS 4A类。")
+    assert (study.density, study.birads_left, study.birads_right) == ("C", "2", "4A")
+    assert study.birads_overall == "4A"
+    assert set(study.label_sources.values()) == {"report"}
+
+
 def test_a_report_without_a_category_makes_none_of_a_tables_sides(tmp_path: Path, site: Site) -> None:
     bring(tmp_path, site, table="file,birads_left\nFILE,5\n")
     study = bring(tmp_path, site, report="双乳腺体B类。")

@@ -21,11 +21,12 @@ from mammo.archive.dicom.preview import write_preview
 from mammo.archive.dicom.refusal import Refusal
 from mammo.archive.models import Image, ImportItem, Patient, PictureSample, SampledPicture
 from mammo.archive.picture_checks import draw_sample, judge_picture, look_at_picture, result_of
-from mammo.archive.quarantine import Look, look_at, refuse, release
+from mammo.archive.quarantine import Look, look_at, refuse
 from mammo.archive.services import erase_patient, import_studies, request_erasure
 from mammo.core import intervals
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
+from .decisions import release
 from .files import mammogram, study
 from .test_datasets import inbreast
 

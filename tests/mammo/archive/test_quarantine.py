@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont
 
 from mammo.accounts.models import AuditEvent, Site, User
-from mammo.archive import storage
+from mammo.archive import quarantine, storage
 from mammo.archive.dataset_import import import_dataset
 from mammo.archive.datasets import DATASETS
 from mammo.archive.models import Image, ImportItem
 from mammo.archive.pseudonyms import installation
-from mammo.archive.quarantine import look_at, refuse, release
+from mammo.archive.quarantine import look_at, refuse
 from mammo.archive.services import import_studies
 from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 
+from .decisions import release
 from .files import mammogram, picture
 from .test_datasets import cbis
 
@@ -152,3 +154,30 @@ def test_a_kept_film_of_a_public_set_is_released_to_the_patient_of_the_sets_tabl
     assert made.image is not None
     number = installation().number_hash(site.code, "P_00001")
     assert made.image.study.patient.number_hash == number
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_is_decoded_before_the_transaction_and_a_repeated_form_is_answered_as_the_first(
+    tmp_path: Path, site: Site, dana: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite nobody else can write within a transaction, and decoding takes up to a minute."""
+    import_studies([mammogram(tmp_path / "a.dcm", Laterality="R")], site=site, by_user=None)
+    found = ImportItem.objects.get()
+    client.force_login(dana)
+    within: list[bool] = []
+    asked = quarantine._asked
+
+    def noted(request: dict[str, Any]) -> dict[str, Any]:
+        within.append(connection.in_atomic_block)
+        return asked(request)
+
+    monkeypatch.setattr(quarantine, "_asked", noted)
+    address = reverse("archive:quarantine-decide", args=[found.pk])
+    sent = {
+        "decision": "released", "laterality": "L", "reason": "marker", "idempotency_key": str(uuid.uuid4()),
+    }  # fmt: skip
+    first, again = (client.post(address, sent) for _ in range(2))
+    assert (first.status_code, first["Location"]) == (302, reverse("archive:quarantine"))
+    assert (again.status_code, again["Location"]) == (302, first["Location"])
+    assert within == [False]
+    assert Image.objects.count() == 1

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import pydicom
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, Route, expect
@@ -17,6 +18,7 @@ from mammo.archive.services import import_studies
 from mammo.archive.views import uploads
 
 from .files import mammogram, picture
+from .studies import PASSWORD
 from .test_quarantine import item, written  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -58,6 +60,63 @@ def test_a_file_is_sent_in_pieces_and_goes_on_after_a_break(
     assert (tmp_path / "b.dcm").read_bytes() == source.read_bytes()
     danas_page.goto(live_server.url + reverse("archive:imports"))
     expect(danas_page.locator("#imports-running")).to_contain_text("1 received, not imported yet")
+
+
+def test_a_session_that_ends_during_an_upload_loses_no_file(
+    danas_page: Page, live_server: Any, site: Site, tmp_path: Path
+) -> None:
+    """The sign-in page's 200 is no receipt: she signs in over the page and the rest is sent."""
+    files = [mammogram(tmp_path / f"{number}.dcm", image=picture(seed=number)) for number in range(2)]
+    held: list[Route] = []
+
+    def hold_first_end(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    danas_page.route("**/finish/**", hold_first_end)
+    danas_page.goto(live_server.url + reverse("archive:upload"))
+    danas_page.set_input_files("#upload-files", [str(file) for file in files])
+    danas_page.click("#upload-form button")
+    while not held:  # ended by the test's own limit
+        danas_page.wait_for_timeout(20)
+    Session.objects.all().delete()
+    held[0].continue_()
+    dialog = danas_page.locator("#sign-in-again")
+    expect(dialog.locator("input[name=login]")).to_be_visible()
+    expect(danas_page.locator("#upload-said")).to_contain_text("the session has ended")
+    assert inbox.entries(inbox.folder(site)) == []
+    dialog.locator("input[name=login]").fill("dana")
+    dialog.locator("input[name=password]").fill(PASSWORD)
+    dialog.locator("[data-sign-in-here] button").first.click()
+    for number in range(2):
+        expect(danas_page.locator("#upload-list li").nth(number)).to_contain_text("received", timeout=30_000)
+    expect(danas_page.locator("#upload-said")).to_have_text("received")
+    assert len(inbox.entries(inbox.folder(site))) == 2
+    assert danas_page.evaluate("window.violations") == []
+
+
+def test_a_file_that_is_not_sent_is_counted_at_the_end(
+    danas_page: Page, live_server: Any, site: Site, tmp_path: Path
+) -> None:
+    files = [mammogram(tmp_path / f"{number}.dcm", image=picture(seed=number)) for number in range(2)]
+    refused: list[str] = []
+
+    def refuse_first(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=413, body="<html>too large for this proxy</html>", content_type="text/html")
+
+    danas_page.route("**/finish/**", refuse_first)
+    danas_page.goto(live_server.url + reverse("archive:upload"))
+    danas_page.set_input_files("#upload-files", [str(file) for file in files])
+    danas_page.click("#upload-form button")
+    expect(danas_page.locator("#upload-list li").nth(1)).to_contain_text("received", timeout=30_000)
+    expect(danas_page.locator("#upload-list li").nth(0)).to_have_text("0.dcm: not sent (HTTP 413)")
+    expect(danas_page.locator("#upload-said")).to_have_text("not sent: 1 / 2")
 
 
 def test_the_bar_and_its_words_grow_with_every_piece_over_all_files(

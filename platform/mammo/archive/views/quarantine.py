@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -16,9 +17,18 @@ from mammo.accounts import audit
 from mammo.accounts.models import User
 from mammo.archive.forms import DecisionForm
 from mammo.archive.models import ImportItem
-from mammo.archive.quarantine import RELEASABLE, Look, kind_of, look_at, refuse, release
+from mammo.archive.quarantine import (
+    RELEASABLE,
+    Look,
+    ReadAgain,
+    kind_of,
+    look_at,
+    read_again,
+    refuse,
+    release,
+)
 from mammo.archive.views.access import require_data_manager, signed_in
-from mammo.core.idempotency import once
+from mammo.core.idempotency import once, posted_key
 
 ITEMS_PER_PAGE = 50
 
@@ -39,7 +49,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 def item(request: HttpRequest, item_id: uuid.UUID) -> HttpResponse:
     """One quarantined file; seeing it is an audit event."""
     user = signed_in(request)
-    found = _item(user, item_id)
+    found = get_object_or_404(_waiting(user), pk=item_id)
     look = look_at(found)
     with transaction.atomic():
         audit.record("archive.quarantine_seen", by_user=user, on=found, site=found.batch.site)
@@ -49,37 +59,50 @@ def item(request: HttpRequest, item_id: uuid.UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-@once
 def decide(request: HttpRequest, item_id: uuid.UUID) -> HttpResponse:
     """Release, mask or refuse."""
     user = signed_in(request)
-    found = _item(user, item_id)
+    posted_key(request)  # a form that is refused reads no file
     form = DecisionForm(request.POST)
-    if not form.is_valid():
-        return render(
-            request, "archive/quarantine_item.html", _context(found, form, look_at(found)), status=400
-        )
+    found = _waiting(user).filter(pk=item_id).first()
+    if found is None or not form.is_valid() or form.cleaned_data["decision"] == ImportItem.Decision.REJECTED:
+        return _decided(request, item_id, form, None)
     chosen = form.cleaned_data
-    if chosen["decision"] == ImportItem.Decision.REJECTED:
-        refuse(found, reason=chosen["reason"], by_user=user)
-        messages.success(request, _("The file was refused and destroyed."))
-        return redirect("archive:quarantine")
-    made = release(
+    # Before the transaction of `once`: nobody else could write as long as the file is decoded.
+    with read_again(
         found,
         masks=chosen["masks"] if chosen["decision"] == ImportItem.Decision.MASKED else (),
         laterality=chosen["laterality"],
         view=chosen["view"],
         is_mirrored=chosen["is_mirrored"],
-        reason=chosen["reason"],
         by_user=user,
-    )
+    ) as read:
+        return _decided(request, item_id, form, read)
+
+
+@once
+def _decided(
+    request: HttpRequest, item_id: uuid.UUID, form: DecisionForm, read: ReadAgain | None
+) -> HttpResponse:
+    """Carry the decision out; a repetition is answered as the first was, whatever became of the file."""
+    user = signed_in(request)
+    found = get_object_or_404(_waiting(user), pk=item_id)
+    if not form.is_valid():
+        return render(
+            request, "archive/quarantine_item.html", _context(found, form, look_at(found)), status=400
+        )
+    reason = form.cleaned_data["reason"]
+    if read is None:
+        refuse(found, reason=reason, by_user=user)
+        messages.success(request, _("The file was refused and destroyed."))
+        return redirect("archive:quarantine")
+    made = release(found, read, reason=reason, by_user=user)
     messages.success(request, _("The file was imported as %(image)s.") % {"image": made.image})
     return redirect("archive:quarantine")
 
 
-def _item(user: User, item_id: uuid.UUID) -> ImportItem:
-    waiting = ImportItem.objects.undecided_of(user).select_related("batch__site")
-    return get_object_or_404(waiting, pk=item_id)
+def _waiting(user: User) -> QuerySet[ImportItem]:
+    return ImportItem.objects.undecided_of(user).select_related("batch__site")
 
 
 def inline(png: bytes) -> str:

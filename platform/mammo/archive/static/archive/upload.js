@@ -5,6 +5,7 @@ const said = document.getElementById("upload-said");
 const list = document.getElementById("upload-list");
 const pieceBytes = Number(form.dataset.piece);
 const TRIES = 8;
+const SIGN_INS = 2;
 
 function numberOf(site, file) {
   const key = `upload:${site}:${file.name}:${file.size}:${file.lastModified}`;
@@ -20,36 +21,61 @@ function address(number, values, more = "") {
   return `${form.dataset.address}${number}/${more}?${new URLSearchParams(values)}`;
 }
 
+// The session is over: the pages' own dialog asks to sign in over this page; closed without, the file is not sent.
+function signedInAgain() {
+  said.textContent = form.dataset.signedOut;
+  return new Promise((resolve, reject) => {
+    document.dispatchEvent(new CustomEvent("mammo:sign-in-needed", { detail: { resend: resolve } }));
+    const close = () => setTimeout(() => reject(new Error(form.dataset.signedOut)), 500);
+    document.getElementById("sign-in-again").addEventListener("close", close, { once: true });
+  });
+}
+
+// Sent to the sign-in page (never followed: its 200 would count as received), or refused.
+const isSignedOut = (answer) => answer.type === "opaqueredirect" || [401, 403].includes(answer.status);
+
 async function asked(url, options = {}) {
-  const headers = { "X-CSRFToken": form.dataset.csrf, ...options.headers };
+  let signIns = 0;
   for (let attempt = 1; ; attempt += 1) {
+    // Signing in again gives a new token, which the dialog writes into this field.
+    const headers = { "X-CSRFToken": form.elements.csrfmiddlewaretoken.value, ...options.headers };
+    let isOver = false;
     try {
-      const answer = await fetch(url, { ...options, headers, credentials: "same-origin" });
-      if (answer.status < 500 || attempt === TRIES) return answer;
+      const answer = await fetch(url, { ...options, headers, credentials: "same-origin", redirect: "manual" });
+      isOver = isSignedOut(answer) && signIns < SIGN_INS;
+      if (!isOver && (answer.status < 500 || attempt === TRIES)) return answer;
     } catch (error) {
       if (attempt === TRIES) throw error;
+    }
+    if (isOver) {
+      await signedInAgain();
+      signIns += 1;
+      continue;
     }
     said.textContent = form.dataset.again;
     await new Promise((resolve) => setTimeout(resolve, Math.min(30000, 500 * 2 ** attempt)));
   }
 }
 
+// What the server answered; an error with its words, or its number where something else answered in its place.
+async function told(answer) {
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok || found.received === undefined) throw new Error(found.message ?? `HTTP ${answer.status}`);
+  return found;
+}
+
 async function send(site, batch, file, shown, sentBefore, total) {
   const { key, number } = numberOf(site, file);
-  let { received } = await (await asked(address(number, { site }))).json();
+  let { received } = await told(await asked(address(number, { site })));
   while (received < file.size) {
     // The name may hold a patient's: addresses are logged, this header is not.
     const options = { method: "PUT", headers: { "X-File-Name": encodeURIComponent(file.name) } };
     const body = file.slice(received, received + pieceBytes);
-    const answer = await asked(address(number, { site, offset: received }), { ...options, body });
-    const told = await answer.json();
-    if (!answer.ok) throw new Error(told.message);
-    received = told.received;
+    ({ received } = await told(await asked(address(number, { site, offset: received }), { ...options, body })));
     bar.value = sentBefore + received;
     said.textContent = `${form.dataset.sending}: ${Math.floor((100 * (sentBefore + received)) / Math.max(1, total))} %`;
   }
-  const answer = await asked(address(number, { site, size: file.size, batch }, "finish/"), { method: "POST" });
-  if (!answer.ok) throw new Error((await answer.json()).message);
+  await told(await asked(address(number, { site, size: file.size, batch }, "finish/"), { method: "POST" }));
   sessionStorage.removeItem(key);
   shown.textContent = `${file.name}: ${form.dataset.done}`;
 }
@@ -65,6 +91,7 @@ form.addEventListener("submit", async (event) => {
   bar.hidden = false;
   bar.max = Math.max(1, total);
   let sentBefore = 0;
+  let failed = 0;
   for (const file of files) {
     const shown = document.createElement("li");
     shown.textContent = `${file.name}: ${form.dataset.sending}`;
@@ -72,12 +99,16 @@ form.addEventListener("submit", async (event) => {
     try {
       await send(form.elements.site.value, batch, file, shown, sentBefore, total);
     } catch (error) {
+      failed += 1;
+      shown.classList.add("text-danger");
       shown.textContent = `${file.name}: ${form.dataset.failed} (${error.message})`;
     }
     sentBefore += file.size;
     bar.value = sentBefore;
   }
-  said.textContent = form.dataset.done;
+  const words = failed ? form.dataset.failed : form.dataset.done;
+  said.textContent = failed ? `${words}: ${failed} / ${files.length}` : words;
+  said.classList.toggle("text-danger", failed > 0);
   document.getElementById("upload-batch").hidden = false;
   button.disabled = false;
 });

@@ -137,6 +137,8 @@ async function askFirst(sendNow) {
 
 export function watchSession() {
   if (!own()) return;
+  // Pages' own scripts that found the session over: { resend } is called once the same person is signed in again.
+  document.addEventListener("mammo:sign-in-needed", (event) => askToSignIn(event.detail.resend));
   document.addEventListener(
     "submit",
     (event) => {
