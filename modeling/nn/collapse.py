@@ -7,6 +7,7 @@ ones. It is measured and reported beside the spread, and does not decide (docs/d
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -26,7 +27,7 @@ class Spread:
     std: float
     # Mean Euclidean distance of two different image vectors.
     distance: float
-    # Share of studies whose own report is the nearest of `candidates` reports.
+    # Share of studies whose own report is the nearest of `candidates` reports; NaN where fewer than two have one.
     r_at_1: float
     # What guessing would reach.
     chance: float
@@ -37,8 +38,14 @@ class Spread:
         return asdict(self)
 
 
-def measure_spread(image: Tensor, report: Tensor, *, candidates: int = 50) -> Spread:
+def measure_spread(
+    image: Tensor, report: Tensor, *, described: Sequence[int] | None = None, candidates: int = 50
+) -> Spread:
     """Image and report vectors (N, C) of the same studies in the same order -> their spread.
+
+    Args:
+        described: rows of the studies that have a report, among which it is looked for; None: all have.
+        candidates: most reports among which one is looked for.
 
     Retrieval is measured in consecutive groups of at most `candidates` studies; equal distances count as
     misses, so that a collapsed space scores nothing by luck of order. Raises ValueError for N < 2.
@@ -48,9 +55,10 @@ def measure_spread(image: Tensor, report: Tensor, *, candidates: int = 50) -> Sp
         raise ValueError(f"{count} studies: at least 2 are needed to measure a spread")
     distances = pair_distances(image, image)
     off_diagonal = distances[~torch.eye(count, dtype=torch.bool, device=image.device)]
-    hits, chance = 0.0, 0.0
-    groups = -(-count // candidates)
-    for rows in torch.arange(count, device=image.device).chunk(groups):
+    rows_read = list(range(count)) if described is None else list(described)
+    hits, chance, read = 0.0, 0.0, len(rows_read)
+    groups = -(-read // candidates) if read > 1 else 0
+    for rows in torch.tensor(rows_read, device=image.device).chunk(groups) if groups else ():
         to_reports = pair_distances(image[rows], report[rows])
         own = to_reports.diagonal()
         hits += float(((to_reports <= own[:, None]).sum(1) == 1).sum())
@@ -58,8 +66,8 @@ def measure_spread(image: Tensor, report: Tensor, *, candidates: int = 50) -> Sp
     return Spread(
         std=float(image.std(0).mean()),
         distance=float(off_diagonal.mean()),
-        r_at_1=hits / count,
-        chance=chance / count,
+        r_at_1=hits / read if groups else math.nan,
+        chance=chance / read if groups else math.nan,
         studies=count,
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -16,6 +17,7 @@ from transformers import BertConfig, BertModel, BertTokenizer, PreTrainedTokeniz
 from modeling.data.model_folders import weights_folder
 from modeling.nn.experts import EncoderError
 
+LEAST_PATIENTS = 3
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -107,17 +109,34 @@ class TextEncoder(nn.Module):
         return cls(BertModel(config, add_pooling_layer=False), vector_size=vector_size, pooling=pooling)
 
 
-def corpus_tokenizer(texts: Iterable[str], *, length: int, words: int = 4000) -> BertTokenizer:
+def corpus_tokenizer(
+    texts: Iterable[str], *, length: int, words: int = 4000, patients: Iterable[str] | None = None
+) -> BertTokenizer:
     """A BERT tokenizer whose vocabulary is the corpus: every character, and its most frequent Latin words.
 
     Equal texts in any order give an equal vocabulary.
+
+    Args:
+        texts: the corpus.
+        length: most tokens of a text.
+        words: most Latin words.
+        patients: whose text each is. A word of fewer than LEAST_PATIENTS may be a name that cleaning left; the
+            vocabulary leaves the house with the weights, so such a word is read letter by letter.
     """
     characters: Counter[str] = Counter()
     latin: Counter[str] = Counter()
-    for text in texts:
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    whose: Iterable[str | None] = itertools.repeat(None) if patients is None else patients
+    for text, patient in zip(texts, whose, strict=patients is not None):
         lowered = text.lower()
         characters.update(character for character in lowered if not character.isspace())
-        latin.update(re.findall(r"[a-z]{2,}", lowered))
+        found = re.findall(r"[a-z]{2,}", lowered)
+        latin.update(found)
+        if patient is not None:
+            for word in found:
+                holders[word].add(patient)
+    if patients is not None:
+        latin = Counter({word: n for word, n in latin.items() if len(holders[word]) >= LEAST_PATIENTS})
     frequent = sorted(word for word, _ in sorted(latin.items(), key=lambda item: (-item[1], item[0]))[:words])
     pieces = sorted(f"##{c}" for c in characters if c.isascii() and c.isalnum())
     names = [*SPECIAL_TOKENS, *sorted(characters), *pieces, *frequent]

@@ -208,12 +208,15 @@ def text_so_far(turn: ConsultationTurn) -> str:
         return str(turn.answer)
     try:
         lines = (AttemptFiles(turn.job).folder / STREAM_FILE).read_text("utf-8").split("\n")
-    except OSError:
+        # The last line may be half-written.
+        return "".join(str(json.loads(line)["text"]) for line in lines[:-1])
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+    ):  # it is overwritten as the attempt ends, and then removed
         return ""
-    pieces = []
-    for line in lines[:-1]:  # the last one may be half-written
-        pieces.append(str(json.loads(line)["text"]))
-    return "".join(pieces)
 
 
 def settle(turn: ConsultationTurn) -> ConsultationTurn:

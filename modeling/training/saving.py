@@ -89,7 +89,21 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def rotate(folder: Path, *, best_step: int | None) -> None:
-    """Remove all checkpoints but the newest two and the best."""
-    for checkpoint in checkpoints(folder)[KEPT:]:
-        if step_of(checkpoint) != best_step:
+    """Remove all checkpoints but the newest two, the best, and the one that either of the two names as its best.
+
+    Should the newest be damaged, the one before it is gone back to, and is whole only with the best of its own time.
+    """
+    found = checkpoints(folder)
+    needed = {best_step, *(_best_named(checkpoint) for checkpoint in found[:KEPT])}
+    for checkpoint in found[KEPT:]:
+        if step_of(checkpoint) not in needed:
             shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _best_named(checkpoint: Path) -> int | None:
+    """The step of the best checkpoint as a checkpoint's own state names it; None where it can't be read."""
+    try:
+        best = json.loads((checkpoint / STATE_FILE).read_text("utf-8")).get("best_global_step")
+    except (OSError, ValueError):
+        return None
+    return best if isinstance(best, int) else None

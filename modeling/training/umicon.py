@@ -76,8 +76,9 @@ def _build_text(request: StageRequest[UmiconConfig]) -> tuple[TextEncoder, PreTr
             config.text_folder, vector_size=config.vector_size, pooling=config.text_pooling
         )
         return text, load_tokenizer(config.text_folder)
-    reports = [study.report for study in request.snapshot.in_split("train")]
-    tokenizer = corpus_tokenizer(reports, length=config.text_length)
+    known = [(study.report, study.patient) for study in request.snapshot.in_split("train")]
+    reports, patients = [report for report, _ in known], [patient for _, patient in known]
+    tokenizer = corpus_tokenizer(reports, length=config.text_length, patients=patients)
     text = TextEncoder.small(
         vocabulary=len(tokenizer),
         layers=config.text_layers,

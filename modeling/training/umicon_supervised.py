@@ -71,6 +71,7 @@ class BreastSample:
     patient: int
     with_image: bool
     with_report: bool
+    has_report: bool
 
 
 def biopsied_breasts(studies: Sequence[Study], *, high_risk: str) -> list[Breast]:
@@ -125,7 +126,8 @@ class BreastSamples:
             malignant=breast.malignant,
             patient=self.codes[breast.study.patient],
             with_image=not self.varied or not dropped[0] <= draw < dropped[1],
-            with_report=not self.varied or draw >= dropped[0],
+            with_report=bool(breast.study.report) and (not self.varied or draw >= dropped[0]),
+            has_report=bool(breast.study.report),
         )
 
 
@@ -144,6 +146,7 @@ def collate_breasts(
             "patients": torch.tensor([item.patient for item in items]),
             "with_image": torch.tensor([item.with_image for item in items]),
             "with_report": torch.tensor([item.with_report for item in items]),
+            "has_report": torch.tensor([item.has_report for item in items]),
             "input_ids": input_ids,
             "attention_mask": attention_mask,
         }
@@ -186,23 +189,31 @@ class SupervisedObjective(nn.Module):
         patients: Tensor,
         with_image: Tensor,
         with_report: Tensor,
+        has_report: Tensor,
         input_ids: Tensor,
         attention_mask: Tensor,
         expert: str,
     ) -> dict[str, Tensor]:
-        """images (B, V, H, W) of one breast each; labels (B,) 1 for malignant; one expert for all."""
+        """images (B, V, H, W) of one breast each; labels (B,) 1 for malignant; one expert for all.
+
+        `has_report` (B,): the study has a report; `with_report`: it has, and is classified with it in this step. What
+        is missing is what it is at answering: the mean report, and no judgement from the report alone.
+        """
         umicon = self.model.umicon
         _, image, _ = self.model.encode(images, view_mask, expert=expert)
         report = umicon.report_vectors(input_ids, attention_mask)
         if self.training:
-            self._follow_means(image, report)
-        alone = [umicon.fuse(image, None), umicon.fuse(None, report)] if self.setting.each_alone else []
+            self._follow_means(image, report[has_report])
+        alone, truth = [], [labels]
+        if self.setting.each_alone:
+            alone = [umicon.fuse(image, None), umicon.fuse(None, report[has_report])]
+            truth += [labels, labels[has_report]]
         image = torch.where(with_image[:, None], image, umicon.mean_image)
         report = torch.where(with_report[:, None], report, umicon.mean_report)
         fused = umicon.fuse(image, report)  # (B, 2, C)
         logits = umicon.malignancy_logit(fused)
         judged = torch.cat([logits, *(umicon.malignancy_logit(part) for part in alone)])
-        entropy = functional.binary_cross_entropy_with_logits(judged, labels.repeat(1 + len(alone)))
+        entropy = functional.binary_cross_entropy_with_logits(judged, torch.cat(truth))
         contrast = label_loss(fused, labels, patients, margin=self.setting.margin)
         return {"loss": entropy + self.setting.contrast_weight * contrast, "logits": logits}
 
@@ -210,7 +221,8 @@ class SupervisedObjective(nn.Module):
     def _follow_means(self, image: Tensor, report: Tensor) -> None:
         umicon = self.model.umicon
         umicon.mean_image.lerp_(image.mean(0).to(umicon.mean_image), MEAN_MOMENTUM)
-        umicon.mean_report.lerp_(report.mean(0).to(umicon.mean_report), MEAN_MOMENTUM)
+        if len(report):
+            umicon.mean_report.lerp_(report.mean(0).to(umicon.mean_report), MEAN_MOMENTUM)
 
 
 @torch.inference_mode()
@@ -223,7 +235,11 @@ def predict(
     config: UmiconSupervisedConfig,
     size: int = 16,
 ) -> dict[str, Floats]:
-    """Probability of malignancy (N,) from images alone, from the report alone and from both."""
+    """Probability of malignancy (N,) from images alone, from the report alone and from both.
+
+    Where a study has no report its mean stands in, as at answering: what is said from the report alone means nothing
+    there, and `described` tells these rows.
+    """
     place = device()
     model.to(place).eval()
     found: dict[str, list[Floats]] = {method: [] for method in METHODS}
@@ -235,6 +251,8 @@ def predict(
         tokens = encode_reports(tokenizer, [b.study.report for b in part], length=config.text_length)
         _, image, _ = model.encode(images.to(place), mask.to(place))
         report = model.umicon.report_vectors(*(t.to(place) for t in tokens))
+        has_report = torch.tensor([bool(b.study.report) for b in part], device=place)
+        report = torch.where(has_report[:, None], report, model.umicon.mean_report)
         pairs = {"image": (image, None), "report": (None, report), "fused": (image, report)}
         for method, (seen, read) in pairs.items():
             logits = model.umicon.malignancy_logit(model.umicon.fuse(seen, read))
@@ -275,20 +293,19 @@ def train(request: StageRequest[UmiconSupervisedConfig], answer: AnswerWriter) -
         request.weights, model, training=config.to_dict(), snapshot=snapshot.content_hash, tokenizer=tokenizer
     )
     figures: dict[str, Any] = {}
-    judged: dict[str, tuple[npt.NDArray[np.int64], dict[str, Floats]]] = {}
+    judged: dict[str, dict[str, tuple[npt.NDArray[np.int64], Floats]]] = {}
     for split in ("validation", "test"):
         breasts = biopsied_breasts(snapshot.in_split(split), high_risk=config.high_risk)
         if breasts:
             scores = predict(model, tokenizer, snapshot, breasts, config=config)
             figures |= _figures(breasts, scores, prefix=f"{split}_")
             _write_predictions(answer, breasts, scores, split)
-            judged[split] = np.array([int(breast.malignant) for breast in breasts]), scores
+            judged[split] = {method: _of_method(breasts, scores, method) for method in METHODS}
     if len(judged) == 2:
-        (known, on_known), (truth, on_test) = judged["validation"], judged["test"]
         for method in METHODS:
-            figures |= judged_by_validation(
-                (known, on_known[method]), (truth, on_test[method]), prefix=f"test_{method}_"
-            )
+            known, on_test = (judged[split][method] for split in ("validation", "test"))
+            if len(known[0]) and len(on_test[0]):
+                figures |= judged_by_validation(known, on_test, prefix=f"test_{method}_")
     figures["density_probe"] = _density_probe(model, tokenizer, request)
     for metric in metrics:
         answer.write(metric)
@@ -318,11 +335,31 @@ def _starting_model(
 
 
 def _figures(breasts: Sequence[Breast], scores: dict[str, Floats], *, prefix: str) -> dict[str, Any]:
-    truth = np.array([int(breast.malignant) for breast in breasts])
-    figures: dict[str, Any] = {f"{prefix}{method}_auc": auc(truth, scores[method]) for method in METHODS}
+    figures: dict[str, Any] = {}
     for method in METHODS:
-        figures[f"{prefix}{method}_accuracy"] = float(((scores[method] >= 0.5) == truth).mean())
-    return {**figures, f"{prefix}breasts": len(breasts), f"{prefix}malignant": int(truth.sum())}
+        truth, found = _of_method(breasts, scores, method)
+        figures[f"{prefix}{method}_auc"] = auc(truth, found)
+    for method in METHODS:
+        truth, found = _of_method(breasts, scores, method)
+        figures[f"{prefix}{method}_accuracy"] = (
+            float(((found >= 0.5) == truth).mean()) if len(truth) else None
+        )
+    malignant = sum(breast.malignant for breast in breasts)
+    return {**figures, f"{prefix}breasts": len(breasts), f"{prefix}malignant": malignant}
+
+
+def described(breasts: Sequence[Breast]) -> npt.NDArray[np.int64]:
+    """Rows of the breasts whose study has a report."""
+    return np.array([row for row, breast in enumerate(breasts) if breast.study.report], dtype=np.int64)
+
+
+def _of_method(
+    breasts: Sequence[Breast], scores: dict[str, Floats], method: str
+) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Truth and scores of the breasts that a method can judge: from the report alone those that have one."""
+    rows = described(breasts) if method == "report" else np.arange(len(breasts))
+    truth = np.array([int(breast.malignant) for breast in breasts], dtype=np.int64)
+    return truth[rows], scores[method][rows]
 
 
 def _write_predictions(
@@ -330,6 +367,8 @@ def _write_predictions(
 ) -> None:
     for row, breast in enumerate(breasts):
         for method in METHODS:
+            if method == "report" and not breast.study.report:
+                continue  # nothing was read
             answer.write(
                 {"kind": "prediction", "unit_kind": "breast", "unit": breast.unit, "name": "malignancy",
                  "method": method, "split": split, "value": float(scores[method][row])}

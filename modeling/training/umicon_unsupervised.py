@@ -80,7 +80,7 @@ class MaskedCopies:
 def collate_copies(
     tokenizer: PreTrainedTokenizerBase, length: int
 ) -> Callable[[Sequence[Sample]], dict[str, Any]]:
-    """images, copies (B, V, H, W), view_mask (B, V), patients (B,), input_ids, attention_mask (B, T)."""
+    """images, copies (B, V, H, W), view_mask (B, V), patients, has_report (B,), input_ids, attention_mask (B, T)."""
 
     def collate(items: Sequence[Sample]) -> dict[str, Any]:
         images, mask = stack_views([first for first, _, _, _ in items])
@@ -91,6 +91,7 @@ def collate_copies(
             "copies": copies,
             "view_mask": mask,
             "patients": torch.tensor([patient for _, _, patient, _ in items]),
+            "has_report": torch.tensor([bool(report) for *_, report in items]),
             "input_ids": input_ids,
             "attention_mask": attention_mask,
         }
@@ -120,11 +121,15 @@ class UnsupervisedObjective(nn.Module):
         copies: Tensor,
         view_mask: Tensor,
         patients: Tensor,
+        has_report: Tensor,
         input_ids: Tensor,
         attention_mask: Tensor,
         expert: str,
     ) -> dict[str, Tensor]:
-        """images, copies (B, V, H, W); view_mask (B, V); patients (B,); tokens (B, T); one expert for all."""
+        """images, copies (B, V, H, W); view_mask (B, V); patients, has_report (B,); tokens (B, T); one expert for all.
+
+        Studies without a report take part in the unimodal branch alone: one empty text would be all of theirs.
+        """
         config = self.setting
         batch = len(images)
         both = torch.cat([images, copies])  # one pass: the copies share batch statistics
@@ -133,9 +138,10 @@ class UnsupervisedObjective(nn.Module):
         rules: dict[str, Any] = {"negatives": config.negatives == "in_batch", "margin": config.margin}
         of_views = patients[:, None].expand(view_mask.shape)[view_mask]
         unimodal = matching_loss(views[:batch][view_mask], views[batch:][view_mask], of_views, **rules)
+        reports, of_studies = reports[has_report], patients[has_report]
         multimodal = (
-            matching_loss(studies[:batch], reports, patients, **rules)
-            + matching_loss(studies[batch:], reports, patients, **rules)
+            matching_loss(studies[:batch][has_report], reports, of_studies, **rules)
+            + matching_loss(studies[batch:][has_report], reports, of_studies, **rules)
         ) / 2
         loss = config.unimodal_weight * unimodal + config.multimodal_weight * multimodal
         return {"loss": loss, "unimodal": unimodal, "multimodal": multimodal}
@@ -171,7 +177,9 @@ def train(request: StageRequest[UmiconUnsupervisedConfig], answer: AnswerWriter)
     studies = snapshot.in_split("train")
     known = encode_studies(model, tokenizer, snapshot, studies, config=config)
     model.umicon.mean_image.copy_(known.image.mean(0))
-    model.umicon.mean_report.copy_(known.report.mean(0))
+    described = [row for row, study in enumerate(studies) if study.report]
+    if described:
+        model.umicon.mean_report.copy_(known.report[described].mean(0))
     digest = save_checkpoint(
         request.weights, model, training=config.to_dict(), snapshot=snapshot.content_hash, tokenizer=tokenizer
     )
@@ -215,7 +223,8 @@ class _Watch:
         if collapsed and not self.collapsed and rank() == 0:
             sys.stderr.write(_warning(self.start, now))
         self.collapsed = collapsed
-        return {"std": now.std, "distance": now.distance, "r_at_1": now.r_at_1, "collapse": float(collapsed)}
+        found = now.r_at_1 if math.isfinite(now.r_at_1) else None
+        return {"std": now.std, "distance": now.distance, "r_at_1": found, "collapse": float(collapsed)}
 
 
 def _warning(start: Spread, now: Spread) -> str:
@@ -232,12 +241,17 @@ def _spread(
     tokenizer: PreTrainedTokenizerBase,
     request: StageRequest[UmiconUnsupervisedConfig],
 ) -> Spread | None:
-    """Spread over the validation patients, one study each; None, and so no verdict, when there are fewer than two."""
+    """Spread over the validation patients, one study each; None, and so no verdict, when there are fewer than two.
+
+    Reports are looked for among the studies that have one; where fewer than two have, nothing is said of retrieval.
+    """
     first = {study.patient: study for study in request.snapshot.in_split("validation")}
     if len(first) < 2:
         return None
-    encoded = encode_studies(model, tokenizer, request.snapshot, list(first.values()), config=request.config)
-    return measure_spread(encoded.image, encoded.report)
+    studies = list(first.values())
+    encoded = encode_studies(model, tokenizer, request.snapshot, studies, config=request.config)
+    described = [row for row, study in enumerate(studies) if study.report]
+    return measure_spread(encoded.image, encoded.report, described=described)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,10 @@ def test_what_is_written_can_be_read_before_the_end_and_a_half_written_line_wait
 ) -> None:
     turn = running(service.ask(consultation, by_user=sena, text=QUESTION), "您的", "乳腺")
     assert service.text_so_far(turn) == "您的乳腺"
+    assert turn.job is not None
+    # As the attempt ends its files are overwritten before they go.
+    (AttemptFiles(turn.job).folder / service.STREAM_FILE).write_bytes(b"\n\xff\xfe{\x80\n")
+    assert service.text_so_far(turn) == ""
 
 
 def test_stopping_asks_the_child_to_end_and_keeps_what_is_written(

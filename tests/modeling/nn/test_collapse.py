@@ -1,5 +1,7 @@
 """The collapse monitor."""
 
+import math
+
 import pytest
 import torch
 
@@ -15,6 +17,19 @@ def test_spread_of_paired_vectors_is_measured_against_direct_formulas():
     assert spread.std == pytest.approx(float(image.std(0).mean()))
     assert spread.r_at_1 == 1.0
     assert spread.chance == pytest.approx(1 / 20)
+
+
+def test_reports_are_looked_for_among_the_studies_that_have_one():
+    torch.manual_seed(0)
+    image = torch.randn(6, 8)
+    report = image.clone()
+    report[[1, 4]] = 0.0  # an empty text's vector
+    spread = measure_spread(image, report, described=[0, 2, 3, 5])
+    assert (spread.r_at_1, spread.chance, spread.studies) == (1.0, 0.25, 6)
+    assert spread.std == measure_spread(image, image).std
+    none = measure_spread(image, report, described=[2])
+    assert math.isnan(none.r_at_1)
+    assert math.isnan(none.chance)
 
 
 def test_a_single_point_is_collapsed_although_its_reports_are_all_nearest():

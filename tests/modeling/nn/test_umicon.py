@@ -142,6 +142,21 @@ def test_a_special_tokens_name_inside_a_report_is_read_as_text(tokenizer):
     assert sum(token in special for token in ids[0].tolist()) == 2  # its own [CLS] and [SEP]
 
 
+def test_a_word_of_fewer_than_three_patients_is_no_part_of_the_vocabulary():
+    """The vocabulary leaves the house with the weights, and cleaning may have left a name."""
+    texts = ["mass in Ms Smithson", "mass of Smithson again", "mass", "oval mass", "oval", "oval"]
+    patients = ["a", "a", "b", "c", "d", "e"]
+    words = corpus_tokenizer(texts, length=64, patients=patients).get_vocab()
+    assert {"mass", "oval"} <= set(words)
+    assert "smithson" not in words
+    assert "smithson" in corpus_tokenizer(texts, length=64).get_vocab()
+    tokenizer = corpus_tokenizer(texts, length=64, patients=patients)
+    read = tokenizer.convert_ids_to_tokens(encode_reports(tokenizer, ["smithson"], length=64)[0][0])
+    assert "".join(read[1:-1]).replace("##", "") == "smithson"  # letter by letter: nothing is lost
+    with pytest.raises(ValueError):
+        corpus_tokenizer(texts, length=64, patients=patients[:2])
+
+
 def test_the_vocabulary_does_not_depend_on_the_order_of_reports():
     first = corpus_tokenizer(REPORTS, length=64).get_vocab()
     assert corpus_tokenizer(REPORTS[::-1], length=64).get_vocab() == first

@@ -10,7 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from modeling.data.exchange import EXIT_NO_ROOM, EXIT_SYSTEM
-from modeling.training.saving import SavingError, is_whole, newest_whole, step_of
+from modeling.training.saving import SavingError, is_whole, newest_whole, rotate, step_of
 from modeling.training.trainer import _best_checkpoint
 from tests.modeling.training.killed import SETTINGS, Scene
 
@@ -145,6 +145,19 @@ def test_a_run_killed_after_it_ended_early_trains_no_further(scene):
     assert scene.train("density", "cut-short", **EARLY).code == 0
     assert checkpoints_of(scene, "cut-short")[-1].name == last
     assert scene.result("cut-short") == scene.result("ended")
+
+
+def test_the_best_of_the_checkpoint_before_the_newest_is_kept_too(tmp_path):
+    """Should the newest be cut, the run goes back to the one before it, whose best must be there."""
+    for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 5)):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text(json.dumps({"best_global_step": best}), "utf-8")
+    rotate(tmp_path, best_step=5)
+    assert sorted(step_of(path) for path in tmp_path.iterdir()) == [2, 4, 5]
+    (tmp_path / "checkpoint-5" / "trainer_state.json").write_text("{", "utf-8")
+    rotate(tmp_path, best_step=None)
+    assert sorted(step_of(path) for path in tmp_path.iterdir()) == [2, 4, 5]
 
 
 @pytest.mark.slow

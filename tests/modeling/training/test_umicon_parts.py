@@ -1,5 +1,6 @@
 """What UMiCon's stages are put together from: samples, drawn experts, losses and rates (PAPER.md, section 3.2)."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from modeling.training.umicon_supervised import (
     MEAN_MOMENTUM,
     BreastSamples,
     SupervisedObjective,
+    _figures,
     biopsied_breasts,
+    described,
 )
 from modeling.training.umicon_unsupervised import MaskedCopies, UnsupervisedObjective, collate_copies
 from tests.modeling.small_models import random_images, small_vision
@@ -242,6 +245,7 @@ def seen():
         "images": random_images(6, views=2, seed=1), "view_mask": view_mask,
         "patients": torch.tensor([0, 1, 2, 3, 4, 4]), "input_ids": torch.randint(5, 60, (6, 12)),
         "attention_mask": torch.ones(6, 12, dtype=torch.long), "expert": "convnext",
+        "has_report": torch.ones(6, dtype=torch.bool),
     }  # fmt: skip
 
 
@@ -321,6 +325,84 @@ def test_the_means_follow_the_batches_of_training_alone(model, breasts):
     objective(**breasts)
     torch.testing.assert_close(model.umicon.mean_image, before[0].lerp(image.mean(0), MEAN_MOMENTUM))
     assert not torch.equal(model.umicon.mean_report, before[1])
+
+
+# Studies without a report
+
+
+def test_a_study_without_a_report_is_judged_from_its_images_and_the_mean_report(model, breasts):
+    some = torch.tensor([True, True, False, True, False, True])
+    batch = {**breasts, "has_report": some, "with_report": some}
+    _, image, report = vectors(model, breasts)
+    umicon, labels = model.umicon, breasts["labels"]
+    with torch.no_grad():
+        read = torch.where(some[:, None], report, umicon.mean_report)
+        fused = [umicon.fuse(image, read), umicon.fuse(image, None), umicon.fuse(None, report[some])]
+        judged = torch.cat([umicon.malignancy_logit(one) for one in fused])
+    entropy = functional.binary_cross_entropy_with_logits(judged, torch.cat([labels, labels, labels[some]]))
+    found = supervised(model, batch, contrast_weight=0.0, each_alone=True)["loss"]
+    torch.testing.assert_close(found, entropy)
+    # What stands in the empty texts' place changes nothing.
+    other = batch["input_ids"].clone()
+    other[~some] = 7
+    torch.testing.assert_close(
+        supervised(model, {**batch, "input_ids": other}, contrast_weight=0.0, each_alone=True)["loss"],
+        entropy,
+    )
+    # Nor does it move the mean.
+    before, means = umicon.mean_report.clone(), []
+    for tokens in (batch["input_ids"], other):
+        umicon.mean_report.copy_(before)
+        torch.manual_seed(9)
+        SupervisedObjective(model, UmiconSupervisedConfig()).train()(**{**batch, "input_ids": tokens})
+        means.append(umicon.mean_report.clone())
+    assert not torch.equal(means[0], before)
+    torch.testing.assert_close(*means)
+
+
+def test_a_batch_without_any_report_trains_on_images_alone(model, breasts):
+    none = torch.zeros(6, dtype=torch.bool)
+    before = model.umicon.mean_report.clone()
+    objective = SupervisedObjective(model, UmiconSupervisedConfig(each_alone=True)).train()
+    loss = objective(**{**breasts, "has_report": none, "with_report": none})["loss"]
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.equal(model.umicon.mean_report, before)
+
+
+def test_studies_without_a_report_take_no_part_in_the_multimodal_branch(model, seen):
+    some = torch.tensor([True, False, True, True, False, True])
+    batch = {**seen, "copies": random_images(6, views=2, seed=2), "has_report": some}
+    whole, found = (
+        unsupervised(model, {**batch, "has_report": torch.ones(6, dtype=torch.bool)}),
+        unsupervised(model, batch),
+    )
+    _, studies, reports = vectors(model, batch)
+    _, others, _ = vectors(model, batch, "copies")
+    patients = seen["patients"][some]
+    expected = (
+        sum(direct(images[some], reports[some], patients, negatives=True) for images in (studies, others)) / 2
+    )
+    assert found["multimodal"] == pytest.approx(expected, rel=1e-4)
+    assert found["unimodal"] == pytest.approx(whole["unimodal"], rel=1e-5)
+    none = unsupervised(model, {**batch, "has_report": torch.zeros(6, dtype=torch.bool)})
+    assert none["multimodal"] == 0
+
+
+def test_samples_say_whether_their_study_has_a_report():
+    bare = dataclasses.replace(study("bare", ("L", "benign"), first=4), report="")
+    snapshot = snapshot_of(study("whole", ("L", "malignant")), bare)
+    samples = BreastSamples(snapshot, UmiconSupervisedConfig(report_dropout=0.0), seed=1)
+    told = [(samples[0, row].has_report, samples[0, row].with_report) for row in range(2)]
+    assert told == [(True, True), (False, False)]
+    copies = MaskedCopies(snapshot, UmiconUnsupervisedConfig(sample="study"), seed=1)
+    batch = collate_copies(corpus_tokenizer(["report of whole"], length=16), 16)([copies[0, 0], copies[0, 1]])
+    assert batch["has_report"].tolist() == [True, False]
+    assert described(samples.items).tolist() == [0]
+    scores = {name: np.array([0.9, 0.1]) for name in ("image", "report", "fused")}
+    figures = _figures(samples.items, scores, prefix="")
+    assert (figures["report_accuracy"], figures["report_auc"]) == (1.0, None)
+    assert figures["image_auc"] == figures["fused_auc"] == 1.0
 
 
 def direct(first, second, patients, *, negatives, margin=1.0):
