@@ -13,6 +13,7 @@ from evaluation.models import Arm
 from mammo.archive.models import SplitMembership
 from mammo.core.errors import UserError
 from modeling.models import Checkpoint, Run, Snapshot
+from modeling.services.withdrawals import checkpoints_under
 
 _NOT_LETTERS = re.compile(r"[\W_]+")
 
@@ -39,14 +40,14 @@ def normalised_wording(turns: Iterable[str]) -> str:
 
 
 def lineage(checkpoint: Checkpoint) -> list[Run]:
-    """The runs behind a checkpoint: its own, and those of every checkpoint it started from."""
+    """The runs behind a checkpoint: its own, and those of every checkpoint it started from, named or by its folder."""
     found: dict[UUID, Run] = {}
     waiting = [checkpoint.run]
     while waiting:
         run = waiting.pop()
         if run.pk not in found:
             found[run.pk] = run
-            waiting += [start.run for start in run.starts_from.select_related("run__snapshot").all()]
+            waiting += [start.run for start in checkpoints_under(run)]
     return list(found.values())
 
 

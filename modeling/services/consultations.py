@@ -280,7 +280,7 @@ def remark(
 
 
 def _feed(turn: ConsultationTurn, campaign: Campaign, by_user: User) -> Question:
-    """The campaign's question of this turn, with the turns before it; the one it holds already, if it does."""
+    """The campaign's new question of this turn, with the turns before it; refused where it holds it already."""
     consultation = turn.consultation
     if campaign.site_id != consultation.site_id:
         raise UserError(_("campaign: it is another hospital's"))
@@ -292,11 +292,14 @@ def _feed(turn: ConsultationTurn, campaign: Campaign, by_user: User) -> Question
     )  # fmt: skip
     study = consultation.study
     about = (study.patient if study is not None else None, study)
-    held = set(campaign.questions.values_list("pk", flat=True))
-    result = import_questions(
-        campaign, [row], by_user=by_user, table_name=f"consultation {turn.pk}", about=about
-    )
-    fresh = campaign.questions.exclude(pk__in=held).first()
+    with transaction.atomic():
+        # The import locks it too: no other question comes between the two looks.
+        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        held = set(campaign.questions.values_list("pk", flat=True))
+        result = import_questions(
+            campaign, [row], by_user=by_user, table_name=f"consultation {turn.pk}", about=about
+        )
+        fresh = campaign.questions.exclude(pk__in=held).first()
     if fresh is None:
         raise UserError(_("campaign: %(reason)s") % {"reason": result.items[0].reason})
     return fresh

@@ -101,7 +101,7 @@ def checkpoints_under(run: Run) -> list[Checkpoint]:
     given = run.job.parameters.get("init") if run.job is not None else None
     folders = list((given or {}).values())
     rows = Checkpoint.objects.filter(Q(continued_by=run) | Q(folder__in=folders))
-    return list(rows.select_related("run__job").distinct())
+    return list(rows.select_related("run__job", "run__snapshot").distinct())
 
 
 def _holds_a_withdrawn_patient(snapshot: Snapshot) -> bool:

@@ -180,11 +180,16 @@ class Job(TimedModel):
         return self.percent is None and not self.progress.get("done")
 
     def seconds_left(self, now: datetime) -> float | None:
-        """What is left at the pace so far; None before a tenth of it is done."""
-        percent = self.percent
-        if self.state != JobState.RUNNING or self.started_at is None or percent is None or percent < 10:
+        """What is left at the pace of this attempt's phase; None before a tenth of what it found is done."""
+        if self.state != JobState.RUNNING or self.started_at is None or self.percent is None:
             return None
-        return (now - self.started_at).total_seconds() * (100 - percent) / percent
+        began = self.progress.get("began") or {}  # none before its first word was kept
+        start = datetime.fromisoformat(began["at"]) if began else self.started_at
+        done, total, before = self.progress["done"], self.progress["total"], began.get("done") or 0
+        if done <= before or done - before < (total - before) / 10:
+            return None
+        taken = (now - start).total_seconds()
+        return max(0.0, float(taken * (total - done) / (done - before)))
 
     def log_is_readable_by(self, user: User) -> bool:
         """Whether the account may read the log, which may hold patients' texts of the job's site."""

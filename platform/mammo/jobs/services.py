@@ -188,7 +188,18 @@ def report_progress(job: Job, progress: dict[str, Any]) -> None:
     Raises:
         StaleAttemptError: the job went to another attempt; nothing is written.
     """
-    write(job, fence=job.attempt, progress=progress)
+    job.progress = {**progress, "began": _phase(job.progress.get("began"), progress)}
+    write(job, fence=job.attempt, progress=job.progress)
+
+
+def _phase(before: dict[str, Any] | None, progress: dict[str, Any]) -> dict[str, Any]:
+    """Where this attempt's phase began, from which its pace is told: an attempt goes on at the checkpoint of the one
+    before, and measures other things before and after its main work."""
+    done, total = progress.get("done"), progress.get("total")
+    goes_on = before is not None and before["total"] == total and (before["done"] or 0) <= (done or 0)
+    if before is not None and goes_on:
+        return before
+    return {"done": done, "total": total, "at": timezone.now().isoformat()}
 
 
 def finish(job: Job, rows: Iterable[dict[str, Any]]) -> Job:

@@ -20,6 +20,7 @@ from evaluation.services.trials import add_questions, create_trial, eligible_que
 from mammo.accounts.models import User
 from mammo.archive.models import Patient, Split, SplitMembership
 from mammo.core.errors import UserError
+from mammo.jobs.models import Job
 from mammo.jobs.services import submit
 from modeling.models import Checkpoint, Run, Snapshot
 from modeling.services import create_snapshot
@@ -87,6 +88,20 @@ def test_the_whole_lineage_counts(rita: User, questions: list[Question], checkpo
     last = checkpoint([questions[2].patient], name="d", starts_from=second)
     assert len(lineage(last)) == 3
     assert training_side(last).patients == {question.patient_id for question in questions[:3]}
+    with pytest.raises(UserError, match="training side"):
+        add_questions(trial_with(rita, last), [questions[0]], by_user=rita)
+
+
+def test_weights_that_a_run_was_given_by_their_folder_count_as_well(
+    rita: User, questions: list[Question], checkpoint: Make
+) -> None:
+    first = checkpoint([questions[0].patient], name="b")
+    last = checkpoint([questions[1].patient], name="c", stage="vision_language_sft")
+    given = {"init": {"model": first.folder}}
+    job = Job.objects.create(kind="modeling.train", site=last.run.site, parameters=given)
+    Run.objects.filter(pk=last.run.pk).update(job=job)
+    last = Checkpoint.objects.get(pk=last.pk)
+    assert {run.pk for run in lineage(last)} == {first.run.pk, last.run.pk}
     with pytest.raises(UserError, match="training side"):
         add_questions(trial_with(rita, last), [questions[0]], by_user=rita)
 

@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from mammo.accounts.models import Site, User
 from mammo.jobs.models import Job
+from mammo.jobs.services import report_progress
 from mammo.jobs.waiting import Wait, waits_of
 
 NOW = timezone.now()
@@ -108,3 +110,25 @@ def test_the_list_says_who_waits_for_what_and_what_is_left(site: Site, rita: Use
     assert (
         "waits for “Training: spring”" in client.get(reverse("jobs:job", args=[waiting.pk])).content.decode()
     )
+
+
+def test_what_is_left_is_told_from_where_this_attempt_and_this_phase_began(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attempt goes on at a checkpoint: its first word is that more than half is done."""
+    at_work = job(site, "running", attempt=2)
+    clock = [NOW]
+    monkeypatch.setattr("mammo.jobs.services.timezone.now", lambda: clock[0])
+
+    def told(seconds: float, done: int, total: int) -> float | None:
+        clock[0] = NOW + timedelta(seconds=seconds)
+        report_progress(at_work, {"done": done, "total": total, "message": "density"})
+        return Job.objects.get(pk=at_work.pk).seconds_left(clock[0])
+
+    assert told(0, 40, 40) is None  # images are read: that it is at its end says nothing of the training
+    assert told(10, 6_000, 10_000) is None
+    assert told(20, 6_100, 10_000) is None
+    assert told(110, 7_000, 10_000) == pytest.approx(300)  # 100 s for 1,000 steps
+    assert told(210, 8_000, 10_000) == pytest.approx(200)
+    assert told(220, 0, 50) is None
+    assert told(230, 10, 50) == pytest.approx(40)
