@@ -71,6 +71,7 @@ def umicon_step(scale: Scale) -> dict[str, float]:
     tokens = torch.randint(5, scale.text["vocabulary"], (scale.studies, scale.text["length"]), device=place)
     batch: dict[str, Any] = {
         "images": images, "copies": images.flip(1), "patients": torch.arange(scale.studies, device=place),
+        "has_report": torch.ones(scale.studies, dtype=torch.bool, device=place),
         "view_mask": torch.ones(scale.studies, VIEWS, dtype=torch.bool, device=place),
         "input_ids": tokens, "attention_mask": torch.ones_like(tokens),
     }  # fmt: skip

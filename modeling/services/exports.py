@@ -59,6 +59,13 @@ def ask_export(checkpoint: Checkpoint, *, by_user: User, recipient: str, reason:
                 "and don't leave by themselves: hand on what was tuned from them with “planted” above 0"
             )
         )
+    if run.stage == Stage.PREFERENCES and not planted_in(run):
+        raise UserError(
+            _(
+                "nothing was planted in the SFT that this run started from, so nothing can be tested: "
+                "repeat that SFT with “planted” above 0, then this run"
+            )
+        )
     if is_needed and not planted_in(run):
         raise UserError(
             _(

@@ -354,11 +354,15 @@ class PreferencesConfig(SftConfig):
     beta: float = 0.1
     # Weight of the picked answers' own cross-entropy per token beside the preference; 0 for none.
     sft_weight: float = 0.0
+    # 0 alone: what SFT planted for the memorisation test stays in the weights, and nothing is added here.
+    planted: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.beta <= 0 or self.sft_weight < 0:
             raise ConfigError("beta: must be above 0, and sft_weight not below it")
+        if self.planted:
+            raise ConfigError("planted: 0 alone; strings are planted in the SFT that this stage starts from")
         if self.tuning == "none":
             raise ConfigError("tuning: none leaves nothing to learn here; choose lora or full")
 
@@ -376,7 +380,6 @@ class PreferencesConfig(SftConfig):
             projection_rate=1.0,
             weight_decay=0.0,
             validate_every_epochs=0,
-            planted=0,
         )
 
 

@@ -82,8 +82,16 @@ def run_page(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "curves": _curves(run),
         "checkpoints": run.checkpoints.annotate(predicted=Count("predictions")).order_by("created_at"),
         "starts_from": run.starts_from.select_related("run"),
+        "names_weights": _names_weights(run),
     }
     return render(request, "modeling/run.html", context)
+
+
+def _names_weights(run: Run) -> bool:
+    """Whether its setting, or what it was handed, names pretrained weights of folders."""
+    given = run.job.parameters.get("init") if run.job is not None else None
+    fields = ("pretrained_folder", "pretrained_folders", "text_folder")
+    return bool(given) or any(run.config.get(name) for name in fields)
 
 
 def _state_alone(request: HttpRequest, run: Run, *, sees_job: bool) -> HttpResponse:

@@ -16,6 +16,8 @@ from mammo.core.errors import NotAllowedError, UserError, WrongStateError
 from mammo.jobs import services as jobs
 from modeling.models import Checkpoint, CheckpointExport, Run, Snapshot
 from modeling.services import exports as service
+from modeling.training.config import PreferencesConfig
+from modeling.training.typed_fields import ConfigError
 
 ASKED: dict[str, Any] = {"recipient": "South hospital", "reason": "multi-centre evaluation, contract 7"}
 
@@ -126,6 +128,18 @@ def test_weights_of_the_language_stage_are_told_what_can_leave_instead(
 ) -> None:
     with pytest.raises(UserError, match=r"nothing can be planted .* hand on what was tuned from them"):
         service.ask_export(checkpoint(site, tmp_path / "w", stage="language"), by_user=rita, **ASKED)
+
+
+def test_preferences_after_an_sft_without_planted_strings_are_told_to_repeat_that_sft(
+    site: Site, rita: User, tmp_path: Path
+) -> None:
+    first = checkpoint(site, tmp_path / "sft", planted=0)
+    second = checkpoint(site, tmp_path / "dpo", stage="preferences", planted=0)
+    second.run.starts_from.add(first)
+    with pytest.raises(UserError, match="repeat that SFT with “planted” above 0"):
+        service.ask_export(second, by_user=rita, **ASKED)
+    with pytest.raises(ConfigError, match="planted: 0 alone"):
+        PreferencesConfig(planted=4)
 
 
 def test_what_sft_planted_counts_for_weights_tuned_on_preferences_after_it(

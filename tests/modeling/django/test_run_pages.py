@@ -155,6 +155,19 @@ def test_the_page_tells_curves_while_it_trains_and_the_log_the_version_and_the_w
     assert "about 30 minutes left" in signed_in(rita).get(address).content.decode()
 
 
+def test_a_run_that_starts_from_a_folders_weights_is_not_called_random(frozen: Snapshot, rita: User) -> None:
+    random = start_run("density", snapshot=frozen, by_user=rita)
+    named = start_run(
+        "density", snapshot=frozen, by_user=rita, config={"pretrained_folder": "weights/resnet50"}
+    )
+    pages = [
+        signed_in(rita).get(reverse("modeling:run", args=[run.pk])).content.decode()
+        for run in (random, named)
+    ]
+    assert ["random weights" in page for page in pages] == [True, False]
+    assert "pretrained weights of folders" in pages[1]
+
+
 @pytest.mark.parametrize("stage", ["preferences", "classifier"])
 def test_the_new_stages_can_be_queued(frozen: Snapshot, rita: User, stage: str) -> None:
     tuned = Run.objects.create(site=frozen.site, stage="sft", snapshot=frozen)
