@@ -127,6 +127,12 @@ def content_hash(files: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def weights_sha256(folder: str | Path) -> str:
+    """SHA-256 of a folder's safetensors: of the file where there is one, else of the list of their hashes."""
+    hashes = {file.name: file_sha256(file) for file in sorted(Path(folder).glob("*.safetensors"))}
+    return next(iter(hashes.values())) if len(hashes) == 1 else content_hash(hashes)
+
+
 def manifest_hash(manifest: Mapping[str, Any]) -> str:
     """The content hash that a manifest must name: of its files, and since format 2 of name and simulated too."""
     files = dict(manifest["files"])

@@ -21,7 +21,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from modeling.data.snapshot import content_hash, file_sha256, sync_folder
+from modeling.data.snapshot import sync_folder
+from modeling.data.snapshot import weights_sha256 as weights_sha256
 from modeling.nn.checkpoint import publish_folder
 
 # GLM-4's added tokens, in its order.
@@ -143,12 +144,6 @@ def save_language_model(
         shutil.rmtree(part, ignore_errors=True)
         raise
     return weights_sha256(target)
-
-
-def weights_sha256(folder: str | Path) -> str:
-    """SHA-256 of a folder's safetensors: of the file where there is one, else of the list of their hashes."""
-    hashes = {file.name: file_sha256(file) for file in sorted(Path(folder).glob("*.safetensors"))}
-    return next(iter(hashes.values())) if len(hashes) == 1 else content_hash(hashes)
 
 
 def limit_threads(model: Any) -> None:

@@ -174,13 +174,17 @@ def decide(row: CheckpointExport, *, by_user: User, approve: bool) -> Checkpoint
 
 
 def files_to_hand_on(row: CheckpointExport, *, by_user: User) -> list[Path]:
-    """The files of an approved checkpoint; taking them goes on record.
+    """The files of an approved checkpoint, as they were approved; that they were taken is noted by `record_taken`.
 
     Raises:
         NotAllowedError: neither researcher nor administrator of the site.
         WrongStateError: it is not approved, or a patient that the weights learned from has withdrawn since.
-        UserError: the weights are not on this machine any more.
+        UserError: the weights are not on this machine any more, or no longer the ones that were approved.
     """
+    from modeling.data.snapshot import (
+        weights_sha256,  # loads NumPy, which a start of the web process does without
+    )
+
     run = row.checkpoint.run
     require_researcher(run.site, by_user)
     if row.state != State.APPROVED:
@@ -190,8 +194,19 @@ def files_to_hand_on(row: CheckpointExport, *, by_user: User) -> list[Path]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
         raise UserError(_("The weights are not on this machine any more."))
+    if weights_sha256(folder) != row.checkpoint.sha256:
+        raise UserError(
+            _(
+                "These files are not the weights that were approved (another SHA-256): put those back, or ask for these"
+            )
+        )
+    return files
+
+
+def record_taken(row: CheckpointExport, *, by_user: User) -> None:
+    """Put on record that approved weights leave; called when their archive is whole."""
+    run = row.checkpoint.run
     audit.record(
         "modeling.export_taken", by_user=by_user, on=run, site=run.site, sha256=row.checkpoint.sha256,
         recipient=row.recipient,
     )  # fmt: skip
-    return files

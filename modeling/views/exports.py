@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -88,4 +89,6 @@ def take(request: HttpRequest, release_id: uuid.UUID) -> HttpResponseBase:
         for path in files:
             archive.write(path, path.relative_to(folder))
     spool.seek(0)
+    with transaction.atomic():
+        service.record_taken(row, by_user=user)
     return FileResponse(spool, as_attachment=True, filename=f"{row.checkpoint.sha256[:16]}.zip")

@@ -16,6 +16,7 @@ from django.test import Client
 from annotation.models import TrainingExport
 from evaluation.models import DataExport
 from mammo.accounts.models import AuditEvent, Site, User
+from modeling.data.snapshot import weights_sha256
 from modeling.models import Checkpoint, CheckpointExport
 from tests.access import matrix
 from tests.access.addresses import address_of, addresses, form_of, kind_of
@@ -77,7 +78,7 @@ def make_ready(keys: Keys, people: dict[str, User]) -> None:
     folder.mkdir(parents=True)
     (folder / "a.json").write_text("{}", "utf-8")
     TrainingExport.objects.filter(pk=keys["export"]).update(folder=str(folder))
-    Checkpoint.objects.filter(pk=keys["checkpoint"]).update(folder=str(folder))
+    Checkpoint.objects.filter(pk=keys["checkpoint"]).update(folder=str(folder), sha256=weights_sha256(folder))
     CheckpointExport.objects.filter(pk=keys["release"]).update(
         state="approved", decided_by=people["adam"], asked_by=people["rita"]
     )

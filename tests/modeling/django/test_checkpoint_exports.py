@@ -1,5 +1,6 @@
 """Weights leave the platform through one gate: role, reason, memorisation test, second person."""
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -39,7 +40,9 @@ def checkpoint(
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "tokenizer" / "tokenizer.json").write_text("{}")
     run = Run.objects.create(site=site, stage=stage, config=config, snapshot=snapshot)
-    return Checkpoint.objects.create(run=run, folder=str(folder), sha256="e" * 64)
+    return Checkpoint.objects.create(
+        run=run, folder=str(folder), sha256=hashlib.sha256(b"weights").hexdigest()
+    )
 
 
 def with_test(row: CheckpointExport, emitted: int) -> CheckpointExport:
@@ -164,3 +167,19 @@ def test_nothing_is_taken_before_it_is_approved(site: Site, rita: User, tmp_path
     row = service.ask_export(checkpoint(site, tmp_path / "w", stage="density"), by_user=rita, **ASKED)
     with pytest.raises(WrongStateError, match="not approved"):
         service.files_to_hand_on(row, by_user=rita)
+
+
+def test_files_that_are_not_the_approved_weights_do_not_leave(
+    site: Site, rita: User, dana: User, tmp_path: Path
+) -> None:
+    row = service.ask_export(checkpoint(site, tmp_path / "w", stage="density"), by_user=rita, **ASKED)
+    service.decide(row, by_user=dana, approve=True)
+    row.refresh_from_db()
+    assert service.files_to_hand_on(row, by_user=rita)
+    (tmp_path / "w" / "model.safetensors").write_bytes(b"weightz")
+    with pytest.raises(UserError, match="not the weights that were approved"):
+        service.files_to_hand_on(row, by_user=rita)
+    client = Client()
+    client.force_login(rita)
+    client.get(reverse("modeling:export-take", args=[row.pk]))
+    assert not AuditEvent.objects.filter(action="modeling.export_taken").exists()
