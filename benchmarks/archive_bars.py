@@ -90,11 +90,12 @@ def _real_files() -> dict[str, float]:
 
 def as_expected(row: dict[str, str], item: Any) -> bool:
     """Whether a file's outcome, side and view are those of its line of expected.csv."""
-    if item.outcome not in row["outcome"].split("|"):
+    if item.outcome not in row["outcome"].split("|") or (item.outcome != "imported" and not item.reason):
         return False
-    if item.outcome != "imported":
-        return bool(item.reason)
-    return row["side"] in ("", item.image.laterality) and row["view"] in ("", item.image.view)
+    found = item.details or {}
+    if item.image:
+        found = {"laterality": item.image.laterality, "view": item.image.view}
+    return row["side"] in ("", found.get("laterality")) and row["view"] in ("", found.get("view"))
 
 
 def _planted(home: Path) -> dict[str, float]:

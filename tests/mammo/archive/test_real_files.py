@@ -44,7 +44,7 @@ def test_every_real_file_has_its_accepted_outcome_side_and_view(
         side, view = found.get("laterality", ""), found.get("view", "")
         if item.outcome not in row["outcome"].split("|"):
             mismatches.append((row["file"], row["outcome"], item.outcome, item.reason))
-        elif item.outcome == "imported" and (row["side"] not in ("", side) or row["view"] not in ("", view)):
+        elif row["side"] not in ("", side) or row["view"] not in ("", view):
             mismatches.append((row["file"], row["side"] + row["view"], side + view, item.reason))
         elif item.outcome != "imported":
             assert item.reason, row["file"]

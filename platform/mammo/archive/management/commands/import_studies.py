@@ -53,8 +53,9 @@ class Command(BaseCommand):
             {
                 "source": given.get(item.pk, item.source),
                 "outcome": item.outcome,
-                "side": item.image.laterality if item.image else "",
-                "view": item.image.view if item.image else "",
+                # Of what was not imported as far as its own tags say it.
+                "side": item.image.laterality if item.image else (item.details or {}).get("laterality", ""),
+                "view": item.image.view if item.image else (item.details or {}).get("view", ""),
                 "reason": item.reason,
             }
             for item in batch.items.select_related("batch__site", "image")
