@@ -124,6 +124,7 @@ MESSAGES: tuple[str, ...] = (
     _("single_expert: %(value)s is not one of %(known)s"),
     _("beta: must be above 0, and sft_weight not below it"),
     _("tuning: none leaves nothing to learn here; choose lora or full"),
+    _("planted: 0 alone; strings are planted in the SFT that this stage starts from"),
     _(
         "pretraining_epochs: %(count)s of %(epochs)s epochs leaves none to train the classifier; make it smaller than "
         "epochs"
